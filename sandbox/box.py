@@ -1,0 +1,318 @@
+"""A box: one container that takes one program at a time, and a pool of them."""
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sandbox import codec, frames
+from sandbox.engine import Connection, Engine
+from sandbox.errors import BoxLost, BoxOutOfMemory
+from sandbox.execution import Execution, Status
+from sandbox.limits import Limits
+
+START_S = 60.0
+"""Within this time a box has started, or is lost."""
+GRACE_S = 30.0
+"""What the host waits beyond the longest time that a supervisor may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What came of a batch of calls.
+
+    Attributes:
+        n_frames: calls that were answered; fewer than asked for when the program ended or hit a limit.
+        n_bytes, digest: length and 16-byte BLAKE2b (hex) of the answers' stream, formed by the supervisor.
+        stream: the answers themselves where they are short, else None: `Session.fetch` brings them.
+        loaded: whether the program was loaded and has its entry point.
+        charged_s: seconds charged to the program so far.
+    """
+
+    n_frames: int
+    n_bytes: int
+    digest: str
+    stream: bytes | None
+    loaded: bool
+    charged_s: float
+
+
+@dataclass(slots=True)
+class Session:
+    """A program inside a box that answers batches of calls. Made by `Box.calls` and `Box.check`."""
+
+    box: "Box"
+    limits: Limits
+    execution: Execution | None = None
+    _over: bool = field(default=False)
+
+    def batch(self, blob: bytes, n_calls: int, *, last: bool = False) -> Batch:
+        """Have `n_calls` calls made (`codec.encode_batch`); with `last` the program is ended after them.
+
+        Raises:
+            BoxLost: the box went away.
+        """
+        self.box.tell({"op": "batch", "n_frames": n_calls, "last": last}, blob)
+        return self.next(n_calls, last=last)
+
+    def next(self, n_calls: int, *, last: bool = False) -> Batch:
+        """Wait for the program's next frames. Raises as `batch`."""
+        header, payload = self.box.hear("frames", self.limits)
+        batch = Batch(
+            n_frames=int(header["n_frames"]),
+            n_bytes=int(header["n_bytes"]),
+            digest=str(header["digest"]),
+            stream=payload if len(payload) == header["n_bytes"] else None,
+            loaded=bool(header["loaded"]),
+            charged_s=float(header["charged_s"]),
+        )
+        if last or batch.n_frames < n_calls:
+            self._finish()
+        return batch
+
+    def fetch(self) -> bytes:
+        """Return the stream of the last batch (at most one `frames.MAX_PAYLOAD`). Raises as `batch`."""
+        self.box.tell({"op": "fetch"})
+        return self.box.hear("fetched", self.limits)[1]
+
+    def _finish(self) -> None:
+        if not self._over:
+            self._over = True
+            self.execution = self.box.hear_end(self.limits)
+
+    def end(self) -> Execution:
+        """End the program if it has not ended, and return the facts. Raises as `batch`."""
+        if not self._over:
+            self.box.tell({"op": "stop"})
+            self._finish()
+        assert self.execution is not None
+        return self.execution
+
+
+class Box:
+    """One container, and in it one program at a time.
+
+    Covered: no network; a read-only root; no capability but SETUID, SETGID and KILL, held by the supervisor alone; no
+    new privileges; two seccomp filters; bounds on memory and swap together, processes, files, descriptors, CPU and
+    time. Each program runs under a user id that was never used before in the box, in its own session and private
+    directory, forked from an interpreter that has seen no other program's data. When it is over, all its processes
+    are killed and all its files removed; a box in which something is left ends itself and is never used again.
+
+    Not covered: a hole in the kernel that all containers share (use a runtime such as gVisor's `runsc` where that
+    matters); side channels through timing, caches and counters of the kernel; two programs of two boxes that compete
+    for the same processor (time is charged so that this does not change verdicts).
+
+    Args:
+        engine: starts the container.
+        limits: what programs may use. Memory, disk and processes are fixed for the box's life.
+    """
+
+    def __init__(self, engine: Engine, limits: Limits | None = None, kind: str = "run") -> None:
+        self.engine, self.limits, self.kind = engine, limits or Limits(), kind
+        self._connection: Connection | None = None
+        self.n_started = 0
+
+    def start(self) -> None:
+        """Start the container unless it runs. Raises `EngineUnavailable`, `ImageMissing` or `BoxLost`."""
+        if self._connection is None:
+            self._connection = self.engine.start(self.limits, self.kind)
+            self.n_started += 1
+            self.hear("ready", self.limits)
+
+    def close(self) -> None:
+        """End the container and remove it. Never raises."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def __enter__(self) -> "Box":
+        self.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    # -- the four verbs ------------------------------------------------------------------------------------------------
+
+    def run(self, source: str | bytes, *, stdin: bytes = b"", limits: Limits | None = None) -> Execution:
+        """Run a whole program as `python FILE` would.
+
+        Whatever the program does is in the returned facts; an exception is a failure of ours.
+
+        Raises:
+            BoxLost: the box went away; it is started anew by the next call.
+            EngineUnavailable, ImageMissing: it cannot be started.
+        """
+        limits = self._within(limits)
+        try:
+            self._begin("script", _bytes(source), stdin, limits, call_s=limits.wall_s)
+            return self.hear_end(limits)
+        except BoxOutOfMemory:
+            return Execution(
+                status=Status.MEMORY_EXCEEDED,
+                exit_code=None,
+                stdout="",
+                stderr="",
+                wall_s=0.0,
+                cpu_s=0.0,
+                memory_peak_bytes=limits.memory_bytes,
+                truncated=False,
+            )
+
+    @contextlib.contextmanager
+    def calls(
+        self, source: str | bytes, entry_point: str, *, limits: Limits | None = None, call_s: float | None = None
+    ) -> Iterator[Session]:
+        """Load a program as a module, then have its `entry_point` called in batches.
+
+        `limits.wall_s` bounds all of it and `call_s` one call. Raises as `run`.
+        """
+        limits = self._within(limits)
+        self._begin("calls", _bytes(source), b"", limits, call_s=call_s or limits.wall_s, entry_point=entry_point)
+        yield from self._session(limits)
+
+    @contextlib.contextmanager
+    def check(self, prelude: str, test: str, entry_point: str, *, limits: Limits | None = None) -> Iterator[Session]:
+        """Run a benchmark's `check(candidate)` under its own authority; its calls come out as frames. Raises as `run`."""
+        limits = self._within(limits)
+        payload = codec.encode([prelude, test])
+        self._begin("check", payload, b"", limits, call_s=limits.wall_s, entry_point=entry_point)
+        yield from self._session(limits)
+
+    def _session(self, limits: Limits) -> Iterator[Session]:
+        session = Session(self, limits)
+        try:
+            yield session
+            session.end()
+        except BoxLost:
+            raise
+        except BaseException:
+            self.close()  # in the middle of a conversation: the next program gets a new box
+            raise
+
+    # -- the conversation ----------------------------------------------------------------------------------------------
+
+    def _within(self, limits: Limits | None) -> Limits:
+        if limits is None:
+            return self.limits
+        for name in ("memory_bytes", "disk_bytes", "processes"):
+            if getattr(limits, name) > getattr(self.limits, name):
+                raise ValueError(f"{name} {getattr(limits, name)} is over this box's {getattr(self.limits, name)}")
+        return limits
+
+    def _begin(self, mode: str, code: bytes, stdin: bytes, limits: Limits, **more: object) -> None:
+        self.start()
+        bounds = asdict(limits) | {"call_s": more.pop("call_s")}
+        self.tell({"op": "run", "mode": mode, "n_code": len(code), "limits": bounds} | more, code + stdin)
+
+    def tell(self, header: dict[str, Any], payload: bytes = b"") -> None:
+        """Send a message to the supervisor. Raises `BoxLost`."""
+        if self._connection is None:
+            raise BoxLost("the box is not running")
+        try:
+            self._connection.send(frames.pack(header, payload))
+        except BoxLost:
+            self.close()
+            raise
+
+    def hear(self, op: str, limits: Limits) -> tuple[dict[str, Any], bytes]:
+        """Receive the supervisor's next message, which must be `op`. Raises `BoxLost`."""
+        connection = self._connection
+        if connection is None:
+            raise BoxLost("the box is not running")
+        deadline = time.monotonic() + (START_S if op == "ready" else 11 * limits.wall_s + 10 + GRACE_S)
+        try:
+            header, payload = frames.read(lambda n: connection.receive(n, deadline))
+            if header["op"] != op:
+                raise frames.ProtocolError(f"expected {op!r}, got {header['op']!r}")
+            return header, payload
+        except (BoxLost, frames.ProtocolError) as error:
+            exceeded = isinstance(error, BoxLost) and connection.memory_exceeded()
+            self.close()
+            raise (BoxOutOfMemory if exceeded else BoxLost)(str(error)) from None
+
+    def hear_end(self, limits: Limits) -> Execution:
+        """Receive the facts of a program that is over. Raises `BoxLost`."""
+        header, output = self.hear("end", limits)
+        if not header.get("clean"):
+            self.close()
+        if header["status"] == "starved":
+            raise BoxLost("the machine is too busy: the program got no processor for most of its time")
+        try:
+            at = int(header["n_stdout"])
+            return Execution(
+                status=Status("signaled" if header["status"] == "stopped" else header["status"]),
+                exit_code=header["exit_code"],
+                stdout=output[:at].decode("utf-8", "replace"),
+                stderr=output[at:].decode("utf-8", "replace"),
+                wall_s=float(header["wall_s"]),
+                cpu_s=float(header["cpu_s"]),
+                memory_peak_bytes=int(header["memory_peak_bytes"]),
+                truncated=bool(header["truncated"]),
+            )
+        except (KeyError, ValueError, TypeError) as error:
+            self.close()
+            raise BoxLost(f"the supervisor's facts make no sense: {error}") from None
+
+
+def _bytes(source: str | bytes) -> bytes:
+    return source if isinstance(source, bytes) else source.encode("utf-8", "surrogatepass")
+
+
+class Pool:
+    """Boxes kept ready: `with pool.box() as box` takes one, alone, and gives it back.
+
+    Args:
+        engine: starts the containers. Orphans of earlier processes are swept when the pool opens.
+        n_boxes: how many programs run at one time.
+        limits: of every box.
+    """
+
+    def __init__(self, engine: Engine, n_boxes: int, limits: Limits | None = None, kind: str = "run") -> None:
+        if n_boxes < 1:
+            raise ValueError(f"n_boxes must be at least 1, not {n_boxes}")
+        self.engine = engine
+        self.boxes = [Box(engine, limits, kind) for _ in range(n_boxes)]
+        self._free: queue.LifoQueue[Box] = queue.LifoQueue()
+        for box in self.boxes:
+            self._free.put(box)
+
+    def start(self) -> None:
+        """Start all boxes at once, sweeping orphans meanwhile. Raises as `Box.start`."""
+        with ThreadPoolExecutor(len(self.boxes) + 1) as threads:
+            sweeping = threads.submit(self.engine.sweep)
+            for starting in [threads.submit(box.start) for box in self.boxes]:
+                starting.result()
+            sweeping.result()
+
+    @contextlib.contextmanager
+    def box(self) -> Iterator[Box]:
+        """Lend a box; waits while all are lent."""
+        box = self._free.get()
+        try:
+            yield box
+        finally:
+            self._free.put(box)
+
+    def close(self) -> None:
+        """End all boxes, also those in use. Never raises."""
+        closing = [threading.Thread(target=box.close) for box in self.boxes]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join()
+
+    def __enter__(self) -> "Pool":
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()

@@ -1,0 +1,38 @@
+"""What running a program showed: facts with units. Nothing here says 'accepted'."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """How a program ended."""
+
+    EXITED = "exited"
+    SIGNALED = "signaled"
+    TIMED_OUT = "timed_out"
+    MEMORY_EXCEEDED = "memory_exceeded"
+    OUTPUT_EXCEEDED = "output_exceeded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One program's run in a box.
+
+    Attributes:
+        status: how it ended.
+        exit_code: 0 to 255 when `exited`, minus the signal's number when `signaled`, else None.
+        stdout, stderr: the first bytes written, decoded as UTF-8 with replacement.
+        wall_s: seconds from fork to end, less the time spent waiting for a processor.
+        cpu_s: CPU seconds, user and system, of the program and its reaped children.
+        memory_peak_bytes: resident set of its largest process at its peak.
+        truncated: more was written to stdout or stderr than is kept here.
+    """
+
+    status: Status
+    exit_code: int | None
+    stdout: str
+    stderr: str
+    wall_s: float
+    cpu_s: float
+    memory_peak_bytes: int
+    truncated: bool

@@ -1,0 +1,1 @@
+"""Benchmarks, oracle, pass@k, reports and the command line."""
