@@ -1,0 +1,160 @@
+"""What a benchmark is, and the comparison that those made by EvalPlus share."""
+
+import hashlib
+import importlib
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.types import Task
+
+
+class DataMissing(Exception):
+    """A benchmark's data is neither on this machine nor to be had; says which file to put where."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Which data to load: a file of one's own, the reduced tests, or the tests without extreme inputs."""
+
+    data: Path | None = None
+    mini: bool = False
+    noextreme: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """The tasks of a benchmark by their ids, in its own order, and the SHA-256 of the file they came from."""
+
+    tasks: Mapping[str, Task]
+    data_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmark:
+    """One benchmark.
+
+    Attributes:
+        name: as on the command line.
+        load: reads the data; raises `DataMissing`.
+        special: the benchmark's own rule for a task: True or False where it decides, None where plain comparison
+            does. Called with (task, arguments, expected, got); values are plain data.
+        not_none: entry points of which only "is the result None" is compared.
+    """
+
+    name: str
+    load: Callable[[Options], Loaded]
+    special: Callable[[Task, Sequence[Any], Any, Any], bool | None] = lambda *_: None
+    has_plus: bool = True
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file, as hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def matches(benchmark: Benchmark, task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bool:
+    """Whether `got` is right where `expected` is, as EvalPlus 0.3.1 decides; never raises.
+
+    Source: evalplus/eval/__init__.py, `unsafe_execute`. One thing differs: there, a float among the expected values
+    switches the tolerance of 1e-6 on for all later calls of the task as well; here for that call.
+    """
+    try:
+        decided = benchmark.special(task, arguments, expected, got)
+        return _equal(expected, got, task.atol) if decided is None else bool(decided)
+    except Exception:
+        return False
+
+
+def _equal(expected: Any, got: Any, atol: float) -> bool:
+    exact = got == expected
+    if atol == 0 and _is_floats(expected):
+        atol = 1e-6
+    if atol == 0 or (isinstance(exact, bool) and exact):
+        return bool(exact)
+    if type(got) is not type(expected) or (isinstance(expected, list | tuple) and len(got) != len(expected)):
+        return False
+    import warnings
+
+    import numpy
+
+    with warnings.catch_warnings(), numpy.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return bool(numpy.allclose(got, expected, rtol=1e-07, atol=atol))
+
+
+def _is_floats(value: Any) -> bool:
+    if isinstance(value, float):
+        return True
+    if isinstance(value, list | tuple) and value:
+        return all(isinstance(item, float) for item in value)
+    dtype = getattr(value, "dtype", None)
+    return dtype is not None and dtype.name in ("float64", "float32")
+
+
+@contextmanager
+def evalplus_loaders(module: str) -> Iterator[Any]:
+    """Give the module `evalplus.data.<module>` without the second that importing `datasets` takes.
+
+    EvalPlus imports `datasets` for one loader that is not used here; a placeholder stands in while it is imported.
+    """
+    placeholder = "datasets" not in sys.modules
+    if placeholder:
+        stand_in = types.ModuleType("datasets")
+        stand_in.__dict__["load_dataset"] = None
+        sys.modules["datasets"] = stand_in
+    try:
+        yield importlib.import_module(f"evalplus.data.{module}")
+    finally:
+        if placeholder:
+            sys.modules.pop("datasets", None)
+
+
+def load_evalplus(module: str, override: str, getter: str, stem: str, version: str, options: Options) -> Loaded:
+    """Load HumanEval+ or MBPP+ through EvalPlus's own loader: its cache, its override variable, its download.
+
+    Raises:
+        DataMissing: there is no such file, and it cannot be downloaded.
+    """
+    import socket
+
+    with evalplus_loaders(module) as loaders:
+        before = getattr(loaders, override)
+        timeout = socket.getdefaulttimeout()
+        try:
+            if options.data is not None:
+                setattr(loaders, override, str(options.data))
+            socket.setdefaulttimeout(30)
+            path = Path(getattr(loaders, f"_ready_{getter}_path")(mini=options.mini, noextreme=options.noextreme))
+            rows = getattr(loaders, f"get_{getter}")(mini=options.mini, noextreme=options.noextreme)
+        except OSError as error:
+            from evalplus.data.utils import CACHE_DIR
+
+            extra = "-Mini" if options.mini else "-NoExtreme" if options.noextreme else ""
+            raise DataMissing(
+                f"{stem}{extra} {version} is not on this machine and cannot be downloaded ({error}). Put the file "
+                f"{stem}{extra}.jsonl.gz of the release {version} of github.com/evalplus/{stem.lower()}_release, "
+                f"unpacked, at {CACHE_DIR}/{stem}{extra}-{version}.jsonl, or name it with --data FILE or {override}."
+            ) from None
+        except (ValueError, KeyError, AssertionError, EOFError) as error:
+            raise DataMissing(f"the data for {stem} {version} cannot be read: {error}") from None
+        finally:
+            setattr(loaders, override, before)
+            socket.setdefaulttimeout(timeout)
+    tasks = {
+        task_id: Task(
+            task_id=task_id,
+            prompt=row["prompt"],
+            entry_point=row["entry_point"],
+            canonical_solution=row["canonical_solution"],
+            base_inputs=tuple(row["base_input"]),
+            plus_inputs=tuple(row["plus_input"]),
+            atol=row["atol"],
+        )
+        for task_id, row in rows.items()
+    }
+    return Loaded(tasks=tasks, data_hash=file_hash(path))

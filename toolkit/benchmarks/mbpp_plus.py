@@ -1,0 +1,67 @@
+"""MBPP+ v0.2.0: 378 tasks of MBPP as tables of calls, with EvalPlus's own rules for eleven of them.
+
+The rules are the official ones, weak ones included: Mbpp/164 (`are_equivalent`) takes any value that is returned, and
+Mbpp/295 (`sum_div`) takes 0.
+
+Source: Austin et al., arXiv 2108.07732; Liu et al., arXiv 2305.01210; evalplus/eval/_special_oracle.py (0.3.1).
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from toolkit.benchmarks.base import Benchmark, Loaded, Options, load_evalplus
+from toolkit.types import Task
+
+_NOT_NONE = {"check_str", "text_match_three", "text_starta_endb"}
+_SETS = {
+    "similar_elements",
+    "find_char_long",
+    "common_in_nested_lists",
+    "extract_singly",
+    "larg_nnum",
+    "intersection_array",
+    "find_dissimilar",
+    "Diff",
+}
+
+
+def load(options: Options) -> Loaded:
+    """Read the tasks. Raises `DataMissing`."""
+    return load_evalplus("mbpp", "MBPP_OVERRIDE_PATH", "mbpp_plus", "MbppPlus", "v0.2.0", options)
+
+
+def special(task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bool | None:
+    """Apply the official rule of a task that has one."""
+    name = task.entry_point
+    if name in _SETS:
+        return set(got) == set(expected)
+    if name in _NOT_NONE:
+        return bool((got if isinstance(got, bool) else got is not None) == (expected is not None))
+    if name == "are_equivalent":
+        return True
+    if got == expected:
+        return None
+    if name == "sum_div":
+        return bool(got == 0)
+    if name == "surface_Area":
+        return abs(got - _surface_area(*arguments)) <= task.atol
+    if name == "digit_distance_nums":
+        return bool(got == _digit_distance(*arguments))
+    return None
+
+
+def _surface_area(edge: float, height: float) -> int:
+    """Of a square pyramid whose `height` is that of its apex over the base."""
+    slant = math.sqrt((edge / 2) ** 2 + height**2)
+    return round(edge**2 + 4 * (edge * slant) / 2)
+
+
+def _digit_distance(one: int, other: int) -> int:
+    """Sum of the differences of the digits, the shorter number padded with zeros."""
+    width = max(len(str(one)), len(str(other)))
+    pairs = zip(str(one).zfill(width), str(other).zfill(width), strict=True)
+    return sum(abs(int(a) - int(b)) for a, b in pairs)
+
+
+BENCHMARK = Benchmark(name="mbpp+", load=load, special=special)

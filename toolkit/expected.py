@@ -1,0 +1,200 @@
+"""Expected outputs: what the canonical solution answers, found once in a box and kept by the hash of the data."""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sandbox import Box, Limits, SandboxError, codec
+from toolkit import cache
+from toolkit.types import Task
+
+VERSION = 1
+CHUNK_BYTES = 8 << 20
+CHUNK_S = 0.25
+CANONICAL_S = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Consecutive calls of a task that are made and compared together.
+
+    Attributes:
+        first, n_calls: which calls, counted over base and then plus inputs.
+        plus: whether they are plus inputs (a chunk is never both).
+        at, n_bytes: where the right answers' stream lies in the task's file.
+        digest: its 16-byte BLAKE2b, hex.
+        charged_s: seconds that the canonical solution took for them.
+    """
+
+    first: int
+    n_calls: int
+    plus: bool
+    at: int
+    n_bytes: int
+    digest: str
+    charged_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """The right answers of one task.
+
+    Attributes:
+        key: hash of all they depend on.
+        chunks: in the order of the calls.
+        path: file of the answers' frames.
+    """
+
+    key: str
+    chunks: tuple[Chunk, ...]
+    path: Path
+
+    @property
+    def charged_s(self) -> float:
+        """Seconds that the canonical solution took for all calls."""
+        return sum(chunk.charged_s for chunk in self.chunks)
+
+    def frames(self, chunk: Chunk) -> list[tuple[bytes, bytes]]:
+        """Read the right answers of `chunk` (raises OSError)."""
+        with self.path.open("rb") as file:
+            file.seek(chunk.at)
+            return codec.split_frames(file.read(chunk.n_bytes))
+
+
+def inputs(task: Task) -> list[Sequence[Any]]:
+    """Return all calls' arguments, base first."""
+    return [*task.base_inputs, *task.plus_inputs]
+
+
+def key_of(task: Task, data_hash: str, image: str) -> str:
+    """Hash all that a task's right answers depend on: the data file, the task in it, and the image they come from."""
+    parts = (str(VERSION), image, data_hash, task.task_id, str(len(task.base_inputs)), str(len(task.plus_inputs)))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def load(key: str, folder: Path | None = None) -> Expected | None:
+    """Return the stored answers of `key`, or None where there are none that are whole."""
+    path = (folder or cache.directory()) / "expected" / f"{key}.frames"
+    try:
+        index = json.loads(path.with_suffix(".json").read_text())
+        chunks = tuple(Chunk(**chunk) for chunk in index["chunks"])
+        if path.stat().st_size == sum(chunk.n_bytes for chunk in chunks):
+            return Expected(key=key, chunks=chunks, path=path)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def compute(task: Task, key: str, box: Box, folder: Path | None = None) -> Expected:
+    """Run the canonical solution on all inputs and store what it answers.
+
+    Raises:
+        SandboxError: it does not answer one of them: then the data is not what it should be.
+        OSError: the cache folder cannot be written.
+    """
+    path = (folder or cache.directory()) / "expected" / f"{key}.frames"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    try:
+        most = CHUNK_BYTES
+        while True:
+            try:
+                with partial.open("wb") as file:
+                    chunks = _compute(task, box, file, most)
+                break
+            except _TooLarge:
+                most //= 4
+        cache.write_atomically(path.with_suffix(".json"), json.dumps({"chunks": [asdict(c) for c in chunks]}).encode())
+        os.replace(partial, path)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+    return Expected(key=key, chunks=tuple(chunks), path=path)
+
+
+class _TooLarge(Exception):
+    """A batch's answers were more than a box holds at once."""
+
+
+def _compute(task: Task, box: Box, file: Any, most_bytes: int) -> list[Chunk]:
+    calls = inputs(task)
+    n_base = len(task.base_inputs)
+    limits = replace(box.limits, wall_s=CANONICAL_S, cpu_s=CANONICAL_S)
+    chunks: list[Chunk] = []
+    first = at = 0
+    n_next = 8
+    with box.calls(task.prompt + task.canonical_solution, task.entry_point, limits=limits) as session:
+        before = 0.0
+        while first < len(calls):
+            n_calls = min(n_next, (n_base if first < n_base else len(calls)) - first)
+            batch = session.batch(codec.encode_batch(calls[first : first + n_calls]), n_calls)
+            stream = session.fetch() if batch.stream is None else batch.stream
+            answers = codec.split_frames(stream)
+            if batch.n_frames < n_calls or any(kind != codec.RETURNED for kind, _ in answers):
+                if session.execution is not None and session.execution.status == "output_exceeded" and n_calls > 1:
+                    raise _TooLarge
+                raise SandboxError(
+                    f"the canonical solution of {task.task_id} fails on input {first + len(answers)}: "
+                    f"{answers[-1][1][:200] if answers else session.execution}"
+                )
+            spent = max(batch.charged_s - before, 0.0)
+            before = batch.charged_s
+            file.write(stream)
+            new = Chunk(
+                first=first,
+                n_calls=n_calls,
+                plus=first >= n_base,
+                at=at,
+                n_bytes=len(stream),
+                digest=batch.digest,
+                charged_s=round(spent, 6),
+            )
+            chunks.append(new)
+            first, at = first + n_calls, at + len(stream)
+            n_next = min(
+                n_calls * 4,
+                max(1, int(most_bytes * n_calls / (2 * len(stream)))),
+                max(1, int(CHUNK_S * n_calls / max(spent, 1e-6))),
+            )
+    file.flush()
+    return _merged(chunks, Path(file.name))
+
+
+def _merged(chunks: list[Chunk], path: Path) -> list[Chunk]:
+    """Join neighbours that are small together, so that most tasks are one or two exchanges."""
+    out: list[Chunk] = []
+    for chunk in chunks:
+        last = out[-1] if out else None
+        if (
+            last is not None
+            and last.plus == chunk.plus
+            and last.n_bytes + chunk.n_bytes <= CHUNK_BYTES
+            and last.charged_s + chunk.charged_s <= CHUNK_S
+        ):
+            out[-1] = replace(
+                last,
+                n_calls=last.n_calls + chunk.n_calls,
+                n_bytes=last.n_bytes + chunk.n_bytes,
+                charged_s=round(last.charged_s + chunk.charged_s, 6),
+                digest="",
+            )
+        else:
+            out.append(chunk)
+    with path.open("rb") as file:
+        for i, chunk in enumerate(out):
+            if not chunk.digest:
+                file.seek(chunk.at)
+                digest = hashlib.blake2b(file.read(chunk.n_bytes), digest_size=16).hexdigest()
+                out[i] = replace(chunk, digest=digest)
+    return out
+
+
+def limits_for(limits: Limits, timeout_s: float, expected_s: float) -> Limits:
+    """Bound a sample: `timeout_s` and four times what the canonical solution took."""
+    total = timeout_s + 4 * expected_s
+    return replace(limits, wall_s=total, cpu_s=2 * total)
