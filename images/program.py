@@ -310,13 +310,28 @@ def _calls(spec: dict) -> None:
                 kind, body = codec.RAISED, _describe(error)
             else:
                 try:
-                    kind, body = codec.RETURNED, encode(value)
+                    if type(value) is list and len(value) > codec.PART_ROWS:
+                        send(b"".join(parts))
+                        parts, size, body = [], 0, b""
+                        for piece in codec.encode_parts(value):
+                            if body:
+                                send(frame(codec.PART, body))
+                            body = piece
+                        kind = codec.RETURNED
+                    else:
+                        kind, body = codec.RETURNED, encode(value)
                 except RecursionError:
                     recursion(20_000)
                     kind, body = codec.UNENCODABLE, b"nested too deep"
                 except BaseException as error:
                     kind, body = codec.UNENCODABLE, _describe(error)
             value = arguments = None
+            if len(body) > _FLUSH_BYTES:  # large: written as it is, not copied
+                parts.append(kind + len(body).to_bytes(4, "big"))
+                send(b"".join(parts))
+                send(body)
+                parts, size, flushed = [], 0, clock()
+                continue
             parts.append(frame(kind, body))
             size += len(body) + 5
             if size > _FLUSH_BYTES or clock() - flushed > _FLUSH_S:

@@ -24,7 +24,9 @@ import program
 
 RAW_BYTES = 1 << 16
 """A batch's outputs up to this size go to the host at once; larger ones as a digest, and as bytes when asked for."""
-MAX_STREAM = 48 << 20
+KEPT_BYTES = 48 << 20
+"""Outputs of one batch that are kept to be fetched; of more there is only the digest."""
+MAX_STREAM = 4 << 30
 """Outputs of one batch, at most."""
 TICK_S = 0.05
 NOBODY = 65534
@@ -150,8 +152,7 @@ class Program:
             self.poll.register(fd, select.POLLIN)
         self.poll.register(box.control, select.POLLIN)
         self.poll.register(0, 0)  # hang-up of the host only
-        self.stream = bytearray()
-        self.n_frames, self.parsed = 0, 0
+        self._listen()
         self.ended: dict | None = None
         self.reason = ""
         self.loaded = False
@@ -274,19 +275,29 @@ class Program:
             return False
         if not part:
             return False
-        self.stream += part
-        if len(self.stream) > MAX_STREAM:
+        self.digest.update(part)
+        self.n_bytes += len(part)
+        if self.n_bytes > MAX_STREAM:
             self.reason = "output_exceeded"
             return False
+        if self.n_bytes <= KEPT_BYTES:
+            self.stream += part
         before = self.n_frames
-        stream, at, end = self.stream, self.parsed, len(self.stream)
-        while end - at >= 5:
-            size = int.from_bytes(stream[at + 1 : at + 5], "big")
-            if at + 5 + size > end:
-                break
-            at += 5 + size
-            self.n_frames += 1
-        self.parsed = at
+        at, end = 0, len(part)
+        while at < end:
+            if self.body_left:
+                step = min(self.body_left, end - at)
+                self.body_left -= step
+            else:
+                step = 5 - len(self.head)
+                self.head += part[at : at + step]
+                if len(self.head) == 5:
+                    self.body_left = int.from_bytes(self.head[1:], "big")
+            at += step
+            if not self.body_left and len(self.head) == 5:
+                self.n_frames += self.head[:1] != codec.PART
+                self.n_values += self.head[:1] == codec.RETURNED
+                self.head = b""
         if self.n_frames > before:
             self.mark = time.monotonic()
             self.mark_delay = self.delay = program.run_delay_ns(self.pid) or self.delay
@@ -301,12 +312,20 @@ class Program:
                 some = True
         return some
 
-    def take(self) -> bytes:
-        """Return the frames since last taken, and forget them."""
-        data = bytes(self.stream[: self.parsed])
-        del self.stream[: self.parsed]
-        self.n_frames = self.parsed = 0
-        return data
+    def _listen(self) -> None:
+        """Begin to collect the frames of a turn."""
+        self.stream = bytearray()
+        self.digest = hashlib.blake2b(digest_size=16)
+        self.head = b""
+        self.n_frames = self.n_values = self.n_bytes = self.body_left = 0
+
+    def take(self) -> tuple:
+        """Return (facts, frames) of the turn, and forget them; of too many bytes there is only the digest."""
+        facts = {"n_frames": self.n_frames, "n_values": self.n_values, "n_bytes": self.n_bytes}
+        data = bytes(self.stream) if self.n_bytes <= KEPT_BYTES else b""
+        facts["digest"] = self.digest.hexdigest()
+        self._listen()
+        return facts, data
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
@@ -507,10 +526,8 @@ class Supervisor:
 
     def _hand_over(self, running: Program) -> None:
         _call, total, _cpu = running._charge(time.monotonic())
-        header = {"op": "frames", "n_frames": running.n_frames, "loaded": running.loaded, "charged_s": round(total, 6)}
-        self.kept = running.take()
-        header["n_bytes"] = len(self.kept)
-        header["digest"] = hashlib.blake2b(self.kept, digest_size=16).hexdigest()
+        facts, self.kept = running.take()
+        header = {"op": "frames", "loaded": running.loaded, "charged_s": round(total, 6), **facts}
         _answer(header, self.kept if len(self.kept) <= RAW_BYTES else b"")
 
 

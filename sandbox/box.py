@@ -27,6 +27,7 @@ class Batch:
 
     Attributes:
         n_frames: calls that were answered; fewer than asked for when the program ended or hit a limit.
+        n_values: how many of them are values, not errors.
         n_bytes, digest: length and 16-byte BLAKE2b (hex) of the answers' stream, formed by the supervisor.
         stream: the answers themselves where they are short, else None: `Session.fetch` brings them.
         loaded: whether the program was loaded and has its entry point.
@@ -34,6 +35,7 @@ class Batch:
     """
 
     n_frames: int
+    n_values: int
     n_bytes: int
     digest: str
     stream: bytes | None
@@ -64,6 +66,7 @@ class Session:
         header, payload = self.box.hear("frames", self.limits)
         batch = Batch(
             n_frames=int(header["n_frames"]),
+            n_values=int(header["n_values"]),
             n_bytes=int(header["n_bytes"]),
             digest=str(header["digest"]),
             stream=payload if len(payload) == header["n_bytes"] else None,
@@ -75,7 +78,7 @@ class Session:
         return batch
 
     def fetch(self) -> bytes:
-        """Return the stream of the last batch (at most one `frames.MAX_PAYLOAD`). Raises as `batch`."""
+        """Return the stream of the last batch, or nothing where it was too long to be kept. Raises as `batch`."""
         self.box.tell({"op": "fetch"})
         return self.box.hear("fetched", self.limits)[1]
 

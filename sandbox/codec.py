@@ -2,6 +2,7 @@
 
 A JSON scalar stands for itself and a JSON array for a list. Everything else is an object with exactly one key:
 
+    {"T": [[...], ...]} list of tuples of scalars
     {"t": [...]} tuple        {"s": [...]} set          {"f": [...]} frozenset     {"d": [[k, v], ...]} dict
     {"i": "0x.."} big int     {"c": [re, im]} complex   {"b": "hex"} bytes         {"r": [a, b, c]} range
     {"q": "1/3"} Fraction     {"m": "1.50"} Decimal     {"n": [dtype, v]} numpy scalar
@@ -14,6 +15,7 @@ The same file is used inside the box (to encode what a solution returned) and on
 
 import json
 import sys
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
@@ -21,9 +23,12 @@ MAX_DEPTH = 300
 """Containers inside containers, at most; a list that contains itself ends here."""
 MAX_HASHED = 200_000
 """Elements of one set or dict, at most: their hashes are the sender's choice, and may all collide."""
+PART_ROWS = 1 << 16
+"""Items of a list that are encoded at once."""
 _BIG = 1 << 4096
 
 _SCALARS = frozenset({int, float, str, bool, type(None)})
+_LISTS, _TUPLES = {list}, {tuple}
 _ATOMS = frozenset({float, str, bool, type(None)})
 _NUMPY_KINDS = frozenset("biufcUS")
 
@@ -61,11 +66,33 @@ def encode(value: object) -> bytes:
     """
     kind = type(value)
     try:
-        if kind in _SCALARS or (kind is list and _SCALARS.issuperset(map(type, value))):  # type: ignore[call-overload]
+        if kind in _SCALARS:
             return _dumps(value).encode("ascii")
+        if kind is list or kind is tuple:
+            kinds = set(map(type, value))  # type: ignore[call-overload]
+            if kinds <= _SCALARS:
+                return _dumps(value if kind is list else {"t": value}).encode("ascii")
+            # rows of scalars: most of what is large, so they are written without being copied
+            if kind is list and kinds in (_LISTS, _TUPLES) and _SCALARS.issuperset(map(type, chain.from_iterable(value))):  # type: ignore[call-overload]
+                return _dumps(value if kinds == _LISTS else {"T": value}).encode("ascii")
     except ValueError:  # an integer of more than 4,300 digits
         pass
     return _dumps(_plain(value, 0)).encode("ascii")
+
+
+def encode_parts(value: object) -> Iterator[bytes]:
+    """Yield the bytes of `value` in pieces, so that a long list is never held a second time. Raises as `encode`."""
+    if type(value) is not list or len(value) <= PART_ROWS:
+        yield encode(value)
+        return
+    parts = (value[at : at + PART_ROWS] for at in range(0, len(value), PART_ROWS))
+    tuples = set(map(type, value)) == _TUPLES and _SCALARS.issuperset(map(type, chain.from_iterable(value)))
+    before = b'{"T":[' if tuples else b"["
+    for part in parts:
+        inner = _dumps(part) if tuples else _dumps([_plain(item, 1) for item in part])
+        yield before + inner[1:-1].encode("ascii")
+        before = b","
+    yield b"]}" if tuples else b"]"
 
 
 def _plain(value: Any, depth: int) -> Any:
@@ -153,7 +180,7 @@ def _value(wire: Any, depth: int) -> Any:
     if type(wire) is not dict:
         return wire
     ((tag, body),) = wire.items()
-    if tag in ("t", "s", "f", "d", "r", "c", "n", "a"):
+    if tag in ("t", "T", "s", "f", "d", "r", "c", "n", "a"):
         if type(body) is not list:
             raise CodecError(f"tag {tag!r} wants an array")
     elif type(body) is not str:
@@ -163,6 +190,8 @@ def _value(wire: Any, depth: int) -> Any:
     match tag:
         case "t":
             return tuple([_value(item, depth) for item in body])
+        case "T":
+            return [tuple(_row(row, depth)) for row in body]
         case "s":
             return {_value(item, depth) for item in body}
         case "f":
@@ -194,6 +223,12 @@ def _value(wire: Any, depth: int) -> Any:
     raise CodecError(f"unknown tag {tag!r}")
 
 
+def _row(wire: Any, depth: int) -> list[Any]:
+    if type(wire) is not list:
+        raise CodecError("tag 'T' wants arrays")
+    return [_value(item, depth) for item in wire]
+
+
 def _numpy_value(tag: str, body: list[Any], depth: int) -> Any:
     import numpy
 
@@ -222,20 +257,27 @@ def decode_batch(data: bytes) -> list[list[Any]]:
 
 
 def split_frames(stream: bytes) -> list[tuple[bytes, bytes]]:
-    """Split what a program's process wrote into (kind, payload) frames; an incomplete last one is left out.
+    """Split what a program's process wrote into (kind, payload) frames, pieces joined; an incomplete last is left out.
 
     Raises:
         CodecError: a frame of unknown kind: the program wrote into its result channel itself.
     """
-    frames, at, end = [], 0, len(stream)
+    frames: list[tuple[bytes, bytes]] = []
+    pieces: list[bytes] = []
+    at, end = 0, len(stream)
     while end - at >= 5:
         kind, size = stream[at : at + 1], int.from_bytes(stream[at + 1 : at + 5], "big")
         if kind not in FRAME_KINDS:
             raise CodecError("the result channel holds bytes that are no frame")
         if at + 5 + size > end:
             break
-        frames.append((kind, stream[at + 5 : at + 5 + size]))
+        body = stream[at + 5 : at + 5 + size]
         at += 5 + size
+        if kind == PART:
+            pieces.append(body)
+            continue
+        frames.append((kind, b"".join([*pieces, body]) if pieces else body))
+        pieces.clear()
     return frames
 
 
@@ -245,4 +287,6 @@ def join_frames(frames: list[tuple[bytes, bytes]]) -> bytes:
 
 
 LOADED, COMPILE_ERROR, RAISED, RETURNED, UNENCODABLE, ASKED, ENDED = b"L", b"C", b"X", b"R", b"U", b"Q", b"D"
-FRAME_KINDS = frozenset({LOADED, COMPILE_ERROR, RAISED, RETURNED, UNENCODABLE, ASKED, ENDED})
+PART = b"P"
+"""A piece of a value; the frame that follows holds the next, and the last piece is in a RETURNED frame."""
+FRAME_KINDS = frozenset({LOADED, COMPILE_ERROR, RAISED, RETURNED, UNENCODABLE, ASKED, ENDED, PART})

@@ -26,7 +26,8 @@ class Chunk:
     Attributes:
         first, n_calls: which calls, counted over base and then plus inputs.
         plus: whether they are plus inputs (a chunk is never both).
-        at, n_bytes: where the right answers' stream lies in the task's file.
+        at, n_bytes: where the right answers' stream lies in the task's file; 0 bytes of one that is too long to be
+            kept, and compared by its digest alone.
         digest: its 16-byte BLAKE2b, hex.
         charged_s: seconds that the canonical solution took for them.
     """
@@ -134,14 +135,14 @@ def _compute(task: Task, box: Box, file: Any, most_bytes: int) -> list[Chunk]:
             n_calls = min(n_next, (n_base if first < n_base else len(calls)) - first)
             batch = session.batch(codec.encode_batch(calls[first : first + n_calls]), n_calls)
             stream = session.fetch() if batch.stream is None else batch.stream
-            answers = codec.split_frames(stream)
-            if batch.n_frames < n_calls or any(kind != codec.RETURNED for kind, _ in answers):
-                if session.execution is not None and session.execution.status == "output_exceeded" and n_calls > 1:
-                    raise _TooLarge
+            if batch.n_values < n_calls:
+                got = codec.split_frames(stream)
                 raise SandboxError(
-                    f"the canonical solution of {task.task_id} fails on input {first + len(answers)}: "
-                    f"{answers[-1][1][:200] if answers else session.execution}"
+                    f"the canonical solution of {task.task_id} fails on input {first + batch.n_values}: "
+                    f"{got[-1][1][:200] if got else session.execution}"
                 )
+            if not stream and n_calls > 1:
+                raise _TooLarge
             spent = max(batch.charged_s - before, 0.0)
             before = batch.charged_s
             file.write(stream)
@@ -158,7 +159,7 @@ def _compute(task: Task, box: Box, file: Any, most_bytes: int) -> list[Chunk]:
             first, at = first + n_calls, at + len(stream)
             n_next = min(
                 n_calls * 4,
-                max(1, int(most_bytes * n_calls / (2 * len(stream)))),
+                max(1, int(most_bytes * n_calls / (2 * batch.n_bytes))),
                 max(1, int(CHUNK_S * n_calls / max(spent, 1e-6))),
             )
     file.flush()
@@ -173,6 +174,8 @@ def _merged(chunks: list[Chunk], path: Path) -> list[Chunk]:
         if (
             last is not None
             and last.plus == chunk.plus
+            and last.n_bytes
+            and chunk.n_bytes
             and last.n_bytes + chunk.n_bytes <= CHUNK_BYTES
             and last.charged_s + chunk.charged_s <= CHUNK_S
         ):

@@ -128,7 +128,7 @@ class Oracle:
     ) -> None:
         if parallel < 1:
             raise ValueError(f"parallel must be at least 1, not {parallel}")
-        self.limits = replace(limits or Limits(memory_bytes=2 << 30), wall_s=timeout_s, cpu_s=2 * timeout_s)
+        self.limits = replace(limits or Limits(memory_bytes=4 << 30), wall_s=timeout_s, cpu_s=2 * timeout_s)
         self.engine, self.benchmark, self.tasks, self.data_hash = engine, benchmark, tasks, data_hash
         self.timeout_s, self.cache, self.base_only = timeout_s, cache, base_only
         self.slots = [Slot(Box(engine, self.limits), Box(engine, self.limits)) for _ in range(parallel)]
@@ -368,7 +368,11 @@ class Oracle:
         if not batch.loaded and not batch.n_frames:
             return _of_end(session.end(), "while it was loaded")
         try:
-            got = codec.split_frames(session.fetch() if batch.stream is None else batch.stream)
+            stream = session.fetch() if batch.stream is None else batch.stream
+            if batch.n_frames == chunk.n_calls and (not stream or not chunk.n_bytes):
+                where = f"in calls {chunk.first} to {chunk.first + chunk.n_calls - 1}"
+                return Finding(Verdict.WRONG_ANSWER, f"{where}: other values than expected, by their digest")
+            got = codec.split_frames(stream)
         except codec.CodecError as error:
             return Finding(Verdict.RUNTIME_ERROR, str(error))
         if not batch.loaded:

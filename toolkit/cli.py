@@ -1,0 +1,311 @@
+"""The command line: the one file that prints and sets exit codes.
+
+Exit codes: 0 done, 1 programs were rejected by a gate run with --strict, 2 usage or bad input, 3 infrastructure (also:
+some samples could not be scored, or the score is refused), 130 interrupted.
+"""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+app = typer.Typer(
+    name="toolkit",
+    help="Judge programs that models write: compiled and executed in isolated boxes, never in this process.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+images_app = typer.Typer(help="The images that boxes are made of.", no_args_is_help=True)
+app.add_typer(images_app, name="images")
+
+Timeout = Annotated[float, typer.Option("--timeout", help="Seconds: one call (table benchmarks), else one program.")]
+Parallel = Annotated[int | None, typer.Option("--parallel", "-p", help="Samples judged at one time [default: cores].")]
+Data = Annotated[Path | None, typer.Option("--data", help="The benchmark's data file, instead of the usual one.")]
+Runtime = Annotated[str | None, typer.Option("--runtime", help="OCI runtime of the boxes, such as runsc.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
+Mini = Annotated[bool, typer.Option("--mini", help="The reduced set of extra tests (humaneval+).")]
+NoExtreme = Annotated[bool, typer.Option("--noextreme", help="Without extreme inputs.")]
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print(f"toolkit: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+@app.command("eval")
+def evaluate_command(
+    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    samples: Annotated[Path, typer.Option("--samples", help="JSONL, .jsonl.gz, or a folder TASK_ID/0.py.")],
+    timeout: Timeout = 5.0,
+    parallel: Parallel = None,
+    k: Annotated[str, typer.Option("--k", help="Which pass@k, comma-separated, as far as n allows.")] = "1,10,100",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder [default: runs/BENCHMARK-TIME].")] = None,
+    as_json: AsJson = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the run folder.")] = False,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use verdicts given before to equal questions.")] = True,
+    compare: Annotated[Path | None, typer.Option("--compare", help="A run folder to compare with, task by task.")] = None,
+    base_only: Annotated[bool, typer.Option("--base-only", help="Only the benchmark's original tests.")] = False,
+    mini: Mini = False,
+    noextreme: NoExtreme = False,
+    id_range: Annotated[str | None, typer.Option("--id-range", help="Tasks numbered FIRST-LAST, both included.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N tasks.")] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines of the samples out, and count them.")] = False,
+    allow_uniform: Annotated[
+        bool, typer.Option("--allow-uniform", help="Accept a score although all verdicts are the same.")
+    ] = False,
+    data: Data = None,
+    runtime: Runtime = None,
+) -> None:
+    """Judge samples of a benchmark and report pass@k."""
+    from toolkit import evaluate
+
+    try:
+        ks = sorted({int(part) for part in k.split(",")})
+        if ks[0] < 1:
+            raise ValueError
+    except (ValueError, IndexError):
+        _fail(f"--k wants numbers above 0, comma-separated, such as 1,10,100; got {k!r}", 2)
+    settings = evaluate.Settings(
+        benchmark=benchmark,
+        samples=samples,
+        timeout_s=timeout,
+        parallel=parallel or os.cpu_count() or 1,
+        ks=tuple(ks),
+        output=output,
+        resume=resume,
+        overwrite=overwrite,
+        use_cache=cache,
+        compare=compare,
+        base_only=base_only,
+        mini=mini,
+        noextreme=noextreme,
+        id_range=id_range,
+        limit=limit,
+        skip_bad=skip_bad,
+        allow_uniform=allow_uniform,
+        data=data,
+        runtime=runtime,
+    )
+    console = _console()
+    with _progress(console, quiet=as_json) as advance:
+        try:
+            outcome = evaluate.evaluate(settings, advance)
+        except evaluate.UsageError as error:
+            _fail(str(error), 2)
+        except evaluate.InfrastructureError as error:
+            _fail(str(error), 3)
+    if as_json:
+        print(json.dumps(outcome.summary, indent=2))
+    else:
+        from rich.console import Console
+
+        from toolkit import report
+
+        Console(highlight=False, soft_wrap=False).print(report.render(outcome.summary))
+    if outcome.problems:
+        console.print(f"left out {len(outcome.problems)} bad lines, the first: {outcome.problems[0]}", markup=False)
+    if outcome.interrupted:
+        console.print(f"interrupted; go on with: toolkit eval ... --output {outcome.folder} --resume", markup=False)
+        raise typer.Exit(130)
+    if outcome.summary.get("refused") or outcome.summary.get("n_unscored"):
+        raise typer.Exit(3)
+
+
+class _progress:
+    """A progress bar on standard error; nothing where that is no terminal."""
+
+    def __init__(self, console: Any, *, quiet: bool = False) -> None:
+        self.console, self.quiet = console, quiet or not console.is_terminal
+        self.bar: Any = None
+        self.task: Any = None
+
+    def __enter__(self) -> Any:
+        if not self.quiet:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self.bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.speed:.0f}/s" if False else "{task.fields[rate]}"),
+                TimeRemainingColumn(),
+                console=self.console,
+                transient=True,
+            )
+            self.bar.start()
+        return self.advance
+
+    def advance(self, what: str, done: int, total: int) -> None:
+        """Show that `done` of `total` are done."""
+        if self.bar is None:
+            return
+        if self.task is None:
+            self.task = self.bar.add_task(what, total=total, rate="")
+        shown = self.bar.tasks[0]
+        rate = f"{shown.speed:.1f}/s" if shown.speed else ""
+        self.bar.update(self.task, description=what, completed=done, total=total, rate=rate)
+
+    def __exit__(self, *_exc: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+
+@app.command()
+def run(
+    file: Annotated[str, typer.Argument(help="A Python file, or - for standard input.")],
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds charged, at most.")] = 10.0,
+    memory: Annotated[int, typer.Option("--memory", help="MiB, at most.")] = 1024,
+    stdin: Annotated[Path | None, typer.Option("--stdin", help="File that the program reads as standard input.")] = None,
+    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Run it so often, in the same box.")] = 1,
+    as_json: AsJson = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Leave with the program's own exit code.")] = False,
+    runtime: Runtime = None,
+) -> None:
+    """Run one program in a box and print the facts."""
+    from sandbox import Box, DockerEngine, Limits, SandboxError
+
+    try:
+        source = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        given = stdin.read_bytes() if stdin else b""
+        limits = Limits(wall_s=timeout, cpu_s=2 * timeout, memory_bytes=memory << 20)
+    except (OSError, ValueError) as error:
+        _fail(str(error), 2)
+    try:
+        engine = DockerEngine(runtime)
+        engine.sweep()
+        with Box(engine, limits) as box:
+            for _ in range(repeat):
+                execution = box.run(source, stdin=given)
+                if as_json:
+                    print(json.dumps(asdict(execution)))
+                else:
+                    _print_execution(execution)
+    except SandboxError as error:
+        _fail(str(error), 3)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    if exit_code:
+        code = execution.exit_code
+        raise typer.Exit(code if code is not None and code >= 0 else 128 - code if code else 124)
+
+
+def _print_execution(execution: Any) -> None:
+    sys.stdout.write(execution.stdout)
+    sys.stderr.write(execution.stderr)
+    sys.stdout.flush()
+    code = "" if execution.exit_code is None else f" {execution.exit_code}"
+    cut = ", output cut" if execution.truncated else ""
+    print(
+        f"{execution.status}{code} · {execution.wall_s:.3f} s charged · {execution.cpu_s:.3f} s CPU · "
+        f"{execution.memory_peak_bytes >> 20} MiB{cut}",
+        file=sys.stderr,
+    )
+
+
+@app.command()
+def validate(
+    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    timeout: Timeout = 10.0,
+    parallel: Parallel = None,
+    mini: Mini = False,
+    noextreme: NoExtreme = False,
+    data: Data = None,
+    as_json: AsJson = False,
+    runtime: Runtime = None,
+) -> None:
+    """Prove a benchmark on itself: canonical solutions all pass, empty bodies all fail."""
+    from toolkit import evaluate
+
+    console = _console()
+    with _progress(console, quiet=as_json) as advance:
+        try:
+            found = evaluate.validate(
+                benchmark, timeout, parallel or os.cpu_count() or 1, advance,
+                mini=mini, noextreme=noextreme, data=data, runtime=runtime,
+            )  # fmt: skip
+        except evaluate.UsageError as error:
+            _fail(str(error), 2)
+        except evaluate.InfrastructureError as error:
+            _fail(str(error), 3)
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        print(f"{benchmark}: {found['canonical_passed']} of {found['n_tasks']} canonical solutions pass, "
+              f"{found['empty_failed']} of {found['n_tasks']} empty bodies fail ({found['seconds']:.1f} s)")  # fmt: skip
+        for line in found["surprises"]:
+            print(f"  {line}")
+    if found["surprises"]:
+        raise typer.Exit(3)
+
+
+@app.command("samples")
+def samples_command(
+    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The JSONL file to write.")],
+    append: Annotated[list[Path] | None, typer.Option("--append", help="JSONL files to add at the end.")] = None,
+    data: Data = None,
+) -> None:
+    """Write a benchmark's canonical solutions as a samples file."""
+    from toolkit import evaluate
+
+    try:
+        n_samples = evaluate.write_canonical(benchmark, output, append or [], data)
+    except evaluate.UsageError as error:
+        _fail(str(error), 2)
+    except (evaluate.InfrastructureError, OSError) as error:
+        _fail(str(error), 3)
+    print(f"{output}: {n_samples} samples")
+
+
+@images_app.command("build")
+def images_build() -> None:
+    """Build the run and the lint image, unless they are there already."""
+    from sandbox import DockerEngine, SandboxError, images
+
+    try:
+        for tag in images.build(DockerEngine().client, (images.RUN, images.LINT), lambda line: print(line, file=sys.stderr)):
+            print(tag)
+    except SandboxError as error:
+        _fail(str(error), 3)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what was found on this machine, what it protects against, and what it does not."""
+    from toolkit import doctor as examiner
+
+    report = examiner.report()
+    if as_json:
+        print(json.dumps(report, indent=2))
+    else:
+        for check in report["checks"]:
+            mark = {True: "ok  ", False: "FAIL", None: "weak"}[check["ok"]]
+            print(f"{mark} {check['name']}: {check['found']}")
+            if check["remedy"]:
+                print(f"       -> {check['remedy']}")
+        for title in ("protects against", "does not protect against"):
+            print(f"\n{title}:")
+            for line in report[title.replace(" ", "_")]:
+                print(f"  - {line}")
+    if any(check["ok"] is False for check in report["checks"]):
+        raise typer.Exit(3)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
