@@ -52,13 +52,15 @@ class Session:
     execution: Execution | None = None
     _over: bool = field(default=False)
 
-    def batch(self, blob: bytes, n_calls: int, *, last: bool = False) -> Batch:
+    def batch(self, blob: bytes, n_calls: int, *, last: bool = False, call_s: float | None = None) -> Batch:
         """Have `n_calls` calls made (`codec.encode_batch`); with `last` the program is ended after them.
+
+        `call_s` bounds one call of this batch, in seconds charged.
 
         Raises:
             BoxLost: the box went away.
         """
-        self.box.tell({"op": "batch", "n_frames": n_calls, "last": last}, blob)
+        self.box.tell({"op": "batch", "n_frames": n_calls, "last": last, "call_s": call_s}, blob)
         return self.next(n_calls, last=last)
 
     def next(self, n_calls: int, *, last: bool = False) -> Batch:

@@ -2,7 +2,7 @@
 
 A JSON scalar stands for itself and a JSON array for a list. Everything else is an object with exactly one key:
 
-    {"T": [[...], ...]} list of tuples of scalars
+    {"T": [[...], ...]} list of tuples of scalars             {"L": [[...], ...]} long list, in pieces
     {"t": [...]} tuple        {"s": [...]} set          {"f": [...]} frozenset     {"d": [[k, v], ...]} dict
     {"i": "0x.."} big int     {"c": [re, im]} complex   {"b": "hex"} bytes         {"r": [a, b, c]} range
     {"q": "1/3"} Fraction     {"m": "1.50"} Decimal     {"n": [dtype, v]} numpy scalar
@@ -28,7 +28,6 @@ PART_ROWS = 1 << 16
 _BIG = 1 << 4096
 
 _SCALARS = frozenset({int, float, str, bool, type(None)})
-_LISTS, _TUPLES = {list}, {tuple}
 _ATOMS = frozenset({float, str, bool, type(None)})
 _NUMPY_KINDS = frozenset("biufcUS")
 
@@ -64,35 +63,54 @@ def encode(value: object) -> bytes:
     Raises:
         CodecError: deeper than MAX_DEPTH.
     """
+    return b"".join(encode_parts(value))
+
+
+def _encode(value: Any) -> bytes:
     kind = type(value)
     try:
         if kind in _SCALARS:
             return _dumps(value).encode("ascii")
         if kind is list or kind is tuple:
-            kinds = set(map(type, value))  # type: ignore[call-overload]
-            if kinds <= _SCALARS:
-                return _dumps(value if kind is list else {"t": value}).encode("ascii")
-            # rows of scalars: most of what is large, so they are written without being copied
-            if kind is list and kinds in (_LISTS, _TUPLES) and _SCALARS.issuperset(map(type, chain.from_iterable(value))):  # type: ignore[call-overload]
-                return _dumps(value if kinds == _LISTS else {"T": value}).encode("ascii")
-    except ValueError:  # an integer of more than 4,300 digits
+            text = _rows(value)
+            if text is not None:
+                return text.encode("ascii")
+    except (ValueError, TypeError):  # an integer of more than 4,300 digits; a value that JSON has not
         pass
     return _dumps(_plain(value, 0)).encode("ascii")
 
 
+def _rows(value: Any) -> str | None:
+    """Write a list or tuple of scalars, or a list of such rows, without copying it; None where it is something else.
+
+    The writer takes tuples for lists; whether there were any inside shows in the number of brackets, which is far
+    cheaper to count than types are. (A bracket inside a string only means that the careful way is taken.)
+    """
+    kind = type(value)
+    inside = type(value[0]) if value else None
+    if kind is list and (inside is list or inside is tuple):
+        if set(map(type, value)) != {inside}:
+            return None
+        text = _dumps(value)
+        if text.count("[") != len(value) + 1 or "{" in text:
+            return None
+        return text if inside is list else f'{{"T":{text}}}'
+    text = _dumps(value)
+    if text.count("[") != 1 or "{" in text:
+        return None
+    return text if kind is list else f'{{"t":{text}}}'
+
+
 def encode_parts(value: object) -> Iterator[bytes]:
-    """Yield the bytes of `value` in pieces, so that a long list is never held a second time. Raises as `encode`."""
+    """Yield the bytes of `encode`, a long list in pieces, so that it is never held a second time. Raises as `encode`."""
     if type(value) is not list or len(value) <= PART_ROWS:
-        yield encode(value)
+        yield _encode(value)
         return
-    parts = (value[at : at + PART_ROWS] for at in range(0, len(value), PART_ROWS))
-    tuples = set(map(type, value)) == _TUPLES and _SCALARS.issuperset(map(type, chain.from_iterable(value)))
-    before = b'{"T":[' if tuples else b"["
-    for part in parts:
-        inner = _dumps(part) if tuples else _dumps([_plain(item, 1) for item in part])
-        yield before + inner[1:-1].encode("ascii")
+    before = b'{"L":['
+    for at in range(0, len(value), PART_ROWS):
+        yield before + _encode(value[at : at + PART_ROWS])
         before = b","
-    yield b"]}" if tuples else b"]"
+    yield b"]}"
 
 
 def _plain(value: Any, depth: int) -> Any:
@@ -180,7 +198,7 @@ def _value(wire: Any, depth: int) -> Any:
     if type(wire) is not dict:
         return wire
     ((tag, body),) = wire.items()
-    if tag in ("t", "T", "s", "f", "d", "r", "c", "n", "a"):
+    if tag in ("t", "T", "L", "s", "f", "d", "r", "c", "n", "a"):
         if type(body) is not list:
             raise CodecError(f"tag {tag!r} wants an array")
     elif type(body) is not str:
@@ -192,6 +210,8 @@ def _value(wire: Any, depth: int) -> Any:
             return tuple([_value(item, depth) for item in body])
         case "T":
             return [tuple(_row(row, depth)) for row in body]
+        case "L":
+            return list(chain.from_iterable(_value(piece, depth) for piece in body))
         case "s":
             return {_value(item, depth) for item in body}
         case "f":

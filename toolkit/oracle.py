@@ -343,7 +343,8 @@ class Oracle:
                         continue
                     arguments = calls[chunk.first : chunk.first + chunk.n_calls]
                     last = chunk is chunks[-1]
-                    batch = session.batch(codec.encode_batch(arguments), chunk.n_calls, last=last)
+                    call_s = self.timeout_s + 4 * chunk.charged_s
+                    batch = session.batch(codec.encode_batch(arguments), chunk.n_calls, last=last, call_s=call_s)
                     if batch.n_frames == chunk.n_calls and batch.digest == chunk.digest:
                         continue
                     finding = self._compare(task, right, chunk, batch, session)

@@ -1,7 +1,7 @@
 """MBPP+ v0.2.0: 378 tasks of MBPP as tables of calls, with EvalPlus's own rules for eleven of them.
 
-The rules are the official ones, weak ones included: Mbpp/164 (`are_equivalent`) takes any value that is returned, and
-Mbpp/295 (`sum_div`) takes 0.
+The rules are the official ones, weak ones included: Mbpp/295 (`sum_div`) takes 0, and Mbpp/164 (`are_equivalent`) either
+answer (here at least a bool: the official rule takes None too, so that an empty body passes).
 
 Source: Austin et al., arXiv 2108.07732; Liu et al., arXiv 2305.01210; evalplus/eval/_special_oracle.py (0.3.1).
 """
@@ -39,7 +39,7 @@ def special(task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bo
     if name in _NOT_NONE:
         return bool((got if isinstance(got, bool) else got is not None) == (expected is not None))
     if name == "are_equivalent":
-        return True
+        return isinstance(got, bool)
     if got == expected:
         return None
     if name == "sum_div":

@@ -1,0 +1,36 @@
+# Two commands: `make eval` judges real programs, `make test` runs the suite. Both set up all they need.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+
+.PHONY: venv engine images eval test lint bench clean
+venv: .venv/stamp
+.venv/stamp: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed (with its venv module), or name one: make PYTHON=/path/to/python3" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	@touch $@
+
+engine:
+	@sh scripts/engine.sh
+
+images: venv engine
+	@$(BIN)/toolkit images build
+
+# HumanEval's canonical solutions, and a few broken ones so that every verdict is seen once.
+eval: images
+	@$(BIN)/toolkit samples humaneval --output runs/demo-samples.jsonl --append examples/broken.jsonl
+	$(BIN)/toolkit eval humaneval --samples runs/demo-samples.jsonl --timeout 5 --output runs/demo --overwrite
+
+test: images
+	$(BIN)/python -m pytest
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: images
+	$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

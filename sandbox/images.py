@@ -1,0 +1,209 @@
+"""The images that boxes are made of: found by the hash of their recipe, built where they are missing.
+
+A recipe is a base with Python 3.11, wheels of pinned versions, and the in-box files. The base is `PUBLIC_BASE` where a
+registry gives it, else one bootstrapped out of Debian's packages. Wheels are downloaded on the host and copied in, so
+nothing is fetched inside a build, and a build needs no network.
+"""
+
+import hashlib
+import io
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from sandbox.errors import EngineUnavailable, ImageMissing, SandboxError
+
+RUN, LINT = "run", "lint"
+PYTHON = "3.11"
+PUBLIC_BASE = "python:3.11-slim-bookworm@sha256:2e32f7d302adc1c37428355c1e646897c0c53f4fd60b6a551245fb90ee129f91"
+WHEELS: dict[str, tuple[str, ...]] = {
+    RUN: ("numpy==2.4.6",),
+    LINT: (
+        "pylint==4.1.4",
+        "astroid==4.3.4",
+        "isort==9.0.2",
+        "mccabe==0.7.0",
+        "tomlkit==0.15.2",
+        "dill==0.4.1",
+        "platformdirs==4.14.5",
+        "radon==6.0.1",
+        "mando==0.7.1",
+        "six==1.17.0",
+        "colorama==0.4.6",
+    ),
+}
+BOOTSTRAP = (
+    "mmdebstrap",
+    "--variant=minbase",
+    "--include=python3",
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+    "--dpkgopt=path-exclude=/usr/share/man/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+    "bookworm",
+)
+_ROOT = Path(__file__).parent.parent
+IN_BOX = tuple(_ROOT / name for name in (
+    "images/supervisor.py", "images/program.py", "sandbox/codec.py", "sandbox/frames.py"
+))  # fmt: skip
+
+Log = Callable[[str], object]
+
+
+def tag(kind: str) -> str:
+    """Return the name of the image `kind`: it changes with anything that the image is made of."""
+    digest = hashlib.sha256()
+    for part in (PUBLIC_BASE, *BOOTSTRAP, *WHEELS[kind], platform.machine()):
+        digest.update(part.encode() + b"\0")
+    for path in (_ROOT / "images" / f"{kind}.Dockerfile", *IN_BOX):
+        digest.update(path.read_bytes() + b"\0")
+    return f"exogate-{kind}:{digest.hexdigest()[:16]}"
+
+
+def find(client: Any, kind: str) -> str:
+    """Return the ID (`sha256:...`) of the image `kind`.
+
+    Raises:
+        ImageMissing: it has not been built, or what it is made of has changed since.
+    """
+    import docker
+
+    try:
+        return str(client.images.get(tag(kind)).id)
+    except docker.errors.ImageNotFound:
+        raise ImageMissing(f"the image {tag(kind)} is not there; make it with `toolkit images build`") from None
+
+
+def build(client: Any, kinds: Iterable[str], log: Log) -> list[str]:
+    """Build the images that are missing; return the names of all that were asked for.
+
+    Raises:
+        SandboxError: the base cannot be had, a wheel cannot be downloaded, or the build fails; says what to do.
+        EngineUnavailable: the engine is gone.
+    """
+    return [ensure(client, kind, log) for kind in kinds]
+
+
+def ensure(client: Any, kind: str, log: Log) -> str:
+    """Build the image `kind` unless it is there; return its name. Raises as `build`."""
+    import docker
+
+    name = tag(kind)
+    try:
+        find(client, kind)
+        return name
+    except ImageMissing:
+        pass
+    try:
+        base = _base(client, log)
+        log(f"{name}: downloading wheels")
+        with tempfile.TemporaryDirectory() as folder:
+            site = _site_packages(kind, Path(folder))
+            log(f"{name}: building")
+            context = _context(kind, site)
+            client.images.build(
+                fileobj=context, custom_context=True, dockerfile="Dockerfile", tag=name, buildargs={"BASE": base},
+                network_mode="none", rm=True, forcerm=True, labels={"exogate.image": kind},
+            )  # fmt: skip
+    except docker.errors.BuildError as error:
+        lines = "".join(str(line.get("stream", line.get("error", ""))) for line in error.build_log)
+        raise SandboxError(f"building {name} failed: {error}\n{lines[-2000:]}") from None
+    except docker.errors.DockerException as error:
+        raise EngineUnavailable(f"building {name}: {error}") from None
+    return name
+
+
+def _base(client: Any, log: Log) -> str:
+    """Return a base that is there, else a public one, else one made of Debian packages."""
+    import docker
+
+    own = "exogate-base:" + hashlib.sha256(" ".join(BOOTSTRAP).encode()).hexdigest()[:16]
+    for name in (PUBLIC_BASE, own):
+        try:
+            client.images.get(name)
+            return name
+        except docker.errors.ImageNotFound:
+            pass
+    log(f"base: asking the image registry for {PUBLIC_BASE.split('@')[0]}")
+    try:
+        import requests
+
+        quick = docker.from_env(timeout=120)
+        quick.images.pull(*PUBLIC_BASE.split("@"))
+        return PUBLIC_BASE
+    except (docker.errors.DockerException, requests.RequestException):
+        log("base: no registry answers; bootstrapping one out of Debian packages (about half a minute)")
+    _bootstrap(client, own)
+    return own
+
+
+def _bootstrap(client: Any, name: str) -> None:
+    if shutil.which("mmdebstrap") is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        subprocess.run(["apt-get", "update", "-qq"], check=False, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["apt-get", "install", "-y", "-qq", "mmdebstrap", "debian-archive-keyring"],
+            check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    if shutil.which("mmdebstrap") is None:
+        raise SandboxError(
+            "no base for the images: no image registry answers, and `mmdebstrap` is not installed. "
+            f"Install it (apt-get install mmdebstrap), or load {PUBLIC_BASE.split('@')[0]} into the engine."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "base.tar"
+        done = subprocess.run([*BOOTSTRAP, str(archive)], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SandboxError(f"bootstrapping a base failed: {done.stderr[-1500:]}")
+        client.api.import_image_from_file(str(archive), *name.split(":"))
+
+
+def _site_packages(kind: str, folder: Path) -> Path:
+    """Download the wheels of `kind` for the image's Python, and unpack them."""
+    cached = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "exogate" / "wheels"
+    machine = platform.machine()
+    platforms = [f"manylinux_2_{n}_{machine}" for n in (17, 24, 26, 27, 28, 31, 34)] + [f"manylinux2014_{machine}"]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+    command += ["--python-version", PYTHON, "--implementation", "cp", "--dest", str(folder / "wheels")]
+    command += [f"--platform={name}" for name in (*platforms, "any")]
+    if cached.is_dir():
+        command += ["--find-links", str(cached)]
+    done = subprocess.run([*command, *WHEELS[kind]], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SandboxError(f"downloading {', '.join(WHEELS[kind])} failed: {done.stderr[-1500:]}")
+    site = folder / "site-packages"
+    cached.mkdir(parents=True, exist_ok=True)
+    for wheel in sorted((folder / "wheels").glob("*.whl")):
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(site)
+        shutil.copy2(wheel, cached / wheel.name)
+    return site
+
+
+def _context(kind: str, site: Path) -> io.BytesIO:
+    """Pack what the build is given, the same bytes for the same content."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+
+        def add(path: Path, name: str) -> None:
+            info = archive.gettarinfo(str(path), name)
+            info.uid = info.gid = info.mtime = 0
+            info.uname = info.gname = ""
+            info.mode = 0o755 if info.isdir() else 0o644
+            with path.open("rb") if path.is_file() else io.BytesIO() as file:
+                archive.addfile(info, file if path.is_file() else None)
+
+        add(_ROOT / "images" / f"{kind}.Dockerfile", "Dockerfile")
+        for path in IN_BOX:
+            add(path, f"box/{path.name}")
+        for path in sorted(site.rglob("*")):
+            if "tests" not in path.relative_to(site).parts:
+                add(path, f"site-packages/{path.relative_to(site)}")
+    packed.seek(0)
+    return packed

@@ -1,0 +1,383 @@
+"""`toolkit eval` and `toolkit validate`, as functions: from a samples file to a run folder."""
+
+import contextlib
+import gzip
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sandbox import DockerEngine, SandboxError
+from toolkit import cache, runs, stats
+from toolkit import samples as sample_files
+from toolkit.benchmarks import BENCHMARKS, Benchmark, DataMissing, Options
+from toolkit.oracle import VERSION, Facts, Oracle, Refused
+from toolkit.types import Result, Sample, Task, Verdict
+
+UNIFORM_FROM = 10
+"""From this many samples on, verdicts that are all the same are taken for a fault rather than for a score."""
+
+Advance = Callable[[str, int, int], None]
+
+
+class UsageError(Exception):
+    """What was asked for cannot be done as asked: exit code 2."""
+
+
+class InfrastructureError(Exception):
+    """Something of ours failed: exit code 3."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that `toolkit eval` can be told; see its help."""
+
+    benchmark: str
+    samples: Path
+    timeout_s: float = 5.0
+    parallel: int = 2
+    ks: tuple[int, ...] = (1, 10, 100)
+    output: Path | None = None
+    resume: bool = False
+    overwrite: bool = False
+    use_cache: bool = True
+    compare: Path | None = None
+    base_only: bool = False
+    mini: bool = False
+    noextreme: bool = False
+    id_range: str | None = None
+    limit: int | None = None
+    skip_bad: bool = False
+    allow_uniform: bool = False
+    data: Path | None = None
+    runtime: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """A run that is over, or was interrupted."""
+
+    folder: Path
+    summary: dict[str, Any]
+    problems: list[str] = field(default_factory=list)
+    interrupted: bool = False
+
+
+def benchmark_named(name: str) -> Benchmark:
+    """Return a benchmark by its name. Raises `UsageError`."""
+    if name not in BENCHMARKS:
+        raise UsageError(f"no benchmark is called {name!r}; there are {', '.join(BENCHMARKS)}")
+    return BENCHMARKS[name]
+
+
+def load(benchmark: Benchmark, options: Options) -> tuple[dict[str, Task], str]:
+    """Return the tasks and the data's hash. Raises `UsageError` or `InfrastructureError`."""
+    if options.mini and options.noextreme:
+        raise UsageError("--mini and --noextreme exclude each other")
+    if not benchmark.has_plus and (options.mini or options.noextreme):
+        raise UsageError(f"--mini and --noextreme are for benchmarks with extra tests, not for {benchmark.name}")
+    if options.data is not None and not options.data.is_file():
+        raise UsageError(f"--data {options.data}: no such file")
+    try:
+        loaded = benchmark.load(options)
+    except DataMissing as error:
+        raise InfrastructureError(str(error)) from None
+    return dict(loaded.tasks), loaded.data_hash
+
+
+def select(tasks: Mapping[str, Task], id_range: str | None, limit: int | None) -> dict[str, Task]:
+    """Return the tasks numbered FIRST-LAST (both included), and of those the first `limit`. Raises `UsageError`."""
+    chosen = dict(tasks)
+    if id_range is not None:
+        try:
+            first, last = (int(part) for part in id_range.replace(",", "-").strip("[]").split("-"))
+        except ValueError:
+            raise UsageError(f"--id-range wants FIRST-LAST, such as 0-9; got {id_range!r}") from None
+        chosen = {name: task for name, task in chosen.items() if first <= int(name.rsplit("/", 1)[-1]) <= last}
+        if not chosen:
+            raise UsageError(f"--id-range {id_range}: no task has such a number")
+    return dict(list(chosen.items())[:limit])
+
+
+def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
+    """Judge the samples and write the run folder.
+
+    Raises:
+        UsageError: bad input or settings; nothing was run.
+        InfrastructureError: no engine, image, data or disk; what had been judged is in the folder, for `--resume`.
+    """
+    started = time.monotonic()
+    benchmark = benchmark_named(settings.benchmark)
+    if not (0 < settings.timeout_s < 3600):
+        raise UsageError(f"--timeout wants seconds above 0 and below 3600, not {settings.timeout_s}")
+    if settings.parallel < 1:
+        raise UsageError(f"--parallel must be at least 1, not {settings.parallel}")
+    options = Options(data=settings.data, mini=settings.mini, noextreme=settings.noextreme)
+    tasks, data_hash = load(benchmark, options)
+    selected = select(tasks, settings.id_range, settings.limit)
+    other = _other_run(settings)
+    with contextlib.ExitStack() as stack:
+        oracle = stack.enter_context(_oracle(settings, benchmark, selected, data_hash))
+        starting = _Background(oracle.start)
+        try:
+            samples, problems = sample_files.read(
+                settings.samples, selected, known=tasks, skip_bad=settings.skip_bad
+            )
+        except sample_files.BadInput as error:
+            raise UsageError("\n".join(error.problems)) from None
+        if not samples:
+            raise UsageError(f"{settings.samples}: no sample is of a task that was selected")
+        folder_path = settings.output or Path("runs") / f"{benchmark.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+        asked = {
+            "benchmark": benchmark.name,
+            "samples": str(settings.samples),
+            "timeout_s": settings.timeout_s,
+            "base_only": settings.base_only,
+            "mini": settings.mini,
+            "noextreme": settings.noextreme,
+            "id_range": settings.id_range,
+            "limit": settings.limit,
+            "skip_bad": settings.skip_bad,
+            "data_hash": data_hash,
+            "oracle_version": VERSION,
+        }
+        try:
+            starting.result()
+            asked["image"] = oracle.engine.image_digest()
+            folder = stack.enter_context(
+                runs.RunFolder.create(folder_path, asked, resume=settings.resume, overwrite=settings.overwrite)
+            )
+            folder.write_samples(samples)
+            return _judge(settings, benchmark, oracle, folder, samples, problems, other, advance, started)
+        except (runs.RunExists, runs.SettingsChanged) as error:
+            raise UsageError(str(error)) from None
+        except (SandboxError, runs.RunFolderError) as error:
+            raise InfrastructureError(str(error)) from None
+
+
+def _judge(
+    settings: Settings,
+    benchmark: Benchmark,
+    oracle: Oracle,
+    folder: "runs.RunFolder",
+    samples: list[Sample],
+    problems: list[str],
+    other: Mapping[str, tuple[int, int]] | None,
+    advance: Advance,
+    started: float,
+) -> Outcome:
+    from toolkit import report
+
+    refused: str | None = None
+    interrupted = False
+    n_cached = 0
+    results = {key: result for key, result in folder.done().items()}
+    wanted = {(sample.task_id, sample.sample_id) for sample in samples}
+    results = {key: result for key, result in results.items() if key in wanted}
+    waiting = [sample for sample in samples if (sample.task_id, sample.sample_id) not in results]
+    try:
+        _canary(oracle)
+        advance(benchmark.name, len(results), len(samples))
+        for sample, result, facts in oracle.judge_many(waiting):
+            folder.append(result, _facts(facts))
+            results[sample.task_id, sample.sample_id] = result
+            n_cached += facts.cached
+            advance(benchmark.name, len(results), len(samples))
+        if not all(result.error for result in results.values()):
+            _canary(oracle)
+    except KeyboardInterrupt:
+        interrupted = True
+    except Refused as error:
+        refused = str(error)
+    finally:
+        oracle.close()
+    in_order = [results[key] for sample in samples if (key := (sample.task_id, sample.sample_id)) in results]
+    if not refused and not settings.allow_uniform and not interrupted:
+        refused = uniform(in_order)
+    summary = report.summarise(
+        benchmark=benchmark.name,
+        results=in_order,
+        n_samples=len(samples),
+        ks=settings.ks,
+        has_plus=benchmark.has_plus and not settings.base_only,
+        seconds=time.monotonic() - started,
+        n_cached=n_cached,
+        n_skipped=len(problems),
+        refused=refused,
+        folder=str(folder.path),
+        timeout_s=settings.timeout_s,
+        parallel=settings.parallel,
+    )
+    if other is not None and not refused:
+        summary["comparison"] = stats.compare(other, counts(in_order)).as_dict() | {"with": str(settings.compare)}
+    if interrupted:
+        summary["interrupted"] = f"{len(in_order)} of {len(samples)} samples were judged"
+    else:
+        folder.finish(samples, in_order, summary)
+    return Outcome(folder=folder.path, summary=summary, problems=problems, interrupted=interrupted)
+
+
+def uniform(results: list[Result]) -> str | None:
+    """Say why a score is not believed: every single verdict is the same."""
+    verdicts = {result.verdict for result in results if result.verdict is not None}
+    n_scored = sum(result.verdict is not None for result in results)
+    if len(verdicts) == 1 and n_scored >= UNIFORM_FROM:
+        return (
+            f"all {n_scored} verdicts are {verdicts.pop()}: this looks like a fault of the samples file or of the set-up. "
+            "If it is what you expect, say --allow-uniform."
+        )
+    return None
+
+
+def counts(results: Iterable[Result]) -> dict[str, tuple[int, int]]:
+    """Return {task_id: (n samples scored, c of them passed)}."""
+    found: dict[str, tuple[int, int]] = {}
+    for result in results:
+        if result.verdict is not None:
+            n, c = found.get(result.task_id, (0, 0))
+            found[result.task_id] = n + 1, c + (result.verdict == Verdict.PASSED)
+    return found
+
+
+def _facts(facts: Facts) -> dict[str, Any]:
+    return {
+        "seconds": facts.seconds,
+        "charged_s": facts.charged_s,
+        "cpu_s": facts.cpu_s,
+        "memory_peak_bytes": facts.memory_peak_bytes,
+        "cached": facts.cached,
+    }
+
+
+def _canary(oracle: Oracle) -> None:
+    """Run the canaries in a box of the oracle's. Raises `Refused` or `SandboxError`."""
+    for left in (2, 1, 0):
+        try:
+            return oracle.canary(oracle.slots[0])
+        except SandboxError:
+            oracle.slots[0].close()
+            if not left:
+                raise
+    return None
+
+
+@contextlib.contextmanager
+def _oracle(settings: Settings, benchmark: Benchmark, tasks: Mapping[str, Task], data_hash: str) -> Iterator[Oracle]:
+    try:
+        engine = DockerEngine(settings.runtime)
+    except SandboxError as error:
+        raise InfrastructureError(str(error)) from None
+    verdicts = cache.VerdictCache() if settings.use_cache else None
+    oracle = Oracle(
+        engine,
+        benchmark,
+        tasks,
+        data_hash,
+        timeout_s=settings.timeout_s,
+        parallel=settings.parallel,
+        cache=verdicts,
+        base_only=settings.base_only,
+    )
+    try:
+        yield oracle
+    finally:
+        oracle.close()
+        engine.close()
+        if verdicts is not None:
+            verdicts.close()
+
+
+class _Background:
+    """One call in a thread of its own, so that boxes start while files are read."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._error: BaseException | None = None
+        self._act = act
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._act()
+        except BaseException as error:
+            self._error = error
+
+    def result(self) -> None:
+        """Wait for the call; raise what it raised."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+
+def _other_run(settings: Settings) -> dict[str, tuple[int, int]] | None:
+    if settings.compare is None:
+        return None
+    path = settings.compare / "results.jsonl" if settings.compare.is_dir() else settings.compare
+    try:
+        return counts(runs.read_results(path))
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"--compare {settings.compare}: no results can be read there ({error})") from None
+
+
+def validate(
+    name: str,
+    timeout_s: float,
+    parallel: int,
+    advance: Advance,
+    *,
+    mini: bool = False,
+    noextreme: bool = False,
+    data: Path | None = None,
+    runtime: str | None = None,
+) -> dict[str, Any]:
+    """Judge canonical solutions (all must pass) and empty bodies (all must fail), without stored verdicts.
+
+    Raises:
+        UsageError, InfrastructureError: as `evaluate`.
+    """
+    started = time.monotonic()
+    settings = Settings(
+        benchmark=name, samples=Path(), timeout_s=timeout_s, parallel=parallel, use_cache=False, runtime=runtime
+    )
+    benchmark = benchmark_named(name)
+    tasks, data_hash = load(benchmark, Options(data=data, mini=mini, noextreme=noextreme))
+    right = [Sample(task_id=t.task_id, sample_id=0, solution=t.prompt + t.canonical_solution) for t in tasks.values()]
+    empty = [replace(s, sample_id=1, solution=f"def {tasks[s.task_id].entry_point}(*_):\n    pass\n") for s in right]
+    found = {"benchmark": name, "n_tasks": len(tasks), "canonical_passed": 0, "empty_failed": 0}
+    surprises = []
+    try:
+        with _oracle(settings, benchmark, tasks, data_hash) as oracle:
+            oracle.start()
+            for n_done, (sample, result, _) in enumerate(oracle.judge_many([*right, *empty]), 1):
+                passed = result.verdict == Verdict.PASSED
+                if sample.sample_id == 0:
+                    found["canonical_passed"] += passed
+                else:
+                    found["empty_failed"] += result.verdict is not None and not passed
+                if passed == bool(sample.sample_id) or result.error:
+                    what = "empty body" if sample.sample_id else "canonical solution"
+                    surprises.append(f"{sample.task_id}: {what}: {result.error or result.verdict} {result.detail}".rstrip())
+                advance(f"validate {name}", n_done, len(right) + len(empty))
+    except SandboxError as error:
+        raise InfrastructureError(str(error)) from None
+    return found | {"surprises": surprises, "seconds": round(time.monotonic() - started, 3)}
+
+
+def write_canonical(name: str, output: Path, append: list[Path], data: Path | None) -> int:
+    """Write the canonical solutions as samples, then the lines of `append`; return the number of samples.
+
+    Raises:
+        UsageError, InfrastructureError: as `evaluate`.
+        OSError: a file cannot be read or written.
+    """
+    tasks, _ = load(benchmark_named(name), Options(data=data))
+    rows = [{"task_id": t.task_id, "solution": t.prompt + t.canonical_solution} for t in tasks.values()]
+    lines = [json.dumps(row) for row in rows]
+    for path in append:
+        text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        lines += [line for line in text.decode().splitlines() if line.strip()]
+    cache.write_atomically(output, ("\n".join(lines) + "\n").encode())
+    return len(lines)
