@@ -101,8 +101,13 @@ class DockerEngine:
         self._docker = docker
         self.runtime = runtime
         try:
-            self.client = docker.from_env(version="auto", timeout=60)
-        except docker.errors.DockerException as error:
+            asking = docker.from_env(version="1.24", timeout=10)
+            try:
+                version = asking.api.version(api_version=False)["ApiVersion"]
+            finally:
+                asking.close()
+            self.client = docker.from_env(version=version, timeout=60)
+        except (docker.errors.DockerException, OSError, KeyError) as error:
             raise EngineUnavailable(
                 f"no Docker engine answers at {os.environ.get('DOCKER_HOST', 'unix:///var/run/docker.sock')}: "
                 f"{_short(error)}. Start one (`make engine` does where it may), or set DOCKER_HOST."
@@ -261,8 +266,9 @@ class DockerConnection:
         self._closed = True
         with contextlib.suppress(Exception):
             self._socket.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(Exception):
-            self._stream.close()
+        for stream in (self._stream, self._socket, getattr(self._stream, "_response", None)):
+            with contextlib.suppress(Exception):
+                stream.close()
         with contextlib.suppress(Exception):
             self._api.remove_container(self.name, force=True, v=True)
 

@@ -2,11 +2,12 @@
 
 import contextlib
 import gzip
+import hashlib
 import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,11 +124,11 @@ def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
         oracle = stack.enter_context(_oracle(settings, benchmark, selected, data_hash))
         starting = _Background(oracle.start)
         try:
-            samples, problems = sample_files.read(
-                settings.samples, selected, known=tasks, skip_bad=settings.skip_bad
-            )
+            samples, problems = sample_files.read(settings.samples, selected, known=tasks, skip_bad=settings.skip_bad)
         except sample_files.BadInput as error:
-            raise UsageError("\n".join(error.problems)) from None
+            raise UsageError("\n".join(["the samples cannot be used; nothing was run", *error.problems])) from None
+        except RuntimeError as error:
+            raise InfrastructureError(f"model text cannot be turned into programs: {error}") from None
         if not samples:
             raise UsageError(f"{settings.samples}: no sample is of a task that was selected")
         folder_path = settings.output or Path("runs") / f"{benchmark.name}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -141,18 +142,24 @@ def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
             "id_range": settings.id_range,
             "limit": settings.limit,
             "skip_bad": settings.skip_bad,
-            "data_hash": data_hash,
             "oracle_version": VERSION,
         }
         try:
             starting.result()
-            asked["image"] = oracle.engine.image_digest()
             folder = stack.enter_context(
-                runs.RunFolder.create(folder_path, asked, resume=settings.resume, overwrite=settings.overwrite)
+                runs.RunFolder.create(
+                    folder_path,
+                    asked,
+                    images={"run": oracle.engine.image_digest()},
+                    data={benchmark.name: data_hash, "samples": hash_of(samples)},
+                    about={"parallel": settings.parallel, "cache": settings.use_cache},
+                    resume=settings.resume,
+                    overwrite=settings.overwrite,
+                )
             )
             folder.write_samples(samples)
             return _judge(settings, benchmark, oracle, folder, samples, problems, other, advance, started)
-        except (runs.RunExists, runs.SettingsChanged) as error:
+        except (runs.RunExists, runs.SettingsChanged, ValueError) as error:
             raise UsageError(str(error)) from None
         except (SandboxError, runs.RunFolderError) as error:
             raise InfrastructureError(str(error)) from None
@@ -174,7 +181,7 @@ def _judge(
     refused: str | None = None
     interrupted = False
     n_cached = 0
-    results = {key: result for key, result in folder.done().items()}
+    results = folder.done()
     wanted = {(sample.task_id, sample.sample_id) for sample in samples}
     results = {key: result for key, result in results.items() if key in wanted}
     waiting = [sample for sample in samples if (sample.task_id, sample.sample_id) not in results]
@@ -212,11 +219,14 @@ def _judge(
         parallel=settings.parallel,
     )
     if other is not None and not refused:
-        summary["comparison"] = stats.compare(other, counts(in_order)).as_dict() | {"with": str(settings.compare)}
+        try:
+            summary["comparison"] = asdict(stats.compare(counts(in_order), other)) | {"with": str(settings.compare)}
+        except ValueError as error:
+            problems = [*problems, f"--compare {settings.compare}: {error}"]
     if interrupted:
         summary["interrupted"] = f"{len(in_order)} of {len(samples)} samples were judged"
     else:
-        folder.finish(samples, in_order, summary)
+        folder.finish(in_order, summary)
     return Outcome(folder=folder.path, summary=summary, problems=problems, interrupted=interrupted)
 
 
@@ -315,11 +325,18 @@ class _Background:
 def _other_run(settings: Settings) -> dict[str, tuple[int, int]] | None:
     if settings.compare is None:
         return None
-    path = settings.compare / "results.jsonl" if settings.compare.is_dir() else settings.compare
     try:
-        return counts(runs.read_results(path))
-    except (OSError, ValueError, KeyError) as error:
-        raise UsageError(f"--compare {settings.compare}: no results can be read there ({error})") from None
+        return counts(runs.read(settings.compare).values())
+    except runs.RunFolderError as error:
+        raise UsageError(f"--compare: {error}") from None
+
+
+def hash_of(samples: list[Sample]) -> str:
+    """Hash all programs that are judged, in order."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        digest.update(f"{sample.task_id}\0{sample.solution}\0".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def validate(
