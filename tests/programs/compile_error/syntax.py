@@ -1,0 +1,1 @@
+def pairs(xs: return

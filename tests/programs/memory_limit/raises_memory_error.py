@@ -1,0 +1,2 @@
+def pairs(xs):
+    return [0] * 10**15

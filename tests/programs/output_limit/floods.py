@@ -1,0 +1,3 @@
+def pairs(xs):
+    while True:
+        print("x" * 100_000)

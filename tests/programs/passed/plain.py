@@ -1,0 +1,3 @@
+def pairs(xs):
+    return [(x, x * x) for x in xs]
+

@@ -1,0 +1,1 @@
+def squares(xs): return xs

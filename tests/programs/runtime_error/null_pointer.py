@@ -1,0 +1,5 @@
+import ctypes
+
+
+def pairs(xs):
+    return ctypes.string_at(0)

@@ -1,0 +1,5 @@
+import time
+
+while True:
+    time.sleep(1)
+pairs = None
