@@ -1,4 +1,4 @@
-"""The folder that a run leaves, and lives from when it was killed: every finished sample is in it, once, at all times."""
+"""The folder that a run leaves, and goes on from when it was killed: what is finished is in it at all times, once."""
 
 import contextlib
 import errno
@@ -146,7 +146,7 @@ class RunFolder:
             changes = [f"{name}: {_shown(then, name)} -> {_shown(now, name)}" for name in names]
             raise SettingsChanged(self.path, changes)
         for name in (RESULTS, EXECUTIONS):
-            with _writing(self.path / name), contextlib.suppress(FileNotFoundError):
+            with _writing(self.path / name):
                 _repair(self.path / name)
         self.resumed = True
 
@@ -178,7 +178,7 @@ class RunFolder:
         self._write(SAMPLES, (_line(_sample_row(sample)) for sample in samples))
 
     def append(self, result: Result, facts: Mapping[str, Any]) -> None:
-        """Journal a result, and apart from it what was measured, such as seconds and bytes: that is never twice the same.
+        """Journal a result, and apart from it what was measured (seconds, bytes...), which is never twice the same.
 
         Raises:
             RunFolderUnwritable: neither file ends in a torn line, and no result is there without its facts.
@@ -228,10 +228,11 @@ class RunFolder:
 
         self._close_journals()
         self._write(RESULTS, (_line(to_row(result)) for result in results))
-        with contextlib.suppress(FileNotFoundError), (self.path / EXECUTIONS).open("rb") as file:
-            places = dict(_places(file))
-            order = (places[at] for result in results if (at := (result.task_id, result.sample_id)) in places)
-            self._write(EXECUTIONS, (_at(file, place).decode() for place in order))
+        if (self.path / EXECUTIONS).exists():
+            with (self.path / EXECUTIONS).open("rb") as file:
+                places = dict(_places(file))
+                order = (places[at] for result in results if (at := (result.task_id, result.sample_id)) in places)
+                self._write(EXECUTIONS, (_at(file, place).decode() for place in order))
         self._write(SUMMARY, [json.dumps(summary, indent=2) + "\n"])
         with (self.path / SAMPLES).open("rb") as file:
             places = dict(_places(file))
@@ -359,7 +360,7 @@ def _at(file: BinaryIO, place: tuple[int, int]) -> bytes:
 
 def _repair(path: Path) -> None:
     """Cut off what follows the last line end."""
-    with path.open("rb+") as file:
+    with contextlib.suppress(FileNotFoundError), path.open("rb+") as file:
         end = size = file.seek(0, os.SEEK_END)
         while end:
             start = max(0, end - (1 << 16))
@@ -390,8 +391,6 @@ def _lock(path: Path) -> int:
 def _writing(path: Path) -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError:
-        raise
     except OSError as error:
         raise RunFolderUnwritable(path, error) from error
 
@@ -415,7 +414,7 @@ def _origin() -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """Return what JSON makes of a value; paths and the like become text."""
-    return json.loads(json.dumps(value, default=lambda other: dict(other) if isinstance(other, Mapping) else str(other)))
+    return json.loads(json.dumps(value, default=lambda it: dict(it) if isinstance(it, Mapping) else str(it)))
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -11,6 +11,8 @@ from statistics import NormalDist
 MAX_SUMS = 1 << 17
 """Distinct sums up to which the sign-flip distribution is enumerated; 17 different differences always fit."""
 DRAWS = 100_000
+EQUAL = 0.01
+"""Range of values below which a bootstrap over them means nothing."""
 _SCALE = 1 << 40
 
 
@@ -69,9 +71,9 @@ def interval(
 ) -> tuple[float, float]:
     """Return a percentile bootstrap interval of the mean pass@k; tasks are resampled, not samples.
 
-    Equal tasks give a bootstrap nothing to vary, which would claim certainty. Then the interval is what the mean would
-    be if as large a share of tasks as Wilson's bound for 0 of n allows were at the other end: for 0 of n and n of n
-    tasks passed this is Wilson's interval itself.
+    Tasks as good as equal (within `EQUAL`) give a bootstrap nothing to vary, which would claim certainty. Then the
+    interval is what the mean would be if as large a share of tasks as Wilson's bound for 0 of n allows were at the
+    other end: for 0 of n and n of n tasks passed this is Wilson's interval itself.
 
     Args:
         counts: (n, c) of each task.
@@ -116,16 +118,16 @@ def _values(counts: Sequence[tuple[int, int]], k: int) -> list[float]:
 
 
 def _bootstrap(values: list[float], floor: float, level: float, resamples: int, seed: int) -> tuple[float, float]:
-    """Return the interval of the mean of values between `floor` and 1."""
+    """Return the interval of the mean of values between `floor` (0, or -1 for differences) and 1."""
     import numpy as np
 
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1; got {level}")
     distinct, times = np.unique(np.round(values, 12), return_counts=True)
     n_tasks, tail = len(values), (1 - level) / 2
-    if len(distinct) == 1:
+    if distinct[-1] - distinct[0] <= (0 if floor else EQUAL):
         z = NormalDist().inv_cdf(1 - tail)
-        share, mean = z * z / (n_tasks + z * z), values[0]
+        share, mean = z * z / (n_tasks + z * z), math.fsum(values) / n_tasks
         return mean - share * (mean - floor), mean + share * (1 - mean)
     rng = np.random.default_rng(seed)
     means = [  # how often each value is drawn is all that matters; in pieces, so that memory stays small

@@ -1,0 +1,263 @@
+"""The command line as a person or a script meets it: real runs, bad input, and every fault that can be arranged."""
+
+import gzip
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toolkit.benchmarks import BENCHMARKS, Options
+
+TOOLKIT = str(Path(sys.executable).parent / "toolkit")
+TASKS = BENCHMARKS["humaneval"].load(Options()).tasks
+
+
+def toolkit(*arguments: object, stdin: bytes = b"", **more: Any) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([TOOLKIT, *map(str, arguments)], input=stdin, capture_output=True, check=False, **more)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def canonical(task_id: str) -> str:
+    return TASKS[task_id].prompt + TASKS[task_id].canonical_solution
+
+
+def write(path: Path, n_tasks: int, n: int = 2) -> Path:
+    """`n_tasks` tasks with `n` samples each: the canonical solution and wrong ones."""
+    with path.open("w") as file:
+        for task_id in list(TASKS)[:n_tasks]:
+            for i in range(n):
+                solution = canonical(task_id) if i % 2 == 0 else f"def {TASKS[task_id].entry_point}(*_): return {i}"
+                file.write(json.dumps({"task_id": task_id, "solution": f"{solution}\n# {i}\n"}) + "\n")
+    return path
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> Path:
+    return write(tmp_path / "samples.jsonl", 12)
+
+
+def test_eval(samples: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = toolkit("eval", "humaneval", "--samples", samples, "--output", out, "--k", "1,2", "--json", "--no-cache")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["pass_at_k"]["base"]["1"]["value"] == 0.5
+    assert summary["pass_at_k"]["base"]["2"]["value"] == 1.0
+    assert summary["verdicts"]["passed"] == 12
+    names = {"run.json", "samples.jsonl", "results.jsonl", "executions.jsonl", "summary.json", "report.html"}
+    assert names | {"samples_eval_results.json"} <= {path.name for path in out.iterdir()}
+    rows = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    assert [(row["task_id"], row["sample_id"]) for row in rows] == [(t, i) for t in list(TASKS)[:12] for i in (0, 1)]
+    shaped = json.loads((out / "samples_eval_results.json").read_text())["eval"]["HumanEval/0"]
+    assert [row["base_status"] for row in shaped] == ["pass", "fail"]
+    again = toolkit("eval", "humaneval", "--samples", samples, "--output", out)
+    assert again.returncode == 2
+    assert "--resume" in again.stderr
+    other = toolkit("eval", "humaneval", "--samples", samples, "--output", out, "--resume", "--timeout", "3")
+    assert other.returncode == 2
+    assert "timeout_s" in other.stderr
+    compared = toolkit(
+        "eval", "humaneval", "--samples", samples, "--output", tmp_path / "b", "--compare", out, "--json", "--limit", "6"
+    )
+    assert json.loads(compared.stdout)["comparison"]["difference"] == 0
+
+
+def test_formats_give_the_same_verdicts(tmp_path: Path) -> None:
+    task = TASKS["HumanEval/0"]
+    rows = [
+        {"task_id": task.task_id, "completion": task.canonical_solution},
+        {"task_id": task.task_id, "solution": canonical(task.task_id), "completion": "nonsense("},
+        {"task_id": task.task_id, "solution": f"Sure! Here it is:\n```python\n{canonical(task.task_id)}\n```\nDone."},
+        {"task_id": task.task_id, "completion": f"<think>\nhm\n</think>\n```python\n{canonical(task.task_id)}```"},
+        {"task_id": task.task_id, "completion": canonical(task.task_id)},
+        {"task_id": task.task_id, "completion": "    return None\n"},
+    ]
+    file = tmp_path / "mixed.jsonl.gz"
+    file.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    out = tmp_path / "run"
+    done = toolkit("eval", "humaneval", "--samples", file, "--output", out)
+    assert done.returncode == 0, done.stderr
+    verdicts = [json.loads(line)["verdict"] for line in (out / "results.jsonl").read_text().splitlines()]
+    assert verdicts == ["passed"] * 5 + ["wrong_answer"]
+    assert "```" in (out / "samples.jsonl").read_text()
+    folder = tmp_path / "folder"
+    (folder / "HumanEval_0").mkdir(parents=True)
+    for i, row in enumerate(rows[1:2]):
+        (folder / "HumanEval_0" / f"{i}.py").write_text(row["solution"])
+    done = toolkit("eval", "humaneval", "--samples", folder, "--output", tmp_path / "run2", "--json")
+    assert json.loads(done.stdout)["verdicts"]["passed"] == 1
+
+
+def test_bad_lines_are_all_listed_before_anything_runs(tmp_path: Path) -> None:
+    good = json.dumps({"task_id": "HumanEval/0", "solution": canonical("HumanEval/0")}).encode()
+    lines = [
+        b'{"task_id": "HumanEval/0", "solution": ', b'{"task_id": "HumanEval/999", "solution": ""}', b'{"solution": ""}',
+        b'{"task_id": "HumanEval/0"}', b'{"task_id": "HumanEval/0", "solution": 5}', b'{"task_id": "HumanEval/0", "solution": "\xff"}',
+        b'{"task_id": "HumanEval/0", "solution": "a\\u0000b"}', b"[1]", b"[" * 100_000,
+        json.dumps({"task_id": "HumanEval/0", "solution": "x" * (10 << 20)}).encode(),
+    ]  # fmt: skip
+    file = tmp_path / "bad.jsonl"
+    file.write_bytes(b"\n".join([good, *lines, good]) + b"\n")
+    out = tmp_path / "run"
+    done = toolkit("eval", "humaneval", "--samples", file, "--output", out)
+    assert done.returncode == 2
+    for number in range(2, 2 + len(lines)):
+        assert f"{file}:{number}: " in done.stderr
+    assert not out.exists()
+    done = toolkit("eval", "humaneval", "--samples", file, "--output", out, "--skip-bad", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["n_skipped"] == len(lines)
+    assert json.loads(done.stdout)["verdicts"]["passed"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["eval", "humanevil", "--samples", "x"], "no benchmark"),
+        (["eval", "humaneval", "--samples", "/nowhere.jsonl"], "nowhere"),
+        (["eval", "humaneval", "--samples", "/dev/null"], "/dev/null"),
+        (["eval", "humaneval", "--samples", "/proc"], "/proc"),
+        (["eval", "humaneval", "--samples", "x", "--timeout", "0"], "--timeout"),
+        (["eval", "humaneval", "--samples", "x", "--timeout", "nan"], "--timeout"),
+        (["eval", "humaneval", "--samples", "x", "--k", "0"], "--k"),
+        (["eval", "humaneval", "--samples", "x", "--id-range", "a-b"], "--id-range"),
+        (["eval", "humaneval", "--samples", "x", "--mini"], "--mini"),
+        (["eval", "humaneval", "--samples", "x", "--data", "/nowhere"], "--data"),
+        (["run", "/nowhere.py"], "nowhere"),
+        (["run", "-", "--timeout", "-1"], "wall_s"),
+    ],
+)
+def test_usage_errors(arguments: list[str], words: str) -> None:
+    done = toolkit(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_missing_data_says_which_file_to_put_where(tmp_path: Path) -> None:
+    file = tmp_path / "s.jsonl"
+    file.write_text('{"task_id": "HumanEval/0", "solution": ""}\n')
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path), "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    environment.pop("HUMANEVAL_OVERRIDE_PATH", None)
+    done = toolkit("eval", "humaneval+", "--samples", file, env=environment)
+    assert done.returncode == 3
+    assert "HumanEvalPlus-v0.1.10.jsonl" in done.stderr
+    assert "--data" in done.stderr
+
+
+def test_no_engine_is_exit_code_3(samples: Path) -> None:
+    done = toolkit("eval", "humaneval", "--samples", samples, env=os.environ | {"DOCKER_HOST": "unix:///nowhere.sock"})
+    assert done.returncode == 3
+    assert "make engine" in done.stderr
+
+
+def test_a_uniform_verdict_vector_refuses_the_score(tmp_path: Path) -> None:
+    file = write(tmp_path / "all.jsonl", 12, 1)
+    done = toolkit("eval", "humaneval", "--samples", file, "--output", tmp_path / "a", "--json")
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["pass_at_k"] == {}
+    assert "--allow-uniform" in json.loads(done.stdout)["refused"]
+    done = toolkit("eval", "humaneval", "--samples", file, "--output", tmp_path / "b", "--allow-uniform", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["pass_at_k"]["base"]["1"]["value"] == 1.0
+
+
+def test_killed_and_resumed_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    file = write(tmp_path / "samples.jsonl", 20, 6)
+    flags = ["--samples", file, "--no-cache", "--timeout", "5"]
+    assert toolkit("eval", "humaneval", *flags, "--output", tmp_path / "whole").returncode == 0
+    killed = tmp_path / "killed"
+    rng = random.Random(1)
+    for _ in range(10):
+        command = [TOOLKIT, "eval", "humaneval", *map(str, flags), "--output", str(killed), "--resume"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            time.sleep(rng.uniform(0.2, 1.8))
+            process.kill()
+    if (killed / "results.jsonl").exists():
+        with (killed / "results.jsonl").open("ab") as torn:
+            torn.write(b'{"task_id": "Human')
+    assert toolkit("eval", "humaneval", *flags, "--output", killed, "--resume").returncode == 0
+    for name in ("results.jsonl", "samples.jsonl"):
+        assert (killed / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    whole, resumed = (
+        json.loads((folder / "samples_eval_results.json").read_text())["eval"] for folder in (tmp_path / "whole", killed)
+    )
+    assert whole == resumed
+
+
+def test_interrupted(tmp_path: Path) -> None:
+    file = write(tmp_path / "samples.jsonl", 40, 10)
+    command = [TOOLKIT, "eval", "humaneval", "--samples", str(file), "--no-cache", "--output", str(tmp_path / "run")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        results = tmp_path / "run" / "results.jsonl"
+        while not (results.exists() and results.stat().st_size):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "interrupted" in out
+    assert "--resume" in err
+    assert "Traceback" not in err
+
+
+def test_a_full_disk_is_no_verdict(samples: Path, tmp_path: Path) -> None:
+    def small() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
+
+    out = tmp_path / "run"
+    done = toolkit("eval", "humaneval", "--samples", samples, "--output", out, "--no-cache", preexec_fn=small)
+    assert done.returncode == 3
+    assert "--resume" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert toolkit("eval", "humaneval", "--samples", samples, "--output", out, "--no-cache", "--resume").returncode == 0
+
+
+def test_same_verdicts_whatever_the_machine_does(tmp_path: Path) -> None:
+    file = write(tmp_path / "samples.jsonl", 25, 2)
+    seen = set()
+    for i, (n_busy, parallel) in enumerate([(0, 2), (2, 2), (4, 2), (0, 1)]):
+        busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(n_busy)]
+        try:
+            flags = ["--samples", file, "--no-cache", "--parallel", parallel, "--output", tmp_path / str(i)]
+            assert toolkit("eval", "humaneval", *flags, "--timeout", "2").returncode == 0
+        finally:
+            for process in busy:
+                process.kill()
+                process.wait()
+        seen.add((tmp_path / str(i) / "results.jsonl").read_bytes())
+    assert len(seen) == 1
+
+
+def test_run() -> None:
+    done = toolkit("run", "-", stdin=b"import sys\nprint('out')\nsys.exit(5)")
+    assert (done.returncode, done.stdout) == (0, "out\n")
+    assert done.stderr.startswith("exited 5")
+    assert toolkit("run", "-", "--exit-code", stdin=b"raise SystemExit(5)").returncode == 5
+    facts = json.loads(toolkit("run", "-", "--json", "--timeout", "1", stdin=b"while True: pass").stdout)
+    assert facts["status"] == "timed_out"
+    assert facts["exit_code"] is None
+
+
+def test_validate_and_doctor() -> None:
+    found = json.loads(toolkit("validate", "humaneval", "--json").stdout)
+    assert found["canonical_passed"] == found["empty_failed"] == found["n_tasks"] == 164
+    assert found["surprises"] == []
+    done = toolkit("doctor", "--json")
+    assert done.returncode == 0, done.stdout
+    assert {check["name"] for check in json.loads(done.stdout)["checks"]} >= {"engine", "seccomp", "run image", "box"}
+
+
+def test_help_is_quick_and_names_every_command() -> None:
+    started = time.monotonic()
+    done = toolkit("--help")
+    assert time.monotonic() - started < 3
+    for name in ("eval", "run", "validate", "doctor", "images"):
+        assert name in done.stdout

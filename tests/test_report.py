@@ -1,0 +1,179 @@
+"""What a person is shown: right numbers, nothing folded into something else, and no foothold for hostile text."""
+
+import io
+import re
+from dataclasses import asdict
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from toolkit import report, stats
+from toolkit.types import Result, Verdict
+
+HOSTILE = "</pre></script><script>alert(1)</script>\"'&\x1b[31m\u202e\ud800\0<img src=x onerror=alert(2)>"
+
+
+def result(task: int, sample: int, verdict: Verdict | None, base: Verdict | None = None, **more: Any) -> Result:
+    plus = None if verdict is None else verdict
+    return Result(task_id=f"T/{task}", sample_id=sample, verdict=verdict, base=base or verdict, plus=plus, **more)
+
+
+RESULTS = [
+    result(0, 0, Verdict.PASSED),
+    result(0, 1, Verdict.PASSED),
+    result(1, 0, Verdict.WRONG_ANSWER, Verdict.PASSED, detail="in call 3: another value than expected"),
+    result(1, 1, Verdict.TIME_LIMIT, detail="in call 0"),
+    result(2, 0, None, error="the box went away"),
+    result(2, 1, Verdict.RUNTIME_ERROR, detail=HOSTILE),
+]
+
+
+def summary(results: list[Result] = RESULTS, **more: Any) -> dict[str, Any]:
+    return report.summarise(**{"benchmark": "humaneval+", "results": results, "ks": (1, 2), "has_plus": True} | more)
+
+
+def shown(of: dict[str, Any], width: int = 80) -> str:
+    file = io.StringIO()
+    Console(file=file, width=width).print(report.render(of))
+    return file.getvalue()
+
+
+def test_summary_counts_each_sample_once() -> None:
+    found = summary(n_tasks=4, n_samples=8, seconds=1.23456, n_cached=2, folder="runs/a", timeout_s=5.0, parallel=2)
+    assert (found["n_tasks"], found["n_tasks_scored"], found["n_samples"]) == (4, 3, 8)
+    assert (found["n_scored"], found["n_unscored"], found["unscored"]) == (5, 1, {"the box went away": 1})
+    assert found["verdicts"] == {"passed": 2, "wrong_answer": 1, "runtime_error": 1, "time_limit": 1}
+    assert (found["seconds"], found["n_cached"], found["folder"]) == (1.235, 2, "runs/a")
+
+
+def test_pass_at_k_leaves_the_unscored_out_and_keeps_variants_apart() -> None:
+    found = summary()["pass_at_k"]
+    assert found["base"]["1"]["value"] == pytest.approx((1 + 0.5 + 0) / 3)
+    assert found["plus"]["1"]["value"] == pytest.approx((1 + 0 + 0) / 3)
+    assert list(found["base"]) == ["1"], "a task with one scored sample has no pass@2"
+    assert list(summary(RESULTS[:4])["pass_at_k"]["plus"]) == ["1", "2"]
+    low, high = stats.interval([(2, 2), (2, 1), (1, 0)], 1)
+    assert (found["base"]["1"]["low"], found["base"]["1"]["high"]) == (low, high)
+    assert list(summary(has_plus=False)["pass_at_k"]) == ["base"]
+
+
+def test_counts() -> None:
+    assert report.counts(RESULTS, "base") == {"T/0": (2, 2), "T/1": (2, 1), "T/2": (1, 0)}
+    assert report.counts(RESULTS, "plus") == {"T/0": (2, 2), "T/1": (2, 0), "T/2": (1, 0)}
+    assert report.counts([Result(task_id="a", sample_id=0, verdict=Verdict.PASSED)], "base") == {"a": (1, 1)}
+
+
+def test_a_refused_score_has_no_number() -> None:
+    found = summary(refused="a canary was judged wrongly")
+    found["comparison"] = asdict(stats.compare({"a": (1, 1)}, {"a": (1, 0)}))
+    assert found["pass_at_k"] == {"base": {}, "plus": {}}
+    for text in (shown(found), report.html(found, RESULTS)):
+        assert "a canary was judged wrongly" in text
+        assert "pass@" not in text
+
+
+def test_nothing_judged_and_nothing_scored() -> None:
+    for results in ([], [RESULTS[4]]):
+        found = summary(results, n_samples=3)
+        assert found["pass_at_k"] == {"base": {}, "plus": {}}
+        assert "humaneval+" in shown(found)
+        assert "humaneval+" in report.html(found, results)
+
+
+def test_reasons_are_bounded() -> None:
+    results = [result(i, 0, None, error=f"lost {min(i, 30)} {HOSTILE}" + "x" * 9999) for i in range(50)]
+    found = summary(results)
+    assert found["n_unscored"] == sum(found["unscored"].values()) == 50
+    assert len(found["unscored"]) == report.MAX_REASONS + 1
+    assert max(map(len, found["unscored"])) <= 500
+
+
+def test_terminal_is_readable_at_80_columns() -> None:
+    found = summary(n_tasks=3, folder="runs/x", timeout_s=5.0, parallel=2, n_skipped=1)
+    found["comparison"] = asdict(stats.compare({"a": (1, 1)}, {"a": (1, 0)})) | {"with": "runs/older"}
+    found["interrupted"] = "6 of 8 samples were judged"
+    text = shown(found)
+    assert max(map(len, text.splitlines())) <= 80
+    flat = " ".join(text.split())
+    for part in ("50.0 %", "33.3 %", "base tests", "base + extra tests", "passed 2", "wrong answer 1", "unscored 1",
+                 "unscored ×1: the box went away", "pass@1 against runs/older: +100.0 points", "1 bad line left out",
+                 "interrupted: 6 of 8 samples were judged", "time limit 5 s"):  # fmt: skip
+        assert part in flat
+    found = summary([result(0, 0, None, error=HOSTILE + "[bold]x[/bold]")])
+    assert not set(shown(found)) & set("\x1b\u202e\ud800\0")
+    assert "[bold]" in shown(found)
+
+
+class Page(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_page_gives_hostile_text_no_foothold() -> None:
+    results = [*RESULTS, Result(task_id=HOSTILE, sample_id=0, verdict=None, error=HOSTILE)]
+    found = summary(results, benchmark=HOSTILE, refused=HOSTILE)
+    text = report.html(found, results, run={"date": HOSTILE, HOSTILE: {HOSTILE: HOSTILE}}, solution=lambda _: HOSTILE)
+    text.encode()
+    page = Page(text)
+    assert [tag for tag, _ in page.tags].count("script") == 1
+    assert not {"img", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
+    assert not [
+        attrs for _, attrs in page.tags if any(name.startswith("on") or name in ("src", "href") for name in attrs)
+    ]
+    assert not set(text) & set("\x1b\u202e\ud800\0")
+    assert page.text.count("<script>alert(1)</script>") > 5
+    assert "http://" not in text
+    assert "https://" not in text
+
+
+def test_page_trusts_its_own_script_only() -> None:
+    text = report.html(summary(), RESULTS)
+    script = re.findall("<script>(.*?)</script>", text, re.S)
+    assert script == [report._SCRIPT]
+    assert "default-src 'none'" in text
+    assert "script-src 'sha256-" in text
+
+
+def test_page_tells_tasks_and_details() -> None:
+    asked: list[tuple[str, int]] = []
+
+    def solution(key: tuple[str, int]) -> str:
+        asked.append(key)
+        return f"def f{key[1]}(): ..."
+
+    run = {"date": "2030-01-02T03:04:05+00:00", "settings": {"timeout_s": 5.0}}
+    text = report.html(summary(), RESULTS, run=run, solution=solution)
+    page = Page(text)
+    rows = [attrs["data-v"] for tag, attrs in page.tags if tag == "details"]
+    assert rows == ["passed", "wrong_answer time_limit", "unscored runtime_error"]
+    filters = [attrs["data-f"] for tag, attrs in page.tags if tag == "button"]
+    assert filters == ["", "passed", "wrong_answer", "runtime_error", "time_limit", "unscored"]
+    for part in ("T/1", "in the extra tests only: in call 3", "passed ×2", "2030-01-02 03:04", "settings timeout_s",
+                 "def f1(): ...", "the box went away", "95 % interval"):  # fmt: skip
+        assert part in page.text
+    assert asked == [("T/0", 0), ("T/1", 0), ("T/1", 1), ("T/2", 0), ("T/2", 1)]
+
+
+def test_page_size_follows_the_tasks() -> None:
+    def page(n: int) -> int:
+        results = [result(i, j, Verdict.WRONG_ANSWER, detail=f"{j}" * 50) for i in range(5) for j in range(n)]
+        return len(report.html(summary(results), results, solution=lambda _: "x" * 100_000))
+
+    assert page(2000) < 2 * page(50)
+
+
+def test_page_bounds_all_programs_together() -> None:
+    results = [result(i, 0, Verdict.WRONG_ANSWER) for i in range(3000)]
+    text = report.html(summary(results), results, solution=lambda _: "<" * 10_000_000)
+    assert report.MAX_TOTAL <= text.count("&lt;") < report.MAX_TOTAL + report.MAX_CHARS
