@@ -1,1 +1,1 @@
-"""Gates: each judges one program alone. They arrive with a later version; the package is here for its place in the layers."""
+"""Gates: each judges one program alone. None is here yet; the package keeps its place in the layers."""

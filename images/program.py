@@ -8,6 +8,7 @@ believed; the host compares the values.
 Descriptors of a program: 0 its standard input, 1 and 2 captured output, 3 from the supervisor, 4 to the supervisor.
 """
 
+import contextlib
 import ctypes
 import errno
 import gc
@@ -19,6 +20,8 @@ import struct
 import sys
 import time
 import types
+from collections.abc import Callable
+from typing import Any
 
 import codec
 
@@ -29,30 +32,35 @@ _FLUSH_S = 0.01
 # --- the program's own seccomp filter, on top of the container's ------------------------------------------------------
 
 _X86_64, _AARCH64 = 0xC000003E, 0xC00000B7
-_DENIED = {
-    # ptrace and other processes' memory; mounts and namespaces; keyrings; kernel interfaces of many past holes;
-    # System V and POSIX message queues, which outlive a process; becoming dumpable is settled by prctl below
+_DENIED: dict[str, tuple[int, int, int, tuple[int, ...]]] = {
+    # Call numbers: (architecture, socket, prctl, denied), the denied in rows: ptrace and other processes' memory;
+    # mounts and namespaces; keyrings; kernel interfaces of many past holes; System V and POSIX queues, which outlive a
+    # process; what changes the machine, or another process's priority.
     "x86_64": (
         _X86_64,
-        41,  # socket
-        157,  # prctl
-        [101, 310, 311, 312, 438, 440]
-        + [165, 166, 155, 161, 272, 308, 428, 429, 430, 431, 432, 433, 442]
-        + [248, 249, 250]
-        + [321, 298, 323, 425, 426, 427, 303, 304, 175, 176, 313, 246, 320, 169, 167, 168, 163, 179, 435]
-        + [29, 30, 31, 64, 65, 66, 67, 68, 69, 70, 71, 220, 240, 241, 242, 243, 244, 245]
-        + [135, 134, 153, 154, 172, 173, 103, 170, 171, 164, 227, 159, 305, 144, 142, 314, 141, 203, 251],
+        41,
+        157,
+        (
+            101, 310, 311, 312, 438, 440,
+            165, 166, 155, 161, 272, 308, 428, 429, 430, 431, 432, 433, 442,
+            248, 249, 250,
+            321, 298, 323, 425, 426, 427, 303, 304, 175, 176, 313, 246, 320, 169, 167, 168, 163, 179, 435,
+            29, 30, 31, 64, 65, 66, 67, 68, 69, 70, 71, 220, 240, 241, 242, 243, 244, 245,
+            135, 134, 153, 154, 172, 173, 103, 170, 171, 164, 227, 159, 305, 144, 142, 314, 141, 203, 251,
+        ),
     ),
     "aarch64": (
         _AARCH64,
         198,
         167,
-        [117, 270, 271, 272, 438, 440]
-        + [40, 39, 41, 51, 97, 268, 428, 429, 430, 431, 432, 433, 442]
-        + [217, 218, 219]
-        + [280, 241, 282, 425, 426, 427, 264, 265, 105, 106, 273, 104, 294, 142, 224, 225, 89, 60, 435]
-        + [194, 195, 196, 197, 190, 191, 192, 193, 186, 187, 188, 189, 180, 181, 182, 183, 184, 185]
-        + [92, 58, 116, 161, 162, 170, 112, 171, 266, 119, 118, 274, 140, 122, 30],
+        (
+            117, 270, 271, 272, 438, 440,
+            40, 39, 41, 51, 97, 268, 428, 429, 430, 431, 432, 433, 442,
+            217, 218, 219,
+            280, 241, 282, 425, 426, 427, 264, 265, 105, 106, 273, 104, 294, 142, 224, 225, 89, 60, 435,
+            194, 195, 196, 197, 190, 191, 192, 193, 186, 187, 188, 189, 180, 181, 182, 183, 184, 185,
+            92, 58, 116, 161, 162, 170, 112, 171, 266, 119, 118, 274, 140, 122, 30,
+        ),
     ),
 }
 
@@ -78,7 +86,7 @@ def seccomp_filter(machine: str) -> bytes:
     return b"".join(struct.pack("HBBI", *step) for step in out)
 
 
-def _lock_down(spec: dict, bpf: bytes) -> None:
+def _lock_down(spec: dict[str, Any], bpf: bytes) -> None:
     """Become the program's user, in its own session, directory and limits, with no way back."""
     uid = spec["uid"]
     with open("/proc/self/oom_score_adj", "w") as file:
@@ -123,10 +131,8 @@ def zygote(control: socket.socket, machine: str) -> None:
     import json
 
     for name in _WARM.split():
-        try:
+        with contextlib.suppress(ImportError):
             importlib.import_module(name)
-        except ImportError:
-            pass
     bpf = seccomp_filter(machine)
     compile("def f(a: int) -> int:\n    return [a for _ in range(2)]", "warm", "exec")
     gc.collect()
@@ -162,7 +168,7 @@ def run_delay_ns(pid: int) -> int:
         return 0
 
 
-def _become(spec: dict, fds: list, bpf: bytes) -> None:
+def _become(spec: dict[str, Any], fds: list[int], bpf: bytes) -> None:
     for at, fd in enumerate(fds):  # above 4 first, so that none overwrites another
         os.dup2(fd, 20 + at)
     for at in range(5):
@@ -181,7 +187,7 @@ def _become(spec: dict, fds: list, bpf: bytes) -> None:
 # --- what the program's process does ----------------------------------------------------------------------------------
 
 
-def _read_exactly(n: int, read=os.read) -> bytes:
+def _read_exactly(n: int, read: Callable[[int, int], bytes] = os.read) -> bytes:
     parts = []
     while n:
         part = read(3, min(n, 1 << 20))
@@ -196,7 +202,7 @@ def _receive() -> bytes:
     return _read_exactly(int.from_bytes(_read_exactly(4), "big"))
 
 
-def _send(data: bytes, write=os.write) -> None:
+def _send(data: bytes, write: Callable[[int, memoryview], int] = os.write) -> None:
     view = memoryview(data)
     while view:
         view = view[write(4, view) :]
@@ -227,7 +233,7 @@ def _module(name: str, source: str) -> types.ModuleType:
     return module
 
 
-def _script(_spec: dict) -> None:
+def _script(_spec: dict[str, Any]) -> None:
     """Run the text as `python FILE` would, and leave with its exit code."""
     source = _receive()
     path = f"{os.getcwd()}/main.py"
@@ -245,11 +251,11 @@ def _script(_spec: dict) -> None:
     try:
         exec(compile(source, path, "exec"), module.__dict__)
     except SystemExit as leave:
-        code = leave.code
-        if code is not None and not isinstance(code, int):
-            print(code, file=sys.stderr)
+        if leave.code is None or isinstance(leave.code, int):
+            code = (leave.code or 0) & 255
+        else:
+            print(leave.code, file=sys.stderr)
             code = 1
-        code = (code or 0) & 255
     except BaseException as error:
         code = 1
         trace = error.__traceback__
@@ -263,7 +269,7 @@ def _leave(code: int) -> None:
     import threading
 
     try:
-        threading._shutdown()
+        threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
     except BaseException:
         code = code or 1
@@ -275,7 +281,7 @@ def _leave(code: int) -> None:
     os._exit(code)
 
 
-def _calls(spec: dict) -> None:
+def _calls(spec: dict[str, Any]) -> None:
     """Load the text as a module, then answer batches of calls of its entry point with one frame a call."""
     source = _receive()
     entry = spec["entry_point"]
@@ -301,7 +307,8 @@ def _calls(spec: dict) -> None:
     while True:
         batch = codec.decode_batch(_receive())
         batch.reverse()
-        parts, size, flushed = [], 0, clock()
+        parts: list[bytes] = []
+        size, flushed = 0, clock()
         while batch:
             arguments = batch.pop()
             try:
@@ -338,14 +345,12 @@ def _calls(spec: dict) -> None:
                 send(b"".join(parts))
                 parts, size, flushed = [], 0, clock()
         for stream in (sys.stdout, sys.stderr):
-            try:
+            with contextlib.suppress(BaseException):
                 stream.flush()
-            except BaseException:
-                pass
         send(b"".join(parts))
 
 
-def _compile(source: bytes, name: str):
+def _compile(source: bytes, name: str) -> types.CodeType | None:
     import warnings
 
     warnings.simplefilter("ignore")
@@ -360,13 +365,13 @@ class CandidateFailed(BaseException):
     """The call of the candidate raised. Not an `Exception`, so that no test swallows it."""
 
 
-def _check(spec: dict) -> None:
+def _check(spec: dict[str, Any]) -> None:
     """Run the benchmark's own `check(candidate)`; each call of the candidate goes out through the host."""
     prelude, test = codec.decode(_receive())
     module = _module("check", prelude)
     send, frame = _send, _frame
 
-    def candidate(*arguments):
+    def candidate(*arguments: object) -> object:
         send(frame(codec.ASKED, codec.encode_batch([list(arguments)])))
         kind, body = (answer := _receive())[:1], answer[1:]
         if kind != codec.RETURNED:

@@ -6,6 +6,7 @@ program's effective user id for a moment: then the kernel lets it touch just wha
 program nor the zygote can be mistaken for each other (the real id is nobody's meanwhile, the saved one stays 0).
 """
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -16,6 +17,8 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 sys.path.insert(0, "/box")
 
@@ -53,7 +56,7 @@ def _receive_exactly(n: int) -> bytes:
     return b"".join(parts)
 
 
-def _answer(header: dict, payload: bytes = b"") -> None:
+def _answer(header: dict[str, Any], payload: bytes = b"") -> None:
     view = memoryview(frames.pack(header, payload))
     while view:
         view = view[os.write(1, view) :]
@@ -116,7 +119,14 @@ class Captured:
 class Program:
     """One program, from its fork to the proof that nothing of it is left."""
 
-    def __init__(self, box: "Supervisor", spec: dict, payload: bytes) -> None:
+    head: bytes
+    stream: bytearray
+    n_frames: int
+    n_values: int
+    n_bytes: int
+    body_left: int
+
+    def __init__(self, box: "Supervisor", spec: dict[str, Any], payload: bytes) -> None:
         self.box, self.spec = box, spec
         self.uid = box.next_uid()
         code, stdin = payload[: spec["n_code"]], payload[spec["n_code"] :]
@@ -130,8 +140,8 @@ class Program:
         self.channel_out, answer_write = os.pipe()
         fcntl.fcntl(self.channel_out, fcntl.F_SETPIPE_SZ, 1 << 20)
         self.out, self.err = Captured(out_read, self.output_bytes), Captured(err_read, self.output_bytes)
-        self.waiting: list = []  # (fd, bytes still to be written)
-        child = {
+        self.waiting: list[list[Any]] = []  # (fd, bytes still to be written)
+        child: dict[str, Any] = {
             "mode": spec["mode"],
             "entry_point": spec.get("entry_point", ""),
             "uid": self.uid,
@@ -155,7 +165,7 @@ class Program:
         self.poll.register(box.control, select.POLLIN)
         self.poll.register(0, 0)  # hang-up of the host only
         self._listen()
-        self.ended: dict | None = None
+        self.ended: dict[str, Any] | None = None
         self.reason = ""
         self.loaded = False
         self.charged_wait = 0.0
@@ -202,7 +212,7 @@ class Program:
 
     # -- time ----------------------------------------------------------------------------------------------------------
 
-    def _charge(self, now: float) -> tuple:
+    def charge(self, now: float) -> tuple[float, float, float]:
         """Return (seconds charged since the last frame, seconds charged in all), the kernel's queue taken off."""
         if not self.ended:
             self.delay = program.run_delay_ns(self.pid) or self.delay
@@ -216,7 +226,7 @@ class Program:
         elapsed = now - self.started - self.charged_wait
         if elapsed < min(TICK_S, limits["wall_s"]):
             return False
-        call, total, cpu = self._charge(now)
+        call, total, cpu = self.charge(now)
         if total >= limits["wall_s"] or call >= limits["call_s"] or cpu >= limits["cpu_s"]:
             return True
         if elapsed > 10 * limits["wall_s"] + 10:
@@ -241,9 +251,9 @@ class Program:
             if self._over_time(now):
                 while self._read_channel():  # what is already there was in time
                     pass
-                if self.n_frames < n_frames and not (self.ended and self.spec["mode"] == "script"):
-                    if self._over_time(now):
-                        self.reason = self.reason or "timed_out"
+                done = self.n_frames >= n_frames or (self.ended is not None and self.spec["mode"] == "script")
+                if not done and self._over_time(now):
+                    self.reason = self.reason or "timed_out"
             if self.out.size + self.err.size > self.budget:
                 self.reason = self.reason or "output_exceeded"
 
@@ -321,9 +331,9 @@ class Program:
         self.head = b""
         self.n_frames = self.n_values = self.n_bytes = self.body_left = 0
 
-    def take(self) -> tuple:
+    def take(self) -> tuple[dict[str, Any], bytes]:
         """Return (facts, frames) of the turn, and forget them; of too many bytes there is only the digest."""
-        facts = {"n_frames": self.n_frames, "n_values": self.n_values, "n_bytes": self.n_bytes}
+        facts: dict[str, Any] = {"n_frames": self.n_frames, "n_values": self.n_values, "n_bytes": self.n_bytes}
         data = bytes(self.stream) if self.n_bytes <= KEPT_BYTES else b""
         facts["digest"] = self.digest.hexdigest()
         self._listen()
@@ -351,17 +361,18 @@ class Program:
         self._drain()
         left = self.box.litter()
         if left:
-            self._as_program(lambda: [_remove(path) for path in left])
+            self._as_program(lambda: _remove(left))
             left = self.box.litter()
         return f"left behind: {left[:3]}" if left else ""
 
-    def facts(self) -> tuple:
+    def facts(self) -> tuple[dict[str, Any], bytes]:
         """Return (facts, captured output) of the program, which is over."""
         oom = self.box.cgroup.oom_killed()
         for fd in {self.out.fd, self.err.fd, self.channel_in, self.channel_out, self.stdin} - {-1}:
             os.close(fd)
-        finished = self.finished
-        status = self.ended["status"]
+        finished, ended = self.finished, self.ended
+        assert ended is not None
+        status = ended["status"]
         code: int | None = os.waitstatus_to_exitcode(status)
         if oom:
             name = "memory_exceeded"
@@ -378,14 +389,14 @@ class Program:
             "status": name,
             "exit_code": code if name in ("exited", "signaled") else None,
             "wall_s": round(max(spent, 0.0), 6),
-            "cpu_s": round(self.ended["cpu_s"], 6),
-            "memory_peak_bytes": self.ended["rss"] << 10,
+            "cpu_s": round(ended["cpu_s"], 6),
+            "memory_peak_bytes": ended["rss"] << 10,
             "truncated": self.out.size > len(self.out.data) or self.err.size > len(self.err.data),
             "n_stdout": len(self.out.data),
         }
         return facts, bytes(self.out.data) + bytes(self.err.data)
 
-    def _as_program(self, act) -> None:
+    def _as_program(self, act: Callable[[], object]) -> None:
         os.setresuid(NOBODY, self.uid, 0)
         try:
             act()
@@ -394,44 +405,31 @@ class Program:
 
     @staticmethod
     def _kill_all() -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(-1, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
 
     @staticmethod
     def _reap() -> None:
-        try:
+        with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        except ChildProcessError:
-            pass
 
 
-def _remove(path: str) -> None:
-    """Remove a tree whose owner we are, whatever modes and names it has; what resists is found by the next look."""
-    stack = [path]
-    while stack:
-        at = stack[-1]
-        try:
-            os.chmod(at, 0o700) if not os.path.islink(at) else None
-        except OSError:
-            pass
-        try:
+def _remove(paths: list[str]) -> None:
+    """Remove trees whose owner we are, whatever modes and names they have; what resists is found by the next look."""
+    stack = list(paths)
+    with contextlib.suppress(OSError):
+        while stack:
+            at = stack[-1]
             if os.path.islink(at) or not os.path.isdir(at):
                 os.unlink(at)
-                stack.pop()
-                continue
-            inside = os.listdir(at)
-        except OSError:
-            return
-        if inside:
-            stack += [f"{at}/{name}" for name in inside]
-        else:
-            try:
+            else:
+                os.chmod(at, 0o700)
+                inside = os.listdir(at)
+                if inside:
+                    stack += [f"{at}/{name}" for name in inside]
+                    continue
                 os.rmdir(at)
-            except OSError:
-                return
             stack.pop()
 
 
@@ -464,7 +462,7 @@ class Supervisor:
         """Whether no process is left but the supervisor and the zygote."""
         return {name for name in os.listdir("/proc") if name.isdigit()} == {"1", str(self.zygote)}
 
-    def litter(self) -> list:
+    def litter(self) -> list[str]:
         """Return all paths that lie where programs can write."""
         found = []
         for place in self.places:
@@ -483,7 +481,7 @@ class Supervisor:
             elif header["op"] == "ping":
                 _answer({"op": "pong"})
 
-    def _run(self, spec: dict, payload: bytes) -> None:
+    def _run(self, spec: dict[str, Any], payload: bytes) -> None:
         self.kept = b""
         running = Program(self, spec, payload)
         try:
@@ -529,7 +527,7 @@ class Supervisor:
                 return
 
     def _hand_over(self, running: Program) -> None:
-        _call, total, _cpu = running._charge(time.monotonic())
+        _call, total, _cpu = running.charge(time.monotonic())
         facts, self.kept = running.take()
         header = {"op": "frames", "loaded": running.loaded, "charged_s": round(total, 6), **facts}
         _answer(header, self.kept if len(self.kept) <= RAW_BYTES else b"")

@@ -250,14 +250,12 @@ class DockerConnection:
         return data
 
     def memory_exceeded(self) -> bool:
-        try:
+        with contextlib.suppress(Exception):
             for _ in range(20):
                 state = self._api.inspect_container(self.name)["State"]
                 if not state["Running"]:
                     return bool(state["OOMKilled"])
                 time.sleep(0.05)
-        except Exception:
-            pass
         return False
 
     def close(self) -> None:
@@ -266,7 +264,8 @@ class DockerConnection:
         self._closed = True
         with contextlib.suppress(Exception):
             self._socket.shutdown(socket.SHUT_RDWR)
-        for stream in (self._stream, self._socket, getattr(self._stream, "_response", None)):
+        streams: list[Any] = [self._stream, self._socket, getattr(self._stream, "_response", None)]
+        for stream in streams:
             with contextlib.suppress(Exception):
                 stream.close()
         with contextlib.suppress(Exception):

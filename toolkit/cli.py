@@ -51,7 +51,7 @@ def evaluate_command(
     timeout: Timeout = 5.0,
     parallel: Parallel = None,
     k: Annotated[str, typer.Option("--k", help="Which pass@k, comma-separated, as far as n allows.")] = "1,10,100",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder [default: runs/BENCHMARK-TIME].")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder [runs/BENCHMARK-TIME].")] = None,
     as_json: AsJson = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the run folder.")] = False,
@@ -62,7 +62,7 @@ def evaluate_command(
     noextreme: NoExtreme = False,
     id_range: Annotated[str | None, typer.Option("--id-range", help="Tasks numbered FIRST-LAST, both included.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N tasks.")] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines of the samples out, and count them.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out, and count them.")] = False,
     allow_uniform: Annotated[
         bool, typer.Option("--allow-uniform", help="Accept a score although all verdicts are the same.")
     ] = False,
@@ -112,9 +112,9 @@ def evaluate_command(
     else:
         from rich.console import Console
 
-        from toolkit import report
+        from toolkit.report import render
 
-        Console(highlight=False, soft_wrap=False).print(report.render(outcome.summary))
+        Console(highlight=False, soft_wrap=False).print(render(outcome.summary))
     if outcome.problems:
         console.print(f"left out {len(outcome.problems)} bad lines, the first: {outcome.problems[0]}", markup=False)
     if outcome.interrupted:
@@ -140,7 +140,7 @@ class _progress:
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.speed:.0f}/s" if False else "{task.fields[rate]}"),
+                TextColumn("{task.fields[rate]}"),
                 TimeRemainingColumn(),
                 console=self.console,
                 transient=True,
@@ -287,9 +287,9 @@ def images_build() -> None:
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what was found on this machine, what it protects against, and what it does not."""
-    from toolkit import doctor as examiner
+    from toolkit.doctor import report as examined
 
-    report = examiner.report()
+    report = examined()
     if as_json:
         print(json.dumps(report, indent=2))
     else:

@@ -208,6 +208,7 @@ def _judge(
         benchmark=benchmark.name,
         results=in_order,
         n_samples=len(samples),
+        n_tasks=len(oracle.tasks),
         ks=settings.ks,
         has_plus=benchmark.has_plus and not settings.base_only,
         seconds=time.monotonic() - started,
@@ -363,7 +364,7 @@ def validate(
     tasks, data_hash = load(benchmark, Options(data=data, mini=mini, noextreme=noextreme))
     right = [Sample(task_id=t.task_id, sample_id=0, solution=t.prompt + t.canonical_solution) for t in tasks.values()]
     empty = [replace(s, sample_id=1, solution=f"def {tasks[s.task_id].entry_point}(*_):\n    pass\n") for s in right]
-    found = {"benchmark": name, "n_tasks": len(tasks), "canonical_passed": 0, "empty_failed": 0}
+    found: dict[str, Any] = {"benchmark": name, "n_tasks": len(tasks), "canonical_passed": 0, "empty_failed": 0}
     surprises = []
     try:
         with _oracle(settings, benchmark, tasks, data_hash) as oracle:

@@ -139,7 +139,7 @@ def _compute(task: Task, box: Box, file: Any, most_bytes: int) -> list[Chunk]:
                 got = codec.split_frames(stream)
                 raise SandboxError(
                     f"the canonical solution of {task.task_id} fails on input {first + batch.n_values}: "
-                    f"{got[-1][1][:200] if got else session.execution}"
+                    f"{repr(got[-1][1][:200]) if got else session.execution}"
                 )
             if not stream and n_calls > 1:
                 raise _TooLarge

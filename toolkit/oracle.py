@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sandbox import (
@@ -157,7 +158,8 @@ class Oracle:
         boxes = [slot.candidate for slot in self.slots]
         if any(task.test for task in self.tasks.values()):
             boxes += [slot.test for slot in self.slots]
-        self._together([lambda act=act: attempt(act) for act in [self.engine.sweep, *(box.start for box in boxes)]])
+        acts: list[Callable[[], object]] = [self.engine.sweep, *(box.start for box in boxes)]
+        self._together([partial(attempt, act) for act in acts])
         if errors:
             self.close()
             raise errors[0]
@@ -197,8 +199,10 @@ class Oracle:
         del groups
         order = sorted(waiting, key=lambda key: -self._cost(waiting[key][0]))
         work: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        for key in [*order, *[None] * len(self.slots)]:
+        for key in order:
             work.put(key)
+        for _ in self.slots:
+            work.put(None)
         done: queue.SimpleQueue[tuple[str, Result, Facts] | None] = queue.SimpleQueue()
 
         def worker(slot: Slot) -> None:
@@ -310,12 +314,11 @@ class Oracle:
         found: dict[bool, Finding] = {}
         while chunks:
             judged = self._run_chunks(task, sample.solution, slot.candidate, right, chunks, facts)
-            for plus, finding in judged.items():
-                found.setdefault(plus, finding)
+            found = judged | found
             chunks = [chunk for chunk in chunks if chunk.plus not in found]
         passed = Finding(Verdict.PASSED)
         base, plus = found.get(False, passed), found.get(True, passed)
-        worst = base if base.verdict != Verdict.PASSED else passed if self.base_only else plus
+        worst = plus if base.verdict == Verdict.PASSED and not self.base_only else base
         return Result(
             task_id=sample.task_id,
             sample_id=sample.sample_id,
@@ -349,7 +352,7 @@ class Oracle:
                         continue
                     finding = self._compare(task, right, chunk, batch, session)
                     if not batch.loaded:
-                        found = dict.fromkeys((False, True), finding)
+                        found = {False: finding, True: finding}
                         break
                     if finding.verdict != Verdict.PASSED:
                         found[chunk.plus] = finding
@@ -511,7 +514,8 @@ def _of_end(execution: Execution, where: str) -> Finding:
     """Judge a program that ended when it should have answered."""
     if execution.status in _ENDS:
         return Finding(_ENDS[execution.status], where)
-    how = f"signal {-execution.exit_code}" if (execution.exit_code or 0) < 0 else f"exit code {execution.exit_code}"
+    code = execution.exit_code or 0
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
     return Finding(Verdict.RUNTIME_ERROR, f"{where}: the program ended itself ({how})")
 
 

@@ -100,6 +100,8 @@ def compare(
         ValueError: no task is shared, or `pass_at_k` refuses one.
     """
     shared = [task for task in a if task in b and a[task][0] >= k and b[task][0] >= k]
+    if not shared:
+        raise ValueError(f"the runs share no task with {k} or more samples in each")
     ours, theirs = _values([a[task] for task in shared], k), _values([b[task] for task in shared], k)
     differences = [x - y for x, y in zip(ours, theirs, strict=True)]
     low, high = _bootstrap(differences, -1.0, 0.95, 10_000, seed)

@@ -13,8 +13,13 @@ from toolkit.samples import read
 from toolkit.types import Verdict
 
 FILES = {"humaneval": ("humaneval+", "HumanEvalPlus.jsonl.gz"), "mbpp": ("mbpp+", "MbppPlus.jsonl.gz")}
-EXPLAINED: dict[tuple[str, str], str] = {}
-"""(file, task) -> why it differs; the same list, with more words, is in DECISIONS.md."""
+SPEED = {
+    ("llama-3-8b.humaneval", "HumanEval/31"),
+    ("gpt-4.humaneval", "HumanEval/96"),
+    ("llama-3-8b.mbpp", "Mbpp/583"),
+}
+"""Right but slow: whether they are in time depends on the limits (the reference had 4 s a call, 60 s in all) and on
+the machine's speed, not on its load. So does everything about Mbpp/599. DECISIONS.md has the figures."""
 
 
 def passed(verdict: Verdict | None) -> bool:
@@ -45,7 +50,8 @@ def test_verdicts(short: str, shared: Path) -> None:
                 row = reference[sample.task_id]
                 ours = passed(result.base), passed(result.plus)
                 theirs = row["base"] == "pass", row["plus"] == "pass"
-                if ours != theirs and not row.get("unstable") and (stem, sample.task_id) not in EXPLAINED:
+                slow = sample.task_id == "Mbpp/599" or (stem, sample.task_id) in SPEED
+                if ours != theirs and not row.get("unstable") and not slow:
                     wrong.append((file.name, sample.task_id, theirs, result, facts.charged_s))
     engine.close()
     print(f"{n_judged} samples of {name} judged, {len(wrong)} unexplained differences")

@@ -29,7 +29,7 @@ def special(task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bo
     if isinstance(got, bool) or not isinstance(got, int | float):
         return False
     value = sum(coefficient * math.pow(got, i) for i, coefficient in enumerate(arguments[0]))
-    return abs(value) <= task.atol
+    return bool(abs(value) <= task.atol)
 
 
 BENCHMARK = Benchmark(name="humaneval+", load=load, special=special)

@@ -35,7 +35,7 @@ def special(task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bo
     """Apply the official rule of a task that has one."""
     name = task.entry_point
     if name in _SETS:
-        return set(got) == set(expected)
+        return bool(set(got) == set(expected))
     if name in _NOT_NONE:
         return bool((got if isinstance(got, bool) else got is not None) == (expected is not None))
     if name == "are_equivalent":
@@ -45,7 +45,7 @@ def special(task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bo
     if name == "sum_div":
         return bool(got == 0)
     if name == "surface_Area":
-        return abs(got - _surface_area(*arguments)) <= task.atol
+        return bool(abs(got - _surface_area(*arguments)) <= task.atol)
     if name == "digit_distance_nums":
         return bool(got == _digit_distance(*arguments))
     return None
