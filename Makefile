@@ -23,7 +23,7 @@ eval: images
 	$(BIN)/toolkit eval humaneval --samples runs/demo-samples.jsonl --timeout 5 --output runs/demo --overwrite
 
 test: images
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests --ignore=tests/shared
 
 lint: venv
 	$(BIN)/ruff check .

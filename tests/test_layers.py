@@ -1,0 +1,57 @@
+"""The layers: who may import whom. Read out of the source, so that a slip fails here and not in a reader's head."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ALLOWED = {"images": set[str](), "sandbox": set[str](), "gates": {"sandbox"}, "toolkit": {"sandbox", "gates"}}
+HEAVY = {"torch", "transformers", "peft", "accelerate", "docker", "rich", "numpy", "evalplus", "pylint", "radon"}
+
+
+def imports(path: Path, *, top: bool = False) -> set[str]:
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top else list(ast.walk(tree))
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+    return found
+
+
+FILES = [path for layer in ALLOWED for path in sorted((ROOT / layer).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports(path: Path) -> None:
+    layer = path.relative_to(ROOT).parts[0]
+    found = imports(path)
+    others = {name.split(".")[0] for name in found} & set(ALLOWED)
+    assert others - {layer} <= ALLOWED[layer]
+    assert not any(name.startswith("toolkit.cli") for name in found)
+    roots = {name.split(".")[0] for name in found}
+    if layer == "images":
+        assert roots <= sys.stdlib_module_names | {"codec", "frames", "program"}
+    if layer == "sandbox":
+        assert roots <= sys.stdlib_module_names | {"docker", "requests", "sandbox", "numpy"}
+    assert not {name.split(".")[0] for name in imports(path, top=True)} & HEAVY
+
+
+def test_only_the_command_line_prints_or_exits() -> None:
+    for path in FILES:
+        if path.name == "cli.py" or path.parent.name == "images":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in ("print", "exit", "quit", "input", "eval", "exec"), f"{path}:{node.lineno}"
+
+
+def test_starting_is_cheap() -> None:
+    code = "import sys, toolkit.cli; print(','.join(m for m in sys.modules if '.' not in m))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert not set(loaded.split(",")) & HEAVY - {"rich"}
