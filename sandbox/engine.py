@@ -101,6 +101,7 @@ class DockerEngine:
         self._docker = docker
         self.runtime = runtime
         try:
+            _knock(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock")
             asking = docker.from_env(version="1.24", timeout=10)
             try:
                 version = asking.api.version(api_version=False)["ApiVersion"]
@@ -270,6 +271,14 @@ class DockerConnection:
                 stream.close()
         with contextlib.suppress(Exception):
             self._api.remove_container(self.name, force=True, v=True)
+
+
+def _knock(host: str) -> None:
+    """Raise OSError at once where nobody listens on a unix socket (the client library leaves sockets open then)."""
+    if host.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as knocking:
+            knocking.settimeout(10)
+            knocking.connect("/" + host.removeprefix("unix://").lstrip("/"))
 
 
 def _short(error: BaseException) -> str:

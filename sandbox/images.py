@@ -5,6 +5,7 @@ registry gives it, else one bootstrapped out of Debian's packages. Wheels are do
 nothing is fetched inside a build, and a build needs no network.
 """
 
+import contextlib
 import hashlib
 import io
 import os
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -53,6 +55,9 @@ _ROOT = Path(__file__).parent.parent
 IN_BOX = tuple(_ROOT / name for name in (
     "images/supervisor.py", "images/program.py", "sandbox/codec.py", "sandbox/frames.py"
 ))  # fmt: skip
+
+REGISTRY_S = 10.0
+"""A registry that has said nothing for so long is taken for none."""
 
 Log = Callable[[str], object]
 
@@ -94,18 +99,17 @@ def build(client: Any, kinds: Iterable[str], log: Log) -> list[str]:
 def ensure(client: Any, kind: str, log: Log) -> str:
     """Build the image `kind` unless it is there; return its name. Raises as `build`."""
     import docker
+    import requests
 
     name = tag(kind)
     try:
-        find(client, kind)
-        return name
-    except ImageMissing:
-        pass
-    try:
+        with contextlib.suppress(ImageMissing):
+            find(client, kind)
+            return name
         base = _base(client, log)
         log(f"{name}: downloading wheels")
         with tempfile.TemporaryDirectory() as folder:
-            site = _site_packages(kind, Path(folder))
+            site = _site_packages(kind, Path(folder), _machine(client))
             log(f"{name}: building")
             context = _context(kind, site)
             client.images.build(
@@ -115,8 +119,10 @@ def ensure(client: Any, kind: str, log: Log) -> str:
     except docker.errors.BuildError as error:
         lines = "".join(str(line.get("stream", line.get("error", ""))) for line in error.build_log)
         raise SandboxError(f"building {name} failed: {error}\n{lines[-2000:]}") from None
-    except docker.errors.DockerException as error:
-        raise EngineUnavailable(f"building {name}: {error}") from None
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        raise EngineUnavailable(f"building {name}: the engine refused or is gone: {error}") from None
+    except OSError as error:
+        raise SandboxError(f"building {name} failed on this machine: {error}") from None
     return name
 
 
@@ -132,20 +138,52 @@ def _base(client: Any, log: Log) -> str:
         except docker.errors.ImageNotFound:
             pass
     log(f"base: asking the image registry for {PUBLIC_BASE.split('@')[0]}")
-    try:
-        import requests
-
-        quick = docker.from_env(timeout=120)
-        quick.images.pull(*PUBLIC_BASE.split("@"))
+    if _pull(client):
         return PUBLIC_BASE
-    except (docker.errors.DockerException, requests.RequestException):
-        log("base: no registry answers; bootstrapping one out of Debian packages (about half a minute)")
-    _bootstrap(client, own)
+    log("base: no registry answers; bootstrapping one out of Debian packages (about half a minute)")
+    _bootstrap(client, own, log)
     return own
 
 
-def _bootstrap(client: Any, name: str) -> None:
+def _pull(client: Any) -> bool:
+    """Pull `PUBLIC_BASE`; False where no registry gives it, or none has answered after `REGISTRY_S`.
+
+    The client library bounds a pull by nothing, so it runs in a thread that is left to itself when it says nothing.
+    """
+    import docker
+
+    heard = threading.Event()
+    pulled = False
+
+    def pull() -> None:
+        nonlocal pulled
+        repository, digest = PUBLIC_BASE.split("@")
+        try:
+            for _line in client.api.pull(repository, tag=digest, stream=True):
+                heard.set()
+            client.images.get(PUBLIC_BASE)
+            pulled = True
+        except (docker.errors.DockerException, OSError):  # also what `requests` raises
+            pass
+        finally:
+            heard.set()
+
+    thread = threading.Thread(target=pull, daemon=True)
+    thread.start()
+    if heard.wait(REGISTRY_S):
+        thread.join()
+    return pulled
+
+
+def _machine(client: Any) -> str:
+    """Return what wheels call the engine's processor."""
+    said = str(client.version().get("Arch", ""))
+    return {"amd64": "x86_64", "arm64": "aarch64"}.get(said, said or platform.machine())
+
+
+def _bootstrap(client: Any, name: str, log: Log) -> None:
     if shutil.which("mmdebstrap") is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        log("base: installing mmdebstrap with apt-get")
         subprocess.run(["apt-get", "update", "-qq"], check=False, stdout=subprocess.DEVNULL)
         subprocess.run(
             ["apt-get", "install", "-y", "-qq", "mmdebstrap", "debian-archive-keyring"],
@@ -164,25 +202,28 @@ def _bootstrap(client: Any, name: str) -> None:
         client.api.import_image_from_file(str(archive), *name.split(":"))
 
 
-def _site_packages(kind: str, folder: Path) -> Path:
-    """Download the wheels of `kind` for the image's Python, and unpack them."""
+def _site_packages(kind: str, folder: Path, machine: str) -> Path:
+    """Unpack the wheels of `kind` for the image's Python: those of the cache where it has them all, else downloads."""
     cached = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "exogate" / "wheels"
-    machine = platform.machine()
     platforms = [f"manylinux_2_{n}_{machine}" for n in (17, 24, 26, 27, 28, 31, 34)] + [f"manylinux2014_{machine}"]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
     command += ["--python-version", PYTHON, "--implementation", "cp", "--dest", str(folder / "wheels")]
     command += [f"--platform={name}" for name in (*platforms, "any")]
-    if cached.is_dir():
-        command += ["--find-links", str(cached)]
-    done = subprocess.run([*command, *WHEELS[kind]], capture_output=True, text=True, check=False)
-    if done.returncode:
+    for source in (["--no-index", f"--find-links={cached}"], []) if cached.is_dir() else ([],):
+        done = subprocess.run([*command, *source, *WHEELS[kind]], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            break
+    else:
         raise SandboxError(f"downloading {', '.join(WHEELS[kind])} failed: {done.stderr[-1500:]}")
     site = folder / "site-packages"
-    cached.mkdir(parents=True, exist_ok=True)
     for wheel in sorted((folder / "wheels").glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(site)
-        shutil.copy2(wheel, cached / wheel.name)
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs a download next time
+            cached.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=cached, delete=False) as whole:
+                whole.write(wheel.read_bytes())
+            os.replace(whole.name, cached / wheel.name)
     return site
 
 

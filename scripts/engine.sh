@@ -3,30 +3,35 @@
 set -eu
 
 answers() {
-    if [ -n "${DOCKER_HOST:-}" ]; then
-        docker version >/dev/null 2>&1
-    else
-        [ -S /var/run/docker.sock ] && curl_socket
-    fi
+    case "${DOCKER_HOST:-unix:///var/run/docker.sock}" in
+        unix://*) socket_answers "${DOCKER_HOST:-unix:///var/run/docker.sock}" ;;
+        *) docker version >/dev/null 2>&1 ;;
+    esac
 }
 
-curl_socket() {
-    python3 - <<'PY' 2>/dev/null
-import socket
+socket_answers() {
+    [ -S "${1#unix://}" ] && python3 - "${1#unix://}" <<'PY' 2>/dev/null
+import socket, sys
 s = socket.socket(socket.AF_UNIX)
 s.settimeout(5)
-s.connect("/var/run/docker.sock")
+s.connect(sys.argv[1])
 s.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
 raise SystemExit(0 if b"200 OK" in s.recv(100) else 1)
 PY
 }
 
-wait_for_it() {
+wait_for_it() { # while the process $1, where one is given, lives
     for _ in $(seq 60); do
         if answers; then return 0; fi
+        if [ -n "${1:-}" ] && ! kill -0 "$1" 2>/dev/null; then return 1; fi
         sleep 1
     done
     return 1
+}
+
+start() {
+    setsid dockerd "$@" >>/var/log/dockerd.log 2>&1 9>&- </dev/null &
+    wait_for_it $!
 }
 
 if answers; then exit 0; fi
@@ -41,7 +46,7 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     exit 3
 fi
 
-exec 9>/tmp/exogate-engine.lock
+exec 9>/run/exogate-engine.lock
 flock 9
 if answers; then exit 0; fi
 if ! command -v dockerd >/dev/null; then
@@ -53,14 +58,10 @@ if [ -d /run/systemd/system ]; then
     systemctl start docker || true
     if wait_for_it; then exit 0; fi
 fi
-if ! pgrep -x dockerd >/dev/null; then
-    echo "make engine: starting dockerd (log in /var/log/dockerd.log)"
-    setsid dockerd >/var/log/dockerd.log 2>&1 9>&- </dev/null &
-    sleep 3
-    if ! pgrep -x dockerd >/dev/null; then # no bridge to be had here: boxes need none
-        setsid dockerd --bridge=none --iptables=false >>/var/log/dockerd.log 2>&1 9>&- </dev/null &
-    fi
-fi
-if wait_for_it; then exit 0; fi
+pid=$(cat /var/run/docker.pid 2>/dev/null || true)
+if [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null && wait_for_it "$pid"; then exit 0; fi # another caller's, still starting
+echo "make engine: starting dockerd (log in /var/log/dockerd.log)"
+if start; then exit 0; fi
+if start --bridge=none --iptables=false; then exit 0; fi # no bridge to be had here: boxes need none
 echo "make engine: dockerd does not answer; see /var/log/dockerd.log" >&2
 exit 3
