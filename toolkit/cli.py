@@ -107,6 +107,8 @@ def evaluate_command(
             _fail(str(error), 2)
         except evaluate.InfrastructureError as error:
             _fail(str(error), 3)
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
     if as_json:
         print(json.dumps(outcome.summary, indent=2))
     else:
