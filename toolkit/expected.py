@@ -102,14 +102,8 @@ def compute(task: Task, key: str, box: Box, folder: Path | None = None) -> Expec
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.partial")
     try:
-        most = CHUNK_BYTES
-        while True:
-            try:
-                with partial.open("wb") as file:
-                    chunks = _compute(task, box, file, most)
-                break
-            except _TooLarge:
-                most //= 4
+        with partial.open("wb") as file:
+            chunks = _compute(task, box, file)
         cache.write_atomically(path.with_suffix(".json"), json.dumps({"chunks": [asdict(c) for c in chunks]}).encode())
         os.replace(partial, path)
     finally:
@@ -118,11 +112,7 @@ def compute(task: Task, key: str, box: Box, folder: Path | None = None) -> Expec
     return Expected(key=key, chunks=tuple(chunks), path=path)
 
 
-class _TooLarge(Exception):
-    """A batch's answers were more than a box holds at once."""
-
-
-def _compute(task: Task, box: Box, file: Any, most_bytes: int) -> list[Chunk]:
+def _compute(task: Task, box: Box, file: Any) -> list[Chunk]:
     calls = inputs(task)
     n_base = len(task.base_inputs)
     limits = replace(box.limits, wall_s=CANONICAL_S, cpu_s=CANONICAL_S)
@@ -141,10 +131,11 @@ def _compute(task: Task, box: Box, file: Any, most_bytes: int) -> list[Chunk]:
                     f"the canonical solution of {task.task_id} fails on input {first + batch.n_values}: "
                     f"{repr(got[-1][1][:200]) if got else session.execution}"
                 )
-            if not stream and n_calls > 1:
-                raise _TooLarge
             spent = max(batch.charged_s - before, 0.0)
             before = batch.charged_s
+            if not stream and n_calls > 1:  # more than a box keeps: ask again, for fewer
+                n_next = max(1, n_calls // 8)
+                continue
             file.write(stream)
             new = Chunk(
                 first=first,
@@ -159,7 +150,7 @@ def _compute(task: Task, box: Box, file: Any, most_bytes: int) -> list[Chunk]:
             first, at = first + n_calls, at + len(stream)
             n_next = min(
                 n_calls * 4,
-                max(1, int(most_bytes * n_calls / (2 * batch.n_bytes))),
+                max(1, int(CHUNK_BYTES * n_calls / (2 * batch.n_bytes))),
                 max(1, int(CHUNK_S * n_calls / max(spent, 1e-6))),
             )
     file.flush()
