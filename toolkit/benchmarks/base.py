@@ -2,10 +2,11 @@
 
 import hashlib
 import importlib
+import io
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,7 @@ def load_evalplus(module: str, override: str, getter: str, stem: str, version: s
     """
     import socket
 
-    with evalplus_loaders(module) as loaders:
+    with evalplus_loaders(module) as loaders, redirect_stdout(io.StringIO()):  # its download prints
         before = getattr(loaders, override)
         timeout = socket.getdefaulttimeout()
         try:
