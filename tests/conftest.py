@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox import Box, DockerEngine, Limits
+from sandbox import DockerEngine
 
 
 @pytest.fixture(scope="session")
@@ -13,9 +13,3 @@ def engine() -> Iterator[DockerEngine]:
     engine.sweep()
     yield engine
     engine.close()
-
-
-@pytest.fixture(scope="session")
-def box(engine: DockerEngine) -> Iterator[Box]:
-    with Box(engine, Limits(wall_s=1.0, cpu_s=4.0, memory_bytes=256 << 20, disk_bytes=8 << 20)) as box:
-        yield box

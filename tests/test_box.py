@@ -15,7 +15,7 @@ from sandbox import ENGINES, Box, BoxLost, DockerEngine, EngineUnavailable, Exec
 def box(request: pytest.FixtureRequest) -> Iterator[Box]:
     """Conformance: a new engine is enrolled by its line in `ENGINES`."""
     engine = ENGINES[request.param]()
-    with Box(engine, Limits(wall_s=1.0, cpu_s=4.0, memory_bytes=256 << 20, disk_bytes=8 << 20)) as box:
+    with Box(engine, Limits(wall_s=1.0, cpu_s=2.0, memory_bytes=256 << 20, disk_bytes=8 << 20)) as box:
         yield box
     engine.close()
 
