@@ -142,6 +142,8 @@ def test_plain_comparison(expected: Any, got: Any, right: bool) -> None:
         ("Diff", [], [1, 2], [2, 1, 1], True),
         ("similar_elements", [], (1, 2), [2, 1], True),
         ("Diff", [], [1, 2], 5, False),
+        ("Diff", [], [1, 2], range(10**15), False),
+        ("Diff", [], [1, 2], range(10**30), False),
         ("check_str", [], "found", True, True),
         ("check_str", [], None, "x", False),
         ("check_str", [], "found", None, False),
