@@ -194,6 +194,7 @@ if not os.fork():
     if not os.fork():
         import time
         while True: time.sleep(1)
+    os._exit(0)
 print('left')
 """
     look = """
