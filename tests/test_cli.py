@@ -195,7 +195,10 @@ def test_killed_and_resumed_ends_with_the_same_bytes(tmp_path: Path) -> None:
 
 def test_interrupted(tmp_path: Path) -> None:
     file = write(tmp_path / "samples.jsonl", 40, 10)
+    with file.open("a") as lines:
+        lines.write(json.dumps({"task_id": "HumanEval/0", "solution": "import time\ntime.sleep(60)"}) + "\n")
     command = [TOOLKIT, "eval", "humaneval", "--samples", str(file), "--no-cache", "--output", str(tmp_path / "run")]
+    command += ["--timeout", "60"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         results = tmp_path / "run" / "results.jsonl"
         while not (results.exists() and results.stat().st_size):
