@@ -1,1 +1,57 @@
-"""Gates: each judges one program alone. None is here yet; the package keeps its place in the layers."""
+"""Gates: each says yes or no to one program alone, from outside the model. Knows no benchmark.
+
+    from gates import parse
+    from sandbox import DockerEngine, Sandbox
+
+    with Sandbox(DockerEngine()) as sandbox:
+        for reports in parse("compile+quality").check_many(["print(1)"], sandbox):
+            print(all(report.passed for report in reports), reports)
+
+A new gate is one file, and one line in `GATES`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+
+from gates.base import All, Finding, Gate, Memo, Report, Solution
+from gates.compile import Compile
+from gates.none import Nothing
+from gates.quality import Quality
+
+GATES: dict[str, type[Gate]] = {gate.name: gate for gate in (Nothing, Compile, Quality)}
+
+__all__ = ["GATES", "All", "Finding", "Gate", "Memo", "Report", "Solution", "parse"]
+
+
+def parse(
+    kind: str,
+    thresholds: Mapping[str, float] | None = None,
+    *,
+    all_findings: bool = False,
+    memo: Memo | None = None,
+) -> All:
+    """Return the gates that `kind` names, such as `compile+quality`: all must pass, cheapest first.
+
+    Args:
+        kind: names of gates, joined by `+`.
+        thresholds: by name, such as `{"pylint": 8}`; each gate's class says which it has.
+        all_findings: ask all gates, and do not stop at the first refusal.
+        memo: where reports are kept between runs.
+
+    Raises:
+        ValueError: no such gate; a gate named twice; a threshold that none of them has, or that is no number.
+    """
+    names = [name.strip() for name in kind.split("+")]
+    for name in names:
+        if name not in GATES:
+            raise ValueError(f"no gate is called {name!r}; there are {', '.join(GATES)}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"a gate is named twice in {kind!r}")
+    known = {name: [field.name for field in fields(GATES[name]) if field.type in (float, "float")] for name in names}
+    given = dict(thresholds or {})
+    for name in given:
+        if not any(name in each for each in known.values()):
+            there = ", ".join(f"{n} ({gate})" for gate, each in known.items() for n in each) or "none at all"
+            raise ValueError(f"no gate of {kind!r} has a threshold {name!r}; there are {there}")
+    chosen = [GATES[name](**{n: value for n, value in given.items() if n in known[name]}) for name in names]
+    return All(gates=sorted(chosen, key=lambda gate: gate.cost), all_findings=all_findings, memo=memo)

@@ -24,6 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 import codec
+import tools
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _FLUSH_BYTES = 1 << 16
@@ -133,6 +134,9 @@ def zygote(control: socket.socket, machine: str) -> None:
     for name in _WARM.split():
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    if os.path.exists("/box/lint.py"):
+        os.chdir("/tmp")
+        importlib.import_module("lint")
     bpf = seccomp_filter(machine)
     compile("def f(a: int) -> int:\n    return [a for _ in range(2)]", "warm", "exec")
     gc.collect()
@@ -181,7 +185,7 @@ def _become(spec: dict[str, Any], fds: list[int], bpf: bytes) -> None:
     import random
 
     random.seed(0)  # the same program draws the same numbers each time it is judged
-    {"script": _script, "calls": _calls, "check": _check}[spec["mode"]](spec)
+    {"script": _script, "calls": _calls, "check": _check, "tool": _tool}[spec["mode"]](spec)
 
 
 # --- what the program's process does ----------------------------------------------------------------------------------
@@ -285,7 +289,7 @@ def _calls(spec: dict[str, Any]) -> None:
     """Load the text as a module, then answer batches of calls of its entry point with one frame a call."""
     source = _receive()
     entry = spec["entry_point"]
-    send, frame, encode = _send, _frame, codec.encode
+    send, frame = _send, _frame
     compiled = _compile(source, "solution")
     if compiled is None:
         return
@@ -302,6 +306,17 @@ def _calls(spec: dict[str, Any]) -> None:
     except BaseException as error:
         send(frame(codec.RAISED, _describe(error)))
         return
+    _answer_calls(function)
+
+
+def _tool(spec: dict[str, Any]) -> None:
+    """Answer batches of calls of one of our tools, whose argument is a program's text: it is never run."""
+    _receive()
+    _answer_calls(tools.TOOLS[spec["entry_point"]])
+
+
+def _answer_calls(function: Callable[..., Any]) -> None:
+    send, frame, encode = _send, _frame, codec.encode
     send(frame(codec.LOADED, b""))
     clock, recursion = time.monotonic, sys.setrecursionlimit
     while True:

@@ -498,7 +498,7 @@ class Supervisor:
 
     def _converse(self, running: Program) -> None:
         """Pass the host's messages to the program and its frames to the host, turn by turn."""
-        if running.spec["mode"] == "calls":
+        if running.spec["mode"] != "check":
             running.turn(1)  # loaded, or not
             if running.n_frames < 1 or bytes(running.stream[:1]) != codec.LOADED:
                 self._hand_over(running)

@@ -8,11 +8,12 @@
 A program's misbehaviour is a value (`Execution`); our own failure is an exception (`SandboxError`).
 """
 
-from sandbox.box import Batch, Box, Pool, Session
+from sandbox.box import Batch, Box, Session
 from sandbox.engine import ENGINES, DockerEngine, Engine
 from sandbox.errors import BoxLost, BoxOutOfMemory, EngineUnavailable, ImageMissing, SandboxError
 from sandbox.execution import Execution, Status
 from sandbox.limits import Limits
+from sandbox.sandbox import Sandbox
 
 __all__ = [
     "ENGINES",
@@ -26,7 +27,7 @@ __all__ = [
     "Execution",
     "ImageMissing",
     "Limits",
-    "Pool",
+    "Sandbox",
     "SandboxError",
     "Session",
     "Status",

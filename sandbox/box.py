@@ -1,12 +1,9 @@
-"""A box: one container that takes one program at a time, and a pool of them."""
+"""A box: one container that takes one program at a time."""
 
 import contextlib
-import queue
-import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sandbox import codec, frames
@@ -141,7 +138,7 @@ class Box:
     def __exit__(self, *_exc: object) -> None:
         self.close()
 
-    # -- the four verbs ------------------------------------------------------------------------------------------------
+    # -- the verbs -----------------------------------------------------------------------------------------------------
 
     def run(self, source: str | bytes, *, stdin: bytes = b"", limits: Limits | None = None) -> Execution:
         """Run a whole program as `python FILE` would.
@@ -157,16 +154,7 @@ class Box:
             self._begin("script", _bytes(source), stdin, limits, call_s=limits.wall_s)
             return self.hear_end(limits)
         except BoxOutOfMemory:
-            return Execution(
-                status=Status.MEMORY_EXCEEDED,
-                exit_code=None,
-                stdout="",
-                stderr="",
-                wall_s=0.0,
-                cpu_s=0.0,
-                memory_peak_bytes=limits.memory_bytes,
-                truncated=False,
-            )
+            return _out_of_memory(limits)
 
     @contextlib.contextmanager
     def calls(
@@ -187,6 +175,44 @@ class Box:
         payload = codec.encode([prelude, test])
         self._begin("check", payload, b"", limits, call_s=limits.wall_s, entry_point=entry_point)
         yield from self._session(limits)
+
+    def examine(self, tool: str, texts: Sequence[str], *, limits: Limits | None = None) -> list[Any]:
+        """Have one of the image's tools (`images/tools.py`, `images/lint.py`) look at texts, none of which is run.
+
+        Returns one value a text, in order: what the tool said; a line of text where the tool raised; or an `Execution`
+        where the text ended the tool's process or exceeded a limit. The texts share a process as long as it lives;
+        `limits` hold for each of them. Raises as `run`.
+        """
+        limits = self._within(limits)
+        found: list[Any] = []
+        together = True
+        while len(found) < len(texts):
+            rest = texts[len(found) :] if together else texts[len(found) : len(found) + 1]
+            answers, end = self._examine(tool, rest, limits)
+            if not answers and len(rest) == 1:
+                answers = [end]
+            found += answers
+            together = len(answers) == len(rest)  # else the next text may have ended the process: it is looked at alone
+        return found
+
+    def _examine(self, tool: str, texts: Sequence[str], limits: Limits) -> tuple[list[Any], Execution]:
+        """Return what the tool said of the first texts, as far as one process came, and how that ended."""
+        bounds = replace(limits, wall_s=len(texts) * limits.wall_s, cpu_s=len(texts) * limits.cpu_s)
+        try:
+            self._begin("tool", b"", b"", bounds, call_s=limits.wall_s, entry_point=tool)
+            session = Session(self, bounds)
+            batch = session.batch(codec.encode_batch([[text] for text in texts]), len(texts), last=True)
+            stream = session.fetch() if batch.stream is None else batch.stream
+            if not batch.loaded or len(stream) != batch.n_bytes:
+                raise BoxLost(f"the tool {tool} did not start, or said more than can be kept")
+            answered = codec.split_frames(stream)[: len(texts)]
+            values = (codec.decode(body) if kind == codec.RETURNED else str(body, "utf-8", "replace") for kind, body in answered)
+            return list(values), session.end()
+        except BoxOutOfMemory:
+            return [], _out_of_memory(limits)
+        except codec.CodecError as error:
+            self.close()
+            raise BoxLost(f"the tool {tool} answered nonsense: {error}") from None
 
     def _session(self, limits: Limits) -> Iterator[Session]:
         session = Session(self, limits)
@@ -264,60 +290,19 @@ class Box:
             raise BoxLost(f"the supervisor's facts make no sense: {error}") from None
 
 
+def _out_of_memory(limits: Limits) -> Execution:
+    """The facts of a program that took its whole box with it."""
+    return Execution(
+        status=Status.MEMORY_EXCEEDED,
+        exit_code=None,
+        stdout="",
+        stderr="",
+        wall_s=0.0,
+        cpu_s=0.0,
+        memory_peak_bytes=limits.memory_bytes,
+        truncated=False,
+    )
+
+
 def _bytes(source: str | bytes) -> bytes:
     return source if isinstance(source, bytes) else source.encode("utf-8", "surrogatepass")
-
-
-class Pool:
-    """Boxes kept ready: `with pool.box() as box` takes one, alone, and gives it back.
-
-    Args:
-        engine: starts the containers. Orphans of earlier processes are swept when the pool opens.
-        n_boxes: how many programs run at one time.
-        limits: of every box.
-    """
-
-    def __init__(self, engine: Engine, n_boxes: int, limits: Limits | None = None, kind: str = "run") -> None:
-        if n_boxes < 1:
-            raise ValueError(f"n_boxes must be at least 1, not {n_boxes}")
-        self.engine = engine
-        self.boxes = [Box(engine, limits, kind) for _ in range(n_boxes)]
-        self._free: queue.LifoQueue[Box] = queue.LifoQueue()
-        for box in self.boxes:
-            self._free.put(box)
-
-    def start(self) -> None:
-        """Start all boxes at once, sweeping orphans meanwhile. Raises as `Box.start`."""
-        with ThreadPoolExecutor(len(self.boxes) + 1) as threads:
-            sweeping = threads.submit(self.engine.sweep)
-            for starting in [threads.submit(box.start) for box in self.boxes]:
-                starting.result()
-            sweeping.result()
-
-    @contextlib.contextmanager
-    def box(self) -> Iterator[Box]:
-        """Lend a box; waits while all are lent."""
-        box = self._free.get()
-        try:
-            yield box
-        finally:
-            self._free.put(box)
-
-    def close(self) -> None:
-        """End all boxes, also those in use. Never raises."""
-        closing = [threading.Thread(target=box.close) for box in self.boxes]
-        for thread in closing:
-            thread.start()
-        for thread in closing:
-            thread.join()
-
-    def __enter__(self) -> "Pool":
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()

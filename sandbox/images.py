@@ -40,6 +40,8 @@ WHEELS: dict[str, tuple[str, ...]] = {
         "mando==0.7.1",
         "six==1.17.0",
         "colorama==0.4.6",
+        "mypy_extensions==1.1.0",
+        "ruff==0.17.5",
     ),
 }
 BOOTSTRAP = (
@@ -52,9 +54,8 @@ BOOTSTRAP = (
     "bookworm",
 )
 _ROOT = Path(__file__).parent.parent
-IN_BOX = tuple(_ROOT / name for name in (
-    "images/supervisor.py", "images/program.py", "sandbox/codec.py", "sandbox/frames.py"
-))  # fmt: skip
+_ALL = ("images/supervisor.py", "images/program.py", "images/tools.py", "sandbox/codec.py", "sandbox/frames.py")
+IN_BOX = {RUN: _ALL, LINT: (*_ALL, "images/lint.py", "images/pylintrc")}
 
 REGISTRY_S = 10.0
 """A registry that has said nothing for so long is taken for none."""
@@ -67,8 +68,8 @@ def tag(kind: str) -> str:
     digest = hashlib.sha256()
     for part in (PUBLIC_BASE, *BOOTSTRAP, *WHEELS[kind], platform.machine()):
         digest.update(part.encode() + b"\0")
-    for path in (_ROOT / "images" / f"{kind}.Dockerfile", *IN_BOX):
-        digest.update(path.read_bytes() + b"\0")
+    for path in (f"images/{kind}.Dockerfile", *IN_BOX[kind]):
+        digest.update((_ROOT / path).read_bytes() + b"\0")
     return f"exogate-{kind}:{digest.hexdigest()[:16]}"
 
 
@@ -241,8 +242,8 @@ def _context(kind: str, site: Path) -> io.BytesIO:
                 archive.addfile(info, file if path.is_file() else None)
 
         add(_ROOT / "images" / f"{kind}.Dockerfile", "Dockerfile")
-        for path in IN_BOX:
-            add(path, f"box/{path.name}")
+        for name in IN_BOX[kind]:
+            add(_ROOT / name, f"box/{Path(name).name}")
         for path in sorted(site.rglob("*")):
             if "tests" not in path.relative_to(site).parts:
                 add(path, f"site-packages/{path.relative_to(site)}")

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sandbox import DockerEngine, Limits, Pool
+from sandbox import DockerEngine, Limits, Sandbox
 from toolkit.benchmarks import BENCHMARKS, DataMissing, Options
 from toolkit.oracle import Oracle
 from toolkit.types import Sample, Task
@@ -212,7 +212,7 @@ def throughput() -> None:
     engine = DockerEngine()
     rates: dict[str, list[float]] = {}
     latencies: list[float] = []
-    with Pool(engine, 2, Limits()) as pool:
+    with Sandbox(engine, 2, Limits()) as pool:
         def one(source: str) -> None:
             with pool.box() as box:
                 started = time.monotonic()

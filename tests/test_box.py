@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox import ENGINES, Box, BoxLost, DockerEngine, EngineUnavailable, Execution, Limits, Pool, Status, codec
+from sandbox import ENGINES, Box, BoxLost, DockerEngine, EngineUnavailable, Execution, Limits, Sandbox, Status, codec
 
 
 @pytest.fixture(scope="module", params=sorted(ENGINES))
@@ -286,8 +286,8 @@ def test_time_waiting_for_a_busy_processor_is_not_charged(engine: DockerEngine) 
     assert execution.wall_s < 1.2
 
 
-def test_pool(engine: DockerEngine) -> None:
-    with Pool(engine, 2) as pool, pool.box() as one, pool.box() as other:
+def test_sandbox_lends_each_box_alone(engine: DockerEngine) -> None:
+    with Sandbox(engine, 2) as sandbox, sandbox.box() as one, sandbox.box() as other:
         assert one is not other
         assert one.run("print(1)").stdout == other.run("print(1)").stdout
 

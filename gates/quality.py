@@ -1,0 +1,104 @@
+"""Is it written well: pylint's score and messages, radon's cyclomatic complexity and maintainability index.
+
+Thresholds, with defaults: pylint's score at least 7.0 (of 10; our `images/pylintrc`); no function, and not the module's
+own code, above cyclomatic complexity 10 (radon's rank B); maintainability index at least 20 (rank A). pylint's errors
+and fatals refuse whatever the score is. Score of a report: pylint's.
+
+Exogenous means that nothing in a program changes what is said of it. Where a program could look better than it is, the
+decision is taken on what is left without the trick, and a finding says so: pragmas have no effect; complexity counts
+all code, also where radon does not look; maintainability is that of the program without comments and docstrings; when
+more than a third of the statements do nothing or repeat others (`padding`), pylint's penalties are held against the rest;
+and a program that runs code which is not in its text (`hidden-code`) is refused, for it cannot be read.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any, ClassVar
+
+from gates.base import Finding, Gate, Report, Solution, of_end
+from sandbox import Box, Execution, Limits, Sandbox
+
+LIMITS = Limits(wall_s=10.0, cpu_s=20.0)
+PADDED = 2 / 3
+_SEVERITY = {"fatal": "error", "error": "error", "warning": "warning"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quality(Gate):
+    """Refuses what is badly written.
+
+    Attributes:
+        pylint: lowest score.
+        cc: highest cyclomatic complexity of a function.
+        mi: lowest maintainability index.
+    """
+
+    name: ClassVar[str] = "quality"
+    cost: ClassVar[float] = 100
+    kind: ClassVar[str | None] = "lint"
+    pylint: float = 7.0
+    cc: float = 10
+    mi: float = 20.0
+
+    def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
+        """Lint each, in a process of its own."""
+        return sandbox.map(self._check, solutions, "lint")
+
+    def _check(self, box: Box, solution: Solution) -> Report:
+        started = monotonic()
+        said = box.examine("lint", [solution.code], limits=LIMITS)[0]
+        return replace(self._report(said), seconds=round(monotonic() - started, 6))
+
+    def _report(self, said: Any) -> Report:
+        if isinstance(said, Execution):
+            return self.report([of_end(said)])
+        if isinstance(said, str):
+            return self.report([Finding(symbol="crash", message=said, severity="error", decisive=True)])
+        findings = [self._message(message) for message in said["messages"]]
+        if said["error"]:
+            findings.insert(0, Finding(**said["error"], severity="error", decisive=True))
+            return self.report(findings, said["score"], versions=said["versions"])
+        findings += [Finding(**pragma, severity="note") for pragma in said["pragmas"]]
+        findings += [Finding(**hidden, severity="error", decisive=True) for hidden in said["hidden"]]
+        findings += self._judged(said)
+        worst = max(n for _, _, n in said["complexity"])
+        values = {
+            "pylint": said["score"],
+            "cc": max([n for _, _, n, letter in said["blocks"] if letter != "C"], default=None),
+            "mi": said["mi"],
+            "cc_all": worst,
+            "mi_bare": said["mi_bare"],
+            "effective": said["effective"],
+        }
+        return self.report(findings, said["score"], versions=said["versions"], values=values)
+
+    def _message(self, message: dict[str, Any]) -> Finding:
+        return Finding(
+            symbol=message["symbol"],
+            message=message["message"],
+            line=message["line"],
+            column=message["column"],
+            severity=_SEVERITY.get(message["category"], "note"),
+            decisive=message["category"] in ("fatal", "error"),
+        )
+
+    def _judged(self, said: dict[str, Any]) -> Iterator[Finding]:
+        def refused(symbol: str, message: str, line: int | None = None) -> Finding:
+            return Finding(symbol=symbol, message=message, line=line, severity="error", decisive=True)
+
+        score = said["score"]
+        if score is None:
+            yield refused("no-code", "there is no statement in it")
+            return
+        if said["effective"] < PADDED:
+            left = f"{said['effective']:.0%} of the statements do something that others do not"
+            score = max(0.0, 10 - 10 * said["penalty"] / max(1.0, said["effective"] * said["statements"]))
+            yield Finding(symbol="padding", message=f"{left}: against these alone, pylint's score is {score:.2f}")
+        if score < self.pylint:
+            yield refused("pylint-score", f"{score:.2f} is below {self.pylint:g}")
+        for name, line, n in said["complexity"]:
+            if n > self.cc:
+                yield refused("complexity", f"{name}: cyclomatic complexity {n} is above {self.cc:g}", line)
+        if said["mi_bare"] < self.mi:
+            yield refused("maintainability", f"index {said['mi_bare']:.1f} (without comments) is below {self.mi:g}")

@@ -1,0 +1,299 @@
+"""pylint and radon on one text, and what a program can do to look better than it is.
+
+pylint's own numbers are returned as they are. Beside them stand those on which a program has no hold: complexity of all
+code and not only of what radon looks at, maintainability without comments and docstrings, the share of statements that
+do something, code that is hidden from a linter. Pragmas have no effect, whatever their spelling.
+"""
+
+import ast
+import io
+import os
+import re
+import subprocess
+import tokenize
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import astroid
+import pylint
+import radon
+import tools
+from pylint.lint import Run
+from pylint.message import Message
+from pylint.reporters import BaseReporter
+from radon.complexity import cc_visit_ast
+from radon.metrics import mi_compute, mi_parameters, mi_visit
+from tools import PATH, finding
+
+RUFF = next((f"/box/site-packages/{name}/scripts/ruff" for name in os.listdir("/box/site-packages")
+             if name.startswith("ruff-") and name.endswith(".data")), "ruff")  # fmt: skip
+VERSIONS = {"pylint": pylint.__version__, "astroid": astroid.__version__, "radon": radon.__version__}
+PRAGMA = re.compile(
+    r"#.*?\b(pylint|pyright|mypy|ruff|flake8|isort|fmt|yapf|pyre|pragma|pycodestyle)\s*:|#\s*(noqa|nosec|NOSONAR)\b|#\s*type:\s*ignore",
+    re.IGNORECASE,
+)
+WARM = '''"""What programs most often need, so that it is read once and not for each of them."""
+import bisect, cmath, collections, copy, dataclasses, datetime, enum, functools, heapq, itertools, json, math
+import operator, os, random, re, string, sys, time, decimal, fractions, statistics, abc, hashlib
+from collections import Counter, defaultdict, deque, OrderedDict
+from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple, Union
+from functools import cache, lru_cache, reduce, cmp_to_key
+from itertools import accumulate, chain, combinations, permutations, product, groupby
+from dataclasses import dataclass, field
+@dataclass
+class Point:
+    x: int = 0
+    y: List[int] = field(default_factory=list)
+    def norm(self) -> float:
+        return math.sqrt(self.x ** 2 + sum(self.y))
+@lru_cache(maxsize=None)
+def solve(words: List[str], n: int = 2) -> Dict[str, int]:
+    seen = defaultdict(int)
+    for i, word in enumerate(sorted(words, key=lambda w: (len(w), w))):
+        try:
+            seen[word.strip().lower()] += int(word) if word.isdigit() else i % n
+        except ValueError as error:
+            raise RuntimeError(f"{word!r}: {error}") from error
+    while n > 0:
+        n -= 1
+        heap = [x for x in range(n) if x % 2]
+        heapq.heapify(heap)
+    with open("x", encoding="utf-8") as file:
+        print(re.sub(r"\\d+", "", file.read()), "%d" % n, "{}".format(n), json.dumps(seen), set(), {1: 2}, 1.5, b"")
+    return dict(Counter(words).most_common(3)) or collections.OrderedDict(seen)
+'''
+
+
+class _Collected(BaseReporter):
+    """Keeps messages as they come."""
+
+    name = "collected"
+
+    def handle_message(self, msg: Message) -> None:
+        self.messages.append(msg)
+
+    def display_messages(self, layout: Any) -> None:
+        """Print nothing."""
+
+    def _display(self, layout: Any) -> None:
+        """Print nothing."""
+
+
+def _linter() -> Any:
+    """Return a pylint as its command makes one, which reads our rc file, and no pragmas."""
+    with open("warm.py", "w", encoding="utf-8") as file:
+        file.write(WARM)
+    linter = Run(["--rcfile=/box/pylintrc", "warm.py"], reporter=_Collected(), exit=False).linter
+    os.unlink("warm.py")
+    astroid.MANAGER.astroid_cache.pop("warm", None)
+    linter.__dict__["process_tokens"] = lambda tokens: None
+    return linter
+
+
+def lint(text: str) -> dict[str, Any]:
+    """Return what pylint and radon say of a text; `error` is set where it cannot be read."""
+    found: dict[str, Any] = {"error": None, "versions": VERSIONS, "messages": [], "score": None, "blocks": [], "mi": None}
+    try:
+        data = tools.source_bytes(text)
+    except ValueError as error:
+        found["error"] = finding("encoding", str(error))
+        return found
+    with open(PATH, "wb") as file:
+        file.write(data)
+    _LINTER.set_reporter(_Collected())
+    _LINTER.check([PATH])
+    _LINTER.generate_reports()
+    found["score"] = getattr(_LINTER.stats, "global_note", None) if _LINTER.stats.statement else None
+    found["messages"] = [
+        {"symbol": m.symbol, "message": m.msg, "line": m.line, "column": m.column, "end_line": m.end_line,
+         "end_column": m.end_column, "id": m.msg_id, "category": m.category, "obj": m.obj}
+        for m in _LINTER.reporter.messages[:1000]
+    ]  # fmt: skip
+    stats = _LINTER.stats
+    found["penalty"] = 5 * stats.error + stats.warning + stats.refactor + stats.convention
+    found["statements"], found["fatal"], found["errors"] = stats.statement, stats.fatal, stats.error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(data)
+    except Exception as error:
+        found["error"] = tools.of_error(error)
+        return found
+    found["blocks"] = [[b.fullname, b.lineno, b.complexity, b.letter] for b in cc_visit_ast(tree)]
+    try:
+        found["mi"] = mi_visit(text, True)
+    except Exception as error:
+        found["mi_error"] = f"{type(error).__name__}: {error}"
+    found["pragmas"] = list(_pragmas(text))
+    found["hidden"] = list(_hidden(tree))
+    found["complexity"] = [list(part) for part in _complexity(tree)]
+    n_effective, n_statements = _effective(tree)
+    found["effective"] = n_effective / n_statements if n_statements else 1.0
+    for node in ast.walk(tree):
+        if isinstance(body := getattr(node, "body", None), list):
+            kept = [part for part in body if not tools.is_docstring(part)]
+            body[:] = kept or ([ast.Pass()] if body and not isinstance(node, ast.Module) else [])
+    found["mi_bare"] = mi_compute(*mi_parameters(ast.unparse(tree), False))
+    return found
+
+
+def _pragmas(text: str) -> Iterator[dict[str, Any]]:
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT and PRAGMA.search(token.string):
+            yield finding("pragma", f"has no effect here: {token.string[:80]}", *token.start)
+
+
+_DEF = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _complexity(tree: ast.Module) -> Iterator[tuple[str, int, int]]:
+    """Give (name, line, cyclomatic complexity) of the module's own code and of each function, wherever it stands.
+
+    Decisions are counted as radon counts them; unlike it, also those in defaults, decorators, asserts, class bodies and
+    `except*`, and in functions inside classes inside functions.
+    """
+    parts: list[tuple[str, int, list[ast.AST]]] = [("<module>", 1, list(tree.body))]
+    while parts:
+        name, line, nodes = parts.pop()
+        n = 1
+        while nodes:
+            node = nodes.pop()
+            if isinstance(node, _DEF):
+                parts.append((node.name, node.lineno, list(node.body)))
+                nodes += [*node.decorator_list, *node.args.defaults, *(d for d in node.args.kw_defaults if d)]
+                continue
+            n += _decisions(node)
+            nodes += ast.iter_child_nodes(node)
+        yield name, line, n
+
+
+def _decisions(node: ast.AST) -> int:
+    match node:
+        case ast.BoolOp():
+            return len(node.values) - 1
+        case ast.If() | ast.IfExp() | ast.Assert():
+            return 1
+        case ast.Try() | ast.TryStar():
+            return len(node.handlers) + bool(node.orelse)
+        case ast.For() | ast.AsyncFor() | ast.While():
+            return 1 + bool(node.orelse)
+        case ast.comprehension():
+            return 1 + len(node.ifs)
+        case ast.Match():
+            return max(0, len(node.cases) - any(getattr(case.pattern, "pattern", False) is None for case in node.cases))
+    return 0
+
+
+_RUNS_DATA = {"marshal", "code", "codeop", "runpy", "importlib", "imp", "zipimport", "ctypes", "builtins"}
+_REACHES_ALL = {"__builtins__", "__subclasses__", "__globals__", "__code__", "__loader__", "__import__"}
+
+
+def _hidden(tree: ast.Module) -> Iterator[dict[str, Any]]:
+    """Find where a program runs code that is not in its text, or may reach what does."""
+    called = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    runs_processes = False
+    for node in ast.walk(tree):
+        what = ""
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            if node.id in ("exec", "compile") or node.id in _REACHES_ALL:
+                what = node.id
+            elif node.id == "eval":
+                call = called.get(id(node))
+                first = call.args[0] if call and call.args else None
+                constants = [n.value for n in ast.walk(first or node) if isinstance(n, ast.Constant)]
+                if call is None or any(len(str(value)) > 40 for value in constants):
+                    what = "eval"
+        elif isinstance(node, ast.Attribute) and node.attr in _REACHES_ALL:
+            what = node.attr
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+            roots = {name.split(".")[0] for name in names}
+            what = ", ".join(sorted(roots & _RUNS_DATA))
+            runs_processes |= bool(roots & {"subprocess", "os", "multiprocessing", "pty"})
+        elif isinstance(node, ast.Constant) and node.value == "-c" and runs_processes:
+            what = "a process given its code with -c"
+        if what:
+            place = getattr(node, "lineno", None), getattr(node, "col_offset", None)
+            yield finding("hidden-code", f"{what}: code that a linter cannot read", *place)
+
+
+def _effective(tree: ast.Module) -> tuple[int, int]:
+    """Return (statements that do something, statements): the rest is dead, empty, or said again and again."""
+    loaded = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store)}
+    loaded |= {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    shapes: Counter[str] = Counter()
+    n = 0
+    stack: list[tuple[ast.stmt, bool]] = [(node, True) for node in tree.body]
+    while stack:
+        node, alive = stack.pop()
+        if tools.is_docstring(node):
+            continue
+        n += 1
+        if alive and not _idle(node, loaded):
+            shapes[_header(node)] += 1
+        for body, runs in _bodies(node):
+            for part in body:
+                stack.append((part, alive and runs))
+                runs = runs and not isinstance(part, ast.Return | ast.Raise | ast.Continue | ast.Break)
+    cap = 4 + len(shapes) // 4
+    return sum(min(count, cap) for count in shapes.values()), n
+
+
+def _bodies(node: ast.stmt) -> Iterator[tuple[list[ast.stmt], bool]]:
+    test = getattr(node, "test", None)
+    constant = bool(test.value) if isinstance(test, ast.Constant) else None
+    for name in ("body", "orelse", "finalbody"):
+        runs = constant is None or constant == (name == "body") or isinstance(node, ast.Assert)
+        yield getattr(node, name, []), runs
+    for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+        yield part.body, True
+
+
+def _idle(node: ast.stmt, loaded: set[str]) -> bool:
+    """Whether a statement has no effect: nothing is called, and what it assigns is never read."""
+    if isinstance(node, ast.Pass):
+        return True
+    if not isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign | ast.AugAssign):
+        return False
+    if any(isinstance(part, ast.Call | ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr) for part in ast.walk(node)):
+        return False
+    if isinstance(node, ast.Expr):
+        return True
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    names = {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
+    plain = all(isinstance(target, ast.Name | ast.Tuple | ast.List) for target in targets)
+    return plain and not names & loaded
+
+
+def _header(node: ast.stmt) -> str:
+    """Return a statement's form without the statements inside, its names and its constants."""
+    parts = []
+    nodes: list[ast.AST] = [node]
+    while nodes:
+        part = nodes.pop()
+        parts.append(type(part).__name__)
+        inside = [child for child in ast.iter_child_nodes(part) if not isinstance(child, ast.stmt)]
+        nodes += [child for child in inside if not isinstance(child, ast.ExceptHandler | ast.match_case | ast.expr_context)]
+    return " ".join(parts)
+
+
+def newer(text: str) -> dict[str, Any]:
+    """Say which newer Python reads a text that this one does not; nothing where none does."""
+    with open(PATH, "wb") as file:
+        file.write(text.encode("utf-8", "replace"))
+    command = [RUFF, "check", "--isolated", "--no-cache", "--quiet", "--select=E9", "--output-format=json"]
+    env = {"RAYON_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
+
+    def errors(target: str) -> list[str]:
+        import json
+
+        done = subprocess.run([*command, f"--target-version={target}", PATH], capture_output=True, env=env, check=False)
+        return [row["message"] for row in json.loads(done.stdout or "[]")]
+
+    return {"newest": errors("py314"), "this": errors("py311")}
+
+
+_LINTER = _linter()
+tools.TOOLS.update(lint=lint, newer=newer)

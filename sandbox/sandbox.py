@@ -1,0 +1,123 @@
+"""Boxes of every kind, started when first needed, and work spread over them."""
+
+import contextlib
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from sandbox.box import Box
+from sandbox.engine import Engine
+from sandbox.errors import BoxLost
+from sandbox.limits import Limits
+
+T = TypeVar("T")
+R = TypeVar("R")
+TRIES = 3
+"""How often work is tried when its box is lost."""
+
+
+class Sandbox:
+    """`parallel` boxes of each kind of image that is asked for: `with Sandbox(engine) as sandbox: sandbox.map(...)`.
+
+    Args:
+        engine: starts the containers; their orphans are swept when the first boxes are. Not closed here.
+        parallel: how many programs run at one time.
+        limits: of every box.
+    """
+
+    def __init__(self, engine: Engine, parallel: int = 2, limits: Limits | None = None) -> None:
+        if parallel < 1:
+            raise ValueError(f"parallel must be at least 1, not {parallel}")
+        self.engine, self.parallel, self.limits = engine, parallel, limits or Limits()
+        self._free: dict[str, queue.LifoQueue[Box]] = {}
+        self._boxes: list[Box] = []
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def start(self, kind: str = "run") -> None:
+        """Start the boxes of a kind unless they have been; all at once. Raises as `Box.start`."""
+        with self._lock:
+            if kind in self._free:
+                return
+            self._closed = False
+            boxes = [Box(self.engine, self.limits, kind) for _ in range(self.parallel)]
+            with ThreadPoolExecutor(self.parallel + 1) as threads:
+                starting: list[Future[object]] = [threads.submit(box.start) for box in boxes]
+                if not self._boxes:
+                    starting.append(threads.submit(self.engine.sweep))
+                self._boxes += boxes
+            self._free[kind] = queue.LifoQueue()
+            for box in boxes:
+                self._free[kind].put(box)
+            try:
+                for started in starting:
+                    started.result()
+            except BaseException:
+                del self._free[kind]
+                for box in boxes:
+                    box.close()
+                raise
+
+    @contextlib.contextmanager
+    def box(self, kind: str = "run") -> Iterator[Box]:
+        """Lend a box, alone; waits while all of its kind are lent. Raises as `Box.start`."""
+        self.start(kind)
+        free = self._free[kind]
+        box = free.get()
+        try:
+            yield box
+        finally:
+            free.put(box)
+
+    def attempt(self, act: Callable[[Box], R], kind: str = "run") -> R:
+        """Return what `act` returns with a box; when that is lost, it is tried again. Raises as `Box.run`."""
+        for left in reversed(range(TRIES)):
+            with self.box(kind) as box:
+                try:
+                    return act(box)
+                except BoxLost:
+                    if not left or self._closed:
+                        raise
+        raise AssertionError
+
+    def map(self, act: Callable[[Box, T], R], items: Iterable[T], kind: str = "run") -> Iterator[R]:
+        """Give what `act` returns for each item, in order, `parallel` at a time; items are taken as they are needed.
+
+        Raises as `Box.run`. What is under way is ended when the caller stops asking.
+        """
+
+        def work(item: T) -> R:
+            return self.attempt(lambda box: act(box, item), kind)
+
+        running: deque[Future[R]] = deque()
+        with ThreadPoolExecutor(self.parallel) as threads:
+            try:
+                for item in items:
+                    running.append(threads.submit(work, item))
+                    if len(running) > 2 * self.parallel:
+                        yield running.popleft().result()
+                while running:
+                    yield running.popleft().result()
+            except BaseException:
+                threads.shutdown(wait=False, cancel_futures=True)
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """End all boxes, also those in use; the sandbox may be used again. Never raises."""
+        self._closed = True
+        boxes, self._boxes, self._free = self._boxes, [], {}
+        closing = [threading.Thread(target=box.close) for box in boxes]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join()
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
