@@ -205,9 +205,11 @@ class Box:
             stream = session.fetch() if batch.stream is None else batch.stream
             if not batch.loaded or len(stream) != batch.n_bytes:
                 raise BoxLost(f"the tool {tool} did not start, or said more than can be kept")
-            answered = codec.split_frames(stream)[: len(texts)]
-            values = (codec.decode(body) if kind == codec.RETURNED else str(body, "utf-8", "replace") for kind, body in answered)
-            return list(values), session.end()
+            said = [
+                codec.decode(body) if kind == codec.RETURNED else str(body, "utf-8", "replace")
+                for kind, body in codec.split_frames(stream)[: len(texts)]
+            ]
+            return said, session.end()
         except BoxOutOfMemory:
             return [], _out_of_memory(limits)
         except codec.CodecError as error:
