@@ -16,6 +16,8 @@ from toolkit.types import Sample, Task
 
 _BENCHMARKS = {"humaneval": "HumanEval", "mbpp": "MBPP"}
 _MAX_SKIP_BYTES = 1 << 30
+MAX_BYTES = 1 << 20
+"""The longest text, in bytes of UTF-8. A line may be 12 times as long."""
 
 
 class BadInput(ValueError):
@@ -37,7 +39,7 @@ def read(
     *,
     known: Container[str] | None = None,
     skip_bad: bool = False,
-    max_bytes: int = 1 << 20,
+    max_bytes: int = MAX_BYTES,
     sanitizer: Sanitizer | None = None,
 ) -> tuple[list[Sample], list[str]]:
     """Reads samples in file order, and the problems that were skipped.
@@ -106,7 +108,11 @@ def _checked(row: object, tasks: Mapping[str, Task], known: Container[str], max_
     field = next((name for name in FIELDS if name in row), None)
     if field is None:
         raise ValueError(f"none of {', '.join(FIELDS)} is there")
-    text = row[field]
+    return task_id, field, checked_text(field, row[field], max_bytes)
+
+
+def checked_text(field: str, text: object, max_bytes: int = MAX_BYTES) -> str:
+    """Gives the text of a field back, or raises ValueError with why no program can be made of it."""
     if not isinstance(text, str):
         raise ValueError(f"{field} is not a string but {type(text).__name__}")
     if "\0" in text:
@@ -117,7 +123,7 @@ def _checked(row: object, tasks: Mapping[str, Task], known: Container[str], max_
         raise ValueError(f"{field} has a lone surrogate at character {error.start}") from None
     if n_bytes > max_bytes:
         raise ValueError(f"{field} has {n_bytes:,} bytes, more than {max_bytes:,}")
-    return task_id, field, text
+    return text
 
 
 def _shown(text: str) -> str:
@@ -139,12 +145,42 @@ def _rows(path: Path, known: Container[str], problems: list[str], max_bytes: int
         if path.is_dir():
             yield from _folder_rows(path, known, problems, max_bytes)
             return
-        with _opened(path) as file:
-            zipped = path.suffix == ".gz" or file.peek(2)[:2] == b"\x1f\x8b"
-            with gzip.GzipFile(fileobj=file) if zipped else file as lines:
-                yield from _line_rows(path, lines, problems, 12 * max_bytes)
     except OSError as error:
         problems.append(f"{path}: {error.strerror or error}")
+        return
+    for place, _, row in lines(path, problems, max_bytes=max_bytes):
+        yield place, row
+
+
+def lines(
+    path: Path, problems: list[str], *, name: str | None = None, max_bytes: int = MAX_BYTES
+) -> Iterator[tuple[str, bytes, object]]:
+    """Gives (FILE:LINE, line, value) of a JSONL file, gzipped or not; what cannot be read is added to `problems`.
+
+    Blank lines are passed over. `name` stands for the file in places, where that is not its path.
+    """
+    try:
+        with _opened(path) as file:
+            zipped = path.suffix == ".gz" or file.peek(2)[:2] == b"\x1f\x8b"
+            with gzip.GzipFile(fileobj=file) if zipped else file as opened:
+                yield from _line_rows(name or str(path), opened, problems, 12 * max_bytes)
+    except OSError as error:
+        problems.append(f"{name or path}: {error.strerror or error}")
+
+
+def source(path: Path, problems: list[str], *, max_bytes: int = MAX_BYTES) -> str | None:
+    """Gives the text of a Python file; where it cannot be read, that is added to `problems`."""
+    try:
+        with _opened(path) as opened:
+            data = opened.read(max_bytes + 1)
+        if len(data) > max_bytes:
+            raise OSError(f"more than {max_bytes:,} bytes")
+        return data.decode()
+    except UnicodeDecodeError as error:
+        problems.append(f"{path}: invalid UTF-8 at byte {error.start}")
+    except OSError as error:
+        problems.append(f"{path}: {error.strerror or error}")
+    return None
 
 
 def _opened(path: Path) -> BufferedReader:
@@ -156,18 +192,20 @@ def _opened(path: Path) -> BufferedReader:
     return os.fdopen(descriptor, "rb")
 
 
-def _line_rows(path: Path, lines: BufferedIOBase, problems: list[str], max_bytes: int) -> Iterator[tuple[str, object]]:
+def _line_rows(
+    name: str, opened: BufferedIOBase, problems: list[str], max_bytes: int
+) -> Iterator[tuple[str, bytes, object]]:
     number = 0
     while True:
         number += 1
-        place = f"{path}:{number}"
+        place = f"{name}:{number}"
         try:
-            line = lines.readline(max_bytes + 1)
+            line = opened.readline(max_bytes + 1)
             if len(line) > max_bytes:
                 problems.append(f"{place}: the line has more than {max_bytes:,} bytes")
                 n_skipped = 0
                 while line and not line.endswith(b"\n"):
-                    line = lines.readline(1 << 16)
+                    line = opened.readline(1 << 16)
                     n_skipped += len(line)
                     if n_skipped > _MAX_SKIP_BYTES:
                         problems[-1] += "; nothing behind it was read"
@@ -191,33 +229,27 @@ def _line_rows(path: Path, lines: BufferedIOBase, problems: list[str], max_bytes
         except RecursionError:
             problems.append(f"{place}: malformed JSON: nested too deeply")
         else:
-            yield place, row
+            yield place, line, row
 
 
 def _folder_rows(
     path: Path, known: Container[str], problems: list[str], max_bytes: int
 ) -> Iterator[tuple[str, object]]:
-    for folder in sorted(filter(Path.is_dir, path.iterdir()), key=_numeric):
+    for folder in sorted(filter(Path.is_dir, path.iterdir()), key=numeric):
         name = folder.name
         candidates = (name, "/".join(name.rsplit("_", 1)), name.replace("_", "/"))
         task_id = next((candidate for candidate in candidates if candidate in known), candidates[-1])
         try:
-            files = sorted((file for file in folder.iterdir() if file.suffix == ".py"), key=_numeric)
+            files = sorted((file for file in folder.iterdir() if file.suffix == ".py"), key=numeric)
         except OSError as error:
             problems.append(f"{folder}: {error.strerror or error}")
             continue
         for file in files:
-            try:
-                with _opened(file) as opened:
-                    data = opened.read(max_bytes + 1)
-                if len(data) > max_bytes:
-                    raise OSError(f"more than {max_bytes:,} bytes")
-                yield str(file), {"task_id": task_id, "solution": data.decode()}
-            except UnicodeDecodeError as error:
-                problems.append(f"{file}: invalid UTF-8 at byte {error.start}")
-            except OSError as error:
-                problems.append(f"{file}: {error.strerror or error}")
+            text = source(file, problems, max_bytes=max_bytes)
+            if text is not None:
+                yield str(file), {"task_id": task_id, "solution": text}
 
 
-def _numeric(path: Path) -> list[tuple[int, str]]:
+def numeric(path: Path) -> list[tuple[int, str]]:
+    """Gives what to sort paths by, so that 10.py comes behind 9.py."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name)]
