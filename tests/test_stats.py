@@ -158,3 +158,37 @@ def test_import_is_cheap() -> None:
     code = """import sys, toolkit.stats, toolkit.runs, toolkit.report
 assert not {"numpy", "rich", "docker", "typer"} & set(sys.modules)"""
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+@given(st.integers(1, 200).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))))
+def test_wilson_solves_its_equation(case: tuple[int, int]) -> None:
+    n, c = case
+    z = NormalDist().inv_cdf(0.975)
+    for bound, end in zip(stats.wilson(n, c), (0.0, 1.0), strict=True):
+        if bound != end:  # the bounds are where |c/n - p| is z standard errors of p
+            assert abs(c / n - bound) == pytest.approx(z * math.sqrt(bound * (1 - bound) / n), abs=1e-9)
+    with pytest.raises(ValueError, match="a share"):
+        stats.wilson(n, n + 1)
+
+
+def test_agreement_by_hand() -> None:
+    tasks = [(1, 0, 0, 0)] * 30 + [(0, 1, 0, 0)] * 10 + [(0, 0, 1, 0)] * 20 + [(0, 0, 0, 1)] * 40
+    found = stats.agreement(tasks)
+    values = {name: number["value"] for name, number in found.items() if number}
+    assert values == pytest.approx(
+        {"base_rate": 0.5, "precision": 0.75, "recall": 0.6, "lift": 1.5, "mcc": 1000 / math.sqrt(40 * 50 * 50 * 60)}
+    )
+    for number in found.values():
+        assert number
+        assert number["low"] < number["value"] < number["high"]  # type: ignore[operator]
+    assert (found["precision"]["low"], found["precision"]["high"]) == stats.wilson(40, 30)  # type: ignore[index]
+    assert found == stats.agreement(tasks)
+
+
+def test_agreement_where_a_number_does_not_exist() -> None:
+    assert set(stats.agreement([]).values()) == {None}
+    refused = stats.agreement([(0, 0, 1, 0), (0, 0, 0, 1)])
+    assert refused["precision"] is refused["lift"] is refused["mcc"] is None
+    assert refused["recall"] and refused["recall"]["value"] == 0  # noqa: PT018
+    same = stats.agreement([(2, 2, 2, 2)] * 5)
+    assert same["lift"] == {"value": 1.0, "low": None, "high": None}

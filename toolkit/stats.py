@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 MAX_SUMS = 1 << 17
 """Distinct sums up to which the sign-flip distribution is enumerated; 17 different differences always fit."""
@@ -85,6 +86,55 @@ def interval(
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; Wilson (1927), JASA 22.
     """
     return _bootstrap(_values(counts, k), 0.0, level, resamples, seed)
+
+
+def wilson(n: int, c: int, level: float = 0.95) -> tuple[float, float]:
+    """Return Wilson's interval of a share, of which c of n independent trials are seen.
+
+    Raises:
+        ValueError: unless `0 <= c <= n` and `1 <= n`.
+
+    Source: Wilson (1927), JASA 22.
+    """
+    if not (0 <= c <= n and n):
+        raise ValueError(f"a share wants 0 <= c <= n and 1 <= n; got n={n}, c={c}")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    middle, half = c + z * z / 2, z * math.sqrt(c * (n - c) / n + z * z / 4)
+    return max(0.0, (middle - half) / (n + z * z)), min(1.0, (middle + half) / (n + z * z))
+
+
+def agreement(counts: Sequence[tuple[int, int, int, int]], *, seed: int = 0) -> dict[str, dict[str, float | None] | None]:
+    """Say how well a decision agrees with the truth, given (true and false positives, false and true negatives) a task.
+
+    Returns `base_rate`, `precision`, `recall`, `lift` (precision over base rate) and `mcc` (Matthews's correlation), each
+    with `value`, `low` and `high`, or None where it is a division by 0. The intervals hold at 95 %: Wilson's for the
+    first three, samples taken as independent; for the others tasks are resampled, and samples of a task stay together.
+    Resamples in which the number does not exist are left out; there is no interval where all tasks are the same.
+    """
+    import numpy as np
+
+    def lift(tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
+        return tp / (tp + fp) / ((tp + fn) / (tp + fp + fn + tn))
+
+    def mcc(tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
+        return (tp * tn - fp * fn) / np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+
+    tp, fp, fn, tn = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0, 0, 0)
+    found: dict[str, dict[str, float | None] | None] = {}
+    for name, n, c in (("base_rate", tp + fp + fn + tn, tp + fn), ("precision", tp + fp, tp), ("recall", tp + fn, tp)):
+        low, high = wilson(n, c) if n else (None, None)
+        found[name] = {"value": c / n, "low": low, "high": high} if n else None
+    distinct, times = np.unique(np.array(counts, float).reshape(-1, 4), axis=0, return_counts=True)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(len(counts), times / len(counts), size=10_000) @ distinct if len(distinct) > 1 else distinct
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for name, number in (("lift", lift), ("mcc", mcc)):
+            value = float(number(*np.array([tp, fp, fn, tn], float)))
+            draws = number(*drawn.T)
+            draws = draws[np.isfinite(draws)]
+            low, high = map(float, np.quantile(draws, [0.025, 0.975])) if len(drawn) > 1 and len(draws) else (None, None)
+            found[name] = {"value": value, "low": low, "high": high} if math.isfinite(value) else None
+    return found
 
 
 def compare(
