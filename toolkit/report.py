@@ -87,7 +87,7 @@ def summarise(
                 low, high = stats.interval(tallies, k)
                 shares[variant][str(k)] = {"value": stats.mean_pass_at_k(tallies, k), "low": low, "high": high}
     verdicts = Counter(result.verdict for result in results if result.verdict)
-    reasons = Counter(_visible(result.error)[:500] for result in results if result.error is not None)
+    reasons = Counter(visible(result.error)[:500] for result in results if result.error is not None)
     told = dict(reasons.most_common(MAX_REASONS))
     if len(reasons) > len(told):
         told["other reasons"] = reasons.total() - sum(told.values())
@@ -117,7 +117,7 @@ def render(summary: Mapping[str, Any]) -> "RenderableType":
 
     parts: list[RenderableType] = [Text(f"{summary['benchmark']} · {_extent(summary)}", style="bold")]
     if summary["refused"]:
-        parts.append(Text(f"no score: {_visible(summary['refused'])}", style="bold red"))
+        parts.append(Text(f"no score: {visible(summary['refused'])}", style="bold red"))
     scores = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("score", "", "95 % interval", "", ""):
         scores.add_column(name, justify="right" if name == "95 % interval" else "left")
@@ -312,12 +312,13 @@ def _chip(verdict: str, n: int = 1) -> str:
     return f'<span class="chip {verdict}">{_WORDS[verdict]}{times}</span>'
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
+    """Return a text with its control and direction characters written out."""
     return _HOSTILE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _text(text: str) -> str:
-    return escape(_visible(text))
+    return escape(visible(text))
 
 
 _SCRIPT = """
