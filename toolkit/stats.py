@@ -100,7 +100,7 @@ def wilson(n: int, c: int, level: float = 0.95) -> tuple[float, float]:
         raise ValueError(f"a share wants 0 <= c <= n and 1 <= n; got n={n}, c={c}")
     z = NormalDist().inv_cdf((1 + level) / 2)
     middle, half = c + z * z / 2, z * math.sqrt(c * (n - c) / n + z * z / 4)
-    return max(0.0, (middle - half) / (n + z * z)), min(1.0, (middle + half) / (n + z * z))
+    return (middle - half) / (n + z * z) if c else 0.0, (middle + half) / (n + z * z) if c < n else 1.0
 
 
 def agreement(counts: Sequence[tuple[int, int, int, int]], *, seed: int = 0) -> dict[str, dict[str, float | None] | None]:
