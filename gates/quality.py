@@ -19,7 +19,6 @@ from typing import Any, ClassVar
 from gates.base import Finding, Gate, Report, Solution, of_end
 from sandbox import Box, Execution, Limits, Sandbox
 
-LIMITS = Limits(wall_s=10.0, cpu_s=20.0)
 PADDED = 2 / 3
 _SEVERITY = {"fatal": "error", "error": "error", "warning": "warning"}
 
@@ -32,6 +31,7 @@ class Quality(Gate):
         pylint: lowest score.
         cc: highest cyclomatic complexity of a function.
         mi: lowest maintainability index.
+        timeout: seconds charged that linting one program may take; one that takes longer is refused.
     """
 
     name: ClassVar[str] = "quality"
@@ -40,6 +40,7 @@ class Quality(Gate):
     pylint: float = 7.0
     cc: float = 10
     mi: float = 20.0
+    timeout: float = 10.0
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
         """Lint each, in a process of its own."""
@@ -47,7 +48,8 @@ class Quality(Gate):
 
     def _check(self, box: Box, solution: Solution) -> Report:
         started = monotonic()
-        said = box.examine("lint", [solution.code], limits=LIMITS)[0]
+        limits = Limits(wall_s=self.timeout, cpu_s=2 * self.timeout)
+        said = box.examine("lint", [solution.code], limits=limits)[0]
         return replace(self._report(said), seconds=round(monotonic() - started, 6))
 
     def _report(self, said: Any) -> Report:

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from gates.quality import LIMITS
-from sandbox import DockerEngine, Sandbox, images
+from sandbox import DockerEngine, Limits, Sandbox, images
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -61,7 +60,7 @@ def test_messages_score_complexity_and_index_are_equal(engine: DockerEngine, sha
             one for part in threads.map(lambda c: plain(engine, c, "fork")["said"], [codes[:half], codes[half:]]) for one in part
         ]
     with Sandbox(engine, os.cpu_count() or 1) as sandbox:
-        said = list(sandbox.map(lambda box, code: box.examine("lint", [code], limits=LIMITS)[0], codes, "lint"))
+        said = list(sandbox.map(lambda box, code: box.examine("lint", [code], limits=Limits(wall_s=60, cpu_s=60))[0], codes, "lint"))
     fields = ("symbol", "line", "column", "end_line", "end_column", "id", "obj", "message")
     different = []
     for code, ours, theirs in zip(codes, said, expected, strict=True):

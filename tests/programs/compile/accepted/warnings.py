@@ -1,0 +1,5 @@
+import re
+
+x = "\d"
+if x is "a":
+    assert (x, "text")

@@ -1,0 +1,1 @@
+Sure! Here is the function you asked for.

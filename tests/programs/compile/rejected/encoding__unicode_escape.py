@@ -1,0 +1,3 @@
+# coding: raw_unicode_escape
+# \u000aimport os
+x = 1

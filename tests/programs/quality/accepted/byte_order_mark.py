@@ -1,0 +1,6 @@
+﻿"""Adds."""
+
+
+def add(a, b):
+    """Return the sum."""
+    return a + b

@@ -1,0 +1,7 @@
+# -*- coding: utf-8 -*-
+"""Adds."""
+
+
+def add(a, b):
+    """Return the sum."""
+    return a + b

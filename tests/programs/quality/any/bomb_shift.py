@@ -1,0 +1,2 @@
+X = 1 << (1 << 60)
+print(X.bit_length())

@@ -1,0 +1,1 @@
+ACCESS = "user‮ ⁦# check⁩ ⁦"

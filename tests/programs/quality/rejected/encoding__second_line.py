@@ -1,0 +1,3 @@
+#!/usr/bin/python
+# vim: set fileencoding=utf-16-le :
+x = 1

@@ -1,0 +1,2 @@
+RUN = exec
+RUN("x = 1")

@@ -1,0 +1,3 @@
+import builtins
+
+getattr(builtins, "ex" + "ec")("x = 1")

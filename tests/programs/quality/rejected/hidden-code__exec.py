@@ -1,0 +1,5 @@
+CODE = """
+def f(a):
+    return a
+"""
+exec(CODE)

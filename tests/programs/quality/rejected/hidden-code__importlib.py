@@ -1,0 +1,3 @@
+from importlib import util
+
+f = util.source_hash

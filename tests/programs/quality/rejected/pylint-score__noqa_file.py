@@ -1,0 +1,19 @@
+# flake8: noqa
+# ruff: noqa
+# mypy: ignore-errors
+# isort: skip_file
+# fmt: off
+import os, sys
+
+
+def f(a, b, unused):
+    x = 1
+    if a == True:
+        return 1
+    else:
+        if b != None:
+            return 2
+    try:
+        y = a
+    except:
+        pass
