@@ -1,0 +1,84 @@
+"""Is it nearly the same as an earlier one: MinHash over runs of tokens, then the exact similarity.
+
+Two programs are as alike as their sets of 5 tokens in a row (Jaccard: common ones over all; `gates/tokens.py` says what a
+token is, comments and white space are none). What is kept are the programs that passed: the first of a group passes, and
+what is near it is refused, so that among those that passed no two are found that alike. Candidates come from MinHash with
+banding, which misses at most one pair in a hundred at the threshold and fewer above it; a candidate's similarity is exact.
+Score: the highest similarity found, 0 where nothing was near.
+
+A name that stands at k places changes up to 5k runs: one name changed in a long program is found, all names changed not.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar
+
+from gates.base import Finding, Gate, Report, Solution
+from gates.tokens import grams, hashes
+from sandbox import Sandbox
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SHINGLE = 5
+PERMUTATIONS = 64
+RECALL = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Duplicate(Gate):
+    """Refuses what is nearly an earlier program of the same call of `check_many`.
+
+    Attributes:
+        similarity: from this on two programs count as the same; above 0, at most 1.
+    """
+
+    name: ClassVar[str] = "duplicate"
+    cost: ClassVar[float] = 20
+    similarity: float = 0.85
+
+    def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
+        """Compare each with those that passed before it; findings count the programs that came here, from 1."""
+        import numpy as np
+        from datasketch import MinHash, MinHashLSH
+
+        bands = _bands(self.similarity)
+        blank = MinHash(num_perm=bands[0] * bands[1], hashfunc=int)
+        near = MinHashLSH(num_perm=bands[0] * bands[1], params=bands)
+        kept: dict[int, NDArray[np.uint64]] = {}
+        for index, solution in enumerate(solutions, 1):
+            started = monotonic()
+            shingles = np.unique(grams(hashes(solution.code), SHINGLE))
+            sketch = blank.copy()
+            sketch.update_batch((shingles >> np.uint64(32)).tolist())
+            score, first = max(((_jaccard(shingles, kept[i]), -i) for i in near.query(sketch)), default=(0.0, 0))
+            findings = []
+            if first and score >= self.similarity:
+                message = f"{score:.1%} the same as program {-first}"
+                findings.append(Finding(symbol="duplicate", message=message, severity="error", decisive=True))
+            else:
+                kept[index] = shingles
+                near.insert(index, sketch, check_duplication=False)
+            yield self.report(findings, score, seconds=round(monotonic() - started, 6))
+
+    def depends(self, solution: Solution) -> None:
+        """Return None: it depends on what came before."""
+
+
+def _bands(similarity: float) -> tuple[int, int]:
+    """Return bands and rows: the fewest candidates such that at most 1 in 100 pairs of that similarity is missed."""
+
+    def found(rows: int) -> float:
+        return float(1 - (1 - similarity**rows) ** (PERMUTATIONS // rows))
+
+    rows = max((rows for rows in range(1, PERMUTATIONS // 2 + 1) if found(rows) >= RECALL), default=1)
+    return PERMUTATIONS // rows, rows
+
+
+def _jaccard(one: "NDArray[np.uint64]", other: "NDArray[np.uint64]") -> float:
+    import numpy as np
+
+    common = len(np.intersect1d(one, other, assume_unique=True))
+    return common / (len(one) + len(other) - common)

@@ -1,0 +1,71 @@
+"""Does it repeat itself, and is it more than a stub: the quality rule of the study of models that review themselves.
+
+The rate is the share of lines that were there before: of the lines that are not empty once stripped, those that are equal
+to an earlier one. A program passes when the rate is at most 0.3 and the completion has at least 50 tokens. Score: the
+rate. What is judged is the completion; where there is none, the program.
+
+Tokens are counted by the model's own tokenizer where the solution says what it counted. Else by a rule that needs no
+model: a run of letters and `_`, a run of digits, a run of other characters, and a line break with the indentation
+that follows are one token each; other white space is none.
+
+Source: Song, Cai and Zhao, "When AI Reviews Its Own Code", arXiv 2606.28438.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import ClassVar
+
+from gates.base import Finding, Gate, Report, Solution
+from sandbox import Sandbox
+
+_TOKEN = re.compile(r"\n\s*|[^\W\d]+|\d+|[^\w\s]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repetition(Gate):
+    """Refuses what repeats its lines, and what is short.
+
+    Attributes:
+        repetition: highest share of lines that repeat an earlier one.
+        tokens: lowest number of tokens of the completion.
+    """
+
+    name: ClassVar[str] = "repetition"
+    cost: ClassVar[float] = 5
+    repetition: float = 0.3
+    tokens: float = 50
+
+    def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
+        """Count the lines and tokens of each."""
+        return map(self._check, solutions)
+
+    def depends(self, solution: Solution) -> Sequence[str | None]:
+        """Return the text that is judged, and its number of tokens."""
+        return [_text(solution), None if solution.n_tokens is None else str(solution.n_tokens)]
+
+    def _check(self, solution: Solution) -> Report:
+        started, text = monotonic(), _text(solution)
+        lines = [line.strip() for line in text.splitlines()]
+        counts = Counter(filter(None, lines))
+        rate = (counts.total() - len(counts)) / max(1, counts.total())
+        n_tokens = len(_TOKEN.findall(text)) if solution.n_tokens is None else solution.n_tokens
+        findings = []
+        if rate > self.repetition:
+            line, n = counts.most_common(1)[0]
+            message = f"{rate:.1%} of the lines repeat an earlier one, over {self.repetition:.1%}; {n} times: {line[:80]!r}"
+            findings.append(_refused("repetition", message, lines.index(line) + 1))
+        if n_tokens < self.tokens:
+            findings.append(_refused("too-short", f"{n_tokens} tokens, fewer than {self.tokens:g}"))
+        values = {"repetition": rate, "tokens": float(n_tokens)}
+        return self.report(findings, rate, seconds=round(monotonic() - started, 6), values=values)
+
+
+def _text(solution: Solution) -> str:
+    return solution.code if solution.completion is None else solution.completion
+
+
+def _refused(symbol: str, message: str, line: int | None = None) -> Finding:
+    return Finding(symbol=symbol, message=message, line=line, severity="error", decisive=True)
