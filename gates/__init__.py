@@ -11,16 +11,22 @@ A new gate is one file, and one line in `GATES`.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
+from typing import Any
 
 from gates.base import All, Finding, Gate, Memo, Report, Solution
 from gates.compile import Compile
+from gates.decontaminate import Corpus, Decontaminate
+from gates.duplicate import Duplicate
 from gates.none import Nothing
 from gates.quality import Quality
+from gates.repetition import Repetition
 
-GATES: dict[str, type[Gate]] = {gate.name: gate for gate in (Nothing, Compile, Quality)}
+GATES: dict[str, type[Gate]] = {
+    gate.name: gate for gate in (Nothing, Repetition, Compile, Duplicate, Decontaminate, Quality)
+}
 
-__all__ = ["GATES", "All", "Finding", "Gate", "Memo", "Report", "Solution", "parse"]
+__all__ = ["GATES", "All", "Corpus", "Finding", "Gate", "Memo", "Report", "Solution", "parse"]
 
 
 def parse(
@@ -29,6 +35,7 @@ def parse(
     *,
     all_findings: bool = False,
     memo: Memo | None = None,
+    given: Mapping[str, object] | None = None,
 ) -> All:
     """Return the gates that `kind` names, such as `compile+quality`: all must pass, cheapest first.
 
@@ -37,9 +44,11 @@ def parse(
         thresholds: by name, such as `{"pylint": 8}`; each gate's class says which it has.
         all_findings: ask all gates, and do not stop at the first refusal.
         memo: where reports are kept between runs.
+        given: what gates need besides, by the name of the field, such as `{"corpus": Corpus(...)}`.
 
     Raises:
-        ValueError: no such gate; a gate named twice; a threshold that none of them has, or that is no number.
+        ValueError: no such gate; a gate named twice; a threshold that none of them has, or that is no number; a gate
+            needs something that is not given.
     """
     names = [name.strip() for name in kind.split("+")]
     for name in names:
@@ -48,10 +57,21 @@ def parse(
     if len(set(names)) < len(names):
         raise ValueError(f"a gate is named twice in {kind!r}")
     known = {name: [field.name for field in fields(GATES[name]) if field.type in (float, "float")] for name in names}
-    given = dict(thresholds or {})
-    for name in given:
+    asked, given = dict(thresholds or {}), given or {}
+    for name in asked:
         if not any(name in each for each in known.values()):
             there = ", ".join(f"{n} ({gate})" for gate, each in known.items() for n in each) or "none at all"
             raise ValueError(f"no gate of {kind!r} has a threshold {name!r}; there are {there}")
-    chosen = [GATES[name](**{n: value for n, value in given.items() if n in known[name]}) for name in names]
+    chosen = []
+    for name in names:
+        values: dict[str, Any] = {n: value for n, value in asked.items() if n in known[name]}
+        for field in fields(GATES[name]):
+            if field.name in known[name]:
+                continue
+            if field.name in given:
+                values[field.name] = given[field.name]
+            elif field.default is MISSING and field.default_factory is MISSING:
+                of_type = getattr(field.type, "__name__", field.type)
+                raise ValueError(f"the gate {name!r} needs a {of_type}: parse(..., given={{{field.name!r}: ...}})")
+        chosen.append(GATES[name](**values))
     return All(gates=sorted(chosen, key=lambda gate: gate.cost), all_findings=all_findings, memo=memo)
