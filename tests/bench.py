@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import DockerEngine, Limits, Sandbox
+from tests.bench_gates import gates
 from toolkit.benchmarks import BENCHMARKS, DataMissing, Options
 from toolkit.oracle import Oracle
 from toolkit.types import Sample, Task
@@ -317,6 +318,7 @@ def start() -> None:
 
 
 PARTS: dict[str, Callable[[], Any]] = {
+    "gates": gates,
     "start": start,
     "throughput": throughput,
     "many": many_samples,

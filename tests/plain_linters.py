@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 FLAGS = ["--rcfile=/box/pylintrc", "--output-format=json2", "solution.py"]
 
@@ -56,6 +58,27 @@ def _radon(code: str) -> dict[str, object]:
         return {"cc": [[b.fullname, b.lineno, b.complexity, b.letter] for b in cc_visit(code)], "mi": mi_visit(code, True)}
     except SyntaxError:
         return {"cc": [], "mi": None}
+
+
+def plain(engine: Any, programs: list[str], way: str) -> dict[str, Any]:
+    """Return {seconds, said: one a program} of a run of this file in a container of the lint image."""
+    from sandbox import images
+
+    command = ["docker", "run", "--rm", "-i", "--network=none", "--entrypoint", "python3", images.find(engine.client, "lint")]
+    done = subprocess.run(
+        [*command, "-c", Path(__file__).read_text(), way], input=json.dumps(programs), capture_output=True, text=True, check=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def different(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
+    """Whether the tool `lint` said anything else of a program than plain pylint and radon."""
+    fields = ("symbol", "line", "column", "end_line", "end_column", "id", "obj", "message")
+    messages = [[m[name] for name in fields] for m in ours["messages"]]
+    score = ours["score"] or 0 if ours["error"] else ours["score"]  # pylint says 0 where it could read nothing
+    got = {"score": score, "messages": messages, "cc": ours["blocks"], "mi": ours["mi"]}
+    return got != theirs
 
 
 def main() -> None:

@@ -4,14 +4,14 @@ import gzip
 import json
 import os
 import re
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sandbox import DockerEngine, Limits, Sandbox, images
+from sandbox import DockerEngine, Limits, Sandbox
+from tests.plain_linters import different, plain
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -38,16 +38,6 @@ def programs() -> dict[str, list[str]]:
     return found
 
 
-def plain(engine: DockerEngine, codes: list[str], way: str) -> dict[str, Any]:
-    script = Path(__file__).parent.parent / "plain_linters.py"
-    command = ["docker", "run", "--rm", "-i", "--network=none", "--entrypoint", "python3", images.find(engine.client, "lint")]
-    done = subprocess.run(
-        [*command, "-c", script.read_text(), way], input=json.dumps(codes), capture_output=True, text=True, check=True
-    )
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
 PROGRAMS = programs() if DATA.is_dir() else {}
 
 
@@ -61,14 +51,6 @@ def test_messages_score_complexity_and_index_are_equal(engine: DockerEngine, sha
         ]
     with Sandbox(engine, os.cpu_count() or 1) as sandbox:
         said = list(sandbox.map(lambda box, code: box.examine("lint", [code], limits=Limits(wall_s=60, cpu_s=60))[0], codes, "lint"))
-    fields = ("symbol", "line", "column", "end_line", "end_column", "id", "obj", "message")
-    different = []
-    for code, ours, theirs in zip(codes, said, expected, strict=True):
-        messages = [[m[name] for name in fields] for m in ours["messages"]]
-        got = {"score": ours["score"], "messages": messages, "cc": ours["blocks"], "mi": ours["mi"]}
-        if ours["error"]:  # pylint says 0 where it could read nothing
-            got["score"] = ours["score"] or 0
-        if got != theirs:
-            different.append((got, theirs, code))
-    print(f"{name}: {len(codes)} programs, {len(different)} different")
-    assert not different, different[0]
+    wrong = [(code, a, b) for code, a, b in zip(codes, said, expected, strict=True) if different(a, b)]
+    print(f"{name}: {len(codes)} programs, {len(wrong)} different")
+    assert not wrong, wrong[0]
