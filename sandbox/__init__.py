@@ -9,6 +9,7 @@ A program's misbehaviour is a value (`Execution`); our own failure is an excepti
 """
 
 from sandbox.box import Batch, Box, Session
+from sandbox.conversation import Ending, converse
 from sandbox.engine import ENGINES, DockerEngine, Engine
 from sandbox.errors import BoxLost, BoxOutOfMemory, EngineUnavailable, ImageMissing, SandboxError
 from sandbox.execution import Execution, Status
@@ -22,6 +23,7 @@ __all__ = [
     "BoxLost",
     "BoxOutOfMemory",
     "DockerEngine",
+    "Ending",
     "Engine",
     "EngineUnavailable",
     "Execution",
@@ -31,4 +33,5 @@ __all__ = [
     "SandboxError",
     "Session",
     "Status",
+    "converse",
 ]

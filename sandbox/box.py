@@ -47,6 +47,7 @@ class Session:
     box: "Box"
     limits: Limits
     execution: Execution | None = None
+    _heard: bool = field(default=False)
     _over: bool = field(default=False)
 
     def batch(self, blob: bytes, n_calls: int, *, last: bool = False, call_s: float | None = None) -> Batch:
@@ -63,6 +64,7 @@ class Session:
     def next(self, n_calls: int, *, last: bool = False) -> Batch:
         """Wait for the program's next frames. Raises as `batch`."""
         header, payload = self.box.hear("frames", self.limits)
+        self._heard = True
         batch = Batch(
             n_frames=int(header["n_frames"]),
             n_values=int(header["n_values"]),
@@ -81,6 +83,13 @@ class Session:
         self.box.tell({"op": "fetch"})
         return self.box.hear("fetched", self.limits)[1]
 
+    def frames(self, batch: Batch) -> list[tuple[bytes, bytes]]:
+        """Return the frames of the last batch, (kind, body) each; none where it was too long to be kept.
+
+        Raises as `batch`, and `codec.CodecError`: the program wrote what is no frame.
+        """
+        return codec.split_frames(self.fetch() if batch.stream is None else batch.stream)
+
     def _finish(self) -> None:
         if not self._over:
             self._over = True
@@ -88,6 +97,8 @@ class Session:
 
     def end(self) -> Execution:
         """End the program if it has not ended, and return the facts. Raises as `batch`."""
+        if not self._heard:
+            self.batch(b"[]", 0)  # a program that cannot be loaded says so before it ends
         if not self._over:
             self.box.tell({"op": "stop"})
             self._finish()
@@ -221,8 +232,6 @@ class Box:
         try:
             yield session
             session.end()
-        except BoxLost:
-            raise
         except BaseException:
             self.close()  # in the middle of a conversation: the next program gets a new box
             raise

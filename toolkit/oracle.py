@@ -8,7 +8,6 @@ verdict.
 
 import hashlib
 import queue
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +20,7 @@ from sandbox import (
     Box,
     BoxLost,
     BoxOutOfMemory,
+    Ending,
     Engine,
     EngineUnavailable,
     Execution,
@@ -29,7 +29,9 @@ from sandbox import (
     Session,
     Status,
     codec,
+    converse,
 )
+from sandbox.conversation import text_of
 from toolkit import expected as answers
 from toolkit.benchmarks.base import Benchmark, matches
 from toolkit.cache import VerdictCache
@@ -415,43 +417,9 @@ class Oracle:
             slot.candidate.calls(solution, task.entry_point, limits=limits) as candidate,
             slot.test.check(prelude, task.test, task.entry_point, limits=tests) as test,
         ):
-            finding = self._converse(candidate, test)
+            ending = converse(candidate, test)
             facts.add(candidate.end())
-            return finding
-
-    @staticmethod
-    def _converse(candidate: Session, test: Session) -> Finding:
-        """Carry calls from the test to the candidate and values back, until either has ended."""
-        asked = test.next(1)
-        n_calls = 0
-        while True:
-            question = codec.split_frames(test.fetch() if asked.stream is None else asked.stream)
-            if not question:
-                return _of_end(test.end(), f"in the test, after call {n_calls}")
-            kind, body = question[0]
-            if kind == codec.ENDED:
-                if not n_calls:
-                    raise SandboxError("the benchmark's test ended without a call of the candidate")
-                return Finding(Verdict.PASSED)
-            if kind == codec.RAISED:
-                if not n_calls:
-                    raise SandboxError(f"the benchmark's test fails before its first call: {body[:200]!r}")
-                name = body.decode("utf-8", "replace").split(":")[0]
-                return Finding(Verdict.WRONG_ANSWER, f"after call {n_calls - 1}: the test raised {name}")
-            where = f"in call {n_calls}"
-            n_calls += 1
-            batch = candidate.batch(body, 1)
-            if not batch.loaded:
-                where = "while it was loaded"
-            try:
-                reply = codec.split_frames(candidate.fetch() if batch.stream is None else batch.stream)
-            except codec.CodecError as error:
-                return Finding(Verdict.RUNTIME_ERROR, str(error))
-            if not reply:
-                return _of_end(candidate.end(), where)
-            if reply[0][0] != codec.RETURNED:
-                return _of_frame(*reply[0], where)
-            asked = test.batch(codec.RETURNED + reply[0][1], 1)
+            return _of_ending(ending)
 
     # -- canaries ------------------------------------------------------------------------------------------------------
 
@@ -500,7 +468,7 @@ def _decoded(body: bytes, wanted: bytes) -> Any:
 
 def _of_frame(kind: bytes, body: bytes, where: str) -> Finding:
     """Judge an answer that is no value."""
-    text = _stable(body.decode("utf-8", "replace"))
+    text = text_of(body)
     if text.startswith("MemoryError"):
         return Finding(Verdict.MEMORY_LIMIT, f"{where}: {text}")
     if kind == codec.COMPILE_ERROR:
@@ -519,10 +487,25 @@ def _of_end(execution: Execution, where: str) -> Finding:
     return Finding(Verdict.RUNTIME_ERROR, f"{where}: the program ended itself ({how})")
 
 
-def _stable(text: str) -> str:
-    """Take out of a message what differs from run to run: addresses, and the program's own directory."""
-    text = re.sub(r"0x[0-9a-fA-F]{6,}", "0x...", text)
-    return re.sub(r"/tmp/\d+/", "", text)
+def _of_ending(ending: Ending) -> Finding:
+    """Judge by how the benchmark's test ended. Raises `SandboxError` where that is the test's own fault."""
+    if not ending.by_test:
+        where = f"in call {ending.n_calls - 1}" if ending.loaded else "while it was loaded"
+        if ending.execution is not None:
+            return _of_end(ending.execution, where)
+        if not ending.kind:
+            return Finding(Verdict.RUNTIME_ERROR, text_of(ending.body))
+        return _of_frame(ending.kind, ending.body, where)
+    if ending.execution is not None:
+        return _of_end(ending.execution, f"in the test, after call {ending.n_calls}")
+    if not ending.n_calls and ending.kind == codec.RAISED:
+        raise SandboxError(f"the benchmark's test fails before its first call: {ending.body[:200]!r}")
+    if not ending.n_calls:
+        raise SandboxError("the benchmark's test ended without a call of the candidate")
+    if ending.kind == codec.RAISED:
+        name = ending.body.decode("utf-8", "replace").split(":")[0]
+        return Finding(Verdict.WRONG_ANSWER, f"after call {ending.n_calls - 1}: the test raised {name}")
+    return Finding(Verdict.PASSED)
 
 
 def _to_stored(result: Result) -> dict[str, Any]:

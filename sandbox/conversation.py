@@ -1,0 +1,69 @@
+"""A test in one box calls a program in another: the host carries calls and values, and says how it ended."""
+
+import re
+from dataclasses import dataclass
+
+from sandbox import codec
+from sandbox.box import Session
+from sandbox.execution import Execution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a conversation ended: facts, no judgement.
+
+    Attributes:
+        by_test: whether the test ended it; else the program did.
+        n_calls: calls that the test asked for, one without an answer included.
+        call: what was asked last (`codec.encode_batch`); empty where nothing was.
+        loaded: whether the program was loaded when it was last heard of.
+        kind, body: the frame that ended it: of a test ENDED or RAISED, of a program any but RETURNED. Where there was
+            none, `kind` is empty; then the process ended (`execution`), or wrote what is no frame (`body` says so).
+        execution: facts of the process that ended without a frame; else None.
+    """
+
+    by_test: bool
+    n_calls: int
+    call: bytes
+    loaded: bool
+    kind: bytes = b""
+    body: bytes = b""
+    execution: Execution | None = None
+
+
+def converse(program: Session, test: Session) -> Ending:
+    """Carry calls from the test to the program and values back, as bytes, until either has ended.
+
+    Raises:
+        BoxLost: a box went away.
+        codec.CodecError: the test wrote what is no frame.
+    """
+    asked = test.next(1)
+    n_calls, call, loaded = 0, b"", False
+    while True:
+        frames = test.frames(asked)
+        kind, body = frames[0] if frames else (b"", b"")
+        if kind in (b"", codec.ENDED, codec.RAISED):
+            end = None if kind else test.end()
+            return Ending(by_test=True, n_calls=n_calls, call=call, loaded=loaded, kind=kind, body=body, execution=end)
+        n_calls, call = n_calls + 1, body
+        batch = program.batch(call, 1)
+        loaded, end = batch.loaded, None
+        try:
+            frames = program.frames(batch)
+            kind, body = frames[0] if frames else (b"", b"")
+            end = None if frames else program.end()
+        except codec.CodecError as error:
+            kind, body = b"", str(error).encode()
+        if kind != codec.RETURNED:
+            return Ending(by_test=False, n_calls=n_calls, call=call, loaded=loaded, kind=kind, body=body, execution=end)
+        asked = test.batch(codec.RETURNED + body, 1)
+
+
+def text_of(body: bytes) -> str:
+    """Return what a program said in a frame, less what differs from run to run: addresses, and its own directory.
+
+    Of more than 1,000 bytes, which only a forged frame has, the first.
+    """
+    text = re.sub(r"0x[0-9a-fA-F]{6,}", "0x...", body[:1000].decode("utf-8", "replace"))
+    return re.sub(r"/tmp/\d+/", "", text)
