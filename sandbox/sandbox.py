@@ -22,6 +22,9 @@ TRIES = 3
 class Sandbox:
     """`parallel` boxes of each kind of image that is asked for: `with Sandbox(engine) as sandbox: sandbox.map(...)`.
 
+    Work that needs two boxes at once takes the second in another role: those are boxes of their own, so as long as all
+    work takes them in the same order, none waits for one that waits for it.
+
     Args:
         engine: starts the containers; their orphans are swept when the first boxes are. Not closed here.
         parallel: how many programs run at one time.
@@ -32,15 +35,16 @@ class Sandbox:
         if parallel < 1:
             raise ValueError(f"parallel must be at least 1, not {parallel}")
         self.engine, self.parallel, self.limits = engine, parallel, limits or Limits()
-        self._free: dict[str, queue.LifoQueue[Box]] = {}
+        self._free: dict[tuple[str, str], queue.LifoQueue[Box]] = {}
         self._boxes: list[Box] = []
         self._lock = threading.Lock()
         self._closed = False
 
-    def start(self, kind: str = "run") -> None:
-        """Start the boxes of a kind unless they have been; all at once. Raises as `Box.start`."""
+    def start(self, kind: str = "run", role: str = "") -> None:
+        """Start the boxes of a kind and role unless they have been; all at once. Raises as `Box.start`."""
+        key = kind, role
         with self._lock:
-            if kind in self._free:
+            if key in self._free:
                 return
             self._closed = False
             boxes = [Box(self.engine, self.limits, kind) for _ in range(self.parallel)]
@@ -49,23 +53,23 @@ class Sandbox:
                 if not self._boxes:
                     starting.append(threads.submit(self.engine.sweep))
                 self._boxes += boxes
-            self._free[kind] = queue.LifoQueue()
+            self._free[key] = queue.LifoQueue()
             for box in boxes:
-                self._free[kind].put(box)
+                self._free[key].put(box)
             try:
                 for started in starting:
                     started.result()
             except BaseException:
-                del self._free[kind]
+                del self._free[key]
                 for box in boxes:
                     box.close()
                 raise
 
     @contextlib.contextmanager
-    def box(self, kind: str = "run") -> Iterator[Box]:
-        """Lend a box, alone; waits while all of its kind are lent. Raises as `Box.start`."""
-        self.start(kind)
-        free = self._free[kind]
+    def box(self, kind: str = "run", role: str = "") -> Iterator[Box]:
+        """Lend a box, alone; waits while all of its kind and role are lent. Raises as `Box.start`."""
+        self.start(kind, role)
+        free = self._free[kind, role]
         box = free.get()
         try:
             yield box
