@@ -18,12 +18,14 @@ from gates.base import All, Finding, Gate, Memo, Report, Solution
 from gates.compile import Compile
 from gates.decontaminate import Corpus, Decontaminate
 from gates.duplicate import Duplicate
+from gates.import_ import Import
 from gates.none import Nothing
 from gates.quality import Quality
 from gates.repetition import Repetition
+from gates.tests import Tests
 
 GATES: dict[str, type[Gate]] = {
-    gate.name: gate for gate in (Nothing, Repetition, Compile, Duplicate, Decontaminate, Quality)
+    gate.name: gate for gate in (Nothing, Repetition, Compile, Duplicate, Decontaminate, Import, Quality, Tests)
 }
 
 __all__ = ["GATES", "All", "Corpus", "Finding", "Gate", "Memo", "Report", "Solution", "parse"]

@@ -3,13 +3,15 @@
 import contextlib
 import hashlib
 import json
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, ClassVar, Protocol
 
-from sandbox import Execution, Sandbox, Status
+from sandbox import Execution, Sandbox, Status, codec
+from sandbox.conversation import text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,15 +138,38 @@ def batched(solutions: Iterable[Solution], n: int) -> Iterator[tuple[Solution, .
         yield batch
 
 
-def of_end(execution: Execution) -> Finding:
+def refused(symbol: str, message: str) -> Finding:
+    """Return a decisive finding about the whole program."""
+    return Finding(symbol=symbol, message=message, severity="error", decisive=True)
+
+
+def of_end(execution: Execution, where: str = "") -> Finding:
     """Return the decisive finding for a program that did not let itself be examined, or was ended."""
     code = execution.exit_code or 0
     symbol, message = {
         Status.TIMED_OUT: ("time-limit", "took longer than the time limit"),
         Status.MEMORY_EXCEEDED: ("memory-limit", "needed more than the memory limit"),
         Status.OUTPUT_EXCEEDED: ("output-limit", "wrote more than the output limit"),
-    }.get(execution.status, ("crash", f"ended with signal {-code}" if code < 0 else f"ended with exit code {code}"))
-    return Finding(symbol=symbol, message=message, severity="error", decisive=True)
+        Status.EXITED: ("exit", f"ended with exit code {code}"),
+    }.get(execution.status, ("crash", f"ended with signal {-code}"))
+    return refused(symbol, f"{where}: {message}" if where else message)
+
+
+def of_frame(kind: bytes, body: bytes, where: str = "") -> Finding:
+    """Return the decisive finding for a program that answered with something other than a value.
+
+    Its symbol is the class of the exception, which is the program's choice, but for some that every reader looks for.
+    """
+    text = text_of(body)
+    name = text.partition(":")[0]
+    symbol = {
+        "MemoryError": "memory-limit",
+        "SystemExit": "exit",
+        "ImportError": "import-missing",
+        "ModuleNotFoundError": "import-missing",
+    }.get(name, name if re.fullmatch(r"[A-Za-z_]\w{0,99}", name) else "crash")
+    symbol = "no-plain-data" if kind == codec.UNENCODABLE else symbol
+    return refused(symbol, f"{where}: {text}" if where else text)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,83 @@
+"""Can it be imported: the program is loaded as a module, in a box, and must be through with it and have defined something.
+
+No exit code, no text printed and no file decides. The program is through when a function of ours that follows its text
+answers what has been defined, together with a word that it is sent only then. That function runs in the program's own
+process, so a program that takes the protocol over (says that it is loaded, reads the question and answers it) passes
+without defining anything. All that it wins is to be taken for a program that does something; whether a program does the
+right thing is for `tests` to say, where such a forgery wins nothing.
+"""
+
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import ClassVar
+
+from gates.base import Finding, Gate, Report, Solution, of_end, of_frame, refused
+from sandbox import Box, BoxOutOfMemory, Sandbox, codec
+
+LOAD_S = 10.0
+"""Seconds in which a program must be loaded."""
+_ASKED = """
+
+0
+
+
+def _exogate_asked(source, word):
+    import symtable
+
+    top = symtable.symtable(source, "solution", "exec").get_symbols()
+    own = [symbol.get_name() for symbol in top if symbol.is_assigned() and not symbol.is_imported()]
+    return [word, len([name for name in own if name[0] != "_" and name in globals()])]
+"""
+"""Follows the program; the lone statement keeps what the program leaves open from being closed by it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import(Gate):
+    """Refuses what cannot be imported, or defines no public name of its own. Score: 1 or 0."""
+
+    name: ClassVar[str] = "import"
+    cost: ClassVar[float] = 50
+    kind: ClassVar[str | None] = "run"
+
+    def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
+        """Load each, in a process of its own."""
+        return sandbox.map(self._check, solutions)
+
+    def _check(self, box: Box, solution: Solution) -> Report:
+        started = monotonic()
+        found: Finding | int
+        try:
+            found = self._load(box, solution.code)
+        except BoxOutOfMemory:
+            found = refused("memory-limit", "needed more than the memory limit")
+        values = {"definitions": found if isinstance(found, int) else None}
+        if found == 0:
+            found = refused("no-definitions", "defines no public name of its own")
+        findings = [found] if isinstance(found, Finding) else []
+        seconds = round(monotonic() - started, 6)
+        return self.report(findings, float(not findings), values=values, seconds=seconds)
+
+    @staticmethod
+    def _load(box: Box, code: str) -> Finding | int:
+        """Return how many names the program has defined, or why that is not known."""
+        word = secrets.token_hex(8)
+        limits = replace(box.limits, wall_s=LOAD_S, cpu_s=2 * LOAD_S)
+        with box.calls(code + _ASKED, "_exogate_asked", limits=limits) as session:
+            batch = session.batch(codec.encode_batch([[code, word]]), 1, last=True)
+            try:
+                frames = session.frames(batch)
+            except codec.CodecError as error:
+                return refused("crash", str(error))
+            end = session.end()
+        kind, body = frames[0] if frames else (b"", b"")
+        said = re.fullmatch(rb'\["%b",(\d{1,6})\]' % word.encode(), body)
+        if batch.loaded and said and kind == codec.RETURNED:
+            return int(said[1])
+        if not frames:
+            return of_end(end)
+        if kind in (codec.RAISED, codec.COMPILE_ERROR):
+            return of_frame(kind, body)
+        return refused("crash", "its process answered what was not asked")

@@ -1,0 +1,208 @@
+"""Does it pass its own tests: those that came with the program (`Solution.test`), by the oracle's rules.
+
+The tests run in another box, under their own authority, and call the program through the host with plain data; the two
+never share a process, a user id or a container. No exit code, no text printed and no file decides: a program passes when
+the tests come to their end and have called it. Tests may be a model's work as well, so they too are bound by limits.
+
+A test is a `check(candidate)`, or statements (asserts) that call the program's functions by name, at top level or in
+functions `test_...` without parameters; `from solution import name` works too. `candidate` is the entry point: the
+solution's, else the last function that the program defines at top level. Every other name that the test neither defines
+nor imports is the program's; but a builtin is Python's, and so is what a module such as `math` holds, whatever the program
+defines (where the solution names its entry point, that one is the program's in any case).
+
+Stricter than tests beside the program would be: a call that raises refuses the program, also where the test would catch
+it; what a program does to its arguments is not seen; a result that is no plain data equals nothing. A test that makes
+objects of the program's classes, or gives it functions, is refused as `test-not-applicable`; no test, a test that is
+broken, or one that calls nothing of the program, is refused too: there is no evidence then.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from math import inf
+from time import monotonic
+from typing import ClassVar
+
+from gates.base import Finding, Gate, Report, Solution, of_end, of_frame, refused
+from sandbox import Box, BoxOutOfMemory, Ending, Sandbox, codec, converse
+from sandbox.conversation import text_of
+
+TEST_S = 10.0
+"""What the tests themselves may take, in seconds; what they wait for the program is not counted."""
+_CALLED = """
+
+0
+
+
+def _exogate_called(name, arguments, keywords):
+    if name not in globals():
+        raise NameError(f"{name} is not defined")
+    if getattr(globals()[name], "__module__", "") == __name__ and isinstance(globals()[name], type):
+        raise type("NotApplicable", (Exception,), {})(f"{name} is a class, whose objects are no plain data")
+    return globals()[name](*arguments, **keywords)
+"""
+"""Follows the program; the lone statement keeps what the program leaves open from being closed by it."""
+_CHECK = """
+import builtins, contextlib, importlib, re, sys, types
+
+import codec
+
+
+class Failed(BaseException):
+    pass
+
+
+class NotApplicable(BaseException):
+    pass
+
+
+def check(call):
+    made, strange, unread = [], [], []
+
+    def function(name):
+        def proxy(*arguments, **keywords):
+            if b'{"o":' in codec.encode([arguments, keywords]):
+                raise NotApplicable(f"an argument of {name} is no plain data")
+            made.append(name)
+            try:
+                value = call(name, list(arguments), keywords)
+            except BaseException as error:
+                unread.append(f"the answer of {name} cannot be read: {error}")
+                raise
+            if type(value) is codec.Opaque:
+                strange.append(f" (an answer is a {value.type_name}, which is no plain data)")
+            return value
+
+        return proxy
+
+    class Names(dict):
+        def __missing__(self, name):
+            if name == "candidate":
+                return function(ENTRY or LAST)
+            if name == ENTRY:
+                return function(name)
+            if hasattr(builtins, name) or name.startswith("__"):
+                raise KeyError(name)
+            proxy = function(name)
+            if name in sys.stdlib_module_names:
+                with contextlib.suppress(ImportError):
+                    vars(proxy).update(vars(importlib.import_module(name)))
+            return proxy
+
+    class Program(types.ModuleType):
+        def __getattr__(self, name):
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return function(name)
+
+    sys.modules["solution"] = Program("solution")
+    names = Names(__name__="test")
+    code = compile(TEST, "<test>", "exec")
+    try:
+        exec(code, names)
+        for name, value in list(names.items()):
+            if name.startswith("test_") and isinstance(value, types.FunctionType) and value.__globals__ is names:
+                value()
+        if "check" in names and not (made and re.search(r"^\\s*check\\(", TEST, re.M)):
+            names["check"](function(ENTRY or LAST))
+    except NotApplicable:
+        raise
+    except BaseException as error:
+        at, line = error.__traceback__, 0
+        while at:
+            line = at.tb_lineno if at.tb_frame.f_code.co_filename == "<test>" else line
+            at = at.tb_next
+        text = TEST.splitlines()[line - 1].strip()[:120] if line else ""
+        said = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise Failed(f"line {line} of the test, `{text}`: {said}{''.join(strange[-1:])}") from None
+    finally:
+        if unread:
+            raise Failed(unread[0])
+"""
+"""Runs a test in its box, where `TEST`, `ENTRY` and `LAST` have been set; of these only `LAST` is the program's choice."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tests(Gate):
+    """Refuses what does not pass its own tests. Score: 1 or 0.
+
+    Attributes:
+        timeout: seconds that the program may take for all of them.
+    """
+
+    name: ClassVar[str] = "tests"
+    cost: ClassVar[float] = 200
+    kind: ClassVar[str | None] = "run"
+    timeout: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.timeout < inf:
+            raise ValueError(f"timeout must be a positive number of seconds, not {self.timeout}")
+
+    def depends(self, solution: Solution) -> list[str | None]:
+        """Return the program, its tests and its entry point."""
+        return [solution.code, solution.test, solution.entry_point]
+
+    def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
+        """Test each, in two boxes."""
+        return sandbox.map(lambda box, solution: self._check(box, solution, sandbox), solutions)
+
+    def _check(self, box: Box, solution: Solution, sandbox: Sandbox) -> Report:
+        started = monotonic()
+        n_calls = 0
+        try:
+            if (solution.test or "").strip():
+                ending = self._converse(box, solution, sandbox)
+                findings, n_calls = list(_findings(ending)), ending.n_calls
+            else:
+                findings = [refused("no-tests", "no tests came with the program")]
+        except BoxOutOfMemory:
+            findings = [refused("memory-limit", "needed more than the memory limit")]
+        except codec.CodecError as error:
+            findings = [refused("test-broken", str(error))]
+        seconds = round(monotonic() - started, 6)
+        return self.report(findings, float(not findings), values={"calls": n_calls}, seconds=seconds)
+
+    def _converse(self, box: Box, solution: Solution, sandbox: Sandbox) -> Ending:
+        last = ["candidate", *re.findall(r"^(?:async +)?def +(\w+)", solution.code, re.M)][-1]
+        given = f"TEST = {solution.test!r}\nENTRY = {solution.entry_point!r}\nLAST = {last!r}\n"
+        limits = replace(box.limits, wall_s=self.timeout, cpu_s=2 * self.timeout)
+        bounds = replace(box.limits, wall_s=TEST_S, cpu_s=2 * TEST_S)
+        with (
+            sandbox.box("run", "test") as other,
+            box.calls(solution.code + _CALLED, "_exogate_called", limits=limits) as program,
+            other.check(_CHECK, given, "_exogate_call", limits=bounds) as test,
+        ):
+            return converse(program, test)
+
+
+def _findings(ending: Ending) -> Iterator[Finding]:
+    """Give what speaks against the program: at most one thing."""
+    where = f"in call {ending.n_calls - 1}{_shown(ending.call)}" if ending.loaded else "while it was loaded"
+    name, _, text = text_of(ending.body).partition(": ")
+    if ending.kind == codec.RAISED and name == "NotApplicable":
+        yield refused("test-not-applicable", text)
+    elif not ending.by_test and ending.execution is not None:
+        yield of_end(ending.execution, where)
+    elif not ending.by_test:
+        yield of_frame(ending.kind, ending.body, where)
+    elif ending.kind == codec.RAISED and ending.n_calls:
+        yield refused("wrong-answer", text)
+    elif ending.kind == codec.RAISED:
+        yield refused("test-broken", text if name == "Failed" else text_of(ending.body))
+    elif ending.execution is not None:
+        yield of_end(ending.execution, f"in the test, after {ending.n_calls} calls")
+    elif not ending.n_calls:
+        yield refused("test-calls-nothing", "the test has ended without a call of the program")
+
+
+def _shown(call: bytes) -> str:
+    """Write a call as Python does; nothing where it is long, or the test did not send what it should."""
+    if len(call) > 1000:
+        return ""
+    try:
+        ((name, arguments, keywords),) = codec.decode(call)
+        shown = ", ".join([*map(repr, arguments), *(f"{key}={value!r}" for key, value in keywords.items())])
+        return f", {name}({shown})"
+    except Exception:
+        return ""
