@@ -17,6 +17,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib import metadata
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -405,7 +406,9 @@ def _solution(program: _Program, tasks: _Tasks, sanitizer: Sanitizer, *, has_tes
 
 def _folder(settings: Settings) -> Path:
     """Return where to write. Raises `UsageError` when there is something already."""
-    folder = settings.output or Path("runs") / f"gate-{time.strftime('%Y%m%d-%H%M%S')}"
+    stem = time.strftime("gate-%Y%m%d-%H%M%S")
+    names = (Path("runs", stem + (f"-{n}" if n > 1 else "")) for n in count(1))
+    folder = settings.output or next(path for path in names if not path.exists())
     found = next((name for name in FILES if os.path.lexists(folder / name)), None)
     if found and not settings.overwrite:
         raise UsageError(f"{folder} has {found} already; replace it (--overwrite), or choose another --output")
