@@ -15,6 +15,8 @@ from sandbox import DockerEngine, SandboxError
 from toolkit import cache, runs, stats
 from toolkit import samples as sample_files
 from toolkit.benchmarks import BENCHMARKS, Benchmark, DataMissing, Options
+from toolkit.errors import InfrastructureError as InfrastructureError
+from toolkit.errors import UsageError as UsageError
 from toolkit.oracle import VERSION, Facts, Oracle, Refused
 from toolkit.types import Result, Sample, Task, Verdict
 
@@ -22,14 +24,6 @@ UNIFORM_FROM = 10
 """From this many samples on, verdicts that are all the same are taken for a fault rather than for a score."""
 
 Advance = Callable[[str, int, int], None]
-
-
-class UsageError(Exception):
-    """What was asked for cannot be done as asked: exit code 2."""
-
-
-class InfrastructureError(Exception):
-    """Something of ours failed: exit code 3."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
