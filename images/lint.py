@@ -6,6 +6,7 @@ do something, code that is hidden from a linter. Pragmas have no effect, whateve
 """
 
 import ast
+import contextlib
 import io
 import os
 import re
@@ -89,7 +90,23 @@ def _linter() -> Any:
     os.unlink("warm.py")
     astroid.MANAGER.astroid_cache.pop("warm", None)
     linter.__dict__["process_tokens"] = lambda tokens: None
+    linter.initialize()
+    _open_checkers(linter)
     return linter
+
+
+def _open_checkers(linter: Any) -> None:
+    """Have the linter's next check find its checkers open already: that is a third of what a small program costs."""
+    checking = linter._astroid_module_checker()
+    check = checking.__enter__()
+
+    @contextlib.contextmanager
+    def opened() -> Iterator[Any]:
+        del linter.__dict__["_astroid_module_checker"]  # a second check in this process opens its own
+        yield check
+        checking.__exit__(None, None, None)
+
+    linter.__dict__["_astroid_module_checker"] = opened
 
 
 def lint(text: str) -> dict[str, Any]:
@@ -109,7 +126,7 @@ def lint(text: str) -> dict[str, Any]:
     found["messages"] = [
         {"symbol": m.symbol, "message": m.msg, "line": m.line, "column": m.column, "end_line": m.end_line,
          "end_column": m.end_column, "id": m.msg_id, "category": m.category, "obj": m.obj}
-        for m in _LINTER.reporter.messages[:1000]
+        for m in sorted(_LINTER.reporter.messages, key=lambda m: (m.line, m.column, m.symbol, m.msg))[:1000]
     ]  # fmt: skip
     stats = _LINTER.stats
     found["penalty"] = 5 * stats.error + stats.warning + stats.refactor + stats.convention

@@ -73,12 +73,15 @@ def plain(engine: Any, programs: list[str], way: str) -> dict[str, Any]:
 
 
 def different(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
-    """Whether the tool `lint` said anything else of a program than plain pylint and radon."""
+    """Whether the tool `lint` said anything else of a program than plain pylint and radon; messages in any order.
+
+    Where nothing can be read pylint's JSON says 0, and where there is no statement 10; we say that there is no score.
+    """
     fields = ("symbol", "line", "column", "end_line", "end_column", "id", "obj", "message")
     messages = [[m[name] for name in fields] for m in ours["messages"]]
-    score = ours["score"] or 0 if ours["error"] else ours["score"]  # pylint says 0 where it could read nothing
-    got = {"score": score, "messages": messages, "cc": ours["blocks"], "mi": ours["mi"]}
-    return got != theirs
+    score = ours["score"] if ours["score"] is not None else 0 if ours["error"] else 10.0
+    got = {"score": score, "messages": sorted(messages, key=str), "cc": ours["blocks"], "mi": ours["mi"]}
+    return got != {**theirs, "messages": sorted(theirs["messages"], key=str)}
 
 
 def main() -> None:
