@@ -169,8 +169,6 @@ class Program:
         self.reason = ""
         self.loaded = False
         self.charged_wait = 0.0
-        self.cpu_before = box.cgroup.cpu_s() - self._own_cpu()
-        self.started = self.mark = time.monotonic()
         self.mark_delay = self.delay = 0
         socket.send_fds(box.control, [json.dumps(child).encode()], given)
         for fd in given:
@@ -178,6 +176,8 @@ class Program:
         if null != stdin_read:
             os.close(null)
         self.pid = json.loads(box.control.recv(1 << 16))["pid"]
+        self.cpu_before = box.cgroup.cpu_s() - self._own_cpu()
+        self.started = self.mark = time.monotonic()  # from here on: the zygote may have had to become warm first
         self.write(self.channel_in, len(code).to_bytes(4, "big") + code)
         if stdin:
             self.write(self.stdin, stdin)

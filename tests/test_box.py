@@ -74,7 +74,8 @@ def test_time_limit_is_kept_within_half_a_second(box: Box, source: str) -> None:
     execution, seconds = ends_soon(box, source)
     assert execution.status is Status.TIMED_OUT
     assert execution.exit_code is None
-    assert seconds < 1.0 + 0.5 + 1.0  # the last second for a machine that is busy with other things
+    assert execution.wall_s < 1.0 + 0.5
+    assert seconds < 15  # on the wall a busy machine may take longer, for waiting is not charged
     assert box.run("print(1)").stdout == "1\n"
 
 
@@ -284,6 +285,18 @@ def test_time_waiting_for_a_busy_processor_is_not_charged(engine: DockerEngine) 
             process.wait()
     assert execution.status is Status.EXITED, execution
     assert execution.wall_s < 1.2
+
+
+def test_what_a_box_needs_to_become_warm_is_not_charged(engine: DockerEngine) -> None:
+    """The first program of a box whose interpreter takes seconds to become warm, on a busy machine."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        with Box(engine, kind="lint") as own:
+            assert isinstance(own.examine("lint", ["x = 1\n"], limits=Limits(wall_s=1, cpu_s=2))[0], dict)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
 
 
 def test_sandbox_lends_each_box_alone(engine: DockerEngine) -> None:
