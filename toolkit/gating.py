@@ -21,14 +21,15 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from gates import All, Report, Solution, parse
+from gates import All, Gate, Report, Solution, parse
 from sandbox import DockerEngine, Sandbox, SandboxError
 from toolkit import runs, samples, stats
 from toolkit.annotations import Located
 from toolkit.benchmarks import BENCHMARKS, DataMissing, Options
 from toolkit.cache import VerdictCache
 from toolkit.doctor import data_file
-from toolkit.evaluate import Advance, InfrastructureError, UsageError
+from toolkit.errors import InfrastructureError, UsageError
+from toolkit.evaluate import Advance
 from toolkit.sanitize import Sanitizer
 from toolkit.types import Task, Verdict
 
@@ -157,7 +158,7 @@ def gate(
                     "kind": settings.kind,
                     "inputs": list(settings.files) or [name for _, name in sources],
                     "folder": str(folder),
-                    "thresholds": _thresholds(gates),
+                    "thresholds": {one.name: _thresholds(one) for one in gates.gates},
                     "all_findings": settings.all_findings,
                     **tally.summary(),
                     "n_skipped": len(problems),
@@ -203,7 +204,7 @@ def _gates(settings: Settings, memo: VerdictCache | None) -> tuple[All, list[str
             raise UsageError(f"--threshold wants NAME=NUMBER, such as pylint=8; got {word!r}")
     given: dict[str, Any] = {}
     left_out: list[str] = []
-    if "decontaminate" in settings.kind.split("+"):
+    if "decontaminate" in settings.kind:
         from toolkit.corpus import known_benchmarks
 
         given["corpus"] = known_benchmarks()
@@ -214,12 +215,15 @@ def _gates(settings: Settings, memo: VerdictCache | None) -> tuple[All, list[str
         raise UsageError(str(error)) from None
 
 
-def _thresholds(gates: All) -> dict[str, dict[str, float]]:
-    """Return those in force, by gate."""
-    return {
-        one.name: {at.name: value for at in fields(one) if isinstance(value := getattr(one, at.name), int | float)}
-        for one in gates.gates
-    }
+def _thresholds(gate: Gate) -> dict[str, float]:
+    """Return the numbers that a gate decides by, and those of a gate within it."""
+    found: dict[str, float] = {}
+    for name, value in ((at.name, getattr(gate, at.name)) for at in fields(gate)):
+        if isinstance(value, Gate):
+            found |= _thresholds(value)
+        elif isinstance(value, int | float):
+            found[name] = value
+    return found
 
 
 # -- what comes in -----------------------------------------------------------------------------------------------------
@@ -351,7 +355,7 @@ def _program(file: str, number: int | None, line: bytes, row: object, seen: Coun
 
 def _judged(gates: All, sources: Iterable[tuple[Path, str]], sandbox: Sandbox) -> Iterator[tuple[_Program, list[Report]]]:
     """Give each program with its reports, in order. Raises `SandboxError` or `InfrastructureError`."""
-    has_tests = any(one.name == "tests" for one in gates.gates)
+    has_tests = any(one.name.partition("~")[0] == "tests" for one in gates.gates)
     tasks = _Tasks()
     waiting: deque[_Program] = deque()
 
