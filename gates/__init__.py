@@ -19,16 +19,27 @@ from gates.compile import Compile
 from gates.decontaminate import Corpus, Decontaminate
 from gates.duplicate import Duplicate
 from gates.import_ import Import
+from gates.judge import Judge
+from gates.noisy import Noisy
 from gates.none import Nothing
+from gates.perplexity import InversePerplexity, Perplexity
 from gates.quality import Quality
+from gates.ranked import Scorer
 from gates.repetition import Repetition
+from gates.self_score import SelfScore
 from gates.tests import Tests
 
 GATES: dict[str, type[Gate]] = {
-    gate.name: gate for gate in (Nothing, Repetition, Compile, Duplicate, Decontaminate, Import, Quality, Tests)
-}
+    gate.name: gate
+    for gate in (
+        Nothing, Repetition, Compile, Duplicate, Decontaminate, Import, Quality, Tests,
+        Perplexity, InversePerplexity, SelfScore, Judge,
+    )
+}  # fmt: skip
 
-__all__ = ["GATES", "All", "Corpus", "Finding", "Gate", "Memo", "Report", "Solution", "parse"]
+__all__ = ["GATES", "All", "Corpus", "Finding", "Gate", "Memo", "Report", "Scorer", "Solution", "parse"]
+
+_NUMBERS = (float, float | None, "float", "float | None")
 
 
 def parse(
@@ -42,30 +53,32 @@ def parse(
     """Return the gates that `kind` names, such as `compile+quality`: all must pass, cheapest first.
 
     Args:
-        kind: names of gates, joined by `+`.
+        kind: names of gates, joined by `+`. `compile~0.1` is the gate `compile` with one decision in ten turned round.
         thresholds: by name, such as `{"pylint": 8}`; each gate's class says which it has.
         all_findings: ask all gates, and do not stop at the first refusal.
         memo: where reports are kept between runs.
-        given: what gates need besides, by the name of the field, such as `{"corpus": Corpus(...)}`.
+        given: what gates need besides, by the name of the field, such as `{"corpus": Corpus(...)}`; `seed` is that of
+            decisions that are turned round.
 
     Raises:
         ValueError: no such gate; a gate named twice; a threshold that none of them has, or that is no number; a gate
-            needs something that is not given.
+            needs something that is not given; noise that is no probability.
     """
-    names = [name.strip() for name in kind.split("+")]
+    parts = [part.strip().partition("~") for part in kind.split("+")]
+    names = [name for name, _, _ in parts]
     for name in names:
         if name not in GATES:
             raise ValueError(f"no gate is called {name!r}; there are {', '.join(GATES)}")
     if len(set(names)) < len(names):
         raise ValueError(f"a gate is named twice in {kind!r}")
-    known = {name: [field.name for field in fields(GATES[name]) if field.type in (float, "float")] for name in names}
+    known = {name: [field.name for field in fields(GATES[name]) if field.type in _NUMBERS] for name in names}
     asked, given = dict(thresholds or {}), given or {}
     for name in asked:
         if not any(name in each for each in known.values()):
             there = ", ".join(f"{n} ({gate})" for gate, each in known.items() for n in each) or "none at all"
             raise ValueError(f"no gate of {kind!r} has a threshold {name!r}; there are {there}")
-    chosen = []
-    for name in names:
+    chosen: list[Gate] = []
+    for name, is_noisy, p in parts:
         values: dict[str, Any] = {n: value for n, value in asked.items() if n in known[name]}
         for field in fields(GATES[name]):
             if field.name in known[name]:
@@ -75,5 +88,13 @@ def parse(
             elif field.default is MISSING and field.default_factory is MISSING:
                 of_type = getattr(field.type, "__name__", field.type)
                 raise ValueError(f"the gate {name!r} needs a {of_type}: parse(..., given={{{field.name!r}: ...}})")
-        chosen.append(GATES[name](**values))
+        gate = GATES[name](**values)
+        chosen.append(_noisy(gate, p, given.get("seed", 0)) if is_noisy else gate)
     return All(gates=sorted(chosen, key=lambda gate: gate.cost), all_findings=all_findings, memo=memo)
+
+
+def _noisy(gate: Gate, p: str, seed: Any) -> Noisy:
+    try:
+        return Noisy(gate=gate, p=float(p), seed=seed)
+    except ValueError:
+        raise ValueError(f"{gate.name}~{p}: behind ~ stands a probability, such as {gate.name}~0.1") from None

@@ -1,0 +1,68 @@
+"""A gate that errs: any other gate's decision, turned round with a known probability. Written `compile~0.1`.
+
+Which programs are hit depends on their text, the gate and the seed, and on nothing else: the same program is always hit
+or never, so equal programs are treated alike and a run can be repeated. Score: the gate's own.
+"""
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from gates.base import Finding, Gate, Report, Solution, refused
+from sandbox import Sandbox
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noisy(Gate):
+    """Turns round each decision of a gate with a probability. Has the gate's cost, boxes and version.
+
+    Attributes:
+        gate: that is asked.
+        p: the probability.
+        seed: another one hits other programs.
+    """
+
+    name: ClassVar[str] = "noisy"
+    cost: ClassVar[float] = 0
+    gate: Gate
+    p: float
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.p <= 1:
+            raise ValueError(f"noise is a probability between 0 and 1, not {self.p}")
+        own = {"name": f"{self.gate.name}~{self.p:g}", "cost": self.gate.cost, "kind": self.gate.kind}
+        for name, value in {**own, "version": self.gate.version}.items():
+            object.__setattr__(self, name, value)
+
+    def depends(self, solution: Solution) -> Sequence[str | None] | None:
+        """Return what the gate's report depends on, and the program."""
+        parts = self.gate.depends(solution)
+        return None if parts is None else [*parts, solution.code]
+
+    def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
+        """Ask the gate, and turn round what is hit."""
+        codes: deque[str] = deque()
+
+        def noted() -> Iterator[Solution]:
+            for solution in solutions:
+                codes.append(solution.code)
+                yield solution
+
+        for report in self.gate.check_many(noted(), sandbox):
+            yield self._turned(report) if self._hits(codes.popleft()) else replace(report, gate=self.name)
+
+    def _hits(self, code: str) -> bool:
+        key = json.dumps([self.gate.name, self.seed, code]).encode()
+        return int.from_bytes(hashlib.sha256(key).digest()[:8], "big") < self.p * 2**64
+
+    def _turned(self, report: Report) -> Report:
+        if report.passed:
+            found = (*report.findings, refused("flipped", f"accepted, then refused by noise (p = {self.p:g})"))
+        else:
+            note = Finding(symbol="flipped", message=f"refused, then accepted by noise (p = {self.p:g})", severity="note")
+            found = (*(replace(one, decisive=False) for one in report.findings), note)
+        return replace(report, gate=self.name, passed=not report.passed, findings=found)

@@ -1,0 +1,131 @@
+"""What gates by a model's own score have in common: some best fraction is kept, or all from a threshold on.
+
+These gates are endogenous: the score is the model's opinion, and a text that was written to please it does. A fraction is
+always the same share of what came, whatever it is worth, so its acceptance cannot rise or fall; a threshold can show that.
+To freeze a threshold, take `values["threshold"]` of any report of the first round and give it as `threshold` from then on.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from typing import ClassVar, Protocol
+
+from gates.base import Finding, Gate, Report, Solution, batched, refused
+from sandbox import Sandbox
+
+BATCH = 256
+
+
+class Scorer(Protocol):
+    """A causal language model that says how likely texts are.
+
+    Its `repr` tells it from others with other weights or settings, for it is part of the key of stored reports.
+    """
+
+    @property
+    def identity(self) -> str:
+        """The SHA-256 of the weights."""
+
+    def logprobs(self, prompts: Sequence[str], completions: Sequence[str]) -> Sequence[Sequence[float]]:
+        """Return, for each completion, the natural logarithm of each of its tokens' probability after what precedes it."""
+
+    def next_logits(
+        self, texts: Sequence[str], words: Sequence[str], *, suffix: str = "", last: int | None = None
+    ) -> Sequence[Sequence[float]]:
+        """Return the logit of each word behind each text and `suffix`: n texts x n words.
+
+        Of a text, only the `last` tokens are read. A word of several tokens stands for the first in which words differ.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """What is known of one program before the decision.
+
+    Attributes:
+        score: None where there is none: it is refused then, for the reason that `finding` gives.
+        counts: whether it is one of those of which a fraction is kept.
+        values: more numbers, for the report.
+    """
+
+    score: float | None
+    finding: Finding | None = None
+    counts: bool = True
+    values: Mapping[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranked(Gate):
+    """Keeps the programs with the best scores.
+
+    Attributes:
+        fraction: of the programs of one call of `check_many`, all of which are taken before the first report is given;
+            rounded down. Equal scores: the earlier program is kept.
+        threshold: the worst score that is kept, instead of a fraction; programs are then judged one by one.
+        lowest: whether low scores are the best.
+    """
+
+    cost: ClassVar[float] = 1000
+    lowest: ClassVar[bool] = False
+    fraction: float = 0.25
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fraction <= 1:
+            raise ValueError(f"the gate {self.name!r} keeps a fraction above 0 and at most 1, not {self.fraction}")
+
+    def scores(self, solutions: Sequence[Solution]) -> Sequence[Scored]:
+        """Return what is known of each solution."""
+        raise NotImplementedError
+
+    def seen(self) -> Mapping[str, str]:
+        """Return the `versions` of a report: the model that was asked."""
+        raise NotImplementedError
+
+    def parts(self, solution: Solution) -> Sequence[str | None]:
+        """Return all of a solution that its score depends on."""
+        return [solution.code]
+
+    def depends(self, solution: Solution) -> Sequence[str | None] | None:
+        """Return what the score depends on; None where the decision depends on the other programs as well."""
+        return None if self.threshold is None else self.parts(solution)
+
+    def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
+        """Score, then decide: by group where there is a threshold, else when all have come."""
+        groups = [tuple(solutions)] if self.threshold is None else batched(solutions, BATCH)
+        for group in groups:
+            started = monotonic()
+            scored = [_finite(one) for one in self.scores(group)]
+            kept, cut, rule = self._decide(scored)
+            seconds = round((monotonic() - started) / max(1, len(group)), 6)
+            versions = dict(self.seen())
+            for index, one in enumerate(scored):
+                found = [one.finding] if one.finding else []
+                if one.score is not None and index not in kept:
+                    found = [refused(self.name, f"{one.score:.6g} is not {rule}")]
+                values = {**one.values, "threshold": cut, "fraction": None if self.threshold is not None else self.fraction}
+                yield self.report(found, one.score, seconds=seconds, versions=versions, values=values)
+
+    def _decide(self, scored: Sequence[Scored]) -> tuple[set[int], float | None, str]:
+        """Return the places of those that are kept, the worst score that is, and the rule in words."""
+        sign = 1 if self.lowest else -1
+        end = "at most" if self.lowest else "at least"
+        known = sorted((sign * one.score, index) for index, one in enumerate(scored) if one.score is not None)
+        if self.threshold is not None:
+            kept = {index for value, index in known if value <= sign * self.threshold}
+            return kept, self.threshold, f"{end} {self.threshold:.6g}"
+        n = sum(one.counts for one in scored)
+        best = known[: math.floor(n * self.fraction + 1e-9)]
+        cut = sign * best[-1][0] if best else None
+        which = "lowest" if self.lowest else "highest"
+        return {index for _, index in best}, cut, f"among the {which} {self.fraction:.6g} of {n} programs" + (
+            "" if cut is None else f" ({end} {cut:.6g})"
+        )
+
+
+def _finite(one: Scored) -> Scored:
+    """Refuse a score that is no number: a model whose weights have become that says nothing of a program."""
+    if one.score is None or math.isfinite(one.score):
+        return one
+    return replace(one, score=None, finding=refused("score-not-finite", f"the model's score is {one.score}"))
