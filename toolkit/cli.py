@@ -383,6 +383,72 @@ def images_build() -> None:
         _fail(str(error), 3)
 
 
+@app.command("train")
+def train_command(
+    data: Annotated[list[Path], typer.Argument(help="JSONL: content, solution, code or text; or prompt and completion.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for adapter/ or model/, and training.json.")],
+    model: Annotated[
+        str, typer.Option("--model", envvar="TOOLKIT_MODEL", help="Hub id, folder, .gguf file, or smollm2.")
+    ] = "smollm2",
+    revision: Annotated[str | None, typer.Option("--revision", help="Commit, branch or tag of a hub id.")] = None,
+    adapter: Annotated[str | None, typer.Option("--adapter", help="Go on from this adapter of the model.")] = None,
+    preset: Annotated[str | None, typer.Option("--preset", help="paper: full training as in arXiv 2606.28438.")] = None,
+    full: Annotated[bool | None, typer.Option("--full/--lora", help="All weights, or an adapter [default: lora].")] = None,
+    lora_rank: Annotated[int | None, typer.Option("--lora-rank", help="Of a new adapter [default: 16].")] = None,
+    lora_alpha: Annotated[int | None, typer.Option("--lora-alpha", help="Scale times rank [default: 32].")] = None,
+    lora_dropout: Annotated[float | None, typer.Option("--lora-dropout", help="[default: 0]")] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Times that all data is seen [default: 1].")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Steps, instead of --epochs.")] = None,
+    batch: Annotated[int | None, typer.Option("--batch", help="Blocks a step, over all processes [default: 8].")] = None,
+    micro_batch: Annotated[int | None, typer.Option("--micro-batch", help="Blocks at one time [default: 1].")] = None,
+    sequence: Annotated[int | None, typer.Option("--sequence", help="Tokens of a block [default: 1024].")] = None,
+    lr: Annotated[float | None, typer.Option("--lr", help="Highest learning rate [default: 2e-4; full 5e-5].")] = None,
+    warmup: Annotated[int | None, typer.Option("--warmup", help="Steps of rising rate [default: a tenth].")] = None,
+    weight_decay: Annotated[float | None, typer.Option("--weight-decay", help="[default: 0.05]")] = None,
+    clip: Annotated[float | None, typer.Option("--clip", help="Largest norm of the gradient; 0: any [default: 1].")] = None,
+    fim_rate: Annotated[float | None, typer.Option("--fim-rate", help="Share filled in the middle [default: 0].")] = None,
+    spm_rate: Annotated[float | None, typer.Option("--spm-rate", help="Of those, suffix first [default: 0.5].")] = None,
+    gradient_checkpointing: Annotated[
+        bool | None, typer.Option("--gradient-checkpointing/--no-gradient-checkpointing", help="Less memory, slower.")
+    ] = None,
+    checkpoint_every: Annotated[int | None, typer.Option("--checkpoint-every", help="Steps [default: 100].")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="[default: 0]")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="cpu or cuda [default: the GPU, if any].")] = None,
+    dtype: Annotated[str | None, typer.Option("--dtype", help="float32 or bfloat16 [default: bfloat16 on a GPU].")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was interrupted.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where there is a training.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad rows out, and count them.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model, or an adapter of it (LoRA), on programs. On several GPUs: accelerate launch -m toolkit.cli train ..."""
+    told = {name: value for name, value in locals().items() if value is not None and name not in ("preset", "as_json")}
+    from toolkit import train
+    from toolkit.errors import InfrastructureError, UsageError
+
+    if preset not in (None, "paper"):
+        _fail(f"--preset {preset}: there is only paper", 2)
+    console = _console()
+    is_main = os.environ.get("RANK", "0") == "0"
+    with _progress(console, quiet=as_json or not is_main) as advance:
+        try:
+            settings = train.TrainSettings(**{**(train.PAPER if preset else {}), **told, "data": tuple(data)})
+            outcome = train.train(settings, advance)
+        except UsageError as error:
+            _fail(str(error), 2)
+        except InfrastructureError as error:
+            _fail(str(error), 3)
+        except KeyboardInterrupt:
+            console.print("interrupted; go on from the last checkpoint with --resume", markup=False)
+            raise typer.Exit(130) from None
+    if not is_main:
+        return
+    if as_json:
+        print((outcome.folder / "training.json").read_text(), end="")
+    else:
+        print(f"{outcome.weights}: {len(outcome.losses)} steps, {outcome.tokens:,} tokens, loss {outcome.losses[0]:.3f} to "
+              f"{outcome.losses[-1]:.3f} ({outcome.seconds:.0f} s)")  # fmt: skip
+
+
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what was found on this machine, what it protects against, and what it does not."""
@@ -408,3 +474,7 @@ def doctor(as_json: AsJson = False) -> None:
 def main() -> None:
     """Run the command line."""
     app()
+
+
+if __name__ == "__main__":
+    main()
