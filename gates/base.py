@@ -214,8 +214,16 @@ class All:
     def _ask(self, gate: Gate, rows: Iterator[_Row], sandbox: Sandbox) -> Iterator[_Row]:
         """Pass rows on in order, those that are alive with the gate's report added."""
         waiting: deque[tuple[_Row, bool]] = deque()
+        for first in rows:  # as long as nothing has to be asked, nothing has to wait
+            if first.alive and not self._recall(gate, first, sandbox):
+                break
+            yield first
+        else:
+            return
 
         def unknown() -> Iterator[Solution]:
+            waiting.append((first, True))
+            yield first.solution
             for row in rows:
                 asked = row.alive and not self._recall(gate, row, sandbox)
                 waiting.append((row, asked))

@@ -44,26 +44,28 @@ class Sandbox:
         """Start the boxes of a kind and role unless they have been; all at once. Raises as `Box.start`."""
         key = kind, role
         with self._lock:
+            if self._closed:
+                raise BoxLost("the sandbox has been closed")
             if key in self._free:
                 return
-            self._closed = False
             boxes = [Box(self.engine, self.limits, kind) for _ in range(self.parallel)]
-            with ThreadPoolExecutor(self.parallel + 1) as threads:
-                starting: list[Future[object]] = [threads.submit(box.start) for box in boxes]
-                if not self._boxes:
-                    starting.append(threads.submit(self.engine.sweep))
-                self._boxes += boxes
-            self._free[key] = queue.LifoQueue()
-            for box in boxes:
-                self._free[key].put(box)
             try:
+                with ThreadPoolExecutor(self.parallel + 1) as threads:
+                    starting: list[Future[object]] = [threads.submit(box.start) for box in boxes]
+                    if not self._boxes:
+                        starting.append(threads.submit(self.engine.sweep))
+                    self._boxes += boxes
                 for started in starting:
                     started.result()
+                if self._closed:  # meanwhile, so that these may have been passed over
+                    raise BoxLost("the sandbox has been closed")
             except BaseException:
-                del self._free[key]
                 for box in boxes:
                     box.close()
                 raise
+            self._free[key] = queue.LifoQueue()
+            for box in boxes:
+                self._free[key].put(box)
 
     @contextlib.contextmanager
     def box(self, kind: str = "run", role: str = "") -> Iterator[Box]:
@@ -90,7 +92,7 @@ class Sandbox:
     def map(self, act: Callable[[Box, T], R], items: Iterable[T], kind: str = "run") -> Iterator[R]:
         """Give what `act` returns for each item, in order, `parallel` at a time; items are taken as they are needed.
 
-        Raises as `Box.run`. What is under way is ended when the caller stops asking.
+        Raises as `Box.run`; the sandbox is closed then. When the caller stops asking, nothing more is begun.
         """
 
         def work(item: T) -> R:
@@ -105,15 +107,18 @@ class Sandbox:
                         yield running.popleft().result()
                 while running:
                     yield running.popleft().result()
+            except GeneratorExit:
+                threads.shutdown(wait=True, cancel_futures=True)
+                raise
             except BaseException:
                 threads.shutdown(wait=False, cancel_futures=True)
                 self.close()
                 raise
 
     def close(self) -> None:
-        """End all boxes, also those in use; the sandbox may be used again. Never raises."""
+        """End all boxes, also those in use, for good. Never raises."""
         self._closed = True
-        boxes, self._boxes, self._free = self._boxes, [], {}
+        boxes, self._boxes = self._boxes, []
         closing = [threading.Thread(target=box.close) for box in boxes]
         for thread in closing:
             thread.start()
