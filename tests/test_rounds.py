@@ -1,0 +1,252 @@
+"""Rounds: stages that are done once, what their ledgers say, and who gets into the training data."""
+
+import itertools
+import json
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import DockerEngine
+from toolkit import ledger, pool, rounds
+from toolkit.errors import UsageError
+from toolkit.rounds import Changed, RoundsSettings, Waiting
+from toolkit.rounds_cell import Machine, Weights
+from toolkit.types import Task
+
+ITEMS = [
+    {
+        "id": f"own/{i}",
+        "prompt": f'def f{i}(x):\n    """Return x plus {i}."""\n',
+        "solution": f"    return x + {i}\n",
+        "test": f"assert f{i}(1) == {i + 1}\nassert f{i}(-5) == {i - 5}",
+        "entry_point": f"f{i}",
+    }
+    for i in range(30)
+]
+Policy = Callable[[Task, int, int], str]
+
+
+class Planted(Machine):
+    """Writes what a policy says, of (task, round, place), and learns nothing; boxes and gates are the real ones."""
+
+    policy: Policy
+    n_generated = n_trained = 0
+
+    def generate(self, weights: Weights, tasks: list[Task], output: Path, **sampling: Any) -> dict[str, Any]:
+        Planted.n_generated += 1
+        number = int(weights.model or 0)
+        rows = []
+        for i, task in enumerate(tasks):
+            text = self.policy(task, number, i)
+            rows.append({"task_id": task.task_id, "solution": text, "written": text, "prompt": task.prompt, "n_tokens": 60,
+                         "finished": True, "mean_logprob": -1.0})  # fmt: skip
+        return {"sha256": rounds.write_rows(output, rows), "tokens": 60 * len(rows), "seconds": 0.1}
+
+    def train(self, weights: Weights, data: Path, output: Path, **more: Any) -> dict[str, Any]:
+        Planted.n_trained += 1
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "number").write_text(str(int(weights.model or 0) + 1))
+        return {"loss": 1.0, "seconds": 0.1, "weights": str(output.relative_to(self.settings.output))}
+
+    def trained(self, done: Mapping[str, Any], weights: Weights) -> Weights:
+        return Weights(model=(self.settings.output / done["weights"] / "number").read_text())
+
+
+def settings(folder: Path, **more: Any) -> RoundsSettings:
+    file = folder / "pool.jsonl"
+    if not file.exists():
+        file.write_text("".join(json.dumps(item) + "\n" for item in ITEMS))
+    asked = {"output": folder / "run", "pool": str(file), "regimes": ("none",), "accept": 8, "budget": 16, "limit": 3}
+    return RoundsSettings(**{**asked, **more})
+
+
+@pytest.fixture
+def planted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Policy], None]:
+    def plant(policy: Policy) -> None:
+        monkeypatch.setattr("toolkit.rounds_cell.Machine", Planted)
+        monkeypatch.setattr(Planted, "policy", staticmethod(policy), raising=False)
+        monkeypatch.setattr(Planted, "n_generated", 0)
+        monkeypatch.setattr(Planted, "n_trained", 0)
+
+    return plant
+
+
+def right(task: Task, _number: int, _i: int) -> str:
+    known = {item["prompt"]: item["solution"] for item in ITEMS}
+    return task.prompt + known.get(task.prompt, "    pass\n")
+
+
+def test_a_stage_is_done_once_and_a_changed_one_is_refused(tmp_path: Path) -> None:
+    did = []
+
+    def act() -> dict[str, Any]:
+        did.append(1)
+        return {"n": len(did)}
+
+    for _ in range(2):
+        assert rounds.stage(tmp_path, "gate-0", {"a": 1}, ("gate",), act) == {"n": 1}
+    with pytest.raises(Changed, match=r"a: 1 -> 2"):
+        rounds.stage(tmp_path, "gate-0", {"a": 2}, ("gate",), act)
+    with pytest.raises(Waiting, match="train"):
+        rounds.stage(tmp_path, "train", {}, ("gate",), act)
+    (tmp_path / "gate-0.json").write_text("{")
+    with pytest.raises(UsageError, match="cannot be read"):
+        rounds.stage(tmp_path, "gate-0", {"a": 1}, ("gate",), act)
+
+
+def test_a_degenerate_policy_is_a_rubber_stamp(
+    engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None]
+) -> None:
+    """Each round answers more prompts with one program that compiles and is wrong, and fewer with text that may be right."""
+
+    def policy(task: Task, number: int, i: int) -> str:
+        if task.task_id.startswith("HumanEval"):
+            from toolkit.benchmarks import BENCHMARKS, Options
+
+            known = BENCHMARKS["humaneval"].load(Options()).tasks[task.task_id]
+            return known.prompt + known.canonical_solution if i >= number else "def g():\n    return 0\n"
+        return "def g():\n    return 0\n" if i % 4 < number + 1 else "def g(:\n"
+
+    planted(policy)
+    summary = rounds.run(settings(tmp_path, regimes=("compile", "tests"), rounds=3, accept=16))
+    cell = {cell["regime"]: cell for cell in summary["cells"]}["compile"]
+    rows = [row for row in summary["rows"] if row["regime"] == "compile" and row["round"]]
+    assert [row["acceptance_mass"] for row in rows] == [0.25, 0.5, 0.75]
+    assert [row["scores"]["humaneval"]["value"] for row in rows] == [pytest.approx(x) for x in (2 / 3, 1 / 3, 0)]
+    assert (cell["rubber_stamp"], cell["acceptance_trend"], cell["score_trend"]) == (True, 1.0, -1.0)
+    assert rows[-1]["kept"]["strict"] == 0.0, "no accepted program passes its tests"
+    assert rows[-1]["texts"]["unique"] < 0.2
+    stopped = next(row for row in summary["rows"] if row["regime"] == "tests" and row["round"] == 1)
+    assert stopped["stopped"] == "nothing was accepted"
+    assert (tmp_path / "run" / "report.html").read_text().count("<svg") >= 4
+
+
+FORGERIES = [
+    "import sys\nsys.exit(0)\n",
+    "import os\nos._exit(0)\n",
+    "class T:\n    def __eq__(self, other): return True\ndef {name}(x):\n    return T()\n",
+    "print('1 passed')\ndef {name}(x):\n    return None\n",
+    "import builtins\nbuiltins.AssertionError = Exception\ndef {name}(x):\n    raise SystemExit(0)\n",
+    "def {name}(x):\n    import os\n    os.write(4, b'D\\0\\0\\0\\0')\n    return x\n",
+]
+
+
+def test_forged_programs_never_enter_training_through_tests(
+    engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None]
+) -> None:
+    def policy(task: Task, number: int, i: int) -> str:
+        return right(task, number, i) if i % 8 == 7 else FORGERIES[i % 6].format(name=task.entry_point)
+
+    planted(policy)
+    rounds.run(settings(tmp_path, regimes=("tests",), rounds=1, accept=16))
+    rows = rounds.read_rows(tmp_path / "run" / "seed0" / "tests" / "round1" / "train.jsonl")
+    assert len(rows) == 2
+    assert all("return x + " in row["completion"] for row in rows)
+
+
+def test_a_run_goes_on_where_it_was_and_ends_the_same(
+    engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted(right)
+    asked = settings(tmp_path, regimes=("none", "compile"), rounds=2, seeds=(0, 1))
+    first = rounds.run(asked)["rows"]
+    n_generated, n_trained = Planted.n_generated, Planted.n_trained
+    assert n_trained == 8
+    again = rounds.run(asked)
+    assert (Planted.n_generated, Planted.n_trained) == (n_generated, n_trained)
+    assert again["rows"] == first
+    for broken in ("seed1/compile/round2/train.json", "seed1/compile/round2/measure.json"):
+        (tmp_path / "run" / broken).unlink()
+    rounds.run(asked)
+    assert Planted.n_trained == n_trained + 1
+    with pytest.raises(Changed, match="steps"):
+        rounds.run(settings(tmp_path, regimes=("none", "compile"), rounds=2, seeds=(0, 1), steps=51))
+
+
+def test_stages_may_run_on_several_machines(engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None]) -> None:
+    planted(right)
+    here, there = ("pool", "gate", "judge", "measure"), ("generate", "train", "write")
+    for stages in itertools.islice(itertools.cycle((here, there)), 12):
+        summary = rounds.run(settings(tmp_path, stages=stages, rounds=2))
+        if not summary["waiting"]:
+            break
+    assert [row["round"] for row in summary["rows"]] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("data", "more", "n"), [("replace", {}, 8), ("accumulate", {}, 16), ("mixed", {"human": 0.5}, 16),
+                                                 ("replace", {"anchors": 0.2}, 10)])  # fmt: skip
+def test_data_policies(
+    engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None], data: str, more: dict[str, Any], n: int
+) -> None:
+    planted(right)
+    rounds.run(settings(tmp_path, data=data, rounds=2, **more))
+    folder = tmp_path / "run" / "seed0" / "none"
+    last = rounds.read_rows(folder / "round2" / "train.jsonl")
+    assert len(last) == n
+    if "anchors" in more:
+        before = rounds.read_rows(folder / "round1" / "train.jsonl")
+        assert not {row["task_id"] for row in before[8:]} & {row["task_id"] for row in last[8:]}, "no anchor is used twice"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [({"rounds": "x"}, "rounds wants"), ({"nope": 1}, "no setting 'nope'"), ({"accept": 9, "budget": 3}, "budget"),
+     ({"data": "all"}, "replace"), ({"regimes": "none,none"}, "twice"), ({"stages": "fly"}, "stages are of")],
+)  # fmt: skip
+def test_bad_settings(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        rounds.read(None, given)
+
+
+@pytest.mark.parametrize("preset", ["small", "paper"])
+def test_presets_are_read_and_flags_go_before_them(preset: str) -> None:
+    found = rounds.read(Path(preset), {"rounds": "7", "seeds": "1,2"})
+    assert (found.rounds, found.seeds) == (7, (1, 2))
+
+
+def test_pool_of_the_standard_library(engine: DockerEngine) -> None:
+    items = pool.load(pool.STDLIB, engine)
+    assert len(items) > 500
+    assert 0.05 < sum(item.held_out for item in items) / len(items) < 0.15
+    assert any(item.test for item in items)
+    for item in random.Random(0).sample(items, 50):
+        compile(item.human, item.task.task_id, "exec")
+
+
+def test_bad_pools(tmp_path: Path) -> None:
+    file = tmp_path / "pool.jsonl"
+    file.write_text('{"prompt": "x"}\n{"promt": "y"}\n{"prompt": "z", "test": 3}\n')
+    with pytest.raises(pool.PoolError, match=r":2: wants `prompt`(.|\n)*:3: wants"):
+        pool.load(str(file))
+    with pytest.raises(pool.PoolError, match="No such file"):
+        pool.load(str(tmp_path / "none.jsonl"))
+
+
+def test_auc_is_the_chance_to_rank_right() -> None:
+    random.seed(0)
+    for _ in range(50):
+        scores = [random.randint(0, 5) for _ in range(12)]
+        labels = [random.random() < 0.5 for _ in scores]
+        pairs = [(a, b) for a, x in zip(scores, labels, strict=True) for b, y in zip(scores, labels, strict=True) if x and not y]
+        expected = sum((a > b) + (a == b) / 2 for a, b in pairs) / len(pairs) if pairs else None
+        assert ledger.auc(scores, labels) == (None if expected is None else pytest.approx(expected, abs=1e-4))
+
+
+def test_trend_is_kendalls_and_exact() -> None:
+    assert ledger.trend([1, 2, 3, 4]) == (1.0, pytest.approx(1 / 24, abs=1e-4))
+    assert ledger.trend([4, 3, 2, 1]) == (-1.0, pytest.approx(1 / 24, abs=1e-4))
+    assert ledger.trend([1, 1, 1]) == (0.0, 1.0)
+    long = list(range(12))
+    assert ledger.trend(long)[1] < 1e-4
+
+
+def test_plan_counts_and_grows_with_the_model() -> None:
+    asked = RoundsSettings(regimes=("none", "compile"), rounds=5, seeds=(0, 1, 2), budget=100, accept=50)
+    small, large = rounds.plan(asked, "h200", 5e8), rounds.plan(asked, "h200", 7e9)
+    assert (small["cells"], small["rounds"], small["candidates_at_most"]) == (6, 30, 3000)
+    assert large["hours_total"] > 10 * small["hours_total"]
+    with pytest.raises(UsageError, match="h200"):
+        rounds.plan(asked, "abacus", 1e9)
