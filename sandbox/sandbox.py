@@ -5,7 +5,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from sandbox.box import Box
@@ -17,6 +17,13 @@ T = TypeVar("T")
 R = TypeVar("R")
 TRIES = 3
 """How often work is tried when its box is lost."""
+
+
+def _result(future: Future[R]) -> R:
+    """Wait for a result, with breaks: a Ctrl-C that comes just before a wait begins is only seen when it ends."""
+    while not future.done():
+        wait([future], timeout=0.2)
+    return future.result()
 
 
 class Sandbox:
@@ -104,9 +111,9 @@ class Sandbox:
                 for item in items:
                     running.append(threads.submit(work, item))
                     if len(running) > 2 * self.parallel:
-                        yield running.popleft().result()
+                        yield _result(running.popleft())
                 while running:
-                    yield running.popleft().result()
+                    yield _result(running.popleft())
             except GeneratorExit:
                 threads.shutdown(wait=True, cancel_futures=True)
                 raise

@@ -45,6 +45,8 @@ TRIES = 3
 ENGINE_WAIT_S = 60.0
 """How long an engine that has gone may take to come back."""
 TEST_S = 60.0
+WAKE_S = 0.2
+"""How long one waits at a time: a Ctrl-C that comes just before a wait begins is only seen when it ends."""
 
 _ENDS = {
     Status.TIMED_OUT: Verdict.TIME_LIMIT,
@@ -216,7 +218,10 @@ class Oracle:
             threading.Thread(target=worker, args=(slot,), daemon=True).start()
         working = len(self.slots)
         while working:
-            item = done.get()
+            try:
+                item = done.get(timeout=WAKE_S)
+            except queue.Empty:
+                continue
             if item is None:
                 working -= 1
                 continue
