@@ -22,6 +22,7 @@ from typing import Any
 
 from sandbox import DockerEngine, Limits, Sandbox
 from tests.bench_gates import gates
+from tests.bench_train import lora_overhead
 from toolkit.benchmarks import BENCHMARKS, DataMissing, Options
 from toolkit.oracle import Oracle
 from toolkit.types import Sample, Task
@@ -319,6 +320,7 @@ def start() -> None:
 
 PARTS: dict[str, Callable[[], Any]] = {
     "gates": gates,
+    "train": lora_overhead,
     "start": start,
     "throughput": throughput,
     "many": many_samples,
