@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ALLOWED = {"images": set[str](), "sandbox": set[str](), "gates": {"sandbox"}, "toolkit": {"sandbox", "gates"}}
-HEAVY = {"torch", "transformers", "peft", "accelerate", "docker", "rich", "numpy", "evalplus", "pylint", "radon"}
+MODELS = {"torch", "transformers", "peft", "accelerate", "tokenizers", "huggingface_hub", "gguf", "httpx", "openai", "tenacity"}
+HEAVY = MODELS | {"docker", "rich", "numpy", "evalplus", "pylint", "radon"}
 
 
 def imports(path: Path, *, top: bool = False) -> set[str]:
@@ -56,3 +57,10 @@ def test_starting_is_cheap() -> None:
     code = "import sys, toolkit.cli; print(','.join(m for m in sys.modules if '.' not in m))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert not set(loaded.split(",")) & HEAVY - {"rich"}
+
+
+def test_only_models_load_what_models_need() -> None:
+    names = "toolkit.evaluate, toolkit.gating, toolkit.generate, toolkit.prompts, toolkit.doctor"
+    code = f"import sys, {names}; print(','.join(m for m in sys.modules if '.' not in m))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert not set(loaded.split(",")) & MODELS

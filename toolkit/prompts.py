@@ -4,20 +4,24 @@ A text that is to be gone on with never ends in white space: after a line end mo
 (StarCoder2-3B solves 3 of HumanEval's 164 tasks with it, and 49 without).
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from toolkit.generators.base import Generator, Prompt
 from toolkit.types import Task
 
-STOP = ("\nclass ", "\ndef ", "\n@", "\n#", "\nif ", "\nprint", "\nassert ", "\nimport ", "\nfrom ", "\n```")
-"""What follows a function that is done, where a benchmark says nothing of its own."""
+STOP_FUNCTION = ("\nclass ", "\ndef ", "\n@", "\n#", "\nif ", "\nprint", "\nassert ", "\nimport ", "\nfrom ", "\n```")
+"""What follows a function that is done: HumanEval, whose prompts have begun it."""
+STOP_PROGRAM = ("\nassert", '\n"""', "\nprint", "\nif ", "\n```")
+"""What follows a program that is done: MBPP, whose prompts are a docstring."""
 _FENCE, _END = "```python\n", ("\n```",)
 _TURN = ("\n@@ Instruction",)
-_ASK = "Write a self-contained Python program that solves the following problem. Answer with one Python code block.\n\n"
+# evalplus's words, so that its public numbers can be compared with.
+_ASK = "Please provide a self-contained Python script that solves the following problem in a markdown code block:\n"
 _THINK = (
-    "Solve the following problem. First think step by step about how to solve it, in a few sentences. Then write the whole "
-    "self-contained Python program in one Python code block.\n\n"
+    "Think step by step about how to solve the following problem, in a few sentences. Then provide a self-contained Python "
+    "script that solves it in a markdown code block:\n"
 )
 _EXAMPLE = '''\
 from typing import List
@@ -52,46 +56,47 @@ class Style:
 
 
 def _fenced(problem: str) -> str:
-    return f"{_FENCE}{problem}\n```\n"
+    return f"```\n{problem}\n```\n"
 
 
 STYLES: dict[str, Style] = {
     "0-shot": Style(ask=lambda problem: _ASK + _fenced(problem)),
     "1-shot": Style(
         ask=lambda problem: f"{_ASK}Problem:\n{_fenced(_EXAMPLE.strip())}\n"
-        f"Answer:\n{_fenced((_EXAMPLE + _ANSWER).strip())}\nProblem:\n{_fenced(problem)}"
+        f"Answer:\n{_FENCE}{_EXAMPLE}{_ANSWER}```\n\nProblem:\n{_fenced(problem)}"
     ),
     "cot": Style(ask=lambda problem: _THINK + _fenced(problem), thinks=True),
     "completion": Style(ask=None),
 }
 
 
+def default_style(generator: Generator) -> str:
+    """Return the style for a generator where nobody chose one."""
+    return "0-shot" if generator.chat else "completion"
+
+
 def for_tasks(
-    tasks: Sequence[Task], style: str | None, generator: Generator, stop: Sequence[str] = STOP
+    tasks: Sequence[Task], style: str | None, generator: Generator
 ) -> tuple[list[Prompt], tuple[str, ...]]:
     """Return a prompt for each task, and the strings that end an answer.
 
     Where a chat's answer can be begun for the model, it begins as a fenced block. A model that does not chat is told whose
     turn it is in plain words.
 
-    Args:
-        tasks: what is asked.
-        style: one of `STYLES`; None is `0-shot` in a chat, else `completion`.
-        generator: whom is asked.
-        stop: what ends a plain completion.
-
     Raises:
         KeyError: there is no such style.
     """
-    chosen = STYLES[style or ("0-shot" if generator.chat else "completion")]
+    chosen = STYLES[style or default_style(generator)]
     if chosen.ask is None:
-        return [Prompt(task_id=task.task_id, text=task.prompt.strip()) for task in tasks], tuple(stop)
-    begun = not chosen.thinks and (generator.prefills or not generator.chat)
-    field = "completion" if begun else "raw_response"
+        are_begun = all(re.search(r"^(async\s+)?def\s", task.prompt, re.MULTILINE) for task in tasks)
+        prompts = [Prompt(task_id=task.task_id, text=task.prompt.strip()) for task in tasks]
+        return prompts, STOP_FUNCTION if are_begun else STOP_PROGRAM
+    is_begun = not chosen.thinks and (generator.prefills or not generator.chat)
+    field = "completion" if is_begun else "raw_response"
     prompts = []
     for task in tasks:
-        text, prefill = chosen.ask(task.prompt.strip()), _FENCE if begun else ""
+        text, prefill = chosen.ask(task.prompt.strip()), _FENCE if is_begun else ""
         if not generator.chat:
             text, prefill = f"@@ Instruction\n{text}\n@@ Response\n{prefill}".rstrip(), ""
         prompts.append(Prompt(task_id=task.task_id, text=text, chat=generator.chat, prefill=prefill, field=field))
-    return prompts, _END if begun else () if generator.chat else _TURN
+    return prompts, _END if is_begun else () if generator.chat else _TURN

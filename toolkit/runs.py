@@ -17,7 +17,9 @@ from toolkit.types import Result, Sample, Verdict
 
 RUN, SAMPLES, RESULTS, EXECUTIONS = "run.json", "samples.jsonl", "results.jsonl", "executions.jsonl"
 SUMMARY, EVALPLUS, REPORT, LOCK = "summary.json", "samples_eval_results.json", "report.html", ".lock"
-FILES = (RUN, SAMPLES, RESULTS, EXECUTIONS, SUMMARY, EVALPLUS, REPORT)
+GENERATED = "generated.jsonl"
+"""What a model wrote, where the run began with a model rather than with samples; with `.part` while it writes."""
+FILES = (RUN, GENERATED, f"{GENERATED}.part", SAMPLES, RESULTS, EXECUTIONS, SUMMARY, EVALPLUS, REPORT)
 
 Key = tuple[str, int]
 """(task_id, sample_id)"""
@@ -147,7 +149,7 @@ class RunFolder:
             raise SettingsChanged(self.path, changes)
         for name in (RESULTS, EXECUTIONS):
             with _writing(self.path / name):
-                _repair(self.path / name)
+                repair(self.path / name)
         self.resumed = True
 
     def __enter__(self) -> Self:
@@ -358,7 +360,7 @@ def _at(file: BinaryIO, place: tuple[int, int]) -> bytes:
     return file.read(place[1])
 
 
-def _repair(path: Path) -> None:
+def repair(path: Path) -> None:
     """Cut off what follows the last line end."""
     with contextlib.suppress(FileNotFoundError), path.open("rb+") as file:
         end = size = file.seek(0, os.SEEK_END)

@@ -32,8 +32,6 @@ def resolve(source: Source) -> Generator:
     Raises:
         BadModel, GenerationFailed: it cannot be had.
     """
-    if not source.base_url and (source.model.startswith(("http://", "https://"))):
-        raise BadModel(f"{source.model} is an address: say --base-url for an endpoint")
     return GENERATORS[kind_of(source)](source)
 
 

@@ -189,7 +189,7 @@ def _mean_logprob(choice: dict[str, Any]) -> float | None:
     try:
         said = choice["logprobs"]
         logprobs = [token["logprob"] for token in said["content"]] if "content" in said else said["token_logprobs"]
-        mean = sum(map(float, filter(None.__ne__, logprobs))) / len(logprobs)
+        mean = sum(logprobs) / len(logprobs)
         return round(mean, 6) if math.isfinite(mean) else None
     except (LookupError, TypeError, ValueError, ZeroDivisionError):
         return None

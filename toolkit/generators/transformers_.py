@@ -7,6 +7,8 @@ prefix, every row draws from a seed of its own, and the cache is not copied for 
 import functools
 import importlib.util
 import inspect
+import logging
+import re
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -70,7 +72,7 @@ def load(source: Source) -> Loaded:
     except (BadModel, GenerationFailed):
         raise
     except Exception as error:
-        raise _explained(source, error) from None
+        raise _explained(source, error, flags) from None
     commit = getattr(model.config, "_commit_hash", None)
     about = {"model": source.model, "revision": commit or source.revision, "adapter": source.adapter, "dtype": dtype}
     return Loaded(model=model, tokenizer=tokenizer, about=about)
@@ -90,7 +92,7 @@ def _device(asked: str | None) -> str:
     return str(device)
 
 
-def _place(source: Source) -> tuple[str, dict[str, str]]:
+def _place(source: Source) -> tuple[str, dict[str, Any]]:
     """Return what `from_pretrained` is to be given."""
     name = source.model
     if name == SMOLLM2:
@@ -102,47 +104,70 @@ def _place(source: Source) -> tuple[str, dict[str, str]]:
                 "or TOOLKIT_MODEL"
             )
         name = f"{spec.submodule_search_locations[0]}/{_SMOLLM2_FILE}"
-    flags = {"revision": source.revision} if source.revision else {}
+    flags: dict[str, Any] = {"revision": source.revision} if source.revision else {}
     if name.endswith(".gguf"):
         if importlib.util.find_spec("gguf") is None:
             raise GenerationFailed("GGUF files need the package gguf: pip install gguf")
-        name, _, file = name.rpartition("/")
-        flags["gguf_file"] = file
-        if not (Path(name or ".") / file).is_file() and name.count("/") != 1:
-            raise BadModel(f"{source.model}: no such file")
-    return name or ".", flags
+        name, flags["gguf_file"] = str(Path(name).parent), Path(name).name
+    place = Path(name, flags.get("gguf_file", ""))
+    if place.is_dir() and not (place / "config.json").is_file():
+        is_adapter = (place / "adapter_config.json").is_file()
+        hint = "it is an adapter: say --adapter, and its model with --model" if is_adapter else "it has no config.json"
+        raise BadModel(f"{source.model} is no model: {hint}")
+    if place.exists():
+        return name, flags
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
+        hint = "; an endpoint's address goes with --base-url" if "://" in name else ""
+        raise BadModel(f"{source.model}: no such file or folder{hint}")
+    return name, flags | {"local_files_only": not _is_on_hub(source, name)}
+
+
+def _is_on_hub(source: Source, name: str) -> bool:
+    """Ask the hub once; False where it does not answer, and only what was loaded before can be had."""
+    import huggingface_hub
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    try:
+        huggingface_hub.model_info(name, revision=source.revision, timeout=10)
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        raise BadModel(f"{source.model} is no folder here, and no model on the hub: {_line(error)}") from None
+    except Exception:  # offline, in whatever way
+        return False
+    return True
 
 
 def _with_adapter(model: Any, adapter: str) -> Any:
     try:
-        from peft import PeftModel
+        import peft
     except ImportError as error:
         raise GenerationFailed(f"--adapter needs the package peft ({error}); {_REMEDY}") from None
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", message=".*adapter keys.*")
-        try:
-            fitted = PeftModel.from_pretrained(model, adapter)
-        except (RuntimeError, ValueError, UserWarning, KeyError) as error:
-            if "size mismatch" in str(error) or "adapter keys" in str(error) or "arget module" in str(error):
-                reason = str(error).strip().splitlines()[0][:200]
-                raise BadModel(f"--adapter {adapter} is one of another model: {reason}") from None
+    try:
+        fitted = peft.PeftModel.from_pretrained(model, adapter)
+        wanted, found = set(peft.get_peft_model_state_dict(fitted)), set(peft.utils.load_peft_weights(adapter, device="cpu"))
+    except Exception as error:
+        if is_out_of_memory(error):
             raise
+        raise BadModel(f"--adapter {adapter} cannot be put on this model; is it one of another? {_line(error)}") from None
+    if wanted != found:
+        raise BadModel(f"--adapter {adapter} is one of another model: they differ in {min(wanted ^ found)}")
     return fitted.merge_and_unload()
 
 
-def _explained(source: Source, error: BaseException) -> BadModel | GenerationFailed:
+def _explained(source: Source, error: Exception, flags: Mapping[str, Any]) -> BadModel | GenerationFailed:
     """Say what went wrong with loading, in words for the person who named the model."""
-    kinds: set[str] = set()
-    link: BaseException | None = error
-    while link:
-        kinds |= {kind.__name__ for kind in type(link).__mro__}
-        link = link.__cause__ or link.__context__
-    name, reason = source.model, " ".join(str(error).split())[:400]
+    name = source.model
     if is_out_of_memory(error):
-        return GenerationFailed(f"{name}: no memory for this model; take a smaller one, or --dtype bfloat16 ({reason})")
-    if kinds & {"LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectError", "TimeoutException"}:
-        return GenerationFailed(f"{name} is no folder or file here, and the model hub cannot be asked for it ({reason})")
-    return BadModel(f"{name} cannot be loaded: {reason or type(error).__name__}")
+        return GenerationFailed(f"{name}: no memory for it; take a smaller model, or --dtype bfloat16 ({_line(error)})")
+    if flags.get("local_files_only") and isinstance(error, OSError):
+        return GenerationFailed(
+            f"{name} is no folder or file here, the model hub does not answer, and nothing was loaded from it before"
+        )
+    return BadModel(f"{name} cannot be loaded: {_line(error)}")
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def is_out_of_memory(error: BaseException) -> bool:
