@@ -234,6 +234,17 @@ def test_the_first_loss_is_the_mean_over_tokens(model: str, data: Path, tmp_path
         assert outcome.losses == pytest.approx(outcomes[0].losses, abs=1e-4)
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_sixteen_bits_are_for_the_arithmetic(model: str, data: Path, tmp_path: Path, full: bool) -> None:
+    first = train(small(model, data, tmp_path / "out", dtype="bfloat16", full=full, gradient_checkpointing=True))
+    assert first.losses[0] == pytest.approx(train(small(model, data, tmp_path / "32", full=full)).losses[0], abs=0.05)
+    for file in first.weights.glob("*.safetensors"):
+        assert b"BF16" not in file.read_bytes()[:8192]
+    if not full:
+        again = train(small(model, data, tmp_path / "2", dtype="bfloat16", adapter=str(first.weights)))
+        assert all(b"BF16" not in file.read_bytes()[:8192] for file in again.weights.glob("*.safetensors"))
+
+
 def test_an_epoch_sees_every_token_once(model: str, data: Path, tmp_path: Path) -> None:
     outcome = train(small(model, data, tmp_path / "out", steps=None, epochs=1, batch=1, sequence=16))
     tokenizer = load(Source(model=model, device="cpu")).tokenizer
