@@ -22,10 +22,11 @@ engine:
 images: venv engine
 	@$(BIN)/toolkit images build
 
-# HumanEval's canonical solutions, and a few broken ones so that every verdict is seen once.
+# HumanEval's canonical solutions, and a few broken ones so that every verdict is seen once; then what a small model writes.
 eval: images
 	@$(BIN)/toolkit samples humaneval --output runs/demo-samples.jsonl --append examples/broken.jsonl
 	$(BIN)/toolkit eval humaneval --samples runs/demo-samples.jsonl --timeout 5 --output runs/demo --overwrite
+	$(BIN)/toolkit eval humaneval --limit 32 --timeout 5 --output runs/model --overwrite
 
 test: images
 	$(BIN)/python -m pytest tests --ignore=tests/shared

@@ -209,11 +209,13 @@ class DockerConnection:
         self._out = bytearray()
         self.stderr = b""
         self._closed = False
+        self._used = threading.Lock()
 
     def send(self, data: bytes) -> None:
         try:
-            self._socket.settimeout(60)
-            self._socket.sendall(data)
+            with self._used:
+                self._socket.settimeout(60)
+                self._socket.sendall(data)
         except OSError as error:
             raise BoxLost(f"box {self.name[:12]} went away: {_short(error)}") from None
 
@@ -222,9 +224,10 @@ class DockerConnection:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise BoxLost(f"box {self.name[:12]} does not answer")
-            self._socket.settimeout(left)
             try:
-                part = self._socket.recv(max(n - len(buffer), 1 << 16))
+                with self._used:
+                    self._socket.settimeout(left)
+                    part = self._socket.recv(max(n - len(buffer), 1 << 16))
             except TimeoutError:
                 continue
             except OSError as error:
@@ -266,9 +269,10 @@ class DockerConnection:
         with contextlib.suppress(Exception):
             self._socket.shutdown(socket.SHUT_RDWR)
         streams: list[Any] = [self._stream, self._socket, getattr(self._stream, "_response", None)]
-        for stream in streams:
-            with contextlib.suppress(Exception):
-                stream.close()
+        with self._used:  # a thread about to wait would else wait on whatever gets the number of this socket next
+            for stream in streams:
+                with contextlib.suppress(Exception):
+                    stream.close()
         with contextlib.suppress(Exception):
             self._api.remove_container(self.name, force=True, v=True)
 

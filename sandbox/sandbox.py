@@ -83,6 +83,8 @@ class Sandbox:
         try:
             yield box
         finally:
+            if self._closed:  # meanwhile, and the box may have been started anew since
+                box.close()
             free.put(box)
 
     def attempt(self, act: Callable[[Box], R], kind: str = "run") -> R:

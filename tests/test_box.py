@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox import ENGINES, Box, BoxLost, DockerEngine, EngineUnavailable, Execution, Limits, Sandbox, Status, codec
+from tests.processes import busy, started
 
 
 @pytest.fixture(scope="module", params=sorted(ENGINES))
@@ -252,7 +253,7 @@ def test_box_ends_when_its_host_is_killed(engine: DockerEngine) -> None:
         "from sandbox import Box, DockerEngine\nimport time\nbox = Box(DockerEngine())\nbox.start()\n"
         "print(box._connection.name, flush=True)\ntime.sleep(600)"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+    with started([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         name = process.stdout.readline().strip()
         assert engine.client.containers.get(name).status == "running"
@@ -274,29 +275,16 @@ def test_sweep_leaves_the_living_alone(engine: DockerEngine) -> None:
 
 def test_time_waiting_for_a_busy_processor_is_not_charged(engine: DockerEngine) -> None:
     source = "import time\nt = time.process_time()\nwhile time.process_time() - t < 0.6: pass"
-    spin = "while True: pass"
-    busy = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(2 * (os.cpu_count() or 1))]
-    try:
-        with Box(engine) as own:
-            execution = own.run(source, limits=Limits(wall_s=1.2))
-    finally:
-        for process in busy:
-            process.kill()
-            process.wait()
+    with busy(2 * (os.cpu_count() or 1)), Box(engine) as own:
+        execution = own.run(source, limits=Limits(wall_s=1.2))
     assert execution.status is Status.EXITED, execution
     assert execution.wall_s < 1.2
 
 
 def test_what_a_box_needs_to_become_warm_is_not_charged(engine: DockerEngine) -> None:
     """The first program of a box whose interpreter takes seconds to become warm, on a busy machine."""
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
-    try:
-        with Box(engine, kind="lint") as own:
-            assert isinstance(own.examine("lint", ["x = 1\n"], limits=Limits(wall_s=1, cpu_s=2))[0], dict)
-    finally:
-        for process in busy:
-            process.kill()
-            process.wait()
+    with busy(2 * (os.cpu_count() or 1)), Box(engine, kind="lint") as own:
+        assert isinstance(own.examine("lint", ["x = 1\n"], limits=Limits(wall_s=1, cpu_s=2))[0], dict)
 
 
 def test_sandbox_lends_each_box_alone(engine: DockerEngine) -> None:

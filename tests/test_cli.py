@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.processes import busy, started
 from toolkit.benchmarks import BENCHMARKS, Options
 
 TOOLKIT = str(Path(sys.executable).parent / "toolkit")
@@ -178,7 +179,7 @@ def test_killed_and_resumed_ends_with_the_same_bytes(tmp_path: Path) -> None:
     rng = random.Random(1)
     for _ in range(10):
         command = [TOOLKIT, "eval", "humaneval", *map(str, flags), "--output", str(killed), "--resume"]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        with started(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             time.sleep(rng.uniform(0.2, 1.8))
             process.kill()
     if (killed / "results.jsonl").exists():
@@ -199,9 +200,9 @@ def test_interrupted(tmp_path: Path) -> None:
         lines.write(json.dumps({"task_id": "HumanEval/0", "solution": "import time\ntime.sleep(60)"}) + "\n")
     command = [TOOLKIT, "eval", "humaneval", "--samples", str(file), "--no-cache", "--output", str(tmp_path / "run")]
     command += ["--timeout", "60"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         results = tmp_path / "run" / "results.jsonl"
-        while not (results.exists() and results.stat().st_size):
+        while process.poll() is None and not (results.exists() and results.stat().st_size):
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
@@ -227,14 +228,9 @@ def test_same_verdicts_whatever_the_machine_does(tmp_path: Path) -> None:
     file = write(tmp_path / "samples.jsonl", 25, 2)
     seen = set()
     for i, (n_busy, parallel) in enumerate([(0, 2), (2, 2), (4, 2), (0, 1)]):
-        busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(n_busy)]
-        try:
+        with busy(n_busy):
             flags = ["--samples", file, "--no-cache", "--parallel", parallel, "--output", tmp_path / str(i)]
             assert toolkit("eval", "humaneval", *flags, "--timeout", "2").returncode == 0
-        finally:
-            for process in busy:
-                process.kill()
-                process.wait()
         seen.add((tmp_path / str(i) / "results.jsonl").read_bytes())
     assert len(seen) == 1
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.processes import peak_rss_kib, started
 from toolkit.benchmarks import BENCHMARKS, Options
 
 TOOLKIT = str(Path(sys.executable).parent / "toolkit")
@@ -372,18 +373,14 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
     peaks = []
     for n in (1_000, 10_000):
         command = [TOOLKIT, "gate", "--kind", "none", "--no-cache", str(many(tmp_path / "in.jsonl", n)), "-o", str(tmp_path / str(n))]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.returncode == 0
-        peaks.append(usage.ru_maxrss)
+        peaks.append(peak_rss_kib(command))
     assert peaks[1] < 1.2 * peaks[0] < 300 << 10
 
 
 def test_interrupted(tmp_path: Path) -> None:
     file, out = many(tmp_path / "in.jsonl", 20_000), tmp_path / "out"
     command = [TOOLKIT, "gate", "--kind", "compile", "--no-cache", str(file), "-o", str(out)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         while process.poll() is None and not any(path.stat().st_size for path in out.glob(".accepted*")):
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.processes import started
 from toolkit import report, runs
 from toolkit.runs import RunExists, RunFolder, RunFolderError, RunFolderUnwritable, RunInUse, SettingsChanged
 from toolkit.types import Result, Sample, Verdict
@@ -63,7 +64,7 @@ def same(path: Path) -> dict[str, bytes]:
 
 def test_a_finished_run(tmp_path: Path) -> None:
     folder = complete(tmp_path / "a", order=samples()[::-1], about={"parallel": 2}, seed=7)
-    assert {file.name for file in folder.path.iterdir()} == {*runs.FILES, runs.LOCK}
+    assert {file.name for file in folder.path.iterdir()} == {*runs.FILES, runs.LOCK} - {runs.GENERATED, f"{runs.GENERATED}.part"}
     run = json.loads((folder.path / runs.RUN).read_text())
     assert run["settings"] == {"benchmark": "humaneval+", "timeout_s": 5.0, "samples": "s.jsonl"}
     assert (run["seed"], run["images"], run["data"], run["about"]) == (7, {"run": "sha256:1"}, DATA, {"parallel": 2})
@@ -233,7 +234,7 @@ def test_kill_9_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
     root, judged = str(Path(__file__).parent.parent), 0
     for n_more in (0, 1, 5, 17):
         command = [sys.executable, "-c", SLOWLY, str(tmp_path / "killed"), root]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        with started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             assert process.stdin is not None
             assert process.stdout is not None
             for _ in range(n_more):

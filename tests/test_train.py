@@ -25,6 +25,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 pytest.importorskip("accelerate")
 
+from tests.processes import started  # noqa: E402
 from toolkit import cli, models, packing  # noqa: E402
 from toolkit.errors import InfrastructureError, UsageError  # noqa: E402
 from toolkit.generators.base import Source  # noqa: E402
@@ -312,7 +313,7 @@ def test_killed_anywhere_and_gone_on(model: str, data: Path, tmp_path: Path) -> 
     command = [sys.executable, "-m", "toolkit.cli", "train", str(data), "-o", str(killed.output), "--model", model, "--steps", "150"]
     command += ["--sequence", "32", "--batch", "4", "--lr", "5e-3", "--checkpoint-every", "1", "--device", "cpu"]
     command += ["--lora-dropout", "0.1"]
-    with subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE) as process:
+    with started(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE) as process:
         until = time.monotonic() + 120
         while not (killed.output / "checkpoint.pt").exists():
             assert process.poll() is None
