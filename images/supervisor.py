@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import platform
+import random
 import select
 import signal
 import socket
@@ -23,6 +24,7 @@ from typing import Any
 sys.path.insert(0, "/box")
 
 import codec
+import door
 import frames
 import program
 
@@ -469,6 +471,17 @@ class Supervisor:
             found += [f"{place}/{name}" for name in os.listdir(place)]
         return found
 
+    def serve_clients(self, entrance: door.Door) -> None:
+        """Serve one client after another, for ever."""
+        while True:
+            entrance.wait()
+            try:
+                _answer({"op": "hello", **door.about()})
+                self.serve()
+            except (HostGone, BrokenPipeError, ConnectionResetError):
+                if not self.alone() or self.litter():
+                    raise NotClean("a client left in the middle of a program, of which something is left") from None
+
     def serve(self) -> None:
         """Answer the host until it goes away."""
         _answer({"op": "ready", "pid": os.getpid(), "python": platform.python_version()})
@@ -534,21 +547,33 @@ class Supervisor:
 
 
 def main() -> None:
-    """Serve until the host goes away; leave with an error when the box is not clean, so that it is never used again."""
-    uid_first, uid_count = int(sys.argv[1]), 1 << 19
+    """Serve until the host goes away; leave with an error when the box is not clean, so that it is never used again.
+
+    Arguments: the first user id for programs; or `listen`, a folder and a group's number (see `door.Door`).
+    """
+    listens = sys.argv[1] == "listen"
+    uid_first, uid_count = random.randrange(2, 4000) << 19 if listens else int(sys.argv[1]), 1 << 19
     with open("/proc/self/uid_map") as file:
         mapped = int(file.readline().split()[2])
     if mapped < uid_first + uid_count:
         uid_first, uid_count = 1000, mapped - 1000
+    if listens and uid_first <= int(sys.argv[3]) < uid_first + uid_count:  # no program may be of the toolkit's group
+        uid_first, uid_count = int(sys.argv[3]) + 1, uid_first + uid_count - int(sys.argv[3]) - 1
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # without a handler, PID 1 gets no signal from inside
     os.umask(0o077)
+    supervisor = Supervisor(uid_first, uid_count)
     try:
-        Supervisor(uid_first, uid_count).serve()
+        if listens:
+            supervisor.serve_clients(door.Door(sys.argv[2], int(sys.argv[3])))
+        supervisor.serve()
     except (HostGone, BrokenPipeError):
         os._exit(0)
     except Exception as error:  # NotClean, or a defect: either way this box is over, and says why
-        print(f"box ended: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        why = f"box ended: {type(error).__name__}: {error}"
+        print(why, file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):
+            _answer({"op": "over", "memory": supervisor.cgroup.oom_killed(), "why": why})
         os._exit(75)
 
 

@@ -8,9 +8,13 @@
 A program's misbehaviour is a value (`Execution`); our own failure is an exception (`SandboxError`).
 """
 
+import os
+from collections.abc import Callable
+
+from sandbox.attached import AttachedEngine
 from sandbox.box import Batch, Box, Session
 from sandbox.conversation import Ending, converse
-from sandbox.engine import ENGINES, DockerEngine, Engine
+from sandbox.engine import DockerEngine, Engine
 from sandbox.errors import BoxLost, BoxOutOfMemory, EngineUnavailable, ImageMissing, SandboxError
 from sandbox.execution import Execution, Status
 from sandbox.limits import Limits
@@ -18,6 +22,7 @@ from sandbox.sandbox import Sandbox
 
 __all__ = [
     "ENGINES",
+    "AttachedEngine",
     "Batch",
     "Box",
     "BoxLost",
@@ -34,4 +39,16 @@ __all__ = [
     "Session",
     "Status",
     "converse",
+    "open_engine",
 ]
+
+ENGINES: dict[str, Callable[..., Engine]] = {"docker": DockerEngine, "attached": AttachedEngine}
+"""Every engine by its name; the conformance tests run over all of them."""
+
+
+def open_engine(runtime: str | None = None) -> Engine:
+    """Open the engine that `TOOLKIT_ENGINE` names, else the Docker API's. Raises `EngineUnavailable`."""
+    name = os.environ.get("TOOLKIT_ENGINE") or "docker"
+    if name not in ENGINES:
+        raise EngineUnavailable(f"TOOLKIT_ENGINE is one of {', '.join(ENGINES)}, not {name!r}")
+    return ENGINES[name](runtime)

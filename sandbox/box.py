@@ -269,11 +269,13 @@ class Box:
         deadline = time.monotonic() + (START_S if op == "ready" else 11 * limits.wall_s + 10 + GRACE_S)
         try:
             header, payload = frames.read(lambda n: connection.receive(n, deadline))
+            if header["op"] == "over":
+                raise (BoxOutOfMemory if header["memory"] else BoxLost)(str(header["why"]))
             if header["op"] != op:
                 raise frames.ProtocolError(f"expected {op!r}, got {header['op']!r}")
             return header, payload
         except (BoxLost, frames.ProtocolError) as error:
-            exceeded = isinstance(error, BoxLost) and connection.memory_exceeded()
+            exceeded = isinstance(error, BoxOutOfMemory) or (isinstance(error, BoxLost) and connection.memory_exceeded())
             self.close()
             raise (BoxOutOfMemory if exceeded else BoxLost)(str(error)) from None
 

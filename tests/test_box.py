@@ -9,16 +9,16 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox import ENGINES, Box, BoxLost, DockerEngine, EngineUnavailable, Execution, Limits, Sandbox, Status, codec
+from tests.conftest import opened
 from tests.processes import busy, started
 
 
 @pytest.fixture(scope="module", params=sorted(ENGINES))
 def box(request: pytest.FixtureRequest) -> Iterator[Box]:
     """Conformance: a new engine is enrolled by its line in `ENGINES`."""
-    engine = ENGINES[request.param]()
-    with Box(engine, Limits(wall_s=1.0, cpu_s=2.0, memory_bytes=256 << 20, disk_bytes=8 << 20)) as box:
+    limits = Limits(wall_s=1.0, cpu_s=2.0, memory_bytes=256 << 20, disk_bytes=8 << 20)
+    with opened(request.param) as engine, Box(engine, limits) as box:
         yield box
-    engine.close()
 
 
 def ends_soon(box: Box, source: str, limits: Limits | None = None) -> tuple[Execution, float]:

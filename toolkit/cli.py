@@ -390,7 +390,7 @@ def run(
     runtime: Runtime = None,
 ) -> None:
     """Run one program in a box and print the facts."""
-    from sandbox import Box, DockerEngine, Limits, SandboxError
+    from sandbox import Box, Limits, SandboxError, open_engine
 
     try:
         source = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
@@ -399,7 +399,7 @@ def run(
     except (OSError, ValueError) as error:
         _fail(str(error), 2)
     try:
-        engine = DockerEngine(runtime)
+        engine = open_engine(runtime)
         engine.sweep()
         with Box(engine, limits) as box:
             for _ in range(repeat):
@@ -489,11 +489,11 @@ def samples_command(
 
 @images_app.command("build")
 def images_build() -> None:
-    """Build the run and the lint image, unless they are there already."""
+    """Build the images of boxes, and that of the toolkit for compose, unless they are there already."""
     from sandbox import DockerEngine, SandboxError, images
 
     try:
-        for tag in images.build(DockerEngine().client, (images.RUN, images.LINT), lambda line: print(line, file=sys.stderr)):
+        for tag in images.build(DockerEngine().client, images.KINDS, lambda line: print(line, file=sys.stderr)):
             print(tag)
     except SandboxError as error:
         _fail(str(error), 3)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sandbox import DockerEngine, SandboxError
+from sandbox import SandboxError, open_engine
 from toolkit import cache, runs, stats
 from toolkit import samples as sample_files
 from toolkit.benchmarks import BENCHMARKS, Benchmark, DataMissing, Options
@@ -323,7 +323,7 @@ def _canary(oracle: Oracle) -> None:
 @contextlib.contextmanager
 def _oracle(settings: Settings, benchmark: Benchmark, tasks: Mapping[str, Task], data_hash: str) -> Iterator[Oracle]:
     try:
-        engine = DockerEngine(settings.runtime)
+        engine = open_engine(settings.runtime)
     except SandboxError as error:
         raise InfrastructureError(str(error)) from None
     verdicts = cache.VerdictCache() if settings.use_cache else None

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gates import All, Gate, Report, Solution, parse
-from sandbox import DockerEngine, Sandbox, SandboxError
+from sandbox import Sandbox, SandboxError, open_engine
 from toolkit import runs, samples, stats
 from toolkit.annotations import Located
 from toolkit.benchmarks import BENCHMARKS, DataMissing, Options
@@ -137,7 +137,7 @@ def gate(
             raise UsageError(f"--against {settings.against[0]} has none of these samples (by task_id and sample_id)")
         tally = _Tally(gates, truth)
         try:
-            engine = DockerEngine(settings.runtime)
+            engine = open_engine(settings.runtime)
             stack.callback(engine.close)
             sandbox = stack.enter_context(Sandbox(engine, settings.parallel))
             images = {kind: engine.image_digest(kind) for kind in sorted({one.kind for one in gates.gates if one.kind})}
@@ -461,8 +461,8 @@ def _written(folder: Path) -> Iterator[dict[str, BinaryIO]]:
 
 
 def _line(program: _Program, reports: Sequence[Report]) -> bytes:
-    """Return the row as it came, with the reports at its end."""
-    added = json.dumps([report.to_row() for report in reports])
+    """Return the row as it came, with the reports at its end, less their seconds: the same input gives the same bytes."""
+    added = json.dumps([{name: it for name, it in report.to_row().items() if name != "seconds"} for report in reports])
     if program.has_reports:
         return json.dumps({**json.loads(program.line), "reports": json.loads(added)}).encode() + b"\n"
     return program.line.strip().removesuffix(b"}").rstrip() + f', "reports": {added}}}\n'.encode()

@@ -136,7 +136,8 @@ class Oracle:
         self.limits = replace(limits or Limits(memory_bytes=4 << 30), wall_s=timeout_s, cpu_s=2 * timeout_s)
         self.engine, self.benchmark, self.tasks, self.data_hash = engine, benchmark, tasks, data_hash
         self.timeout_s, self.cache, self.base_only = timeout_s, cache, base_only
-        self.slots = [Slot(Box(engine, self.limits), Box(engine, self.limits)) for _ in range(parallel)]
+        n_slots = engine.capacity("run", parallel)
+        self.slots = [Slot(Box(engine, self.limits), Box(engine, self.limits)) for _ in range(n_slots)]
         self._expected: dict[str, Expected] = {}
         self._computing: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from gates import Report, Solution, parse
-from sandbox import DockerEngine, Sandbox, SandboxError
+from sandbox import Sandbox, SandboxError, open_engine
 from toolkit import evaluate, ledger, pool
 from toolkit import samples as sample_files
 from toolkit.benchmarks import Options
@@ -220,7 +220,7 @@ class Machine:
         """Return the boxes. Raises `InfrastructureError`."""
         if self._sandbox is None:
             try:
-                engine = DockerEngine()
+                engine = open_engine()
             except SandboxError as error:
                 raise InfrastructureError(str(error)) from None
             self._stack.callback(engine.close)

@@ -1,0 +1,108 @@
+"""How a box is reached that something else started: a unix socket in a volume that it shares with the toolkit.
+
+Every box has a folder of its own there, `KIND.HOSTNAME`, which belongs to the supervisor and, to look into and no more, to
+the toolkit's group. A program, whose user and group are neither, can reach nothing in it. The box holds a lock on the
+folder's `alive` as long as it lives. The socket is there only while no client is served.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import socket
+from typing import Any
+
+SOCKET, ALIVE = "socket", "alive"
+MAX = 1 << 62
+"""A bound from here on is none."""
+CAPABILITIES = 1 << 5 | 1 << 6 | 1 << 7
+"""KILL, SETGID and SETUID."""
+
+
+class Door:
+    """The one way into a box.
+
+    Args:
+        folder: the shared volume; nobody but root may write there.
+        group: of the toolkit.
+    """
+
+    def __init__(self, folder: str, group: int) -> None:
+        kind = "lint" if os.path.exists("/box/lint.py") else "run"
+        self.place = f"{folder}/{kind}.{socket.gethostname()}"
+        os.chmod(folder, 0o755)  # a volume may come open to all
+        os.setresgid(-1, group, -1)  # whatever is made from here on belongs to that group
+        self._sweep(folder)
+        os.makedirs(self.place, exist_ok=True)
+        os.chmod(self.place, 0o750)
+        self._alive = os.open(f"{self.place}/{ALIVE}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        os.fchmod(self._alive, 0o640)
+        fcntl.flock(self._alive, fcntl.LOCK_EX)
+
+    @staticmethod
+    def _sweep(folder: str) -> None:
+        """Remove what dead boxes have left."""
+        for name in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                with open(f"{folder}/{name}/{ALIVE}") as alive:
+                    fcntl.flock(alive, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                shutil.rmtree(f"{folder}/{name}")
+
+    def wait(self) -> None:
+        """Wait for a client; its connection becomes descriptors 0 and 1."""
+        path = f"{self.place}/{SOCKET}"
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            os.chmod(path, 0o660)
+            listener.listen(1)
+            client, _ = listener.accept()
+            os.unlink(path)
+        with client:
+            for fd in (0, 1):
+                os.dup2(client.fileno(), fd)
+
+
+def about() -> dict[str, Any]:
+    """What a client must know of the box: what it was made of, its bounds, and what does not shut it in."""
+    with open("/box/recipe") as recipe:
+        made_of = recipe.read().strip()
+    disk = os.statvfs("/tmp")
+    return {
+        "image": made_of,
+        "memory_bytes": _bound("memory/memory.limit_in_bytes", "memory.max"),
+        "disk_bytes": disk.f_blocks * disk.f_frsize,
+        "processes": _bound("pids/pids.max", "pids.max"),
+        "open": _open(),
+    }
+
+
+def _bound(v1: str, v2: str) -> int | None:
+    """Return a bound of the box's cgroup, or None where there is none."""
+    for name in (v1, v2):
+        with contextlib.suppress(OSError), open(f"/sys/fs/cgroup/{name}") as file:
+            word = file.read().strip()
+            return None if word == "max" or int(word) >= MAX else int(word)
+    return None
+
+
+def _open() -> list[str]:
+    """Say what a box should have shut and has not."""
+    with open("/proc/self/status") as file:
+        status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    found = []
+    if int(status["CapBnd"], 16) & ~CAPABILITIES:
+        found.append("it has more capabilities than KILL, SETGID and SETUID")
+    if status["NoNewPrivs"] != "1":
+        found.append("no-new-privileges is not set")
+    if status["Seccomp"] != "2":
+        found.append("it has no seccomp profile")
+    if not os.statvfs("/").f_flag & os.ST_RDONLY:
+        found.append("its root can be written")
+    memory, with_swap = _bound("memory/memory.limit_in_bytes", ""), _bound("memory/memory.memsw.limit_in_bytes", "")
+    if with_swap != memory or _bound("", "memory.swap.max") not in (None, 0):
+        found.append("it may swap")
+    if set(os.listdir("/sys/class/net")) - {"lo"}:
+        found.append("it has a network")
+    return found
