@@ -73,7 +73,7 @@ def about() -> dict[str, Any]:
         "image": made_of,
         "memory_bytes": _bound("memory/memory.limit_in_bytes", "memory.max"),
         "disk_bytes": disk.f_blocks * disk.f_frsize,
-        "processes": _bound("pids/pids.max", "pids.max"),
+        "processes": _bound("pids/pids.max", "pids.max") or MAX,
         "open": _open(),
     }
 
@@ -103,6 +103,9 @@ def _open() -> list[str]:
     memory, with_swap = _bound("memory/memory.limit_in_bytes", ""), _bound("memory/memory.memsw.limit_in_bytes", "")
     if with_swap != memory or _bound("", "memory.swap.max") not in (None, 0):
         found.append("it may swap")
-    if set(os.listdir("/sys/class/net")) - {"lo"}:
+    accepted = os.environ.get("EXOGATE_ACCEPT", "").split(",")  # by the starter, which can do no better
+    if set(os.listdir("/sys/class/net")) - {"lo"} and "network" not in accepted:
         found.append("it has a network")
+    if _bound("pids/pids.max", "pids.max") is None and "processes" not in accepted:
+        found.append("its processes are not bounded")
     return found

@@ -87,6 +87,10 @@ def seccomp_filter(machine: str) -> bytes:
     return b"".join(struct.pack("HBBI", *step) for step in out)
 
 
+_OPTIONAL = ("RLIMIT_MSGQUEUE", "RLIMIT_SIGPENDING")
+"""gVisor's kernel has no such limits to set; what they bound counts as memory of the box."""
+
+
 def _lock_down(spec: dict[str, Any], bpf: bytes) -> None:
     """Become the program's user, in its own session, directory and limits, with no way back."""
     uid = spec["uid"]
@@ -97,7 +101,11 @@ def _lock_down(spec: dict[str, Any], bpf: bytes) -> None:
         number = getattr(resource, name)
         hard = resource.getrlimit(number)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(number, (value, value))
+        try:
+            resource.setrlimit(number, (value, value))
+        except ValueError:
+            if name not in _OPTIONAL:
+                raise
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)

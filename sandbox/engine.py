@@ -96,28 +96,37 @@ class DockerEngine:
 
     Args:
         runtime: an OCI runtime other than the engine's default, such as `runsc`.
+        host: where the engine is, instead of `DOCKER_HOST`.
     """
 
-    def __init__(self, runtime: str | None = None) -> None:
-        import docker
+    def __init__(self, runtime: str | None = None, host: str | None = None) -> None:
+        try:
+            import docker
+        except ModuleNotFoundError:
+            raise EngineUnavailable("the package docker is not installed here: say TOOLKIT_ENGINE=attached") from None
 
         self._docker = docker
         self.runtime = runtime
+        host = host or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+        environment = {**os.environ, "DOCKER_HOST": host}
         try:
-            _knock(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock")
-            asking = docker.from_env(version="1.24", timeout=10)
+            _knock(host)
+            asking = docker.from_env(version="1.24", timeout=10, environment=environment)
             try:
-                version = asking.api.version(api_version=False)["ApiVersion"]
+                about = asking.api.version(api_version=False)
+                version = about["ApiVersion"]
             finally:
                 asking.close()
-            self.client = docker.from_env(version=version, timeout=60)
+            self.client = docker.from_env(version=version, timeout=60, environment=environment)
         except (docker.errors.DockerException, OSError, KeyError) as error:
             raise EngineUnavailable(
-                f"no Docker engine answers at {os.environ.get('DOCKER_HOST', 'unix:///var/run/docker.sock')}: "
+                f"no Docker engine answers at {host}: "
                 f"{_short(error)}. Start one (`make engine` does where it may), or set DOCKER_HOST."
             ) from None
         self._ids: dict[str, str] = {}
-        self._profile = (Path(__file__).parent.parent / "images" / "seccomp.json").read_text()
+        profile = Path(__file__).parent.parent / "images" / "seccomp.json"
+        self._is_podman = any("Podman" in str(part.get("Name")) for part in about.get("Components") or [])
+        self._profile = str(profile) if self._is_podman else profile.read_text()  # Podman wants the file's name
         self._uid_slots = iter(random.sample(range(2, 4000), 3998))
         self._lock = threading.Lock()
 
@@ -145,7 +154,9 @@ class DockerEngine:
             uid_first = next(self._uid_slots) << 19
         api = self.client.api
         memory = limits.memory_bytes + OVERHEAD_BYTES
-        tmpfs = f"rw,noexec,nosuid,nodev,mode=1777,size={limits.disk_bytes},nr_inodes=16384"
+        tmpfs = f"rw,noexec,nosuid,nodev,mode=1777,size={limits.disk_bytes}"
+        if not self._is_podman:  # which knows no bound on files: there, they are bounded by the memory that they take
+            tmpfs += ",nr_inodes=16384"
         with self._asking():
             try:
                 host = api.create_host_config(
@@ -180,6 +191,8 @@ class DockerEngine:
                 raise ImageMissing(f"the image of {kind} boxes is gone; make it with `toolkit images build`") from None
             name = container["Id"]
             try:
+                if container.get("Warnings"):  # such as: limits are not supported here, and have been left out
+                    raise EngineUnavailable(f"the engine would weaken a box: {' '.join(container['Warnings'])}")
                 stream = api.attach_socket(name, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
                 api.start(name)
             except BaseException:

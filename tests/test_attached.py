@@ -11,6 +11,7 @@ from pathlib import Path
 
 import docker
 import pytest
+import yaml
 
 from sandbox import AttachedEngine, Box, BoxLost, DockerEngine, EngineUnavailable, Limits, Status, attached, images
 from tests import compose
@@ -143,7 +144,7 @@ def test_what_is_not_shut_in_is_refused() -> None:
         ({"read_only": False}, "root can be written"),
         ({"network_mode": "bridge"}, "it has a network"),
         ({"memswap_limit": "896m"}, "it may swap"),
-        ({"pids_limit": -1}, "processes is not bounded"),
+        ({"pids_limit": -1}, "its processes are not bounded"),
     ):
         with compose.boxes(1, **changed) as folder, pytest.raises(EngineUnavailable, match=words):
             Box(AttachedEngine(folder=folder), SMALL).start()
@@ -228,3 +229,19 @@ def test_the_compose_file_gives_nobody_the_engine() -> None:
         assert service["cap_drop"] == ["ALL"]
         assert "no-new-privileges:true" in service["security_opt"]
         assert (name in ("box", "lint")) == (service.get("network_mode") == "none")
+
+
+def test_the_manifest_is_what_kubernetes_takes_and_shuts_boxes_in() -> None:
+    import kubernetes_validate
+
+    parts = list(yaml.safe_load_all(Path("images/kubernetes.yaml").read_text()))
+    for part in parts:
+        kubernetes_validate.validate(part, "1.33", strict=True)
+    pod = parts[1]["spec"]["template"]["spec"]
+    assert {box["image"] for box in pod["initContainers"]} == {"exogate-run", "exogate-lint"}
+    for box in [*pod["initContainers"], *pod["containers"]]:
+        context = box["securityContext"]
+        assert context["readOnlyRootFilesystem"]
+        assert not context["allowPrivilegeEscalation"]
+        assert context["capabilities"]["drop"] == ["ALL"]
+    assert not any("hostPath" in volume for volume in pod["volumes"])

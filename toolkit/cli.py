@@ -618,8 +618,14 @@ def rounds_command(
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> None:
+def doctor(
+    as_json: AsJson = False,
+    matrix: Annotated[bool, typer.Option("--matrix", help="Try to break out of a box, on every engine found.")] = False,
+) -> None:
     """Say what was found on this machine, what it protects against, and what it does not."""
+    if matrix:
+        _matrix(as_json=as_json)
+        return
     from toolkit.doctor import report as examined
 
     report = examined()
@@ -636,6 +642,28 @@ def doctor(as_json: AsJson = False) -> None:
             for line in report[title.replace(" ", "_")]:
                 print(f"  - {line}")
     if any(check["ok"] is False for check in report["checks"]):
+        raise typer.Exit(3)
+
+
+def _matrix(*, as_json: bool) -> None:
+    from toolkit.matrix import PROBES, SHUT
+    from toolkit.matrix import matrix as measured
+
+    found = measured()
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        print(" | ".join(["engine", *PROBES]), "\n", " | ".join(["---"] * (1 + len(PROBES))), sep="")
+        notes = []
+        for engine, results in found.items():
+            words = [result if result == SHUT else result.partition(":")[0] for result in results.values()]
+            print(" | ".join([engine, *words]))
+            for result in dict.fromkeys(results.values()):
+                where = [name for name, other in results.items() if other == result]
+                whole = "" if len(where) == len(PROBES) else f", {', '.join(where)}"
+                notes += [f"{engine}{whole}: {result}"] if result != SHUT else []
+        print("", *notes, sep="\n")
+    if not found or any(result.startswith("OPEN") for results in found.values() for result in results.values()):
         raise typer.Exit(3)
 
 

@@ -55,14 +55,14 @@ def examine() -> list[Check]:
         Check(name="python", ok=sys.version_info >= (3, 11), found=platform.python_version()),
         _machine(),
     ]
-    from sandbox import DockerEngine, SandboxError
+    from sandbox import AttachedEngine, SandboxError, open_engine
 
     try:
-        engine = DockerEngine()
+        engine = open_engine()
     except SandboxError as error:
         return [*checks, Check(name="engine", ok=False, found=str(error), remedy="make engine"), *_data()]
     try:
-        checks += _engine(engine)
+        checks += [_boxes(engine)] if isinstance(engine, AttachedEngine) else _engine(engine)
         checks += _images(engine)
     finally:
         engine.close()
@@ -76,6 +76,12 @@ def _machine() -> Check:
     enough = pages >= 4 << 30 and disk >= 2 << 30
     return Check(name="machine", ok=True if enough else None, found=found,
                  remedy="" if enough else "4 GiB of memory and 2 GiB of disk are wanted")  # fmt: skip
+
+
+def _boxes(engine: Any) -> Check:
+    n = {kind: engine.capacity(kind, 1 << 20) for kind in ("run", "lint")}
+    found = f"boxes at {engine.folder}, for {n['run']} programs with their tests and {n['lint']} to be linted at one time"
+    return Check(name="engine", ok=True, found=found)
 
 
 def _engine(engine: Any) -> list[Check]:
