@@ -22,6 +22,7 @@ from typing import Any
 
 from sandbox import DockerEngine, Limits, Sandbox
 from tests.bench_gates import gates
+from tests.bench_models import attached, generation, pass_rate
 from tests.bench_train import lora_overhead
 from toolkit.benchmarks import BENCHMARKS, DataMissing, Options
 from toolkit.oracle import Oracle
@@ -321,6 +322,9 @@ def start() -> None:
 PARTS: dict[str, Callable[[], Any]] = {
     "gates": gates,
     "train": lora_overhead,
+    "generation": generation,
+    "pass-rate": pass_rate,
+    "attached": attached,
     "start": start,
     "throughput": throughput,
     "many": many_samples,
