@@ -3,6 +3,8 @@
 import itertools
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -250,3 +252,24 @@ def test_plan_counts_and_grows_with_the_model() -> None:
     assert large["hours_total"] > 10 * small["hours_total"]
     with pytest.raises(UsageError, match="h200"):
         rounds.plan(asked, "abacus", 1e9)
+
+
+def test_the_preset_small_in_a_smaller_form(tmp_path: Path) -> None:
+    """The default model writes, is trained on what the gates accepted, and is judged: every stage is the real one."""
+    flags = {
+        "regimes": "none,compile", "rounds": 1, "accept": 2, "budget": 8, "max-new-tokens": 48, "steps": 1, "batch-size": 2,
+        "sequence": 128, "limit": 2, "eval-tokens": 32, "measured": 4, "output": tmp_path / "run",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "toolkit.cli", "rounds", "small"]
+    command += [str(word) for name, value in flags.items() for word in (f"--{name}", value)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for regime in ("none", "compile"):
+        folder = tmp_path / "run" / "seed0" / regime / "round1"
+        found = json.loads((folder / "measure.json").read_text())
+        assert found, folder
+        assert list(folder.glob("run-humaneval/results.jsonl"))
+    assert "seed 0 none round 1: accepted 2 of" in done.stdout
+    assert (tmp_path / "run" / "report.html").stat().st_size > 1000
+    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert again.stdout == done.stdout
