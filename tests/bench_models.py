@@ -70,16 +70,19 @@ def attached() -> None:
     local = DockerEngine()
     limits = Limits(memory_bytes=256 << 20, disk_bytes=8 << 20)
     times: dict[str, list[float]] = {"docker": [], "attached": []}
-    with compose.boxes(2) as folder:
-        with Sandbox(local, 2, limits) as first, _Two(AttachedEngine(folder=folder), 2, limits) as second:
-            sandboxes = {"docker": first, "attached": second}
-            for one in sandboxes.values():
-                list(one.map(lambda box, code: box.run(code), programs[:20]))
-            for _ in range(5):
-                for name, one in sandboxes.items():
-                    started = time.monotonic()
-                    list(one.map(lambda box, code: box.run(code), programs))
-                    times[name].append(time.monotonic() - started)
+    with (
+        compose.boxes(2) as folder,
+        Sandbox(local, 2, limits) as first,
+        _Two(AttachedEngine(folder=folder), 2, limits) as second,
+    ):
+        sandboxes = {"docker": first, "attached": second}
+        for one in sandboxes.values():
+            list(one.map(lambda box, code: box.run(code), programs[:20]))
+        for _ in range(5):
+            for name, one in sandboxes.items():
+                started = time.monotonic()
+                list(one.map(lambda box, code: box.run(code), programs))
+                times[name].append(time.monotonic() - started)
     local.close()
     best = {name: sorted(found)[len(found) // 2] for name, found in times.items()}
     print(f"attached: {len(programs)} programs, 2 boxes: docker {len(programs) / best['docker']:.0f}/s, attached "
