@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -405,3 +406,21 @@ def test_the_loop_is_short() -> None:
 
 def test_fim_names_are_those_of_the_tiny_model() -> None:
     assert FIM in packing.FAMILIES
+
+
+def test_two_processes_may_convert_a_file_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "x.gguf"
+    file.write_bytes(b"weights")
+    folder = tmp_path / "models" / hashlib.sha256(b"weights").hexdigest()[:32]
+
+    def save(_model: object, _tokenizer: object, made: Path, _name: str) -> None:
+        for place in (made, folder):  # the other process is a little faster
+            place.mkdir(exist_ok=True)
+            (place / "config.json").write_text("{}")
+
+    model = SimpleNamespace(config=SimpleNamespace(quantization_config=1), hf_quantizer=1, quantization_method=1)
+    monkeypatch.setattr(models.cache, "directory", lambda: tmp_path)
+    monkeypatch.setattr(models, "load_once", lambda _source: SimpleNamespace(model=model, tokenizer=None))
+    monkeypatch.setattr(models, "save", save)
+    assert models._converted(file) == folder
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]

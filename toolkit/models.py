@@ -167,8 +167,11 @@ def _converted(file: Path) -> Path:
         made = tempfile.mkdtemp(dir=folder.parent, prefix=".")
         try:
             save(model, loaded.tokenizer, Path(made), "")
-            with contextlib.suppress(FileExistsError):
+            try:
                 os.rename(made, folder)
+            except OSError:
+                if not folder.is_dir():  # else another process was first, with the same
+                    raise
         finally:
             shutil.rmtree(made, ignore_errors=True)
     except OSError as error:
