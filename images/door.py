@@ -87,6 +87,20 @@ def _bound(v1: str, v2: str) -> int | None:
     return None
 
 
+def unbounded() -> list[str]:
+    """Say what the kernel does not bound though it could; where it tells nothing (gVisor), nothing is said."""
+    accepted = os.environ.get("EXOGATE_ACCEPT", "").split(",")
+    found = []
+    for what, v1, v2 in (
+        ("memory", "memory/memory.limit_in_bytes", "memory.max"),
+        ("processes", "pids/pids.max", "pids.max"),
+    ):
+        is_told = any(os.path.exists(f"/sys/fs/cgroup/{name}") for name in (v1, v2))
+        if is_told and _bound(v1, v2) is None and what not in accepted:
+            found.append(what)
+    return found
+
+
 def _open() -> list[str]:
     """Say what a box should have shut and has not."""
     with open("/proc/self/status") as file:

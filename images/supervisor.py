@@ -484,7 +484,7 @@ class Supervisor:
 
     def serve(self) -> None:
         """Answer the host until it goes away."""
-        _answer({"op": "ready", "pid": os.getpid(), "python": platform.python_version()})
+        _answer({"op": "ready", "python": platform.python_version(), "unbounded": door.unbounded()})
         while True:
             header, payload = frames.read(_receive_exactly)
             if header["op"] == "run":
@@ -553,8 +553,8 @@ def main() -> None:
     """
     listens = sys.argv[1] == "listen"
     uid_first, uid_count = random.randrange(2, 4000) << 19 if listens else int(sys.argv[1]), 1 << 19
-    with open("/proc/self/uid_map") as file:
-        mapped = int(file.readline().split()[2])
+    with open("/proc/self/uid_map") as file:  # rootless engines map root by one line, and the others by the next
+        mapped = max(int(first) + int(count) for first, _, count in map(str.split, file))
     if mapped < uid_first + uid_count:
         uid_first, uid_count = 1000, mapped - 1000
     if listens and uid_first <= int(sys.argv[3]) < uid_first + uid_count:  # no program may be of the toolkit's group

@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox import codec, frames
 from sandbox.engine import Connection, Engine
-from sandbox.errors import BoxLost, BoxOutOfMemory
+from sandbox.errors import BoxLost, BoxOutOfMemory, EngineUnavailable
 from sandbox.execution import Execution, Status
 from sandbox.limits import Limits
 
@@ -134,7 +134,11 @@ class Box:
         if self._connection is None:
             self._connection = self.engine.start(self.limits, self.kind)
             self.n_started += 1
-            self.hear("ready", self.limits)
+            header, _ = self.hear("ready", self.limits)
+            if header["unbounded"]:
+                self.close()
+                what = " and ".join(header["unbounded"])
+                raise EngineUnavailable(f"nothing bounds the {what} of this engine's boxes; a rootless one needs cgroup v2")
 
     def close(self) -> None:
         """End the container and remove it. Never raises."""

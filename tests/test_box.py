@@ -307,3 +307,14 @@ def test_no_engine_is_said_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bad_limits_are_refused_when_built(bad: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         Limits(**bad)  # type: ignore[arg-type]
+
+
+def test_an_engine_that_leaves_out_a_limit_is_refused(engine: DockerEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = engine.client.api.create_host_config
+    left_out = ("mem_limit", "memswap_limit")
+    monkeypatch.setattr(
+        engine.client.api, "create_host_config",
+        lambda **given: told(**{name: it for name, it in given.items() if name not in left_out}),
+    )  # fmt: skip
+    with pytest.raises(EngineUnavailable, match="nothing bounds the memory"):
+        Box(engine).start()
