@@ -12,6 +12,7 @@ from toolkit.oracle import Oracle
 from toolkit.samples import read
 from toolkit.types import Verdict
 
+pytestmark = pytest.mark.timeout(3600)
 FILES = {"humaneval": ("humaneval+", "HumanEvalPlus.jsonl.gz"), "mbpp": ("mbpp+", "MbppPlus.jsonl.gz")}
 SLOW_S = 2.0
 """From here on a difference may be one of speed: the reference had 4 s a call and 60 s in all, on another machine.
