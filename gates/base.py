@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import re
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -99,7 +100,7 @@ class Memo(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gate:
+class Gate(ABC):
     """A gate: a frozen dataclass whose fields are its thresholds.
 
     Attributes:
@@ -114,12 +115,12 @@ class Gate:
     kind: ClassVar[str | None] = None
     version: ClassVar[int] = 1
 
+    @abstractmethod
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
         """Give one report a solution, in order; solutions are taken as they are needed.
 
         A program's misbehaviour is a report. Raises `SandboxError` for a failure of ours.
         """
-        raise NotImplementedError
 
     def depends(self, solution: Solution) -> Sequence[str | None] | None:
         """Return all of a solution that its report depends on; None where it depends on more, and is never kept."""

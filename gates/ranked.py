@@ -6,6 +6,7 @@ To freeze a threshold, take `values["threshold"]` of any report of the first rou
 """
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
@@ -75,13 +76,13 @@ class Ranked(Gate):
         if not 0 < self.fraction <= 1:
             raise ValueError(f"the gate {self.name!r} keeps a fraction above 0 and at most 1, not {self.fraction}")
 
+    @abstractmethod
     def scores(self, solutions: Sequence[Solution]) -> Sequence[Scored]:
         """Return what is known of each solution."""
-        raise NotImplementedError
 
+    @abstractmethod
     def seen(self) -> Mapping[str, str]:
         """Return the `versions` of a report: the model that was asked."""
-        raise NotImplementedError
 
     def parts(self, solution: Solution) -> Sequence[str | None]:
         """Return all of a solution that its score depends on."""

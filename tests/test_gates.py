@@ -46,6 +46,12 @@ def test_folder_is_verdict(path: Path, sandbox: Sandbox) -> None:
     assert not named or symbol in decisive([found]), found
 
 
+def test_a_very_long_comment_holds_nothing_up(sandbox: Sandbox) -> None:
+    bomb = "# " + "pylint " * 200_000 + "\nX = 1\n"
+    _, after = parse("quality", {"timeout": 3}).check_many([bomb, GOOD], sandbox)
+    assert all(report.passed for report in after)
+
+
 @pytest.mark.parametrize("trick", ["# pylint: disable=all\n", "#  PyLint :  skip-file\n", "# noqa\n", "# type: ignore\n"])
 def test_pragmas_change_nothing_and_are_reported(trick: str, sandbox: Sandbox) -> None:
     (plain,), (tricked,) = parse("quality").check_many([BAD, trick + BAD], sandbox)

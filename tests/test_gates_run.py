@@ -4,9 +4,8 @@ After each hostile program a right one must still pass, in the same boxes.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -19,7 +18,6 @@ from toolkit.types import Task
 DOUBLE = "def double(x):\n    return 2 * x\n"
 ASSERTS = "assert double(2) == 4\nassert abs(double(x=2.5) - 5) < 1e-9\n"
 RIGHT = Solution(code=DOUBLE, test=ASSERTS)
-MBPP_PLUS = Path(__file__).parents[2] / "shared" / "data" / "MbppPlus.jsonl.gz"
 
 
 @pytest.fixture(scope="module")
@@ -247,17 +245,8 @@ def test_a_report_depends_on_the_tests(sandbox: Sandbox) -> None:
 # -- public tests ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "n"), [("humaneval", 148), ("mbpp+", 378)])
-def test_public_tests_pass_on_canonical_solutions(sandbox: Sandbox, tmp_path: Path, name: str, n: int) -> None:
-    data = None
-    if name == "mbpp+":
-        if not MBPP_PLUS.exists():
-            pytest.skip("no data for MBPP+")
-        import gzip
-
-        data = tmp_path / MBPP_PLUS.stem
-        data.write_bytes(gzip.decompress(MBPP_PLUS.read_bytes()))
-    tasks = BENCHMARKS[name].load(Options(data=data)).tasks
+def public_tests_pass(sandbox: Sandbox, tasks: Mapping[str, Task], n: int) -> None:
+    """Canonical solutions pass the examples of their tasks' prompts, of which n tasks have some."""
     solutions = [
         Solution(code=task.prompt + task.canonical_solution, test=test, entry_point=task.entry_point)
         for task in tasks.values()
@@ -266,6 +255,10 @@ def test_public_tests_pass_on_canonical_solutions(sandbox: Sandbox, tmp_path: Pa
     assert len(solutions) == n
     reports = list(GATES["tests"]().check_many(solutions, sandbox))
     assert [report for report in reports if not report.passed] == []
+
+
+def test_public_tests_pass_on_canonical_solutions(sandbox: Sandbox) -> None:
+    public_tests_pass(sandbox, BENCHMARKS["humaneval"].load(Options()).tasks, 148)
 
 
 def test_public_tests_are_of_the_prompt_alone() -> None:

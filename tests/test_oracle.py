@@ -57,6 +57,12 @@ def test_folder_is_verdict(path: Path, oracle: Oracle) -> None:
     assert judge(oracle, TABLE.prompt + TABLE.canonical_solution).verdict is Verdict.PASSED
 
 
+def test_a_check_is_left_by_no_jump_either(oracle: Oracle) -> None:
+    jump = (PROGRAMS / "runtime_error" / "jump_in_every_callers_frame.py").read_text()
+    source = jump.replace("def pairs(xs)", "def double(x)").replace("[(x, x * x) for x in xs]", "None")
+    assert judge(oracle, source, CHECK).verdict is Verdict.RUNTIME_ERROR
+
+
 def test_base_and_plus_are_told_apart(oracle: Oracle) -> None:
     result = judge(oracle, "def pairs(xs):\n    return [(x, x * x) for x in xs if x == int(x)]")
     assert (result.base, result.plus, result.verdict) == (Verdict.PASSED, Verdict.WRONG_ANSWER, Verdict.WRONG_ANSWER)
