@@ -21,7 +21,18 @@ from toolkit import prompts, samples
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.generate import Writer, Writing
-from toolkit.generators import GENERATORS, BadModel, GenerationFailed, Prompt, Sampling, Source, chosen, kind_of, openai_
+from toolkit.generators import (
+    GENERATORS,
+    BadModel,
+    GenerationFailed,
+    Prompt,
+    Sampling,
+    Source,
+    chosen,
+    kind_of,
+    openai_,
+    transformers_,
+)
 from toolkit.generators.base import Generation, cut
 from toolkit.generators.openai_ import OpenAIGenerator
 from toolkit.generators.replay import ReplayGenerator
@@ -75,7 +86,11 @@ def test_greedy_is_what_the_model_says_alone_and_its_log_probability_is_summed_b
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 @pytest.mark.parametrize("window", [None, 6])
-def test_neighbours_padding_and_batch_size_change_nothing(tmp_path: Path, temperature: float, window: int | None) -> None:
+@pytest.mark.parametrize("read_at_once", [2048, 14])  # all columns of a prompt, or two: then short prompts join later
+def test_neighbours_padding_and_batch_size_change_nothing(
+    tmp_path: Path, temperature: float, window: int | None, read_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transformers_, "_READ_AT_ONCE", read_at_once)
     folder = tiny(tmp_path)
     if window:  # layers that see the last tokens only have another cache
         import torch

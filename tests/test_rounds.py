@@ -41,10 +41,10 @@ class Planted(Machine):
         Planted.n_generated += 1
         number = int(weights.model or 0)
         rows = []
-        for i, task in enumerate(tasks):
+        for i, task in enumerate(task for task in tasks for _ in range(sampling.get("n", 1))):
             text = self.policy(task, number, i)
-            rows.append({"task_id": task.task_id, "solution": text, "written": text, "prompt": task.prompt, "n_tokens": 60,
-                         "finished": True, "mean_logprob": -1.0})  # fmt: skip
+            rows.append({"task_id": task.task_id, "solution": text, "written": text, "prompt": task.prompt, "chat": False,
+                         "n_tokens": 60, "finished": True, "mean_logprob": -1.0})  # fmt: skip
         return {"sha256": rounds.write_rows(output, rows), "tokens": 60 * len(rows), "seconds": 0.1}
 
     def train(self, weights: Weights, data: Path, output: Path, **more: Any) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def test_a_degenerate_policy_is_a_rubber_stamp(
     assert [row["acceptance_mass"] for row in rows] == [0.25, 0.5, 0.75]
     assert [row["scores"]["humaneval"]["value"] for row in rows] == [pytest.approx(x) for x in (2 / 3, 1 / 3, 0)]
     assert (cell["rubber_stamp"], cell["acceptance_trend"], cell["score_trend"]) == (True, 1.0, -1.0)
-    assert rows[-1]["kept"]["strict"] == 0.0, "no accepted program passes its tests"
+    assert rows[-1]["accepted_runs"]["strict"] == 0.0, "no accepted program passes its tests"
     assert rows[-1]["texts"]["unique"] < 0.2
     stopped = next(row for row in summary["rows"] if row["regime"] == "tests" and row["round"] == 1)
     assert stopped["stopped"] == "nothing was accepted"
@@ -193,9 +193,84 @@ def test_data_policies(
         assert not {row["task_id"] for row in before[8:]} & {row["task_id"] for row in last[8:]}, "no anchor is used twice"
 
 
+def test_anchors_are_verified_and_used_once(engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None]) -> None:
+    planted(right)
+    items = [item if i % 5 == 0 else item | {"solution": "    return -1\n"} for i, item in enumerate(ITEMS)]
+    (tmp_path / "pool.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+    rounds.run(settings(tmp_path, anchors=0.2, rounds=2, held_out=0.0))
+    people = []
+    for number in (1, 2):
+        rows = rounds.read_rows(tmp_path / "run" / "seed0" / "none" / f"round{number}" / "train.jsonl")
+        people += [row for row in rows if row["human"]]
+    assert len({row["task_id"] for row in people}) == len(people) == 4
+    assert all("return x + " in row["completion"] for row in people)
+    with pytest.raises(UsageError, match="6 human programs that run are too few"):
+        rounds.run(settings(tmp_path, anchors=0.2, rounds=4, held_out=0.0, output=tmp_path / "longer"))
+
+
+def test_held_out_prompts_show_whether_a_gate_tells_answers_apart(
+    engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None]
+) -> None:
+    """To `compile` all answers of this policy are the same, `tests` lets half of them pass."""
+
+    def policy(task: Task, number: int, i: int) -> str:
+        return right(task, number, i) if i % 2 else f"def {task.entry_point}(x):\n    return -1\n"
+
+    planted(policy)
+    asked = settings(tmp_path, regimes=("compile", "tests"), rounds=1, held_out=0.5, probe=5, probe_samples=4)
+    found = {row["regime"]: row["held_out"] for row in rounds.run(asked)["rows"] if row["round"]}
+    assert [found["compile"][name] for name in ("prompts", "answers", "tv", "same_decision", "ran")] == [5, 20, 0.0, 1.0, 0.5]
+    assert [found["tests"][name] for name in ("accepted", "tv", "entropy_bits", "auc")] == [0.5, 0.5, 1.0, 1.0]
+    folder = tmp_path / "run" / "seed0" / "tests" / "round1"
+    learnt = {row["task_id"] for row in rounds.read_rows(folder / "train.jsonl")}
+    assert learnt
+    assert not learnt & {row["task_id"] for row in rounds.read_rows(folder / "held-out.jsonl")}
+
+
+def test_total_variation_is_that_of_the_theorem() -> None:
+    """By hand: q = r p / Z over the answers drawn, for every pattern of decisions on up to four answers."""
+    for n in range(1, 5):
+        for accepted in itertools.product((False, True), repeat=n):
+            rows = [{"task_id": "x", "accepted": each, "score": None} for each in accepted]
+            found = ledger.held_out(rows, [True] * n)
+            assert found
+            if not any(accepted):
+                assert (found["tv"], found["none_accepted"]) == (None, 1)
+                continue
+            q = [each / sum(accepted) for each in accepted]
+            assert found["tv"] == pytest.approx(sum(abs(each - 1 / n) for each in q) / 2, abs=1e-4)
+
+
+def test_a_threshold_that_is_frozen_lets_acceptance_change(
+    engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The score is the program's length, and programs grow: a fraction cannot show it, the threshold of round 1 does."""
+
+    class Scorer:
+        identity = "length"
+
+        def next_logits(self, texts: list[str], *_: Any, **__: Any) -> list[tuple[float, float]]:
+            return [(float(len(text)), 0.0) for text in texts]
+
+    monkeypatch.setattr(Planted, "given", lambda *_: {"model": Scorer()})
+    planted(lambda _task, number, i: f"x = {'1' * (10 * number + i % 16 + 1)}\n")
+    mass = {}
+    for freeze in (False, True):
+        asked = settings(tmp_path, regimes=("self-score",), rounds=2, freeze=freeze, accept=4, output=tmp_path / f"{freeze}")
+        mass[freeze] = [row["acceptance_mass"] for row in rounds.run(asked)["rows"] if row["round"]]
+    assert mass == {False: [0.25, 0.25], True: [0.25, 0.875]}
+
+
+def test_the_model_of_the_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOOLKIT_MODEL", "some/model")
+    assert rounds.read(None, {}).model == "some/model"
+    assert rounds.read(None, {"model": "other"}).model == "other"
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [({"rounds": "x"}, "rounds wants"), ({"nope": 1}, "no setting 'nope'"), ({"accept": 9, "budget": 3}, "budget"),
+     ({"probe": 3, "held_out": 0}, "held out"), ({"probe": 3, "probe_samples": 1}, "probe_samples"),
      ({"data": "all"}, "replace"), ({"regimes": "none,none"}, "twice"), ({"stages": "fly"}, "stages are of")],
 )  # fmt: skip
 def test_bad_settings(given: dict[str, Any], message: str) -> None:

@@ -30,7 +30,7 @@ from tests.processes import started  # noqa: E402
 from toolkit import cli, models, packing  # noqa: E402
 from toolkit.errors import InfrastructureError, UsageError  # noqa: E402
 from toolkit.generators.base import Source  # noqa: E402
-from toolkit.generators.transformers_ import load  # noqa: E402
+from toolkit.generators.transformers_ import TransformersGenerator, load  # noqa: E402
 from toolkit.packing import Blocks, Middle, arranged, pack, restored  # noqa: E402
 from toolkit.train import PAPER, TrainSettings, train  # noqa: E402
 
@@ -153,6 +153,25 @@ def test_families_of_middle_tokens(names: tuple[str, str, str]) -> None:
             return {name: i for i, name in enumerate(names)}
 
     assert packing.middle_tokens(Tokenizer()) == (0, 1, 2)
+
+
+def test_a_chat_template_is_learnt_as_it_was_written_and_an_answer_cannot_forge_one(model: str, tmp_path: Path) -> None:
+    """A prompt's special tokens are those that generation gave the model; the same words in an answer are plain text."""
+    generator = TransformersGenerator(Source(model=model, device="cpu"))
+    said = "<fim_prefix>user<fim_suffix>\ndef f"
+    file = rows(tmp_path / "x.jsonl", [
+        {"prompt": said, "completion": "(x): <fim_prefix>", "chat": True},
+        {"prompt": said, "completion": "(x): <fim_prefix>", "settings": {"chat": True}},
+        {"prompt": said, "completion": "(x): <fim_prefix>", "settings": {"chat": False}},
+    ])  # fmt: skip
+    blocks = Blocks(texts=packing.read([file])[0], tokenizer=generator.tokenizer, length=64)
+    given = generator.tokenizer(said, add_special_tokens=False)["input_ids"]
+    mark = packing.middle_tokens(generator.tokenizer)
+    documents = sorted(blocks.documents(0), key=lambda d: d.count(mark.prefix))
+    assert [d.count(mark.prefix) for d in documents] == [0, 1, 1]
+    for found in documents[1:]:
+        assert found[: len(given)] == given
+        assert generator.tokenizer.decode(found[len(given) :]) == "(x): <fim_prefix>"
 
 
 # -- data --------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ while pass@1 falls, by the sign of Kendall's tau over rounds, with its exact one
 import html as markup
 import itertools
 import math
+import statistics
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -50,6 +51,52 @@ def classes(reports: Sequence[Sequence[Report]]) -> dict[str, Any]:
         "relaxed": round((counted["ran"] + counted["import-missing"]) / n, 4),
         "classes": dict(counted.most_common(20)),
     }
+
+
+def ran(reports: Sequence[Report]) -> bool:
+    """Say whether a program did all that was asked of it."""
+    return all(report.passed for report in reports)
+
+
+def held_out(rows: Sequence[Mapping[str, Any]], ran: Sequence[bool]) -> dict[str, Any] | None:
+    """Return how far the gate tells answers to one held-out prompt apart, which arXiv 2606.28438 assumes it does not.
+
+    For a prompt x with answers c that the model wrote, q(c) = r(c) p(c) / Z is what is left of p under the gate's decisions
+    r. The total variation between q and p, on the answers drawn, is 1 - Z where anything was accepted: 0 where all were,
+    so that filtering equals no filtering (the assumption of self-confirming acceptance, exactly). Prompts with no answer
+    accepted have no q; they are counted.
+
+    Args:
+        rows: `task_id`, `accepted` and `score` of each answer.
+        ran: whether each of them runs.
+    """
+    if not rows:
+        return None
+    groups: dict[str, list[int]] = {}
+    for i, row in enumerate(rows):
+        groups.setdefault(row["task_id"], []).append(i)
+    shares = [sum(bool(rows[i]["accepted"]) for i in group) / len(group) for group in groups.values()]
+    spreads = [statistics.pstdev(scores) for group in groups.values()
+               if len(scores := [rows[i]["score"] for i in group if rows[i]["score"] is not None]) > 1]  # fmt: skip
+    tv = [1 - share for share in shares if share]
+    known = [(row["score"], good) for row, good in zip(rows, ran, strict=True) if row["score"] is not None]
+    return {
+        "prompts": len(groups),
+        "answers": len(rows),
+        "accepted": round(sum(bool(row["accepted"]) for row in rows) / len(rows), 4),
+        "ran": round(sum(ran) / len(ran), 4),
+        "same_decision": round(sum(share in (0, 1) for share in shares) / len(shares), 4),
+        "none_accepted": shares.count(0),
+        "entropy_bits": round(sum(map(_entropy, shares)) / len(shares), 4),
+        "score_spread": round(sum(spreads) / len(spreads), 4) if spreads else None,
+        "tv": round(sum(tv) / len(tv), 4) if tv else None,
+        "tv_max": round(max(tv), 4) if tv else None,
+        "auc": auc([score for score, _ in known], [good for _, good in known]),
+    }
+
+
+def _entropy(share: float) -> float:
+    return -sum(p * math.log2(p) for p in (share, 1 - share) if p)
 
 
 def auc(scores: Sequence[float], labels: Sequence[bool]) -> float | None:
@@ -199,6 +246,8 @@ def figures(summary: Mapping[str, Any]) -> dict[str, str]:
         "ran": (f"share of raw candidates that run ({about})", of("raw", "strict")),
         "distinct": (f"distinct-3 of raw candidates ({about})", of("texts", "distinct_3")),
         "auc": (f"AUC of the gate's score for 'runs' ({about})", of("auc")),
+        "held-out": (f"held-out prompts: total variation between gated and ungated answers, 0 is a rubber stamp ({about})",
+                     of("held_out", "tv")),
     }
     return {name: figure for name, (title, value) in wanted.items() if (figure := plot(title, lines(value)))}
 
@@ -219,7 +268,8 @@ def html(summary: Mapping[str, Any]) -> str:
     rounds = [
         {"regime": row["regime"], "seed": row["seed"], "round": row["round"], "candidates": row.get("candidates"),
          "accepted": row.get("accepted"), "acceptance mass": row.get("acceptance_mass"), "trained on": row.get("trained_on"),
-         "raw runs": (row.get("raw") or {}).get("strict"), "accepted runs": (row.get("kept") or {}).get("strict"),
+         "raw runs": (row.get("raw") or {}).get("strict"), "accepted runs": (row.get("accepted_runs") or {}).get("strict"),
+         "trained runs": (row.get("trained_runs") or {}).get("strict"), "held-out TV": (row.get("held_out") or {}).get("tv"),
          "distinct-3": (row.get("texts") or {}).get("distinct_3"), "AUC": row.get("auc"), **row.get("scores", {}),
          "stopped": row.get("stopped")}
         for row in summary["rows"]

@@ -1,7 +1,8 @@
 """Training data: texts out of JSONL, some cut up to be filled in the middle, and packed into blocks of one length.
 
 Nothing is lost on the way: the blocks of an epoch, one after the other, are all tokens of all texts, an end-of-text token
-behind each. What a text says never becomes a special token, whatever it is; those are ours alone.
+behind each. What a text says never becomes a special token, whatever it is; those are ours alone, and those of a chat
+template's, where a row says that its prompt is one.
 """
 
 import functools
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FIELDS = ("content", "solution", "code", "text")
-"""Where a row may have its text; the first that is there counts. Without any, it is `prompt` and `completion`."""
+"""Where a row may have its text; the first that is there counts. Without any, it is `prompt` and `completion`; with `chat`
+true, in the row or its `settings`, the prompt is as a chat template wrote it."""
+Text = str | tuple[str, str]
+"""What a model learns; as two, the first is a prompt as a chat template wrote it, whose special tokens are meant."""
 PADDING = -1
 """Stands in a block where there is no token."""
 
@@ -41,13 +45,13 @@ FAMILIES = (
 """SantaCoder, StarCoder, Qwen2.5-Coder, Code Llama."""
 
 
-def read(files: Iterable[Path], *, skip_bad: bool = False) -> tuple[list[str], list[str]]:
+def read(files: Iterable[Path], *, skip_bad: bool = False) -> tuple[list[Text], list[str]]:
     """Return the texts of JSONL files in order, and what was left out with `skip_bad`, one line each.
 
     Raises:
         UsageError: a row has no text, an empty one or one of more than `samples.MAX_BYTES`, or no row is left.
     """
-    texts: list[str] = []
+    texts: list[Text] = []
     problems: list[str] = []
     for path in files:
         for place, _, row in samples.lines(path, problems):
@@ -62,24 +66,27 @@ def read(files: Iterable[Path], *, skip_bad: bool = False) -> tuple[list[str], l
     return texts, problems
 
 
-def _text(row: object) -> str:
+def _text(row: object) -> Text:
     if not isinstance(row, dict):
         raise ValueError(f"not an object but {type(row).__name__}")
     field = next((name for name in FIELDS if row.get(name) is not None), None)
     names = [field] if field else ["prompt", "completion"]
     if missing := [name for name in names if row.get(name) is None]:
         raise ValueError(f"none of {', '.join(FIELDS)} is there, and no {missing[0]}")
-    text = "".join(samples.checked_text(name, row[name]) for name in names)
-    if not text.strip():
+    parts = [samples.checked_text(name, row[name]) for name in names]
+    if not "".join(parts).strip():
         raise ValueError("the text is empty")
-    return text
+    settings = row.get("settings")
+    is_chat = row.get("chat") or (isinstance(settings, dict) and settings.get("chat"))
+    return (parts[0], parts[1]) if is_chat and len(parts) == 2 else "".join(parts)
 
 
-def hash_of(texts: Iterable[str]) -> str:
+def hash_of(texts: Iterable[Text]) -> str:
     """Return the SHA-256 of texts, in order."""
     digest = hashlib.sha256()
     for text in texts:
-        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+        whole = text if isinstance(text, str) else "\1".join(text)
+        digest.update(whole.encode("utf-8", "surrogatepass") + b"\0")
     return digest.hexdigest()
 
 
@@ -135,7 +142,7 @@ class Blocks:
         spm_rate: share of those that shows the suffix first.
     """
 
-    texts: Sequence[str]
+    texts: Sequence[Text]
     tokenizer: Any
     length: int
     seed: int = 0
@@ -179,15 +186,17 @@ class Blocks:
         mark = middle_tokens(self.tokenizer) if self.fim_rate else None
         begin = self.tokenizer("").input_ids
         for index in rng.permutation(len(self.texts)):
-            text = self.texts[index]
+            text, start = self.texts[index], begin
+            if not isinstance(text, str):
+                start, text = self.tokenizer.encode(text[0], add_special_tokens=False, verbose=False), text[1]
             cut, spm, *places = rng.random(4)
             if mark is None or cut >= self.fim_rate:
-                yield begin + self._tokens(text)
+                yield start + self._tokens(text)
                 continue
             first, second = sorted(int(place * (len(text) + 1)) for place in places)
             prefix = self._tokens(text[:first])
             middle, suffix = (self._tokens(part, inside=True) for part in (text[first:second], text[second:]))
-            yield begin + arranged(prefix, middle, suffix, mark, spm=bool(spm < self.spm_rate))
+            yield start + arranged(prefix, middle, suffix, mark, spm=bool(spm < self.spm_rate))
 
     def _tokens(self, text: str, *, inside: bool = False) -> list[int]:
         """Return a text's tokens; `inside` a longer text, without what some tokenizers put before the first word."""

@@ -151,3 +151,10 @@ def order(items: Sequence[Item], seed: int) -> list[Item]:
     chosen = [item for item in items if not item.held_out]
     random.Random(seed).shuffle(chosen)
     return chosen
+
+
+def held_out(items: Sequence[Item]) -> list[Item]:
+    """Return the items that are never trained on, in an order that is the same in all runs."""
+    chosen = [item for item in items if item.held_out]
+    random.Random(0).shuffle(chosen)
+    return chosen

@@ -14,6 +14,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -45,7 +46,7 @@ class RoundsSettings:
 
     Attributes:
         output: the run's folder.
-        model: as `toolkit generate --model`; "" is the default model.
+        model: as `toolkit generate --model`; "" is the default model. `TOOLKIT_MODEL` where neither file nor flag names it.
         judge_model: the frozen model of the gate `judge`; "" is `model` as it was before the first round.
         pool: `stdlib`, or a JSONL file of prompts.
         held_out: share of the prompts that are never trained on.
@@ -54,12 +55,17 @@ class RoundsSettings:
         accept, budget: a round generates until so many programs are accepted, or so many candidates are spent.
         chunk: candidates generated at a time; 0 is `accept` (`budget` for gates that compare candidates).
         thresholds: of the gates, as `--threshold`.
+        freeze: gates that compare candidates keep a fraction in round 1 only; from then on all that score at least as
+            well as the worst that was kept there. So their acceptance can rise and fall.
         data: train on this round's programs (`replace`), on those of all rounds (`accumulate`), or on this round's with
             human programs among them (`mixed`).
         human: with `mixed`, the share of human programs.
-        anchors: share of human programs, each used once, that is added to every round's data whatever `data` is.
+        anchors: share of human programs, each used once and only if it runs, that is added to every round's data whatever
+            `data` is.
         weights: go on from the last round's weights (`cumulative`), or begin with the first model's (`base`).
         temperature, top_p, max_new_tokens, prompt: of the candidates.
+        probe, probe_samples: how many held-out prompts are answered in each round, and how often, to see whether the gate
+            tells the answers to one prompt apart; nothing is trained on them.
         steps, learning_rate, batch_size, sequence, full: of the training; `full` trains all weights, else LoRA.
         benchmarks, limit, samples, eval_temperature, eval_tokens: what each round's model is scored on: the first
             `limit` tasks (0: all), `samples` a task, greedy when the temperature is 0.
@@ -82,6 +88,7 @@ class RoundsSettings:
     budget: int = 256
     chunk: int = 0
     thresholds: tuple[str, ...] = ()
+    freeze: bool = False
     data: str = "replace"
     human: float = 0.5
     anchors: float = 0.0
@@ -90,6 +97,8 @@ class RoundsSettings:
     top_p: float = 0.95
     max_new_tokens: int = 256
     prompt: str = ""
+    probe: int = 0
+    probe_samples: int = 4
     steps: int = 50
     learning_rate: float = 2e-4
     batch_size: int = 8
@@ -116,6 +125,8 @@ class RoundsSettings:
         wants(self.data in ("replace", "accumulate", "mixed"), "data is replace, accumulate or mixed")
         wants(self.weights in ("cumulative", "base"), "weights is cumulative or base")
         wants(0 <= self.human < 1 and 0 <= self.anchors < 1 and 0 <= self.held_out < 1, "shares are at least 0 and below 1")
+        wants(self.probe >= 0 and self.probe_samples >= 2, "probe is at least 0 and probe_samples at least 2")
+        wants(not (self.probe and not self.held_out), "probe wants prompts that are held out")
         wants(set(self.stages) <= set(STAGES), f"stages are of {', '.join(STAGES)}")
         wants(len(set(self.regimes)) == len(self.regimes), "a regime is named twice")
 
@@ -137,6 +148,7 @@ def read(path: Path | None, flags: Mapping[str, Any]) -> RoundsSettings:
             there = ", ".join(sorted(file.stem for file in preset.parent.glob("*.toml")))
             raise UsageError(f"{path}: {error} (presets: {there})") from None
     known = {field.name: field.default for field in fields(RoundsSettings)}
+    found.setdefault("model", os.environ.get("TOOLKIT_MODEL", ""))
     for name, value in {**found, **flags}.items():
         if name not in known:
             raise UsageError(f"rounds has no setting {name!r}; there are {', '.join(known)}")

@@ -18,6 +18,7 @@ from toolkit.benchmarks import Options
 from toolkit.cache import VerdictCache
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.generators.base import Sampling, Source
+from toolkit.ledger import ran
 from toolkit.rounds import (
     WHOLE,
     Advance,
@@ -57,6 +58,7 @@ class Machine:
         self._judge: Any = None
         self._items: dict[str, pool.Item] = {}
         self._tasks: dict[str, dict[str, Task]] = {}
+        self._verified: dict[tuple[str, ...], list[pool.Item]] = {}
         self.first = Weights(model=settings.model, digest=settings.model or "default")
 
     def __enter__(self) -> Self:
@@ -160,8 +162,8 @@ class Machine:
                 for one in batch:
                     rows[one.index, one.sample_id] = {
                         "task_id": tasks[one.index].task_id, one.field: one.completion, "written": one.completion,
-                        "prompt": one.prompt, "n_prompt_tokens": one.n_prompt_tokens, "n_tokens": one.n_tokens,
-                        "finished": one.finished, "mean_logprob": one.mean_logprob,
+                        "prompt": one.prompt, "chat": asked[one.index].chat, "n_prompt_tokens": one.n_prompt_tokens,
+                        "n_tokens": one.n_tokens, "finished": one.finished, "mean_logprob": one.mean_logprob,
                     }  # fmt: skip
                 self.advance("generate", len(rows), n * len(tasks))
         digest = write_rows(output, (rows[key] for key in sorted(rows)))
@@ -244,6 +246,28 @@ class Machine:
         finally:
             memo.close()
 
+    def executed(self, rows: Sequence[Mapping[str, Any]]) -> list[list[Report]]:
+        """Execute rows' programs: loaded as a module, then their tests where the pool has some."""
+        items = self.items()
+        solutions = [
+            Solution(code=row["solution"], test=items[row["task_id"]].test or None,
+                     entry_point=items[row["task_id"]].task.entry_point or None)
+            for row in rows
+        ]  # fmt: skip
+        reports = self.check("compile+import", solutions, {})
+        tested = [i for i, each in enumerate(reports) if solutions[i].test and ran(each)]
+        for i, each in zip(tested, self.check("tests", [solutions[i] for i in tested], {}), strict=True):
+            reports[i] = [*reports[i], *each]
+        return reports
+
+    def verified(self, items: Sequence[pool.Item]) -> list[pool.Item]:
+        """Return the items whose human program runs, and passes its tests where it has some."""
+        names = tuple(item.task.task_id for item in items)
+        if names not in self._verified:
+            reports = self.executed([{"task_id": item.task.task_id, "solution": item.human} for item in items])
+            self._verified[names] = [item for item, each in zip(items, reports, strict=True) if ran(each)]
+        return self._verified[names]
+
     def thresholds(self, kind: str) -> dict[str, float]:
         """Return those of the settings' thresholds that the gates of `kind` have."""
         found = {}
@@ -283,6 +307,7 @@ class Cell:
         self.machine, self.settings, self.regime, self.seed = machine, machine.settings, regime, seed
         self.folder = self.settings.output / f"seed{seed}" / name_of(regime)
         self.accepted: list[list[dict[str, Any]]] = []
+        self.frozen: dict[str, float] = {}
         self.n_anchors = 0
 
     def run(self) -> None:
@@ -306,16 +331,20 @@ class Cell:
     def _round(self, number: int, weights: Weights) -> Weights | None:
         folder = self.folder / f"round{number}"
         candidates, found = self._candidates(number, weights, folder)
+        held_out = self._held_out(number, weights, folder)
         kept = [row for row in candidates if row["accepted"]][: self.settings.accept]
         if not kept:
-            self._measure(folder, number, candidates, [], [], found, {}, stopped="nothing was accepted")
+            self._measure(folder, candidates, kept, [], found, held_out, {}, stopped="nothing was accepted")
             return None
         self.accepted.append(kept)
-        data, n_human = self._data(number)
+        data = self._data(number)
         after = self._train(folder, number, weights, data)
         scores = self._score(after, folder)
-        self._measure(folder, number, candidates, kept, data, found | {"human_rows": n_human}, scores)
+        self._measure(folder, candidates, kept, data, found, held_out, scores)
         return after
+
+    def _thresholds(self) -> dict[str, float]:
+        return self.machine.thresholds(self.regime) | self.frozen
 
     def _candidates(self, number: int, weights: Weights, folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Generate and gate, chunk by chunk, until enough are accepted or the budget is spent."""
@@ -340,7 +369,7 @@ class Cell:
                 weights, c, f, temperature=settings.temperature, max_new_tokens=settings.max_new_tokens,
                 seed=1_000_003 * self.seed + 1009 * number + len(rows),
             ))  # fmt: skip
-            gated = {"candidates": made["sha256"], "regime": self.regime, "thresholds": machine.thresholds(self.regime)}
+            gated = {"candidates": made["sha256"], "regime": self.regime, "thresholds": self._thresholds()}
             reports = folder / f"reports-{chunk}.jsonl"
             done = self._stage(
                 folder, f"gate-{chunk}", gated, lambda f=file, r=reports: self._gate(f, r, weights)  # type: ignore[misc]
@@ -352,7 +381,28 @@ class Cell:
             spent["generate_s"] = round(spent["generate_s"] + made["seconds"], 3)
             spent["gate_s"] = round(spent["gate_s"] + done["seconds"], 3)
             chunk += 1
+        spent["thresholds"] = self._thresholds()
+        if settings.freeze and not self.frozen:
+            self.frozen = _cuts(rows)
         return rows, spent
+
+    def _held_out(self, number: int, weights: Weights, folder: Path) -> list[dict[str, Any]]:
+        """Have the model answer prompts that it is never trained on, several times each, and the gate decide."""
+        settings, machine = self.settings, self.machine
+        tasks = [item.task for item in pool.held_out(list(machine.items().values()))[: settings.probe]]
+        if not tasks:
+            return []
+        file, reports = folder / "held-out.jsonl", folder / "held-out-reports.jsonl"
+        asked = {"weights": weights.digest, "seed": self.seed, "round": number, "pool": _hash(t.prompt for t in tasks),
+                 "samples": settings.probe_samples, "temperature": settings.temperature, "top_p": settings.top_p,
+                 "tokens": settings.max_new_tokens, "prompt": settings.prompt}  # fmt: skip
+        made = self._stage(folder, "generate-held-out", asked, lambda: machine.generate(
+            weights, tasks, file, temperature=settings.temperature, max_new_tokens=settings.max_new_tokens,
+            seed=1_000_003 * self.seed + number, n=settings.probe_samples,
+        ))  # fmt: skip
+        gated = {"candidates": made["sha256"], "regime": self.regime, "thresholds": self._thresholds()}
+        self._stage(folder, "gate-held-out", gated, lambda: self._gate(file, reports, weights))
+        return [row | said for row, said in zip(read_rows(file), read_rows(reports), strict=True)]
 
     def _programs(self, file: Path) -> list[Sample]:
         """Return the program that each row of a candidates file stands for."""
@@ -373,8 +423,7 @@ class Cell:
         started = time.monotonic()
         rows, programs = read_rows(file), self._programs(file)
         given = self.machine.given(self.regime, weights)
-        kinds = self.machine.thresholds(self.regime)
-        reports = self.machine.check(self.regime, self._solutions(rows, programs), given, thresholds=kinds)
+        reports = self.machine.check(self.regime, self._solutions(rows, programs), given, thresholds=self._thresholds())
         write_rows(output, [
             {"solution": sample.solution, "accepted": all(report.passed for report in each),
              "score": next((report.score for report in reversed(each) if report.score is not None), None),
@@ -383,26 +432,31 @@ class Cell:
         ])  # fmt: skip
         return {"sha256": file_hash(output), "seconds": round(time.monotonic() - started, 3)}
 
-    def _data(self, number: int) -> tuple[list[dict[str, Any]], int]:
-        """Return the rows that this round trains on, and how many of them people wrote."""
+    def _data(self, number: int) -> list[dict[str, Any]]:
+        """Return the rows that this round trains on, those that people wrote last."""
         settings = self.settings
         chosen = self.accepted[-1] if settings.data != "accumulate" else [row for each in self.accepted for row in each]
-        rows = [{"prompt": row["prompt"], "completion": row["written"] + _close(row["prompt"]), "task_id": row["task_id"]}
-                for row in chosen]  # fmt: skip
+        rows = [
+            {"task_id": row["task_id"], "prompt": row["prompt"], "chat": row["chat"], "human": False,
+             "completion": row["written"] + _close(row["prompt"]), "program": row["solution"]} for row in chosen
+        ]  # fmt: skip
         order = pool.order(list(self.machine.items().values()), self.seed)
-        people = [item.task for item in order if item.task.canonical_solution]
+        people = [item for item in order if item.task.canonical_solution]
         n_mixed = round(len(rows) * settings.human / (1 - settings.human)) if settings.data == "mixed" else 0
         n_anchors = round(len(rows) * settings.anchors / (1 - settings.anchors))
-        used = people[self.n_anchors : self.n_anchors + n_anchors]  # each anchor once in all rounds
-        if len(used) < n_anchors:
-            raise UsageError(f"the pool's {len(people)} human programs are too few for {n_anchors} anchors in each round")
+        verified = self.machine.verified(people) if n_anchors else []
+        anchors = verified[self.n_anchors : self.n_anchors + n_anchors]  # each anchor once in all rounds
+        if len(anchors) < n_anchors:
+            raise UsageError(f"the pool's {len(verified)} human programs that run are too few: {n_anchors} anchors a round")
         self.n_anchors += n_anchors
         start = number * n_mixed
         mixed = [people[(start + i) % len(people)] for i in range(n_mixed)] if people else []
         if n_mixed and not mixed:
             raise UsageError("data = mixed needs human programs, and the pool has none")
-        human = [{"prompt": t.prompt, "completion": t.canonical_solution, "task_id": t.task_id} for t in [*mixed, *used]]
-        return rows + human, len(human)
+        return rows + [
+            {"task_id": item.task.task_id, "prompt": item.task.prompt, "chat": False, "human": True,
+             "completion": item.task.canonical_solution, "program": item.human} for item in [*mixed, *anchors]
+        ]  # fmt: skip
 
     def _train(self, folder: Path, number: int, weights: Weights, data: list[dict[str, Any]]) -> Weights:
         settings = self.settings
@@ -452,34 +506,37 @@ class Cell:
     def _measure(
         self,
         folder: Path,
-        number: int,
         candidates: list[dict[str, Any]],
         kept: list[dict[str, Any]],
         data: list[dict[str, Any]],
         spent: dict[str, Any],
+        held_out: list[dict[str, Any]],
         scores: dict[str, Any],
         stopped: str | None = None,
     ) -> None:
         n_accepted = sum(row["accepted"] for row in candidates)
 
         def act() -> dict[str, Any]:
-            runs = self._runs(candidates[: self.settings.measured])
-            pairs = zip((row["score"] for row in candidates), runs["each"], strict=False)
-            scored = [(score, ran) for score, ran in pairs if score is not None]
-            values = [score for score, _ in scored]
+            seen = candidates[: self.settings.measured]
+            runs = self.machine.executed(seen)
+            scored = [(row["score"], ran(each)) for row, each in zip(seen, runs, strict=True) if row["score"] is not None]
             logprobs = [row["mean_logprob"] for row in candidates if row.get("mean_logprob") is not None]
+            trained = [{"task_id": row["task_id"], "solution": row["program"]} for row in data[: self.settings.measured]]
+            accepted = [each for row, each in zip(seen, runs, strict=True) if row["accepted"]]
             return {
                 "candidates": len(candidates),
                 "accepted": n_accepted,
                 "acceptance_mass": round(n_accepted / len(candidates), 6),
                 "retained": len(kept),
                 "trained_on": len(data),
+                "human_rows": sum(row["human"] for row in data),
                 "refusals": reasons(row["reports"] for row in candidates if not row["accepted"]),
-                "thresholds": self.machine.thresholds(self.regime),
-                "score": ledger.quantiles(values),
-                "auc": ledger.auc(values, [ran for _, ran in scored]),
-                "raw": runs["classes"],
-                "kept": self._runs(kept[: self.settings.measured])["classes"] if kept else None,
+                "score": ledger.quantiles([row["score"] for row in candidates if row["score"] is not None]),
+                "auc": ledger.auc([score for score, _ in scored], [good for _, good in scored]),
+                "raw": ledger.classes(runs),
+                "accepted_runs": ledger.classes(accepted) if accepted else None,
+                "trained_runs": ledger.classes(self.machine.executed(trained)) if trained else None,
+                "held_out": ledger.held_out(held_out, [ran(each) for each in self.machine.executed(held_out)]),
                 "texts": ledger.texts([row["written"] for row in candidates]),
                 "finished": round(sum(bool(row.get("finished")) for row in candidates) / len(candidates), 4),
                 "tokens_each": round(sum(row["n_tokens"] for row in candidates) / len(candidates), 1),
@@ -489,23 +546,17 @@ class Cell:
                 "stopped": stopped,
             }
 
-        programs = _hash(row["solution"] for row in candidates)
+        programs = _hash(row["solution"] for row in [*candidates, *held_out])
         asked = {"candidates": programs, "accepted": n_accepted, "scores": scores, "measured": self.settings.measured}
         self._stage(folder, "measure", asked, act)
 
-    def _runs(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Execute programs: loaded as a module, and their tests where the pool has some."""
-        items = self.machine.items()
-        solutions = [
-            Solution(code=row["solution"], test=items[row["task_id"]].test or None,
-                     entry_point=items[row["task_id"]].task.entry_point or None)
-            for row in rows
-        ]  # fmt: skip
-        reports = self.machine.check("compile+import", solutions, {})
-        tested = [i for i, each in enumerate(reports) if solutions[i].test and all(r.passed for r in each)]
-        for i, each in zip(tested, self.machine.check("tests", [solutions[i] for i in tested], {}), strict=True):
-            reports[i] = [*reports[i], *each]
-        return {"classes": ledger.classes(reports), "each": [all(r.passed for r in each) for each in reports]}
+
+def _cuts(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the threshold of the gate that kept a fraction of `rows`, if there is one."""
+    for report in (report for row in rows for report in row["reports"]):
+        if report["values"].get("fraction") is not None and report["values"]["threshold"] is not None:
+            return {"threshold": report["values"]["threshold"]}
+    return {}
 
 
 def _hash(texts: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ _REMEDY = "pip install torch transformers gguf peft"
 _DTYPES = ("float32", "bfloat16", "float16")
 _KEPT_AHEAD = 128
 """Tokens of room that a grown cache has."""
-_READ_AT_ONCE = 4096
+_READ_AT_ONCE = 2048
 """Tokens of prompts that are read at one time."""
 _ENDS = ("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "</s>")
 """Special tokens that end a text, whatever a model's configuration says."""
@@ -331,8 +331,8 @@ class TransformersGenerator:
         asked = list(dict.fromkeys(row.index for row in rows))
         cache = DynamicCache(config=model.config)
         # What all prompts begin with is read once. Gaps behind it would make a sliding window shorter, so not there.
-        shared = 0
-        if len(asked) > 1 and all(type(layer) is DynamicLayer for layer in cache.layers):
+        shared, plain = 0, all(type(layer) is DynamicLayer for layer in cache.layers)
+        if len(asked) > 1 and plain:
             alike = zip(*(ids[index][:-1] for index in asked), strict=False)
             shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, alike))
         width = max(len(ids[index]) for index in asked) - shared
@@ -353,11 +353,14 @@ class TransformersGenerator:
             if shared:
                 first = torch.tensor([ids[asked[0]][:shared]], device=device)
                 read(first, mask[:1, :shared], positions[:1, :shared])
-                cache.reorder_cache(torch.zeros(len(asked), dtype=torch.long, device=device))
-            step = max(1, _READ_AT_ONCE // len(asked))
+            # Prompts end together, so the longest begin first; a row joins with the cache of the first, of which only what
+            # is shared is not masked.
+            n, step = 1, max(1, _READ_AT_ONCE // len(asked))
             for start in range(0, width, step):
-                columns, end = slice(start, start + step), shared + start + step
-                logits = read(tokens[:, columns], mask[:, :end], positions[:, shared + start : end])
+                end = min(width, start + step)
+                n_before, n = n, sum(len(row) > width - end for row in rest) if plain else len(asked)
+                cache.reorder_cache(torch.tensor([*range(n_before), *[0] * (n - n_before)], device=device))
+                logits = read(tokens[:n, start:end], mask[:n, : shared + end], positions[:n, shared + start : shared + end])
             of = torch.tensor([asked.index(row.index) for row in rows], device=device)
             if len(asked) < len(rows):
                 cache.reorder_cache(of)
