@@ -1,7 +1,7 @@
 """Make a prompt pool of MBPP's sanitised tasks: python experiments/mbpp_pool.py sanitized-mbpp.json > mbpp.jsonl
 
-The file is google-research's (CC-BY 4.0), plain or gzipped. A prompt is the task's sentence with its first test, as MBPP's are
-usually given; the asserts are the tests, and the reference program is what people wrote.
+The file is google-research's (CC-BY 4.0), plain or gzipped. A prompt is the task's sentence with its first
+test, as MBPP's are usually given; the asserts are the tests, and the reference program is what people wrote.
 """
 
 import gzip

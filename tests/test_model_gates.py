@@ -139,6 +139,23 @@ def test_special_tokens_in_a_text_are_text(scorer: ModelScorer) -> None:
     assert len(found) > 1
 
 
+def test_of_a_chat_the_prompts_special_tokens_are_meant_and_the_answers_are_not(scorer: ModelScorer) -> None:
+    """What is scored is what the model itself read and wrote: by hand, from the tokens of the two parts."""
+    chat, prompt, answer = replace(scorer, chat=True), "<fim_prefix>user\ndef add<fim_suffix>", "(a, b): <fim_prefix>"
+    head = scorer.loaded.tokenizer.encode(prompt, add_special_tokens=False)
+    tail = scorer.loaded.tokenizer.encode(answer, add_special_tokens=False, split_special_tokens=True)
+    with torch.no_grad():
+        logs = torch.log_softmax(scorer.loaded.model(torch.tensor([head + tail])).logits[0].double(), -1)
+    expected = [float(logs[len(head) + i - 1, token]) for i, token in enumerate(tail)]
+    (found,) = chat.logprobs([prompt], [answer])
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert len(head) < len(scorer.loaded.tokenizer.encode(prompt, split_special_tokens=True))
+    assert found != pytest.approx(scorer.logprobs([prompt], [answer])[0], abs=1e-3)
+    assert repr(chat) != repr(scorer)
+    (cut,) = replace(chat, max_tokens=8).logprobs([prompt], [answer * 9])
+    assert len(cut) == 7
+
+
 def test_no_prompt_given_is_what_stands_before_the_completion() -> None:
     said = Said(perplexities={"b": 2.0, "c": 2.0})
     ask(Perplexity(model=said), [Solution(code="ab", completion="b"), Solution(code="xy", completion="c"), Solution(code="b"),

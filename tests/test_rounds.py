@@ -252,7 +252,7 @@ def test_a_threshold_that_is_frozen_lets_acceptance_change(
         def next_logits(self, texts: list[str], *_: Any, **__: Any) -> list[tuple[float, float]]:
             return [(float(len(text)), 0.0) for text in texts]
 
-    monkeypatch.setattr(Planted, "given", lambda *_: {"model": Scorer()})
+    monkeypatch.setattr(Planted, "given", lambda *_, **__: {"model": Scorer()})
     planted(lambda _task, number, i: f"x = {'1' * (10 * number + i % 16 + 1)}\n")
     mass = {}
     for freeze in (False, True):

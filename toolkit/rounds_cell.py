@@ -196,13 +196,17 @@ class Machine:
         folder = self.settings.output / done["weights"]
         return Weights(model=str(folder)) if self.settings.full else replace(weights, adapter=folder)
 
-    def given(self, kind: str, weights: Weights) -> dict[str, object]:
-        """Return what the gates of `kind` need besides programs: the current model, and the judge."""
+    def given(self, kind: str, weights: Weights, *, chat: bool) -> dict[str, object]:
+        """Return what the gates of `kind` need besides programs: the current model, and the judge.
+
+        Args:
+            chat: prompts are as a chat template wrote them.
+        """
         from toolkit.scoring import ModelScorer
 
         found: dict[str, object] = {}
         if "perplexity" in kind or "self-score" in kind:
-            found["model"] = ModelScorer(loaded=self._load(weights))
+            found["model"] = ModelScorer(loaded=self._load(weights), chat=chat)
         if "judge" in kind:
             judge = replace(self.first, model=self.settings.judge_model or self.first.model)
             if self._judge is None:
@@ -422,7 +426,7 @@ class Cell:
     def _gate(self, file: Path, output: Path, weights: Weights) -> dict[str, Any]:
         started = time.monotonic()
         rows, programs = read_rows(file), self._programs(file)
-        given = self.machine.given(self.regime, weights)
+        given = self.machine.given(self.regime, weights, chat=rows[0]["chat"])
         reports = self.machine.check(self.regime, self._solutions(rows, programs), given, thresholds=self._thresholds())
         write_rows(output, [
             {"solution": sample.solution, "accepted": all(report.passed for report in each),

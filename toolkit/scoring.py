@@ -27,15 +27,18 @@ class ModelScorer:
         max_tokens: the longest text that is read: of a longer one, the first tokens of the completion and as many of the
             prompt's last as there is room for.
         batch_tokens: tokens of a batch, at most, unless one text has more.
+        chat: prompts are as a chat template wrote them: their special tokens are meant. Those of completions never are.
     """
 
     loaded: Loaded
     max_tokens: int = 2048
     batch_tokens: int = 4096
+    chat: bool = False
 
     def __repr__(self) -> str:
         about = self.loaded.about
-        return f"ModelScorer({about['model']}, {about['dtype']}, sha256={self.identity}, max_tokens={self.max_tokens})"
+        settings = f"max_tokens={self.max_tokens}, chat={self.chat}"
+        return f"ModelScorer({about['model']}, {about['dtype']}, sha256={self.identity}, {settings})"
 
     @functools.cached_property
     def identity(self) -> str:
@@ -102,6 +105,10 @@ class ModelScorer:
     def _ids(self, prompt: str, completion: str) -> tuple[list[int], int]:
         """Return what the model reads, and how many tokens at its end are the completion's."""
         tokenizer = self.loaded.tokenizer
+        if self.chat:  # read apart, as the model did when it went on from the prompt
+            head = list(tokenizer.encode(prompt, add_special_tokens=False, verbose=False)) or [tokenizer.eos_token_id]
+            tail = self._encode(completion, add_special_tokens=False)[: self._limit - 1]
+            return head[max(0, len(head) + len(tail) - self._limit) :] + tail, len(tail)
         if not getattr(tokenizer, "is_fast", False):
             raise UsageError(f"perplexity needs a fast tokenizer, which {self.loaded.about['model']} has not")
         read = tokenizer(prompt + completion, return_offsets_mapping=True, split_special_tokens=True, verbose=False)
