@@ -37,9 +37,15 @@ GATES: dict[str, type[Gate]] = {
     )
 }  # fmt: skip
 
-__all__ = ["GATES", "All", "Corpus", "Finding", "Gate", "Memo", "Report", "Scorer", "Solution", "parse"]
+__all__ = ["GATES", "All", "Corpus", "Finding", "Gate", "Memo", "Report", "Scorer", "Solution", "fields_of", "parse"]
 
 _NUMBERS = (float, float | None, "float", "float | None")
+
+
+def fields_of(kind: str) -> set[str]:
+    """Return the names of what the gates that `kind` names have: thresholds, and what `parse` must be given for them."""
+    names = [part.strip().partition("~")[0] for part in kind.split("+")]
+    return {field.name for name in names if name in GATES for field in fields(GATES[name])}
 
 
 def parse(

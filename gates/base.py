@@ -23,6 +23,7 @@ class Solution:
         code: the whole program.
         completion: the text that the model wrote, where `code` is more than that; else None, and `code` stands for it.
         prompt: the text that the completion continues, where known.
+        chat: whether the prompt is as a chat template wrote it, so that its special tokens are meant.
         n_tokens: tokens of the completion as the model's own tokenizer counts them, where known.
         test: source of tests that came with the program: asserts, or a `check(candidate)`.
         entry_point: the function that the tests are about, where known.
@@ -31,6 +32,7 @@ class Solution:
     code: str
     completion: str | None = None
     prompt: str | None = None
+    chat: bool = False
     n_tokens: int | None = None
     test: str | None = None
     entry_point: str | None = None

@@ -36,7 +36,8 @@ class Perplexity(Ranked):
     def scores(self, solutions: Sequence[Solution]) -> Sequence[Scored]:
         """Return perplexities."""
         prompts, completions = zip(*map(_texts, solutions), strict=True) if solutions else ((), ())
-        return [self._scored(each) for each in self.model.logprobs(prompts, completions)]
+        chats = [solution.chat for solution in solutions]
+        return [self._scored(each) for each in self.model.logprobs(prompts, completions, chats)]
 
     def _scored(self, logprobs: Sequence[float]) -> Scored:
         n = len(logprobs)
@@ -52,8 +53,8 @@ class Perplexity(Ranked):
         return {"model": self.model.identity}
 
     def parts(self, solution: Solution) -> Sequence[str | None]:
-        """Return prompt and completion."""
-        return _texts(solution)
+        """Return prompt and completion, and whether the prompt is a chat's."""
+        return [*_texts(solution), "chat" if solution.chat else None]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,8 +28,13 @@ class Scorer(Protocol):
     def identity(self) -> str:
         """The SHA-256 of the weights."""
 
-    def logprobs(self, prompts: Sequence[str], completions: Sequence[str]) -> Sequence[Sequence[float]]:
-        """Return, for each completion, the natural logarithm of each of its tokens' probability after what precedes it."""
+    def logprobs(
+        self, prompts: Sequence[str], completions: Sequence[str], chats: Sequence[bool] = ()
+    ) -> Sequence[Sequence[float]]:
+        """Return, for each completion, the natural logarithm of each of its tokens' probability after what precedes it.
+
+        Where `chats` says so, the prompt is as a chat template wrote it, and its special tokens are meant.
+        """
 
     def next_logits(
         self, texts: Sequence[str], words: Sequence[str], *, suffix: str = "", last: int | None = None

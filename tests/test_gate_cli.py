@@ -421,3 +421,52 @@ def test_help_is_quick() -> None:
     assert time.monotonic() - started < 3
     for word in ("--kind", "--threshold", "--against", "--format", "--strict"):
         assert word in done.stdout
+
+
+# -- what models wrote, and gates that ask a model ---------------------------------------------------------------------
+
+
+def test_what_generate_wrote_is_gated_and_learnt_as_it_was_written(tmp_path: Path) -> None:
+    """A chat's prompt is no part of the program; the gate by perplexity reads it as the model did."""
+    pytest.importorskip("torch")
+    from tests.tiny import tiny
+    from toolkit import models, packing
+    from toolkit.generators import Source
+    from toolkit.scoring import ModelScorer
+
+    model = tiny(tmp_path / "model")
+    prompt = "<fim_prefix>user\nSquare it.<fim_suffix>\n```python\n"
+    chat = {"settings": {"chat": True}, "prompt": prompt}
+    answers = ["def square(x):\n    return x * x", "x = = 1", GOOD, "def square(x): return 'x'"]
+    given = [{"task_id": f"own/{i}", "completion": answer, **chat} for i, answer in enumerate(answers)]
+    given.append({"task_id": "own/4", "completion": GOOD, "raw_response": f"Sure:\n```python\n{GOOD}```", **chat})
+    file = write(tmp_path / "in.jsonl", *given)
+    assert toolkit("--kind", "compile", file, "--output", tmp_path / "one").returncode == 0
+    assert [row["task_id"] for row in rows(tmp_path / "one" / "rejected.jsonl")] == ["own/1"]
+
+    done = toolkit("--kind", "perplexity", "--model", model, "--threshold", "fraction=0.4", file, "--output", tmp_path / "two")
+    assert done.returncode == 0, done.stderr
+    scorer = ModelScorer(loaded=models.load(Source(model=model)))
+    written = [*answers, given[4]["raw_response"]]
+    logprobs = scorer.logprobs([prompt] * 5, written, [True] * 5)
+    reports = {row["task_id"]: row["reports"][0] for name in ("accepted", "rejected") for row in rows(tmp_path / "two" / f"{name}.jsonl")}
+    for i, expected in enumerate(logprobs):
+        assert reports[f"own/{i}"]["values"]["mean_logprob"] == pytest.approx(expected.mean(), abs=1e-5)
+    assert sum(report["passed"] for report in reports.values()) == 2
+    assert json.loads((tmp_path / "two" / "summary.json").read_text())["n_accepted"] == 2
+
+    texts, _ = packing.read([tmp_path / "one" / "accepted.jsonl"])
+    assert texts[0] == (prompt, answers[0] + "\n```")
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "words"),
+    [("self-score", ("--model", "/nowhere"), "no such file"), ("judge", ("--judge-model", "/nowhere"), "no such file"),
+     ("perplexity", ("--threshold", "fraction=7"), "fraction above 0")],
+)  # fmt: skip
+def test_bad_models_are_said(kind: str, more: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    file = write(tmp_path / "in.jsonl", {"code": GOOD})
+    done = toolkit("--kind", kind, *more, file, "--output", tmp_path / "out")
+    assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+    assert not (tmp_path / "out").exists()

@@ -60,7 +60,9 @@ class Said:
     def __repr__(self) -> str:
         return f"Said({self.identity})"
 
-    def logprobs(self, prompts: Sequence[str], completions: Sequence[str]) -> list[list[float]]:
+    def logprobs(
+        self, prompts: Sequence[str], completions: Sequence[str], chats: Sequence[bool] = ()
+    ) -> list[list[float]]:
         self.asked += zip(prompts, completions, strict=True)
         return [[-math.log(self.perplexities[c])] * 3 if c else [] for c in completions]
 
@@ -141,18 +143,19 @@ def test_special_tokens_in_a_text_are_text(scorer: ModelScorer) -> None:
 
 def test_of_a_chat_the_prompts_special_tokens_are_meant_and_the_answers_are_not(scorer: ModelScorer) -> None:
     """What is scored is what the model itself read and wrote: by hand, from the tokens of the two parts."""
-    chat, prompt, answer = replace(scorer, chat=True), "<fim_prefix>user\ndef add<fim_suffix>", "(a, b): <fim_prefix>"
+    prompt, answer = "<fim_prefix>user\ndef add<fim_suffix>", "(a, b): <fim_prefix>"
     head = scorer.loaded.tokenizer.encode(prompt, add_special_tokens=False)
     tail = scorer.loaded.tokenizer.encode(answer, add_special_tokens=False, split_special_tokens=True)
     with torch.no_grad():
         logs = torch.log_softmax(scorer.loaded.model(torch.tensor([head + tail])).logits[0].double(), -1)
     expected = [float(logs[len(head) + i - 1, token]) for i, token in enumerate(tail)]
-    (found,) = chat.logprobs([prompt], [answer])
+    (found,) = scorer.logprobs([prompt], [answer], [True])
     assert found == pytest.approx(expected, abs=1e-5)
     assert len(head) < len(scorer.loaded.tokenizer.encode(prompt, split_special_tokens=True))
     assert found != pytest.approx(scorer.logprobs([prompt], [answer])[0], abs=1e-3)
-    assert repr(chat) != repr(scorer)
-    (cut,) = replace(chat, max_tokens=8).logprobs([prompt], [answer * 9])
+    (report,) = ask(Perplexity(model=scorer), [Solution(code="", completion=answer, prompt=prompt, chat=True)])
+    assert report.score == pytest.approx(math.exp(-sum(expected) / len(expected)), rel=1e-5)
+    (cut,) = replace(scorer, max_tokens=8).logprobs([prompt], [answer * 9], [True])
     assert len(cut) == 7
 
 

@@ -252,7 +252,7 @@ def test_a_threshold_that_is_frozen_lets_acceptance_change(
         def next_logits(self, texts: list[str], *_: Any, **__: Any) -> list[tuple[float, float]]:
             return [(float(len(text)), 0.0) for text in texts]
 
-    monkeypatch.setattr(Planted, "given", lambda *_, **__: {"model": Scorer()})
+    monkeypatch.setattr(Planted, "given", lambda *_: {"model": Scorer()})
     planted(lambda _task, number, i: f"x = {'1' * (10 * number + i % 16 + 1)}\n")
     mass = {}
     for freeze in (False, True):
@@ -269,7 +269,7 @@ def test_the_model_of_the_environment_is_the_default(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [({"rounds": "x"}, "rounds wants"), ({"nope": 1}, "no setting 'nope'"), ({"accept": 9, "budget": 3}, "budget"),
+    [({"rounds": "x"}, "rounds wants"), ({"pool_columns": "text"}, "pairs"), ({"nope": 1}, "no setting 'nope'"), ({"accept": 9, "budget": 3}, "budget"),
      ({"probe": 3, "held_out": 0}, "held out"), ({"probe": 3, "probe_samples": 1}, "probe_samples"),
      ({"data": "all"}, "replace"), ({"regimes": "none,none"}, "twice"), ({"stages": "fly"}, "stages are of")],
 )  # fmt: skip
@@ -291,6 +291,24 @@ def test_pool_of_the_standard_library(engine: DockerEngine) -> None:
     assert any(item.test for item in items)
     for item in random.Random(0).sample(items, 50):
         compile(item.human, item.task.task_id, "exec")
+
+
+def test_pools_of_other_forms(tmp_path: Path) -> None:
+    """A folder that `datasets` reads, as it reads the hub's; columns with other names; lists of lines."""
+    pytest.importorskip("datasets")
+    rows = [{"task_id": i, "text": f"Write f{i}.", "code": f"def f{i}(): pass", "test_list": [f"f{i}()", "assert True"]} for i in (1, 2)]
+    (tmp_path / "set").mkdir()
+    for file in (tmp_path / "set" / "train.jsonl", tmp_path / "pool.jsonl"):
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    columns = {"prompt": "text", "solution": "code", "test": "test_list", "id": "task_id"}
+    for source in (str(tmp_path / "set"), f"{tmp_path / 'set'}:train", str(tmp_path / "pool.jsonl")):
+        first, second = pool.load(source, columns=columns)
+        assert (first.task.task_id, first.task.prompt, first.test) == ("1", "Write f1.", "f1()\nassert True")
+        assert second.task.canonical_solution == "def f2(): pass"
+    with pytest.raises(pool.PoolError, match="row 1: wants `prompt`"):
+        pool.load(str(tmp_path / "set"))
+    with pytest.raises(pool.PoolError, match="no data set that can be read"):
+        pool.load(f"{tmp_path / 'set'}:nothing", columns=columns)
 
 
 def test_bad_pools(tmp_path: Path) -> None:

@@ -286,6 +286,11 @@ def gate_command(
     parallel: Parallel = None,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use reports given before to equal programs.")] = True,
     runtime: Runtime = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="For gates that ask one: hub id, folder or .gguf file [TOOLKIT_MODEL, smollm2]."),
+    ] = None,
+    judge_model: Annotated[str | None, typer.Option("--judge-model", help="For judge [--model].")] = None,
 ) -> None:
     """Judge programs one by one, and write which are accepted, which are rejected, and why."""
     from toolkit import annotations, evaluate, gating
@@ -304,6 +309,8 @@ def gate_command(
         parallel=os.cpu_count() or 1 if parallel is None else parallel,
         use_cache=cache,
         runtime=runtime,
+        model=model,
+        judge_model=judge_model,
     )
     console = _console()
     with contextlib.ExitStack() as stack:
@@ -569,7 +576,7 @@ def train_command(
 def rounds_command(
     context: typer.Context,
     config: Annotated[Path | None, typer.Argument(help="A TOML file, or a preset: small, paper.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and estimate how long.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print all keys, and what would take how long.")] = False,
     gpu: Annotated[str | None, typer.Option("--gpu", help="With --dry-run: h200, h100, a100 or cpu [default: cpu].")] = None,
     parameters: Annotated[float, typer.Option("--parameters", help="With --dry-run: of the model.")] = 1.35e8,
     as_json: AsJson = False,

@@ -21,7 +21,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from gates import All, Gate, Report, Solution, parse
+from gates import All, Gate, Report, Solution, fields_of, parse
 from sandbox import Sandbox, SandboxError, open_engine
 from toolkit import runs, samples, stats
 from toolkit.annotations import Located
@@ -65,6 +65,8 @@ class Settings:
     parallel: int = 2
     use_cache: bool = True
     runtime: str | None = None
+    model: str | None = None
+    judge_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,11 +206,19 @@ def _gates(settings: Settings, memo: VerdictCache | None) -> tuple[All, list[str
             raise UsageError(f"--threshold wants NAME=NUMBER, such as pylint=8; got {word!r}")
     given: dict[str, Any] = {}
     left_out: list[str] = []
-    if "decontaminate" in settings.kind:
+    wanted = fields_of(settings.kind)
+    if "corpus" in wanted:
         from toolkit.corpus import known_benchmarks
 
         given["corpus"] = known_benchmarks()
         left_out = list(given["corpus"].left_out)
+    for name, model in (("model", settings.model), ("judge_model", settings.judge_model or settings.model)):
+        if name in wanted:
+            from toolkit import models
+            from toolkit.generators import Source, chosen
+            from toolkit.scoring import ModelScorer
+
+            given[name] = ModelScorer(loaded=models.load(Source(model=chosen(model))))
     try:
         return parse(settings.kind, thresholds, all_findings=settings.all_findings, memo=memo, given=given), left_out
     except ValueError as error:
@@ -314,8 +324,10 @@ def _program(file: str, number: int | None, line: bytes, row: object, seen: Coun
         raise ValueError(f"none of {', '.join(FIELDS)} is there")
     text = samples.checked_text(field, row[field])
     given = {name: value for name, value in row.items() if value is not None}
+    chat = field == "completion" and samples.is_chat(row)
     prompt = samples.checked_text("prompt", given["prompt"]) if field == "completion" and "prompt" in given else None
     other = next((name for name in ("completion", "raw") if field == "solution" and name in given), None)
+    other = "raw_response" if chat and "raw_response" in given else other
     completion = samples.checked_text(other, given[other]) if other else text if prompt is not None else None
     test = given.get("test", given.get("test_list"))
     if isinstance(test, list) and all(isinstance(part, str) for part in test):
@@ -339,13 +351,15 @@ def _program(file: str, number: int | None, line: bytes, row: object, seen: Coun
         line=line,
         has_reports="reports" in row,
         solution=Solution(
-            code=(prompt or "") + text,
+            code=text if chat else (prompt or "") + text,
             completion=completion,
+            prompt=prompt if chat else None,
+            chat=chat,
             n_tokens=n_tokens,
             test=None if test is None else samples.checked_text("test", test),
             entry_point=given.get("entry_point"),
         ),
-        field=field if field in ("completion", "raw_response") and prompt is None else None,
+        field=field if field in ("completion", "raw_response") and (prompt is None or chat) else None,
         key=key,
     )
 
@@ -397,7 +411,7 @@ def _solution(program: _Program, tasks: _Tasks, sanitizer: Sanitizer, *, has_tes
             code = sanitizer.solution(task or blank, program.field, solution.code)
         except RuntimeError as error:
             raise InfrastructureError(f"model text cannot be turned into programs: {error}") from None
-        solution = replace(solution, code=code, completion=solution.code)
+        solution = replace(solution, code=code, completion=solution.completion or solution.code)
     if task and lacks_test:
         from toolkit.public_tests import public_tests
 

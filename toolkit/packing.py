@@ -70,15 +70,17 @@ def _text(row: object) -> Text:
     if not isinstance(row, dict):
         raise ValueError(f"not an object but {type(row).__name__}")
     field = next((name for name in FIELDS if row.get(name) is not None), None)
-    names = [field] if field else ["prompt", "completion"]
+    is_chat = field is None and samples.is_chat(row)
+    answer = "raw_response" if is_chat and row.get("raw_response") is not None else "completion"
+    names = [field] if field else ["prompt", answer]
     if missing := [name for name in names if row.get(name) is None]:
         raise ValueError(f"none of {', '.join(FIELDS)} is there, and no {missing[0]}")
     parts = [samples.checked_text(name, row[name]) for name in names]
     if not "".join(parts).strip():
         raise ValueError("the text is empty")
-    settings = row.get("settings")
-    is_chat = row.get("chat") or (isinstance(settings, dict) and settings.get("chat"))
-    return (parts[0], parts[1]) if is_chat and len(parts) == 2 else "".join(parts)
+    if len(parts) == 2 and parts[0].rstrip().endswith("```python"):
+        parts[1] += "\n```"  # an answer was begun as a block, and stopped at its end: the model is to learn that it ends
+    return (parts[0], parts[1]) if is_chat else "".join(parts)
 
 
 def hash_of(texts: Iterable[Text]) -> str:

@@ -2,16 +2,18 @@
 
 `stdlib` needs no download: the functions with docstrings of the run image's own Python standard library, signature and
 docstring as prompt, the body as human solution, and the docstring's `>>>` examples as tests where it has some. Source
-and licence: CPython 3.11, Python Software Foundation License 2.0. Anything else is a JSONL file: rows with `prompt`, and
-where they have them `solution` (what follows the prompt), `test`, `entry_point` and `id`.
+and licence: CPython 3.11, Python Software Foundation License 2.0. Anything else is a JSONL file, or a data set of the hub
+(`OWNER/NAME[@REVISION][:CONFIG][:SPLIT]`, or a folder that `datasets` can read): rows with `prompt`, and where they have
+them `solution` (what follows the prompt), `test`, `entry_point` and `id`.
 """
 
 import hashlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sandbox import Box, Engine, Limits, SandboxError
 from toolkit.types import Task
@@ -70,19 +72,27 @@ class Item:
         return self.task.prompt + self.task.canonical_solution
 
 
-def load(source: str, engine: Engine | None = None, held_out: float = 0.1) -> list[Item]:
+def load(
+    source: str, engine: Engine | None = None, held_out: float = 0.1, columns: Mapping[str, str] | None = None
+) -> list[Item]:
     """Read a pool; which items are held out depends on the prompt's hash alone, so it is the same in all runs.
 
     Args:
-        source: `stdlib`, or a JSONL file.
+        source: `stdlib`, a JSONL file, or a data set.
         engine: needed for `stdlib`.
         held_out: share of prompts that are held out, 0 to 1.
+        columns: where the file or data set has what we call otherwise, such as `{"prompt": "text", "test": "test_list"}`;
+            lists of strings become lines.
 
     Raises:
         PoolError: the file cannot be read, or a row is not usable: all of them are listed.
         SandboxError: the standard library cannot be read in a box.
     """
-    rows = _stdlib(engine) if source == STDLIB else _file(Path(source))
+    if source == STDLIB:
+        rows = _stdlib(engine)
+    else:
+        found = _file(Path(source)) if Path(source).is_file() or source.endswith(".jsonl") else _dataset(source)
+        rows = [(place, _renamed(row, columns or {})) for place, row in found]
     items: dict[str, Item] = {}
     problems = []
     for place, row in rows:
@@ -106,7 +116,31 @@ def load(source: str, engine: Engine | None = None, held_out: float = 0.1) -> li
     return list(items.values())
 
 
-def _file(path: Path) -> list[tuple[str, dict[str, str]]]:
+def _renamed(row: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+    named = row | {ours: row.get(theirs) for ours, theirs in columns.items()}
+    lines = {name: value for name, value in named.items() if isinstance(value, list)}
+    named |= {name: "\n".join(value) for name, value in lines.items() if all(isinstance(line, str) for line in value)}
+    return named | ({"id": str(named["id"])} if isinstance(named.get("id"), int) else {})
+
+
+def _dataset(source: str) -> list[tuple[str, dict[str, Any]]]:
+    try:
+        import datasets
+    except ImportError:
+        raise PoolError(f"{source} is no file, and data sets need a package: pip install datasets") from None
+    name, *parts = source.split(":")
+    name, _, revision = name.partition("@")
+    config, split = (None, "train") if not parts else (None, parts[0]) if len(parts) == 1 else (parts[0], parts[1])
+    datasets.disable_progress_bars()
+    try:
+        found = datasets.load_dataset(name, config, split=split, revision=revision or None)
+    except Exception as error:  # whatever it, the hub's client or a reader raises
+        reason = " ".join(str(error).split())[:300]
+        raise PoolError(f"{source} is no file here, and no data set that can be read: {reason}") from None
+    return [(f"{source}, row {number}", dict(row)) for number, row in enumerate(found, 1)]
+
+
+def _file(path: Path) -> list[tuple[str, dict[str, Any]]]:
     rows = []
     problems = []
     try:

@@ -28,8 +28,6 @@ from toolkit.errors import InfrastructureError, UsageError
 
 STAGES = ("pool", "generate", "gate", "train", "write", "judge", "measure")
 Advance = Callable[[str, int, int], None]
-WHOLE = ("perplexity", "self-score", "judge")
-"""Gates that compare candidates with each other: they are given all of a round at once."""
 
 
 class Changed(UsageError):
@@ -48,7 +46,8 @@ class RoundsSettings:
         output: the run's folder.
         model: as `toolkit generate --model`; "" is the default model. `TOOLKIT_MODEL` where neither file nor flag names it.
         judge_model: the frozen model of the gate `judge`; "" is `model` as it was before the first round.
-        pool: `stdlib`, or a JSONL file of prompts.
+        pool: `stdlib`, a JSONL file of prompts, or a data set of the hub, `OWNER/NAME[@REVISION][:CONFIG][:SPLIT]`.
+        pool_columns: where that file or data set has other names, as `prompt=text`.
         held_out: share of the prompts that are never trained on.
         regimes: gates, as `toolkit gate --kind`.
         rounds, seeds: how many rounds, and the seeds of the cells.
@@ -80,6 +79,7 @@ class RoundsSettings:
     model: str = ""
     judge_model: str = ""
     pool: str = pool.STDLIB
+    pool_columns: tuple[str, ...] = ()
     held_out: float = 0.1
     regimes: tuple[str, ...] = ("none", "compile", "compile+quality")
     rounds: int = 2
@@ -127,6 +127,7 @@ class RoundsSettings:
         wants(0 <= self.human < 1 and 0 <= self.anchors < 1 and 0 <= self.held_out < 1, "shares are at least 0 and below 1")
         wants(self.probe >= 0 and self.probe_samples >= 2, "probe is at least 0 and probe_samples at least 2")
         wants(not (self.probe and not self.held_out), "probe wants prompts that are held out")
+        wants(all("=" in pair for pair in self.pool_columns), "pool_columns are pairs, as prompt=text")
         wants(set(self.stages) <= set(STAGES), f"stages are of {', '.join(STAGES)}")
         wants(len(set(self.regimes)) == len(self.regimes), "a regime is named twice")
 
@@ -302,10 +303,10 @@ MACHINES = {
 
 
 def plan(settings: RoundsSettings, machine: str, n_parameters: float) -> dict[str, Any]:
-    """Return what a run would do, and about how long models would be busy with it on `machine`.
+    """Return what a run would do, about how long models would be busy with it on `machine`, and all settings.
 
     Estimates: training takes 6 FLOP a parameter and token; decoding reads all weights (2 bytes a parameter) once for
-    each step of a batch. They hold within a factor of about 3.
+    each step of a batch, or takes 2 FLOP a parameter and token, whichever is longer. They hold within a factor of about 3.
     """
     if machine not in MACHINES:
         raise UsageError(f"--gpu {machine}: no such machine is known; there are {', '.join(MACHINES)}")
@@ -317,11 +318,8 @@ def plan(settings: RoundsSettings, machine: str, n_parameters: float) -> dict[st
     n_tasks = min(n_tasks, settings.limit * len(settings.benchmarks)) if settings.limit else n_tasks
     scored = (n_rounds + len(settings.seeds)) * n_tasks * settings.samples * settings.eval_tokens
     trained = n_rounds * settings.steps * settings.batch_size * settings.sequence
-    hours = {
-        "generate": tokens / together * 2 * n_parameters / bandwidth / 3600,
-        "write": scored / together * 2 * n_parameters / bandwidth / 3600,
-        "train": 6 * n_parameters * trained / flops / 3600,
-    }
+    each = 2 * n_parameters * max(1 / together / bandwidth, 1 / flops) / 3600
+    hours = {"generate": tokens * each, "write": scored * each, "train": 6 * n_parameters * trained / flops / 3600}
     return {
         "cells": cells,
         "rounds": n_rounds,
@@ -332,6 +330,7 @@ def plan(settings: RoundsSettings, machine: str, n_parameters: float) -> dict[st
         "parameters": n_parameters,
         "hours": {name: round(value, 3) for name, value in hours.items()},
         "hours_total": round(sum(hours.values()), 3),
+        "settings": json.loads(json.dumps(asdict(settings), default=str)),
     }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from gates import Report, Solution, parse
+from gates import Report, Solution, fields_of, parse
 from sandbox import Sandbox, SandboxError, open_engine
 from toolkit import evaluate, ledger, pool
 from toolkit import samples as sample_files
@@ -20,7 +20,6 @@ from toolkit.errors import InfrastructureError, UsageError
 from toolkit.generators.base import Sampling, Source
 from toolkit.ledger import ran
 from toolkit.rounds import (
-    WHOLE,
     Advance,
     RoundsSettings,
     Waiting,
@@ -80,12 +79,13 @@ class Machine:
             return self._items
         settings = self.settings
         folder = settings.output / "pool"
-        inputs = {name: getattr(settings, name) for name in ("pool", "held_out", "benchmarks", "limit")}
+        inputs = {name: getattr(settings, name) for name in ("pool", "pool_columns", "held_out", "benchmarks", "limit")}
 
         def act() -> dict[str, Any]:
             try:
                 engine = self.sandbox().engine if settings.pool == pool.STDLIB else None
-                items = pool.load(settings.pool, engine, settings.held_out)
+                columns = dict(pair.split("=", 1) for pair in settings.pool_columns)
+                items = pool.load(settings.pool, engine, settings.held_out, columns)
             except pool.PoolError as error:
                 raise UsageError(f"pool: {error}") from None
             except SandboxError as error:
@@ -196,25 +196,22 @@ class Machine:
         folder = self.settings.output / done["weights"]
         return Weights(model=str(folder)) if self.settings.full else replace(weights, adapter=folder)
 
-    def given(self, kind: str, weights: Weights, *, chat: bool) -> dict[str, object]:
-        """Return what the gates of `kind` need besides programs: the current model, and the judge.
-
-        Args:
-            chat: prompts are as a chat template wrote them.
-        """
+    def given(self, kind: str, weights: Weights) -> dict[str, object]:
+        """Return what the gates of `kind` need besides programs: the current model, and the judge."""
         from toolkit.scoring import ModelScorer
 
         found: dict[str, object] = {}
-        if "perplexity" in kind or "self-score" in kind:
-            found["model"] = ModelScorer(loaded=self._load(weights), chat=chat)
-        if "judge" in kind:
+        wanted = fields_of(kind)
+        if "model" in wanted:
+            found["model"] = ModelScorer(loaded=self._load(weights))
+        if "judge_model" in wanted:
             judge = replace(self.first, model=self.settings.judge_model or self.first.model)
             if self._judge is None:
                 from toolkit import models
 
                 self._judge = ModelScorer(loaded=models.load(self._source(judge)))
             found["judge_model"] = self._judge
-        if "decontaminate" in kind:
+        if "corpus" in wanted:
             from toolkit.corpus import known_benchmarks
 
             found["corpus"] = known_benchmarks()
@@ -354,8 +351,8 @@ class Cell:
         """Generate and gate, chunk by chunk, until enough are accepted or the budget is spent."""
         settings, machine = self.settings, self.machine
         items = machine.items()
-        whole = any(name in self.regime for name in WHOLE)
-        size = settings.chunk or (settings.budget if whole else settings.accept)
+        compares = "fraction" in fields_of(self.regime)  # then the gate is given all of a round at once
+        size = settings.chunk or (settings.budget if compares else settings.accept)
         order = pool.order(list(items.values()), 1000 * self.seed + number)
         rows: list[dict[str, Any]] = []
         spent: dict[str, Any] = {"tokens": 0, "generate_s": 0.0, "gate_s": 0.0}
@@ -417,7 +414,8 @@ class Cell:
         items = self.machine.items()
         return [
             Solution(
-                code=sample.solution, completion=row["written"], prompt=row["prompt"], n_tokens=row["n_tokens"],
+                code=sample.solution, completion=row["written"], prompt=row["prompt"], chat=row["chat"],
+                n_tokens=row["n_tokens"],
                 test=items[row["task_id"]].test or None, entry_point=items[row["task_id"]].task.entry_point or None,
             )
             for row, sample in zip(rows, programs, strict=True)
@@ -426,7 +424,7 @@ class Cell:
     def _gate(self, file: Path, output: Path, weights: Weights) -> dict[str, Any]:
         started = time.monotonic()
         rows, programs = read_rows(file), self._programs(file)
-        given = self.machine.given(self.regime, weights, chat=rows[0]["chat"])
+        given = self.machine.given(self.regime, weights)
         reports = self.machine.check(self.regime, self._solutions(rows, programs), given, thresholds=self._thresholds())
         write_rows(output, [
             {"solution": sample.solution, "accepted": all(report.passed for report in each),
@@ -442,7 +440,7 @@ class Cell:
         chosen = self.accepted[-1] if settings.data != "accumulate" else [row for each in self.accepted for row in each]
         rows = [
             {"task_id": row["task_id"], "prompt": row["prompt"], "chat": row["chat"], "human": False,
-             "completion": row["written"] + _close(row["prompt"]), "program": row["solution"]} for row in chosen
+             "completion": row["written"], "program": row["solution"]} for row in chosen
         ]  # fmt: skip
         order = pool.order(list(self.machine.items().values()), self.seed)
         people = [item for item in order if item.task.canonical_solution]
@@ -565,11 +563,6 @@ def _cuts(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 def _hash(texts: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def _close(prompt: str) -> str:
-    """What an answer ends with that was begun as a fenced block: the model is to learn that it ends."""
-    return "\n```" if prompt.rstrip().endswith("```python") else ""
 
 
 __all__ = ["Cell", "Machine", "Waiting", "Weights"]

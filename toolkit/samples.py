@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Container, Iterator, Mapping
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
+from typing import Any
 
 from toolkit.sanitize import FIELDS, Item, Sanitizer
 from toolkit.types import Sample, Task
@@ -109,6 +110,12 @@ def _checked(row: object, tasks: Mapping[str, Task], known: Container[str], max_
     if field is None:
         raise ValueError(f"none of {', '.join(FIELDS)} is there")
     return task_id, field, checked_text(field, row[field], max_bytes)
+
+
+def is_chat(row: Mapping[str, Any]) -> bool:
+    """Say whether a row's prompt is as a chat template wrote it: such rows come from `toolkit generate` and from rounds."""
+    settings = row.get("settings")
+    return bool(row.get("chat") or (isinstance(settings, dict) and settings.get("chat")))
 
 
 def checked_text(field: str, text: object, max_bytes: int = MAX_BYTES) -> str:

@@ -27,18 +27,15 @@ class ModelScorer:
         max_tokens: the longest text that is read: of a longer one, the first tokens of the completion and as many of the
             prompt's last as there is room for.
         batch_tokens: tokens of a batch, at most, unless one text has more.
-        chat: prompts are as a chat template wrote them: their special tokens are meant. Those of completions never are.
     """
 
     loaded: Loaded
     max_tokens: int = 2048
     batch_tokens: int = 4096
-    chat: bool = False
 
     def __repr__(self) -> str:
         about = self.loaded.about
-        settings = f"max_tokens={self.max_tokens}, chat={self.chat}"
-        return f"ModelScorer({about['model']}, {about['dtype']}, sha256={self.identity}, {settings})"
+        return f"ModelScorer({about['model']}, {about['dtype']}, sha256={self.identity}, max_tokens={self.max_tokens})"
 
     @functools.cached_property
     def identity(self) -> str:
@@ -50,11 +47,15 @@ class ModelScorer:
         context = getattr(self.loaded.model.config, "max_position_embeddings", None)
         return min(self.max_tokens, context or self.max_tokens)
 
-    def logprobs(self, prompts: Sequence[str], completions: Sequence[str]) -> "list[NDArray[np.float64]]":
+    def logprobs(
+        self, prompts: Sequence[str], completions: Sequence[str], chats: Sequence[bool] = ()
+    ) -> "list[NDArray[np.float64]]":
         """Return, for each completion, the natural logarithm of each token's probability after all that precedes it.
 
         Both are read as one text; a token that lies across the seam is the completion's. Without a prompt, the completion
         stands behind an end-of-text token, as in training, unless the tokenizer begins every text with one of its own.
+        Where `chats` says that a prompt is as a chat template wrote it, the two are read apart, as when the model went on
+        from it, and the prompt's special tokens are meant. Those of a completion never are.
 
         Raises:
             UsageError: the tokenizer cannot say where in a text its tokens stand.
@@ -62,7 +63,8 @@ class ModelScorer:
         """
         import numpy as np
 
-        rows = [self._ids(prompt, completion) for prompt, completion in zip(prompts, completions, strict=True)]
+        chats = chats or [False] * len(prompts)
+        rows = [self._ids(*each) for each in zip(prompts, completions, chats, strict=True)]
         found = [np.zeros(0)] * len(rows)
         for indices, logits, ids in self._batches([ids for ids, _ in rows], [n > 0 for _, n in rows]):
             chosen = logits[:, :-1].gather(-1, ids[:, 1:, None])[..., 0] - logits[:, :-1].logsumexp(-1)
@@ -102,10 +104,10 @@ class ModelScorer:
     def _encode(self, text: str, **flags: Any) -> list[int]:
         return list(self.loaded.tokenizer.encode(text, split_special_tokens=True, verbose=False, **flags))
 
-    def _ids(self, prompt: str, completion: str) -> tuple[list[int], int]:
+    def _ids(self, prompt: str, completion: str, chat: bool) -> tuple[list[int], int]:
         """Return what the model reads, and how many tokens at its end are the completion's."""
         tokenizer = self.loaded.tokenizer
-        if self.chat:  # read apart, as the model did when it went on from the prompt
+        if chat:
             head = list(tokenizer.encode(prompt, add_special_tokens=False, verbose=False)) or [tokenizer.eos_token_id]
             tail = self._encode(completion, add_special_tokens=False)[: self._limit - 1]
             return head[max(0, len(head) + len(tail) - self._limit) :] + tail, len(tail)
