@@ -94,6 +94,7 @@ class Machine:
                      "entry_point": i.task.entry_point} for i in items]  # fmt: skip
             found = {"items": len(items), "held_out": sum(i.held_out for i in items),
                      "with_tests": sum(bool(i.test) for i in items),
+                     "licence": pool.LICENCE if settings.pool == pool.STDLIB else None,
                      "sha256": write_rows(folder / "pool.jsonl", rows)}  # fmt: skip
             for name in settings.benchmarks:
                 benchmark = evaluate.benchmark_named(name)
@@ -533,6 +534,7 @@ class Cell:
                 "trained_on": len(data),
                 "human_rows": sum(row["human"] for row in data),
                 "refusals": reasons(row["reports"] for row in candidates if not row["accepted"]),
+                "thresholds": spent.pop("thresholds"),
                 "score": ledger.quantiles([row["score"] for row in candidates if row["score"] is not None]),
                 "auc": ledger.auc([score for score, _ in scored], [good for _, good in scored]),
                 "raw": ledger.classes(runs),
