@@ -171,8 +171,8 @@ def test_a_run_goes_on_where_it_was_and_ends_the_same(
 def test_stages_may_run_on_several_machines(engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None]) -> None:
     planted(right)
     here, there = ("pool", "gate", "judge", "measure"), ("generate", "train", "write")
-    for stages in itertools.islice(itertools.cycle((here, there)), 12):
-        summary = rounds.run(settings(tmp_path, stages=stages, rounds=2))
+    for stages in itertools.islice(itertools.cycle((here, there)), 14):
+        summary = rounds.run(settings(tmp_path, stages=stages, rounds=2, anchors=0.2, probe=2))
         if not summary["waiting"]:
             break
     assert [row["round"] for row in summary["rows"]] == [0, 1, 2]

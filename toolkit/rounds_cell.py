@@ -57,7 +57,6 @@ class Machine:
         self._judge: Any = None
         self._items: dict[str, pool.Item] = {}
         self._tasks: dict[str, dict[str, Task]] = {}
-        self._verified: dict[tuple[str, ...], list[pool.Item]] = {}
         self.first = Weights(model=settings.model, digest=settings.model or "default")
 
     def __enter__(self) -> Self:
@@ -262,13 +261,16 @@ class Machine:
             reports[i] = [*reports[i], *each]
         return reports
 
-    def verified(self, items: Sequence[pool.Item]) -> list[pool.Item]:
-        """Return the items whose human program runs, and passes its tests where it has some."""
-        names = tuple(item.task.task_id for item in items)
-        if names not in self._verified:
-            reports = self.executed([{"task_id": item.task.task_id, "solution": item.human} for item in items])
-            self._verified[names] = [item for item, each in zip(items, reports, strict=True) if ran(each)]
-        return self._verified[names]
+    def verified(self) -> set[str]:
+        """Return the ids of the human programs that run, and pass their tests where they have some. Raises `Waiting`."""
+        people = [item for item in self.items().values() if item.task.canonical_solution]
+        rows = [{"task_id": item.task.task_id, "solution": item.human} for item in people]
+
+        def act() -> dict[str, Any]:
+            return {"ids": [row["task_id"] for row, each in zip(rows, self.executed(rows), strict=True) if ran(each)]}
+
+        inputs = {"programs": _hash(row["solution"] for row in rows)}
+        return set(stage(self.settings.output / "pool", "judge-anchors", inputs, self.settings.stages, act)["ids"])
 
     def thresholds(self, kind: str) -> dict[str, float]:
         """Return those of the settings' thresholds that the gates of `kind` have."""
@@ -447,7 +449,8 @@ class Cell:
         people = [item for item in order if item.task.canonical_solution]
         n_mixed = round(len(rows) * settings.human / (1 - settings.human)) if settings.data == "mixed" else 0
         n_anchors = round(len(rows) * settings.anchors / (1 - settings.anchors))
-        verified = self.machine.verified(people) if n_anchors else []
+        runs = self.machine.verified() if n_anchors else set()
+        verified = [item for item in people if item.task.task_id in runs]
         anchors = verified[self.n_anchors : self.n_anchors + n_anchors]  # each anchor once in all rounds
         if len(anchors) < n_anchors:
             raise UsageError(f"the pool's {len(verified)} human programs that run are too few: {n_anchors} anchors a round")
