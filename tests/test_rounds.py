@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import DockerEngine
+from sandbox import DockerEngine, Sandbox
 from toolkit import ledger, pool, rounds
 from toolkit.errors import UsageError
 from toolkit.rounds import Changed, RoundsSettings, Waiting
@@ -168,10 +168,19 @@ def test_a_run_goes_on_where_it_was_and_ends_the_same(
         rounds.run(settings(tmp_path, regimes=("none", "compile"), rounds=2, seeds=(0, 1), steps=51))
 
 
-def test_stages_may_run_on_several_machines(engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None]) -> None:
+def test_stages_may_run_on_several_machines(
+    engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     planted(right)
+    boxes = Machine.sandbox
+
+    def only_here(machine: Machine) -> Sandbox:
+        assert "judge" in machine.settings.stages, "no boxes there"
+        return boxes(machine)
+
+    monkeypatch.setattr(Planted, "sandbox", only_here)
     here, there = ("pool", "gate", "judge", "measure"), ("generate", "train", "write")
-    for stages in itertools.islice(itertools.cycle((here, there)), 14):
+    for stages in itertools.islice(itertools.cycle((here, there)), 24):
         summary = rounds.run(settings(tmp_path, stages=stages, rounds=2, anchors=0.2, probe=2))
         if not summary["waiting"]:
             break
@@ -225,6 +234,8 @@ def test_held_out_prompts_show_whether_a_gate_tells_answers_apart(
     learnt = {row["task_id"] for row in rounds.read_rows(folder / "train.jsonl")}
     assert learnt
     assert not learnt & {row["task_id"] for row in rounds.read_rows(folder / "held-out.jsonl")}
+    with pytest.raises(UsageError, match="wants 99 held-out prompts"):
+        rounds.run(settings(tmp_path, rounds=1, held_out=0.5, probe=99, output=tmp_path / "more"))
 
 
 def test_total_variation_is_that_of_the_theorem() -> None:
@@ -249,6 +260,9 @@ def test_a_threshold_that_is_frozen_lets_acceptance_change(
     class Scorer:
         identity = "length"
 
+        def logprobs(self, _prompts: list[str], completions: list[str], _chats: list[bool]) -> list[list[float]]:
+            return [[-1.0]] * len(completions)
+
         def next_logits(self, texts: list[str], *_: Any, **__: Any) -> list[tuple[float, float]]:
             return [(float(len(text)), 0.0) for text in texts]
 
@@ -259,6 +273,12 @@ def test_a_threshold_that_is_frozen_lets_acceptance_change(
         asked = settings(tmp_path, regimes=("self-score",), rounds=2, freeze=freeze, accept=4, output=tmp_path / f"{freeze}")
         mass[freeze] = [row["acceptance_mass"] for row in rounds.run(asked)["rows"] if row["round"]]
     assert mass == {False: [0.25, 0.25], True: [0.25, 0.875]}
+    asked = settings(tmp_path, regimes=("self-score",), rounds=2, freeze=True, accept=4, chunk=8, output=tmp_path / "chunks")
+    second = next(row for row in rounds.run(asked)["rows"] if row["round"] == 2)
+    length = min(row["thresholds"]["threshold"] for row in [second])
+    assert length == len("x = 1111111\n"), "the worst that was kept in round 1: 7 digits, of its first chunk"
+    with pytest.raises(UsageError, match="freeze wants one gate"):
+        rounds.run(settings(tmp_path, regimes=("self-score+perplexity",), freeze=True, output=tmp_path / "two"))
 
 
 def test_the_model_of_the_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,7 +291,7 @@ def test_the_model_of_the_environment_is_the_default(monkeypatch: pytest.MonkeyP
     ("given", "message"),
     [({"rounds": "x"}, "rounds wants"), ({"pool_columns": "text"}, "pairs"), ({"nope": 1}, "no setting 'nope'"), ({"accept": 9, "budget": 3}, "budget"),
      ({"probe": 3, "held_out": 0}, "held out"), ({"probe": 3, "probe_samples": 1}, "probe_samples"),
-     ({"data": "all"}, "replace"), ({"regimes": "none,none"}, "twice"), ({"stages": "fly"}, "stages are of")],
+     ({"probe": 3, "temperature": 0}, "temperature above 0"), ({"data": "all"}, "replace"), ({"regimes": "none,none"}, "twice"), ({"stages": "fly"}, "stages are of")],
 )  # fmt: skip
 def test_bad_settings(given: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
@@ -304,9 +324,15 @@ def test_pools_of_other_forms(tmp_path: Path) -> None:
     for source in (str(tmp_path / "set"), f"{tmp_path / 'set'}:train", str(tmp_path / "pool.jsonl")):
         first, second = pool.load(source, columns=columns)
         assert (first.task.task_id, first.task.prompt, first.test) == ("1", "Write f1.", "f1()\nassert True")
-        assert second.task.canonical_solution == "def f2(): pass"
+        assert second.human == "def f2(): pass", "the prompt is prose"
     with pytest.raises(pool.PoolError, match="row 1: wants `prompt`"):
         pool.load(str(tmp_path / "set"))
+    for wrong in ({"prompt": "txt"}, {"tests": "test_list"}):
+        with pytest.raises(pool.PoolError, match="each named after one that is there"):
+            pool.load(str(tmp_path / "set"), columns=wrong)
+    (tmp_path / "nulls.jsonl").write_text('{"prompt": "x = 1\\n", "solution": null, "test": null, "id": null}\n')
+    (item,) = pool.load(str(tmp_path / "nulls.jsonl"))
+    assert (item.test, item.task.canonical_solution) == ("", "")
     with pytest.raises(pool.PoolError, match="no data set that can be read"):
         pool.load(f"{tmp_path / 'set'}:nothing", columns=columns)
 

@@ -155,23 +155,27 @@ def test_families_of_middle_tokens(names: tuple[str, str, str]) -> None:
     assert packing.middle_tokens(Tokenizer()) == (0, 1, 2)
 
 
-def test_a_chat_template_is_learnt_as_it_was_written_and_an_answer_cannot_forge_one(model: str, tmp_path: Path) -> None:
-    """A prompt's special tokens are those that generation gave the model; the same words in an answer are plain text."""
-    generator = TransformersGenerator(Source(model=model, device="cpu"))
-    said = "<fim_prefix>user<fim_suffix>\ndef f"
+@pytest.mark.parametrize("spaced", [False, True])
+def test_a_chat_template_is_learnt_as_it_was_written_and_an_answer_cannot_forge_one(spaced: bool, tmp_path: Path) -> None:
+    """A prompt's special tokens are those that generation gave the model; the same words in an answer are plain text, and
+    no space comes before it."""
+    generator = TransformersGenerator(Source(model=tiny(tmp_path, spaced=spaced), device="cpu"))
+    said = "<fim_prefix>user<fim_suffix>\nwrite\n"
     file = rows(tmp_path / "x.jsonl", [
-        {"prompt": said, "completion": "(x): <fim_prefix>", "chat": True},
-        {"prompt": said, "completion": "(x): <fim_prefix>", "settings": {"chat": True}},
-        {"prompt": said, "completion": "(x): <fim_prefix>", "settings": {"chat": False}},
+        {"prompt": said, "completion": "add x <fim_prefix>", "chat": True},
+        {"prompt": said, "completion": "add x <fim_prefix>", "settings": {"chat": True}},
+        {"prompt": said, "completion": "add x <fim_prefix>", "settings": {"chat": False}},
+        {"prompt": said, "completion": "add x <fim_prefix>", "settings": {"chat": True, "base_url": "http://x/v1"}},
+        {"prompt": said, "completion": "add x <fim_prefix>", "chat": [{"role": "user"}]},
     ])  # fmt: skip
     blocks = Blocks(texts=packing.read([file])[0], tokenizer=generator.tokenizer, length=64)
     given = generator.tokenizer(said, add_special_tokens=False)["input_ids"]
     mark = packing.middle_tokens(generator.tokenizer)
     documents = sorted(blocks.documents(0), key=lambda d: d.count(mark.prefix))
-    assert [d.count(mark.prefix) for d in documents] == [0, 1, 1]
-    for found in documents[1:]:
+    assert [d.count(mark.prefix) for d in documents] == [0, 0, 0, 1, 1]
+    for found in documents[3:]:
         assert found[: len(given)] == given
-        assert generator.tokenizer.decode(found[len(given) :]) == "(x): <fim_prefix>"
+        assert generator.tokenizer.decode(found) == generator.tokenizer.decode(given) + "add x <fim_prefix>"
 
 
 # -- data --------------------------------------------------------------------------------------------------------------

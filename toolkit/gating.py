@@ -212,17 +212,21 @@ def _gates(settings: Settings, memo: VerdictCache | None) -> tuple[All, list[str
 
         given["corpus"] = known_benchmarks()
         left_out = list(given["corpus"].left_out)
-    for name, model in (("model", settings.model), ("judge_model", settings.judge_model or settings.model)):
-        if name in wanted:
-            from toolkit import models
-            from toolkit.generators import Source, chosen
-            from toolkit.scoring import ModelScorer
-
-            given[name] = ModelScorer(loaded=models.load(Source(model=chosen(model))))
+    asked = {"model": settings.model, "judge_model": settings.judge_model or settings.model}
     try:
+        parse(settings.kind, thresholds, given=given | dict.fromkeys(asked))  # errors before a model is loaded
+        given |= {name: _scorer(model) for name, model in asked.items() if name in wanted}
         return parse(settings.kind, thresholds, all_findings=settings.all_findings, memo=memo, given=given), left_out
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def _scorer(model: str | None) -> Any:
+    from toolkit import models
+    from toolkit.generators import Source, chosen
+    from toolkit.scoring import ModelScorer
+
+    return ModelScorer(loaded=models.load(Source(model=chosen(model))))
 
 
 def _thresholds(gate: Gate) -> dict[str, float]:
@@ -354,7 +358,7 @@ def _program(file: str, number: int | None, line: bytes, row: object, seen: Coun
             code=text if chat else (prompt or "") + text,
             completion=completion,
             prompt=prompt if chat else None,
-            chat=chat,
+            chat=samples.is_templated(row),
             n_tokens=n_tokens,
             test=None if test is None else samples.checked_text("test", test),
             entry_point=given.get("entry_point"),

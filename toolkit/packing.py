@@ -70,7 +70,7 @@ def _text(row: object) -> Text:
     if not isinstance(row, dict):
         raise ValueError(f"not an object but {type(row).__name__}")
     field = next((name for name in FIELDS if row.get(name) is not None), None)
-    is_chat = field is None and samples.is_chat(row)
+    is_chat = field is None and samples.is_templated(row)
     answer = "raw_response" if is_chat and row.get("raw_response") is not None else "completion"
     names = [field] if field else ["prompt", answer]
     if missing := [name for name in names if row.get(name) is None]:
@@ -191,21 +191,24 @@ class Blocks:
             text, start = self.texts[index], begin
             if not isinstance(text, str):
                 start, text = self.tokenizer.encode(text[0], add_special_tokens=False, verbose=False), text[1]
+            inside = start is not begin
             cut, spm, *places = rng.random(4)
             if mark is None or cut >= self.fim_rate:
-                yield start + self._tokens(text)
+                yield start + self._tokens(text, inside=inside)
                 continue
             first, second = sorted(int(place * (len(text) + 1)) for place in places)
-            prefix = self._tokens(text[:first])
+            prefix = self._tokens(text[:first], inside=inside)
             middle, suffix = (self._tokens(part, inside=True) for part in (text[first:second], text[second:]))
             yield start + arranged(prefix, middle, suffix, mark, spm=bool(spm < self.spm_rate))
 
     def _tokens(self, text: str, *, inside: bool = False) -> list[int]:
-        """Return a text's tokens; `inside` a longer text, without what some tokenizers put before the first word."""
-        encode = functools.partial(
-            self.tokenizer.encode, add_special_tokens=False, split_special_tokens=True, verbose=False
-        )
-        before = encode("\n") if inside else []
-        if len(before) < 2:
-            return list(encode(text))
-        return list(encode("\n" + text)[len(before) :])
+        return tokens_of(self.tokenizer, text, inside=inside)
+
+
+def tokens_of(tokenizer: Any, text: str, *, inside: bool) -> list[int]:
+    """Return a text's tokens, none of them special; `inside` a longer text, without what some put before the first word."""
+    encode = functools.partial(tokenizer.encode, add_special_tokens=False, split_special_tokens=True, verbose=False)
+    before = encode("\n") if inside else []
+    if len(before) < 2:
+        return list(encode(text))
+    return list(encode("\n" + text)[len(before) :])

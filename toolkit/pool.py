@@ -4,9 +4,10 @@
 docstring as prompt, the body as human solution, and the docstring's `>>>` examples as tests where it has some. Source
 and licence: CPython 3.11, Python Software Foundation License 2.0. Anything else is a JSONL file, or a data set of the hub
 (`OWNER/NAME[@REVISION][:CONFIG][:SPLIT]`, or a folder that `datasets` can read): rows with `prompt`, and where they have
-them `solution` (what follows the prompt), `test`, `entry_point` and `id`.
+them `solution` (what follows the prompt, or a program where the prompt is prose), `test`, `entry_point` and `id`.
 """
 
+import ast
 import hashlib
 import json
 import random
@@ -19,6 +20,7 @@ from sandbox import Box, Engine, Limits, SandboxError
 from toolkit.types import Task
 
 STDLIB = "stdlib"
+COLUMNS = ("prompt", "solution", "test", "entry_point", "id")
 LICENCE = "CPython 3.11 standard library, PSF-2.0"
 _EXTRACT = '''
 import ast, json, pathlib, sysconfig
@@ -67,9 +69,18 @@ class Item:
     held_out: bool = False
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the solution is a program without the prompt, which is prose."""
+        try:
+            ast.parse(self.task.prompt + self.task.canonical_solution)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return True
+        return False
+
+    @property
     def human(self) -> str:
         """The whole human program."""
-        return self.task.prompt + self.task.canonical_solution
+        return self.task.prompt * (not self.is_whole) + self.task.canonical_solution
 
 
 def load(
@@ -92,20 +103,23 @@ def load(
         rows = _stdlib(engine)
     else:
         found = _file(Path(source)) if Path(source).is_file() or source.endswith(".jsonl") else _dataset(source)
+        for ours, theirs in (columns or {}).items():
+            if ours not in COLUMNS or not any(theirs in row for _, row in found):
+                raise PoolError(f"{source}: {ours}={theirs}: want {', '.join(COLUMNS)}, each named after one that is there")
         rows = [(place, _renamed(row, columns or {})) for place, row in found]
     items: dict[str, Item] = {}
     problems = []
     for place, row in rows:
-        prompt, name = row.get("prompt"), row.get("entry_point", "")
-        texts = (prompt, name, row.get("solution", ""), row.get("test", "") or "", row.get("id", ""))
+        prompt = row.get("prompt")
+        name, solution, test, own = (row.get(field) or "" for field in ("entry_point", "solution", "test", "id"))
+        texts = (prompt, name, solution, test, own)
         if not prompt or not all(isinstance(text, str) for text in texts):
             problems.append(f"{place}: wants `prompt`, and text in `solution`, `test`, `entry_point` and `id`")
             continue
         digest = hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()
         items.setdefault(digest, Item(
-            task=Task(task_id=row.get("id") or f"pool/{digest[:12]}", prompt=prompt, entry_point=name,
-                      canonical_solution=row.get("solution", "")),
-            test=row.get("test") or "",
+            task=Task(task_id=own or f"pool/{digest[:12]}", prompt=prompt, entry_point=name, canonical_solution=solution),
+            test=test,
             held_out=int(digest[:8], 16) / 2**32 < held_out,
         ))  # fmt: skip
     if problems or not items:

@@ -127,6 +127,7 @@ class RoundsSettings:
         wants(0 <= self.human < 1 and 0 <= self.anchors < 1 and 0 <= self.held_out < 1, "shares are at least 0 and below 1")
         wants(self.probe >= 0 and self.probe_samples >= 2, "probe is at least 0 and probe_samples at least 2")
         wants(not (self.probe and not self.held_out), "probe wants prompts that are held out")
+        wants(not (self.probe and not self.temperature), "probe wants a temperature above 0, or all answers are the same")
         wants(all("=" in pair for pair in self.pool_columns), "pool_columns are pairs, as prompt=text")
         wants(set(self.stages) <= set(STAGES), f"stages are of {', '.join(STAGES)}")
         wants(len(set(self.regimes)) == len(self.regimes), "a regime is named twice")
@@ -313,7 +314,7 @@ def plan(settings: RoundsSettings, machine: str, n_parameters: float) -> dict[st
     flops, bandwidth, together = MACHINES[machine]
     cells = len(settings.regimes) * len(settings.seeds)
     n_rounds = cells * settings.rounds
-    tokens = n_rounds * settings.budget * settings.max_new_tokens
+    tokens = n_rounds * (settings.budget + settings.probe * settings.probe_samples) * settings.max_new_tokens
     n_tasks = sum({"humaneval": 164, "humaneval+": 164, "mbpp+": 378}.get(name, 400) for name in settings.benchmarks)
     n_tasks = min(n_tasks, settings.limit * len(settings.benchmarks)) if settings.limit else n_tasks
     scored = (n_rounds + len(settings.seeds)) * n_tasks * settings.samples * settings.eval_tokens

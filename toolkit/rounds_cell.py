@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from gates import Report, Solution, fields_of, parse
+from gates import GATES, Report, Solution, fields_of, parse
 from sandbox import Sandbox, SandboxError, open_engine
 from toolkit import evaluate, ledger, pool
 from toolkit import samples as sample_files
@@ -350,6 +350,11 @@ class Cell:
     def _thresholds(self) -> dict[str, float]:
         return self.machine.thresholds(self.regime) | self.frozen
 
+    def _gate_inputs(self, made: Mapping[str, Any]) -> dict[str, Any]:
+        judge = self.settings.judge_model or self.machine.first.model
+        judged = {"judge": judge} if "judge_model" in fields_of(self.regime) else {}
+        return {"candidates": made["sha256"], "regime": self.regime, "thresholds": self._thresholds()} | judged
+
     def _candidates(self, number: int, weights: Weights, folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Generate and gate, chunk by chunk, until enough are accepted or the budget is spent."""
         settings, machine = self.settings, self.machine
@@ -373,7 +378,7 @@ class Cell:
                 weights, c, f, temperature=settings.temperature, max_new_tokens=settings.max_new_tokens,
                 seed=1_000_003 * self.seed + 1009 * number + len(rows),
             ))  # fmt: skip
-            gated = {"candidates": made["sha256"], "regime": self.regime, "thresholds": self._thresholds()}
+            gated = self._gate_inputs(made)
             reports = folder / f"reports-{chunk}.jsonl"
             done = self._stage(
                 folder, f"gate-{chunk}", gated, lambda f=file, r=reports: self._gate(f, r, weights)  # type: ignore[misc]
@@ -387,15 +392,17 @@ class Cell:
             chunk += 1
         spent["thresholds"] = self._thresholds()
         if settings.freeze and not self.frozen:
-            self.frozen = _cuts(rows)
+            self.frozen = _cut(self.regime, rows)
         return rows, spent
 
     def _held_out(self, number: int, weights: Weights, folder: Path) -> list[dict[str, Any]]:
         """Have the model answer prompts that it is never trained on, several times each, and the gate decide."""
         settings, machine = self.settings, self.machine
-        tasks = [item.task for item in pool.held_out(list(machine.items().values()))[: settings.probe]]
-        if not tasks:
+        if not settings.probe:
             return []
+        tasks = [item.task for item in pool.held_out(list(machine.items().values()))[: settings.probe]]
+        if len(tasks) < settings.probe:
+            raise UsageError(f"probe wants {settings.probe} held-out prompts, and the pool has {len(tasks)}")
         file, reports = folder / "held-out.jsonl", folder / "held-out-reports.jsonl"
         asked = {"weights": weights.digest, "seed": self.seed, "round": number, "pool": _hash(t.prompt for t in tasks),
                  "samples": settings.probe_samples, "temperature": settings.temperature, "top_p": settings.top_p,
@@ -404,8 +411,7 @@ class Cell:
             weights, tasks, file, temperature=settings.temperature, max_new_tokens=settings.max_new_tokens,
             seed=1_000_003 * self.seed + number, n=settings.probe_samples,
         ))  # fmt: skip
-        gated = {"candidates": made["sha256"], "regime": self.regime, "thresholds": self._thresholds()}
-        self._stage(folder, "gate-held-out", gated, lambda: self._gate(file, reports, weights))
+        self._stage(folder, "gate-held-out", self._gate_inputs(made), lambda: self._gate(file, reports, weights))
         return [row | said for row, said in zip(read_rows(file), read_rows(reports), strict=True)]
 
     def _programs(self, file: Path) -> list[Sample]:
@@ -460,7 +466,7 @@ class Cell:
         if n_mixed and not mixed:
             raise UsageError("data = mixed needs human programs, and the pool has none")
         return rows + [
-            {"task_id": item.task.task_id, "prompt": item.task.prompt, "chat": False, "human": True,
+            {"task_id": item.task.task_id, "prompt": item.task.prompt + "\n" * item.is_whole, "chat": False, "human": True,
              "completion": item.task.canonical_solution, "program": item.human} for item in [*mixed, *anchors]
         ]  # fmt: skip
 
@@ -558,11 +564,16 @@ class Cell:
         self._stage(folder, "measure", asked, act)
 
 
-def _cuts(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Return the threshold of the gate that kept a fraction of `rows`, if there is one."""
+def _cut(regime: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the worst score that the gate which kept a fraction has kept, if there is one. Raises `UsageError`."""
+    found: dict[str, list[float]] = {}
     for report in (report for row in rows for report in row["reports"]):
         if report["values"].get("fraction") is not None and report["values"]["threshold"] is not None:
-            return {"threshold": report["values"]["threshold"]}
+            found.setdefault(report["gate"].partition("~")[0], []).append(report["values"]["threshold"])
+    if len(found) > 1:
+        raise UsageError(f"regime {regime!r}: freeze wants one gate that compares candidates, not {' and '.join(found)}")
+    for name, cuts in found.items():
+        return {"threshold": max(cuts) if getattr(GATES[name], "lowest", False) else min(cuts)}
     return {}
 
 

@@ -113,9 +113,14 @@ def _checked(row: object, tasks: Mapping[str, Task], known: Container[str], max_
 
 
 def is_chat(row: Mapping[str, Any]) -> bool:
-    """Say whether a row's prompt is as a chat template wrote it: such rows come from `toolkit generate` and from rounds."""
+    """Say whether a row's prompt is a message rather than what the program begins with, as `toolkit generate` notes."""
     settings = row.get("settings")
-    return bool(row.get("chat") or (isinstance(settings, dict) and settings.get("chat")))
+    return row.get("chat") is True or (isinstance(settings, dict) and settings.get("chat") is True)
+
+
+def is_templated(row: Mapping[str, Any]) -> bool:
+    """Say whether a row's prompt is as a chat template wrote it; what an endpoint was sent is not."""
+    return is_chat(row) and "base_url" not in (row.get("settings") or {})
 
 
 def checked_text(field: str, text: object, max_bytes: int = MAX_BYTES) -> str:

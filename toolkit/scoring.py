@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.errors import UsageError
 from toolkit.generators.transformers_ import Loaded
 from toolkit.models import explained, weights_hash
+from toolkit.packing import tokens_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,7 +110,7 @@ class ModelScorer:
         tokenizer = self.loaded.tokenizer
         if chat:
             head = list(tokenizer.encode(prompt, add_special_tokens=False, verbose=False)) or [tokenizer.eos_token_id]
-            tail = self._encode(completion, add_special_tokens=False)[: self._limit - 1]
+            tail = tokens_of(tokenizer, completion, inside=True)[: self._limit - 1]
             return head[max(0, len(head) + len(tail) - self._limit) :] + tail, len(tail)
         if not getattr(tokenizer, "is_fast", False):
             raise UsageError(f"perplexity needs a fast tokenizer, which {self.loaded.about['model']} has not")

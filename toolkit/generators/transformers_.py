@@ -359,7 +359,8 @@ class TransformersGenerator:
             for start in range(0, width, step):
                 end = min(width, start + step)
                 n_before, n = n, sum(len(row) > width - end for row in rest) if plain else len(asked)
-                cache.reorder_cache(torch.tensor([*range(n_before), *[0] * (n - n_before)], device=device))
+                if n > n_before:
+                    cache.reorder_cache(torch.tensor([*range(n_before), *[0] * (n - n_before)], device=device))
                 logits = read(tokens[:n, start:end], mask[:n, : shared + end], positions[:n, shared + start : shared + end])
             of = torch.tensor([asked.index(row.index) for row in rows], device=device)
             if len(asked) < len(rows):
