@@ -37,7 +37,20 @@ GATES: dict[str, type[Gate]] = {
     )
 }  # fmt: skip
 
-__all__ = ["GATES", "All", "Corpus", "Finding", "Gate", "Memo", "Report", "Scorer", "Solution", "fields_of", "parse"]
+__all__ = [
+    "GATES",
+    "All",
+    "Corpus",
+    "Finding",
+    "Gate",
+    "Memo",
+    "Report",
+    "Scorer",
+    "Solution",
+    "fields_of",
+    "parse",
+    "prefers_low",
+]
 
 _NUMBERS = (float, float | None, "float", "float | None")
 
@@ -46,6 +59,12 @@ def fields_of(kind: str) -> set[str]:
     """Return the names of what the gates that `kind` names have: thresholds, and what `parse` must be given for them."""
     names = [part.strip().partition("~")[0] for part in kind.split("+")]
     return {field.name for name in names if name in GATES for field in fields(GATES[name])}
+
+
+def prefers_low(kind: str) -> bool:
+    """Say whether low scores are the best for one of the gates that `kind` names."""
+    names = [part.strip().partition("~")[0] for part in kind.split("+")]
+    return any(getattr(GATES.get(name), "lowest", False) for name in names)
 
 
 def parse(

@@ -281,6 +281,24 @@ def test_a_threshold_that_is_frozen_lets_acceptance_change(
         rounds.run(settings(tmp_path, regimes=("self-score+perplexity",), freeze=True, output=tmp_path / "two"))
 
 
+def test_auc_is_of_what_the_gate_prefers(
+    engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scorer finds right programs likelier: the best of gates where low perplexity is wanted, the worst the other way."""
+
+    class Scorer:
+        identity = "right"
+
+        def logprobs(self, _prompts: list[str], completions: list[str], _chats: list[bool]) -> list[list[float]]:
+            return [[-1.0 if "return x + " in text else -2.0] for text in completions]
+
+    monkeypatch.setattr(Planted, "given", lambda *_: {"model": Scorer()})
+    planted(lambda task, number, i: right(task, number, i) if i % 2 else f"def {task.entry_point}(x):\n    return -1\n")
+    asked = settings(tmp_path, regimes=("perplexity", "inverse-perplexity"), rounds=1, accept=4, held_out=0.5, probe=4)
+    found = {row["regime"]: (row["auc"], row["held_out"]["auc"]) for row in rounds.run(asked)["rows"] if row["round"]}
+    assert found == {"perplexity": (1.0, 1.0), "inverse-perplexity": (0.0, 0.0)}
+
+
 def test_the_model_of_the_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOOLKIT_MODEL", "some/model")
     assert rounds.read(None, {}).model == "some/model"

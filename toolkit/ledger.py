@@ -1,9 +1,9 @@
 """What is written down of each round, and what the rounds of a cell show together.
 
 Definitions. Acceptance mass: accepted candidates over all candidates, those of every chunk. AUC: the chance that the gate
-scores a candidate that runs higher than one that does not; 0.5 is no discrimination. Retention: pass@1 over that of the
-first model. Retention area: trapezoids under it over rounds, 1 where nothing is lost. Rubber stamp: acceptance rises
-while pass@1 falls, by the sign of Kendall's tau over rounds, with its exact one-sided p-value.
+prefers, by its score, a candidate that runs to one that does not; 0.5 is no discrimination. Retention: pass@1 over that
+of the first model. Retention area: trapezoids under it over rounds, 1 where nothing is lost. Rubber stamp: acceptance
+rises while pass@1 falls, by the sign of Kendall's tau over rounds, with its exact one-sided p-value.
 """
 
 import html as markup
@@ -58,7 +58,7 @@ def ran(reports: Sequence[Report]) -> bool:
     return all(report.passed for report in reports)
 
 
-def held_out(rows: Sequence[Mapping[str, Any]], ran: Sequence[bool]) -> dict[str, Any] | None:
+def held_out(rows: Sequence[Mapping[str, Any]], ran: Sequence[bool], sign: int = 1) -> dict[str, Any] | None:
     """Return how far the gate tells answers to one held-out prompt apart, which arXiv 2606.28438 assumes it does not.
 
     For a prompt x with answers c that the model wrote, q(c) = r(c) p(c) / Z is what is left of p under the gate's decisions
@@ -69,6 +69,7 @@ def held_out(rows: Sequence[Mapping[str, Any]], ran: Sequence[bool]) -> dict[str
     Args:
         rows: `task_id`, `accepted` and `score` of each answer.
         ran: whether each of them runs.
+        sign: -1 where the gate prefers low scores.
     """
     if not rows:
         return None
@@ -79,7 +80,7 @@ def held_out(rows: Sequence[Mapping[str, Any]], ran: Sequence[bool]) -> dict[str
     spreads = [statistics.pstdev(scores) for group in groups.values()
                if len(scores := [rows[i]["score"] for i in group if rows[i]["score"] is not None]) > 1]  # fmt: skip
     tv = [1 - share for share in shares if share]
-    known = [(row["score"], good) for row, good in zip(rows, ran, strict=True) if row["score"] is not None]
+    known = [(sign * row["score"], good) for row, good in zip(rows, ran, strict=True) if row["score"] is not None]
     return {
         "prompts": len(groups),
         "answers": len(rows),

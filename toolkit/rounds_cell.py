@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from gates import GATES, Report, Solution, fields_of, parse
+from gates import Report, Solution, fields_of, parse, prefers_low
 from sandbox import Sandbox, SandboxError, open_engine
 from toolkit import evaluate, ledger, pool
 from toolkit import samples as sample_files
@@ -530,8 +530,10 @@ class Cell:
 
         def act() -> dict[str, Any]:
             seen = candidates[: self.settings.measured]
+            sign = -1 if prefers_low(self.regime) else 1
             runs = self.machine.executed(seen)
-            scored = [(row["score"], ran(each)) for row, each in zip(seen, runs, strict=True) if row["score"] is not None]
+            scored = [(sign * row["score"], ran(each)) for row, each in zip(seen, runs, strict=True)
+                      if row["score"] is not None]  # fmt: skip
             logprobs = [row["mean_logprob"] for row in candidates if row.get("mean_logprob") is not None]
             trained = [{"task_id": row["task_id"], "solution": row["program"]} for row in data[: self.settings.measured]]
             accepted = [each for row, each in zip(seen, runs, strict=True) if row["accepted"]]
@@ -549,7 +551,7 @@ class Cell:
                 "raw": ledger.classes(runs),
                 "accepted_runs": ledger.classes(accepted) if accepted else None,
                 "trained_runs": ledger.classes(self.machine.executed(trained)) if trained else None,
-                "held_out": ledger.held_out(held_out, [ran(each) for each in self.machine.executed(held_out)]),
+                "held_out": ledger.held_out(held_out, [ran(each) for each in self.machine.executed(held_out)], sign),
                 "texts": ledger.texts([row["written"] for row in candidates]),
                 "finished": round(sum(bool(row.get("finished")) for row in candidates) / len(candidates), 4),
                 "tokens_each": round(sum(row["n_tokens"] for row in candidates) / len(candidates), 1),
@@ -572,9 +574,7 @@ def _cut(regime: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
             found.setdefault(report["gate"].partition("~")[0], []).append(report["values"]["threshold"])
     if len(found) > 1:
         raise UsageError(f"regime {regime!r}: freeze wants one gate that compares candidates, not {' and '.join(found)}")
-    for name, cuts in found.items():
-        return {"threshold": max(cuts) if getattr(GATES[name], "lowest", False) else min(cuts)}
-    return {}
+    return {"threshold": (max if prefers_low(regime) else min)(cuts) for cuts in found.values()}  # noqa: B035 - at most one
 
 
 def _hash(texts: Iterable[str]) -> str:
