@@ -178,8 +178,8 @@ def cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 COLOURS = ["#0b6e99", "#c4452d", "#3a7d34", "#8a4fb0", "#b07b10", "#4a4a4a", "#d0588f", "#1f9e9e", "#6b6f00", "#7c3f00"]
 
 
-def plot(title: str, lines: Mapping[str, Sequence[tuple[float, float, float, float]]]) -> str:
-    """Return an SVG figure: one line a name, points (x, y, low, high); y from 0."""
+def plot(title: str, lines: Mapping[str, Sequence[tuple[float, float, float, float]]], names: Sequence[str] = ()) -> str:
+    """Return an SVG figure: one line a name, points (x, y, low, high); y from 0. A name's colour is its place in `names`."""
     points = [point for line in lines.values() for point in line]
     if not points:
         return ""
@@ -200,8 +200,9 @@ def plot(title: str, lines: Mapping[str, Sequence[tuple[float, float, float, flo
                      f'<text x="{left - 6}" y="{y + 4:.1f}" class="y">{y_high * i / 4:.3g}</text>')  # fmt: skip
     every = sorted({p[0] for p in points})
     parts += [f'<text x="{place(x, 0)[0]:.1f}" y="{height - 12}" class="x">{x:g}</text>' for x in every]
+    order = list(dict.fromkeys([*names, *lines]))
     for i, (name, line) in enumerate(lines.items()):
-        colour = COLOURS[i % len(COLOURS)]
+        colour = COLOURS[order.index(name) % len(COLOURS)]
         placed = [place(x, y) for x, y, _, _ in line]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
@@ -209,7 +210,8 @@ def plot(title: str, lines: Mapping[str, Sequence[tuple[float, float, float, flo
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>')
             if high > low:
                 (_, a), (_, b) = place(raw, low), place(raw, high)
-                ends = f'x1="{x:.1f}" x2="{x:.1f}" y1="{a:.1f}" y2="{b:.1f}"'
+                beside = x + 2 * i  # intervals of several lines stand side by side
+                ends = f'x1="{beside:.1f}" x2="{beside:.1f}" y1="{a:.1f}" y2="{b:.1f}"'
                 parts.append(f'<line {ends} stroke="{colour}" opacity="0.35"/>')
         parts.append(f'<text x="{width - 142}" y="{top + 16 * i + 8}" fill="{colour}">{markup.escape(name)}</text>')
     return "".join(parts) + "</svg>"
@@ -225,9 +227,11 @@ def figures(summary: Mapping[str, Any]) -> dict[str, str]:
         for row in sorted(rows, key=lambda row: row["round"]):
             got = value(row)
             if got is not None:
-                name = row["regime"] + (f" (seed {row['seed']})" if len(settings["seeds"]) > 1 else "")
-                found.setdefault(name, []).append((row["round"], *got))
+                found.setdefault(named(row), []).append((row["round"], *got))
         return found
+
+    def named(row: Mapping[str, Any]) -> str:
+        return str(row["regime"]) + (f" (seed {row['seed']})" if len(settings["seeds"]) > 1 else "")
 
     def of(*path: str) -> Any:
         def value(row: Any) -> tuple[float, float, float] | None:
@@ -239,6 +243,7 @@ def figures(summary: Mapping[str, Any]) -> dict[str, str]:
 
         return value
 
+    names = [named(row) for row in rows]
     wanted = {
         f"pass@1 {name}": (f"pass@1 on {name}, 95 % intervals ({about})", of("scores", name))
         for name in settings["benchmarks"]
@@ -247,10 +252,9 @@ def figures(summary: Mapping[str, Any]) -> dict[str, str]:
         "ran": (f"share of raw candidates that run ({about})", of("raw", "strict")),
         "distinct": (f"distinct-3 of raw candidates ({about})", of("texts", "distinct_3")),
         "auc": (f"AUC of the gate's score for 'runs' ({about})", of("auc")),
-        "held-out": (f"held-out prompts: total variation between gated and ungated answers, 0 is a rubber stamp ({about})",
-                     of("held_out", "tv")),
+        "held-out": (f"held-out: total variation of gated from ungated answers ({about})", of("held_out", "tv")),
     }
-    return {name: figure for name, (title, value) in wanted.items() if (figure := plot(title, lines(value)))}
+    return {name: figure for name, (title, value) in wanted.items() if (figure := plot(title, lines(value), names))}
 
 
 def html(summary: Mapping[str, Any]) -> str:
