@@ -253,19 +253,22 @@ def test_total_variation_is_that_of_the_theorem() -> None:
             assert found["tv"] == pytest.approx(sum(abs(each - 1 / n) for each in q) / 2, abs=1e-4)
 
 
+class Scorer:
+    """Finds right programs likelier than others, and long ones good."""
+
+    identity = "known"
+
+    def logprobs(self, _prompts: list[str], completions: list[str], _chats: list[bool]) -> list[list[float]]:
+        return [[-1.0 if "return x + " in text else -2.0] for text in completions]
+
+    def next_logits(self, texts: list[str], *_: Any, **__: Any) -> list[tuple[float, float]]:
+        return [(float(len(text)), 0.0) for text in texts]
+
+
 def test_a_threshold_that_is_frozen_lets_acceptance_change(
     engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The score is the program's length, and programs grow: a fraction cannot show it, the threshold of round 1 does."""
-
-    class Scorer:
-        identity = "length"
-
-        def logprobs(self, _prompts: list[str], completions: list[str], _chats: list[bool]) -> list[list[float]]:
-            return [[-1.0]] * len(completions)
-
-        def next_logits(self, texts: list[str], *_: Any, **__: Any) -> list[tuple[float, float]]:
-            return [(float(len(text)), 0.0) for text in texts]
 
     monkeypatch.setattr(Planted, "given", lambda *_: {"model": Scorer()})
     planted(lambda _task, number, i: f"x = {'1' * (10 * number + i % 16 + 1)}\n")
@@ -276,8 +279,7 @@ def test_a_threshold_that_is_frozen_lets_acceptance_change(
     assert mass == {False: [0.25, 0.25], True: [0.25, 0.875]}
     asked = settings(tmp_path, regimes=("self-score",), rounds=2, freeze=True, accept=4, chunk=8, output=tmp_path / "chunks")
     second = next(row for row in rounds.run(asked)["rows"] if row["round"] == 2)
-    length = min(row["thresholds"]["threshold"] for row in [second])
-    assert length == len("x = 1111111\n"), "the worst that was kept in round 1: 7 digits, of its first chunk"
+    assert second["thresholds"]["threshold"] == len("x = 1111111\n"), "the worst that was kept in round 1: 7 digits, of its first chunk"
     with pytest.raises(UsageError, match="freeze wants one gate"):
         rounds.run(settings(tmp_path, regimes=("self-score+perplexity",), freeze=True, output=tmp_path / "two"))
 
@@ -286,12 +288,6 @@ def test_auc_is_of_what_the_gate_prefers(
     engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The scorer finds right programs likelier: the best of gates where low perplexity is wanted, the worst the other way."""
-
-    class Scorer:
-        identity = "right"
-
-        def logprobs(self, _prompts: list[str], completions: list[str], _chats: list[bool]) -> list[list[float]]:
-            return [[-1.0 if "return x + " in text else -2.0] for text in completions]
 
     monkeypatch.setattr(Planted, "given", lambda *_: {"model": Scorer()})
     planted(lambda task, number, i: right(task, number, i) if i % 2 else f"def {task.entry_point}(x):\n    return -1\n")
@@ -408,6 +404,7 @@ def test_the_preset_small_in_a_smaller_form(tmp_path: Path) -> None:
         assert found, folder
         assert list(folder.glob("run-humaneval/results.jsonl"))
     assert "seed 0 none round 1: accepted 2 of" in done.stdout
+    assert re.search(r"stages took \d+ s, those in boxes \d+ s = ", done.stdout)
     assert (tmp_path / "run" / "report.html").stat().st_size > 1000
     again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.stdout == done.stdout

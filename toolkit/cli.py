@@ -621,6 +621,11 @@ def rounds_command(
         print(f"seed {row['seed']} {row['regime']} round {row['round']}: {mass}{row.get('stopped') or scores}")
     for line in summary["waiting"]:
         print(line)
+    seconds = summary["seconds"]
+    boxes = sum(seconds.get(name, 0) for name in ("gate", "judge", "measure"))
+    total = sum(seconds.values())
+    print(f"stages took {total:.0f} s, those in boxes {boxes:.0f} s = {boxes / max(total, 1e-9):.1%}, gates that ask "
+          f"a model {seconds.get('gate (model)', 0):.0f} s")  # fmt: skip
     print(f"{settings.output}/report.html")
 
 

@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from gates import fields_of
 from toolkit import ledger, pool
 from toolkit.cache import write_atomically
 from toolkit.errors import InfrastructureError, UsageError
@@ -265,8 +266,22 @@ def summarise(settings: RoundsSettings, waiting: Sequence[str] = ()) -> dict[str
         "settings": json.loads(json.dumps(asdict(settings), default=str)),
         "rows": rows,
         "cells": ledger.cells(rows),
+        "seconds": _seconds(settings),
         "waiting": list(waiting),
     }
+
+
+def _seconds(settings: RoundsSettings) -> dict[str, float]:
+    """Return how long each kind of stage took, all cells together; gates that ask a model apart from those in boxes."""
+    found: Counter[str] = Counter()
+    for seed in settings.seeds:
+        for regime in (*settings.regimes, "base"):
+            asks = fields_of(regime) & {"model", "judge_model"}
+            for file in (settings.output / f"seed{seed}" / name_of(regime)).glob("round*/*.json"):
+                name = file.stem.split("-")[0]
+                if name in STAGES:
+                    found[f"{name} (model)" if asks and name == "gate" else name] += json.loads(file.read_bytes())["seconds"]
+    return {name: round(value, 1) for name, value in found.items()}
 
 
 def name_of(regime: str) -> str:
