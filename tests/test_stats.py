@@ -4,9 +4,10 @@ import math
 import subprocess
 import sys
 from fractions import Fraction
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from statistics import NormalDist
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,43 +56,146 @@ def test_mean() -> None:
     assert stats.mean_pass_at_k([(2, 1), (4, 1)], 2) == 0.75
 
 
-@given(st.lists(st.integers(1, 8).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))), min_size=1, max_size=30))
-@settings(max_examples=30, deadline=None)
-def test_interval_is_in_range_and_repeats(counts: list[tuple[int, int]]) -> None:
-    low, high = stats.interval(counts, 1, resamples=500)
+samples = st.integers(1, 8).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n)))
+
+
+@given(st.lists(samples, min_size=1, max_size=30), st.integers(1, 3))
+@settings(max_examples=200, deadline=None)
+def test_interval_holds_the_mean(counts: list[tuple[int, int]], k: int) -> None:
+    k = min(k, *(n for n, _ in counts))
+    low, high = stats.interval(counts, k)
     assert 0 <= low < high <= 1
-    assert (low, high) == stats.interval(counts, 1, resamples=500)
-    inner = stats.interval(counts, 1, resamples=500, level=0.5)
-    assert low <= inner[0] <= inner[1] <= high
+    assert low - 1e-12 <= stats.mean_pass_at_k(counts, k) <= high + 1e-12
+    assert stats.interval(counts[::-1], k) == pytest.approx((low, high), abs=1e-12)
+    inner = stats.interval(counts, k, level=0.5)
+    assert low - 1e-12 <= inner[0] <= inner[1] <= high + 1e-12
+    low, high = stats.interval(counts, 1)
+    assert stats.interval([(n, n - c) for n, c in counts], 1) == pytest.approx((1 - high, 1 - low), abs=1e-12)
 
 
-@pytest.mark.parametrize("passed", [30, 80, 150])
-def test_interval_of_single_samples_is_the_binomial_one(passed: int) -> None:
-    low, high = stats.interval([(1, 1)] * passed + [(1, 0)] * (164 - passed), 1, resamples=50_000)
-    p = passed / 164
-    half = NormalDist().inv_cdf(0.975) * math.sqrt(p * (1 - p) / 164)
-    assert low == pytest.approx(p - half, abs=0.01)
-    assert high == pytest.approx(p + half, abs=0.01)
+@pytest.mark.parametrize("n_tasks", [1, 2, 40, 164])
+def test_interval_of_single_samples_is_wilsons_and_rises(n_tasks: int) -> None:
+    found = [stats.interval([(1, 1)] * c + [(1, 0)] * (n_tasks - c), 1) for c in range(n_tasks + 1)]
+    assert found == [stats.wilson(n_tasks, c) for c in range(n_tasks + 1)]
+    assert all(a[0] < b[0] and a[1] < b[1] for a, b in pairwise(found))
+    z2 = NormalDist().inv_cdf(0.975) ** 2
+    assert found[0] == pytest.approx((0, z2 / (n_tasks + z2)))
+    assert found[-1] == pytest.approx((n_tasks / (n_tasks + z2), 1))
 
 
-def test_interval_does_not_shrink_with_more_samples_a_task() -> None:
-    few = stats.interval([(1, 1)] * 50 + [(1, 0)] * 50, 1)
-    many = stats.interval([(200, 200)] * 50 + [(200, 0)] * 50, 1)
-    assert few == many
+@pytest.mark.parametrize("solved", [0, 1, 100, 163, 164])
+def test_interval_of_all_of_all_samples_is_wilsons(solved: int) -> None:
+    assert stats.interval([(10, 1 + i % 10) for i in range(solved)] + [(10, 0)] * (164 - solved), 10) == stats.wilson(164, solved)
+    assert stats.interval([(9, 9)] * solved + [(9, 0)] * (164 - solved), 1) == stats.wilson(164, solved)  # samples are no tasks
+
+
+@pytest.mark.parametrize("n_tasks", [1, 2, 5, 40, 164, 1000])
+@pytest.mark.parametrize("n", [2, 10, 200])
+def test_a_few_passes_do_not_make_the_bound_lower_than_none(n_tasks: int, n: int) -> None:
+    none = stats.interval([(n, 0)] * n_tasks, 1)
+    for passes in range(1, min(n_tasks, 30) + 1):
+        low, high = stats.interval([(n, 1)] * passes + [(n, 0)] * (n_tasks - passes), 1)
+        assert low > none[0]
+        assert high > none[1]
 
 
 def test_equal_tasks_are_not_certain() -> None:
-    z2 = NormalDist().inv_cdf(0.975) ** 2
-    assert stats.interval([(1, 0)] * 20, 1) == pytest.approx((0, z2 / (20 + z2)))
-    assert stats.interval([(3, 3)] * 20, 1) == pytest.approx((20 / (20 + z2), 1))
     low, high = stats.interval([(2, 1)] * 20, 1)
-    assert low < 0.5 < high
+    assert (low, high) == pytest.approx(stats.wilson(40, 20))  # at best, as if the samples were trials
     low, high = stats.interval([(200, 199)] * 10 + [(200, 200)] * 10, 1)
     assert low < 0.9
     assert 0.9975 < high <= 1
-    same = stats.compare({str(i): (1, 1) for i in range(20)}, {str(i): (1, 1) for i in range(20)})
+    assert stats.interval([(200, 100)], 1) == stats.wilson(1, 0.5)  # of one task, samples say nothing of others
+
+
+def task(n: int, mean: float, concentration: float) -> np.ndarray:
+    """Return the chances of c = 0..n passes of a task whose difficulty is drawn from a Beta distribution, or is `mean`."""
+    a, b = mean * concentration, (1 - mean) * concentration
+
+    def log_chance(c: int) -> float:
+        chosen = math.log(math.comb(n, c))
+        if math.isinf(concentration):
+            return chosen + c * math.log(mean) + (n - c) * math.log(1 - mean)
+        beta = math.lgamma(c + a) + math.lgamma(n - c + b) - math.lgamma(n + a + b)
+        return chosen + beta - math.lgamma(a) - math.lgamma(b) + math.lgamma(a + b)
+
+    chances = np.exp([log_chance(c) for c in range(n + 1)])
+    return chances / chances.sum()
+
+
+MEANS = [0.02, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.98]
+
+
+@pytest.mark.parametrize("n_tasks", [40, 164, 378])
+def test_interval_of_single_samples_covers(n_tasks: int) -> None:
+    """Exactly, not by simulation: of tasks with one sample, passes are binomial, however difficulties vary."""
+    bounds = [stats.interval([(1, 1)] * c + [(1, 0)] * (n_tasks - c), 1) for c in range(n_tasks + 1)]
+    for mean in MEANS:
+        chances = task(n_tasks, mean, math.inf)
+        assert sum(chances[c] for c, (low, high) in enumerate(bounds) if low <= mean <= high) >= 0.93
+
+
+@pytest.mark.parametrize("n_tasks", [40, 164, 378])
+@pytest.mark.parametrize("concentration", [0.5, 2, math.inf], ids=["bimodal", "mixed", "alike"])
+@pytest.mark.parametrize("k", [1, 5])
+def test_interval_of_several_samples_covers(n_tasks: int, concentration: float, k: int) -> None:
+    """4,000 benchmarks of each mean: the interval covers it, and is no wider than a bootstrap's where that is right."""
+    rng = np.random.default_rng(0)
+    values = np.array([stats.pass_at_k(10, c, k) for c in range(11)])
+    for mean in MEANS:
+        chances = task(10, mean, concentration)
+        drawn = rng.multinomial(n_tasks, chances, size=4000)  # how many tasks have c passes
+        found = intervals(drawn, values)
+        covered = (found[:, 0] <= chances @ values) & (chances @ values <= found[:, 1])
+        assert covered.mean() >= 0.93, mean
+        if 0.29 < chances @ values < 0.71:
+            again = rng.multinomial(n_tasks, drawn[:40, None] / n_tasks, size=(40, 500)) @ values / n_tasks
+            low, high = np.quantile(again, [0.025, 0.975], axis=1)
+            assert (found[:, 1] - found[:, 0]).mean() <= 1.15 * (high - low).mean(), mean
+
+
+def intervals(drawn: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return what `interval` returns for each row of `drawn`, how many tasks have c passes of 10, but faster."""
+    n_tasks = int(drawn[0].sum())
+    means = np.minimum(drawn @ values / n_tasks, 1)
+    squares = (drawn * (values - means[:, None]) ** 2).sum(axis=1)
+    trials = [stats._trials(n_tasks, *at, 0.1, 0.95) for at in zip(means.tolist(), squares.tolist(), strict=True)]
+    return np.array([stats.wilson(n, n * mean) for n, mean in zip(trials, means.tolist(), strict=True)])
+
+
+@given(st.lists(st.integers(0, 10), min_size=2, max_size=50), st.sampled_from([1, 5]))
+@settings(max_examples=60, deadline=None)
+def test_what_is_simulated_is_the_interval(passes: list[int], k: int) -> None:
+    values = np.array([stats.pass_at_k(10, c, k) for c in range(11)])
+    row = np.array([[passes.count(c) for c in range(11)]])
+    assert stats.interval([(10, c) for c in passes], k) == pytest.approx(tuple(intervals(row, values)[0]), abs=1e-9)
+
+
+def test_equal_differences_are_not_certain() -> None:
+    def of(a: tuple[int, int], b: tuple[int, int], n_tasks: int = 20) -> stats.Comparison:
+        return stats.compare({str(i): a for i in range(n_tasks)}, {str(i): b for i in range(n_tasks)})
+
+    added = NormalDist().inv_cdf(0.975) ** 2 / 2
+    same = of((1, 1), (1, 1))
     assert (same.difference, same.p_value, same.exact) == (0, 1, True)
-    assert same.low == -same.high == pytest.approx(-z2 / (20 + z2))
+    assert same.low == -same.high == pytest.approx(-math.sqrt(2) * added / (20 + added))
+    assert of((1, 1), (1, 1), 1).high > 0.9
+    for a, b in [((1, 1), (1, 0)), ((10, 5), (10, 4)), ((200, 200), (200, 199))]:
+        found = of(a, b)
+        assert found.low < found.difference <= found.high
+        assert found.difference - found.low > 0.02
+    close = stats.compare({str(i): (200, 199 + i % 2) for i in range(20)}, {str(i): (200, 0) for i in range(20)})
+    assert close.low < 0.9
+
+
+@pytest.mark.parametrize("n_tasks", [40, 164, 378])
+def test_interval_of_differences_covers(n_tasks: int) -> None:
+    """Of single samples, the shares of tasks that only one run and only the other passes being given."""
+    rng = np.random.default_rng(0)
+    for ours, theirs in [(0.02, 0), (0.02, 0.01), (0.02, 0.02), (0.1, 0.05), (0.3, 0), (0.3, 0.3), (0.9, 0), (0.98, 0)]:
+        drawn = rng.multinomial(n_tasks, [ours, theirs, 1 - ours - theirs], size=4000)
+        found = np.array([stats._paired(n_tasks, a - b, a + b, a + b) for a, b, _ in drawn.tolist()])
+        assert ((found[:, 0] <= ours - theirs) & (ours - theirs <= found[:, 1])).mean() >= 0.93, (ours, theirs)
 
 
 def brute(differences: list[Fraction]) -> float:
@@ -113,9 +217,10 @@ def test_p_value_is_the_share_of_sign_flips(rows: list[tuple[tuple[int, int], tu
     assert found.exact
     assert found.p_value == pytest.approx(brute(differences))
     assert found.difference == pytest.approx(float(sum(differences) / len(rows)))
-    assert -1 <= found.low <= found.high <= 1
+    assert -1 <= found.low <= found.difference <= found.high <= 1
     back = stats.compare(b, a)
     assert (back.difference, back.p_value) == pytest.approx((-found.difference, found.p_value))
+    assert (back.low, back.high) == pytest.approx((-found.high, -found.low))
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=9))

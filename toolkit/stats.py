@@ -12,8 +12,6 @@ from typing import Any
 MAX_SUMS = 1 << 17
 """Distinct sums up to which the sign-flip distribution is enumerated; 17 different differences always fit."""
 DRAWS = 100_000
-EQUAL = 0.01
-"""Range of values below which a bootstrap over them means nothing."""
 _SCALE = 1 << 40
 
 
@@ -25,7 +23,7 @@ class Comparison:
         n_tasks: tasks that both runs have, with at least k samples in each.
         a, b: mean pass@k of either run over these tasks.
         difference: `a - b`, -1 to 1.
-        low, high: 95 % bootstrap interval of `difference`, tasks resampled.
+        low, high: 95 % interval of `difference` on tasks of the kind of these.
         p_value: two-sided, paired by task.
         exact: the p-value is enumerated rather than drawn.
     """
@@ -67,14 +65,14 @@ def mean_pass_at_k(counts: Sequence[tuple[int, int]], k: int) -> float:
     return math.fsum(_values(counts, k)) / len(counts)
 
 
-def interval(
-    counts: Sequence[tuple[int, int]], k: int, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
-) -> tuple[float, float]:
-    """Return a percentile bootstrap interval of the mean pass@k; tasks are resampled, not samples.
+def interval(counts: Sequence[tuple[int, int]], k: int, *, level: float = 0.95) -> tuple[float, float]:
+    """Return an interval of the mean pass@k on all tasks of the kind of these, of which these are taken as a sample.
 
-    Tasks as good as equal (within `EQUAL`) give a bootstrap nothing to vary, which would claim certainty. Then the
-    interval is what the mean would be if as large a share of tasks as Wilson's bound for 0 of n allows were at the
-    other end: for 0 of n and n of n tasks passed this is Wilson's interval itself.
+    So it answers what other tasks of the kind would give, not how much another run on these very tasks would differ.
+
+    Where every task's value is 0 or 1 (n = 1, or k = n) it is Wilson's interval of the share of tasks, and rises with it.
+    Else it is Wilson's with as many trials as these tasks are worth, see `_trials`: between one a task, where tasks are
+    always or never passed, and n a task, where all are alike.
 
     Args:
         counts: (n, c) of each task.
@@ -83,13 +81,26 @@ def interval(
     Raises:
         ValueError: there is no task, or `pass_at_k` refuses one.
 
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; Wilson (1927), JASA 22.
+    Source: Wilson (1927), JASA 22; with an effective number of trials: Korn and Graubard (1998), Survey Methodology 24;
+    Franco et al. (2019), Journal of Survey Statistics and Methodology 7.
     """
-    return _bootstrap(_values(counts, k), 0.0, level, resamples, seed)
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1; got {level}")
+    values = _values(counts, k)
+    n_tasks, total = len(values), math.fsum(values)
+    if n_tasks == 1 or {0.0, 1.0}.issuperset(values):
+        return wilson(n_tasks, total, level)
+    mean = total / n_tasks
+    squares = math.fsum((value - mean) ** 2 for value in values)
+    trials = _trials(n_tasks, mean, squares, math.fsum(1 / n for n, _ in counts) / n_tasks, level)
+    return wilson(trials, min(1.0, mean) * trials, level)
 
 
-def wilson(n: int, c: int, level: float = 0.95) -> tuple[float, float]:
-    """Return Wilson's interval of a share, of which c of n independent trials are seen.
+def wilson(n: float, c: float, level: float = 0.95) -> tuple[float, float]:
+    """Return Wilson's interval of a share, of which c of n independent trials are seen; neither need be whole.
+
+    At 95 % it holds the true share in about 95 % of cases, but in fewer where less than 2 of all n trials are expected to be
+    of one kind: in 84 % at worst, at 0.2.
 
     Raises:
         ValueError: unless `0 <= c <= n` and `1 <= n`.
@@ -100,7 +111,8 @@ def wilson(n: int, c: int, level: float = 0.95) -> tuple[float, float]:
         raise ValueError(f"a share wants 0 <= c <= n and 1 <= n; got n={n}, c={c}")
     z = NormalDist().inv_cdf((1 + level) / 2)
     middle, half = c + z * z / 2, z * math.sqrt(c * (n - c) / n + z * z / 4)
-    return (middle - half) / (n + z * z) if c else 0.0, (middle + half) / (n + z * z) if c < n else 1.0
+    low, high = (middle - half) / (n + z * z), (middle + half) / (n + z * z)
+    return max(0.0, low) if c else 0.0, min(1.0, high) if c < n else 1.0
 
 
 def agreement(counts: Sequence[tuple[int, int, int, int]], *, seed: int = 0) -> dict[str, dict[str, float | None] | None]:
@@ -144,7 +156,8 @@ def compare(
 
     The p-value is that of the paired sign-flip permutation test on the tasks' differences: enumerated while the flipped
     sums take at most `MAX_SUMS` values (few differing tasks, or values on a grid, as pass@1 has with equal n), else
-    from `DRAWS` seeded draws. With n = 1 it is McNemar's exact test.
+    from `DRAWS` seeded draws. With n = 1 it is McNemar's exact test. The interval is of other tasks of the kind, see
+    `_paired`; it is made otherwise than the p-value, and may hold 0 where that is just below 0.05, or the reverse.
 
     Raises:
         ValueError: no task is shared, or `pass_at_k` refuses one.
@@ -154,7 +167,9 @@ def compare(
         raise ValueError(f"the runs share no task with {k} or more samples in each")
     ours, theirs = _values([a[task] for task in shared], k), _values([b[task] for task in shared], k)
     differences = [x - y for x, y in zip(ours, theirs, strict=True)]
-    low, high = _bootstrap(differences, -1.0, 0.95, 10_000, seed)
+    low, high = _paired(
+        len(shared), math.fsum(differences), math.fsum(map(abs, differences)), math.fsum(d * d for d in differences)
+    )
     scale = math.lcm(*(n for task in shared for n in (a[task][0], b[task][0]))) if k == 1 else _SCALE
     p_value, exact = _sign_flip(differences, min(scale, _SCALE), seed)
     return Comparison(
@@ -169,25 +184,40 @@ def _values(counts: Sequence[tuple[int, int]], k: int) -> list[float]:
     return [pass_at_k(n, c, k) for n, c in counts]
 
 
-def _bootstrap(values: list[float], floor: float, level: float, resamples: int, seed: int) -> tuple[float, float]:
-    """Return the interval of the mean of values between `floor` (0, or -1 for differences) and 1."""
-    import numpy as np
+def _trials(n_tasks: int, mean: float, squares: float, least: float, level: float) -> float:
+    """Return how many independent trials would leave the mean of tasks' values as uncertain as it is.
 
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1; got {level}")
-    distinct, times = np.unique(np.round(values, 12), return_counts=True)
-    n_tasks, tail = len(values), (1 - level) / 2
-    if distinct[-1] - distinct[0] <= (0 if floor else EQUAL):
-        z = NormalDist().inv_cdf(1 - tail)
-        share, mean = z * z / (n_tasks + z * z), math.fsum(values) / n_tasks
-        return mean - share * (mean - floor), mean + share * (1 - mean)
-    rng = np.random.default_rng(seed)
-    means = [  # how often each value is drawn is all that matters; in pieces, so that memory stays small
-        rng.multinomial(n_tasks, times / n_tasks, size=len(piece)) @ distinct / n_tasks
-        for piece in np.array_split(np.arange(resamples), math.ceil(resamples / 1000))
-    ]
-    low, high = np.quantile(np.concatenate(means), [tail, 1 - tail])
-    return max(floor, float(low)), min(1.0, float(high))
+    That is the tasks over the share of a single trial's variance, `mean * (1 - mean)`, that a task's value has. The share
+    is 1 where values are 0 or 1. It is taken larger than it is seen: by what estimating it costs (Student's t for z, and
+    `n_tasks - 1`, both to first order), and near 0 and 1 by `z * z / 2` unseen tasks of the other extreme, as Wilson's
+    formula has them. There a few small values say little of whether others are large; and with them one pass more than
+    none does not lower the upper bound.
+
+    Args:
+        n_tasks: 2 or more.
+        squares: sum of squared deviations from the mean.
+        least: the share where a task's samples depend on nothing but the mean, `1 / n`.
+    """
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    unseen = z * z / 2 * (1 - 2 * mean) ** 4
+    share = (squares + unseen) / (n_tasks * mean * (1 - mean) + unseen) * (1 + (z * z + 3) / (2 * (n_tasks - 1)))
+    return n_tasks / min(1.0, max(least, share))
+
+
+def _paired(n_tasks: int, total: float, size: float, squares: float) -> tuple[float, float]:
+    """Return the 95 % interval of a mean difference, given the sums of differences, their sizes and their squares.
+
+    Normal, after `z * z / 2` further tasks that differ half in one direction and half in the other: as much as those seen
+    do, and wholly where next to none does, so that no set of equal differences is certain.
+
+    Source: Agresti and Min (2005), Statistics in Medicine 24, who add two pairs.
+    """
+    z = NormalDist().inv_cdf(0.975)
+    added = z * z / 2
+    n = n_tasks + added
+    middle, square = total / n, (squares + added * (squares + added) / (size + added)) / n
+    half = z * math.sqrt((square - middle * middle) / n)
+    return max(-1.0, middle - half), min(1.0, middle + half)
 
 
 def _sign_flip(differences: list[float], scale: int, seed: int) -> tuple[float, bool]:
