@@ -33,14 +33,16 @@ _FLUSH_S = 0.01
 # --- the program's own seccomp filter, on top of the container's ------------------------------------------------------
 
 _X86_64, _AARCH64 = 0xC000003E, 0xC00000B7
-_DENIED: dict[str, tuple[int, int, int, tuple[int, ...]]] = {
-    # Call numbers: (architecture, socket, prctl, denied), the denied in rows: ptrace and other processes' memory;
+_DENIED: dict[str, tuple[int, int, int, tuple[int, ...], tuple[int, ...]]] = {
+    # Call numbers: (architecture, socket, prctl, without effect: sync and syncfs, for they make the whole machine wait,
+    # denied), the denied in rows: ptrace and other processes' memory;
     # mounts and namespaces; keyrings; kernel interfaces of many past holes; System V and POSIX queues, which outlive a
     # process; what changes the machine, or another process's priority.
     "x86_64": (
         _X86_64,
         41,
         157,
+        (162, 306),
         (
             101, 310, 311, 312, 438, 440,
             165, 166, 155, 161, 272, 308, 428, 429, 430, 431, 432, 433, 442,
@@ -54,6 +56,7 @@ _DENIED: dict[str, tuple[int, int, int, tuple[int, ...]]] = {
         _AARCH64,
         198,
         167,
+        (81, 267),
         (
             117, 270, 271, 272, 438, 440,
             40, 39, 41, 51, 97, 268, 428, 429, 430, 431, 432, 433, 442,
@@ -70,14 +73,16 @@ def seccomp_filter(machine: str) -> bytes:
     """Return the classic BPF program for `machine`, or nothing where its call numbers are not known here."""
     if machine not in _DENIED:
         return b""
-    arch, socket_nr, prctl_nr, denied = _DENIED[machine]
+    arch, socket_nr, prctl_nr, without_effect, denied = _DENIED[machine]
     load, jump_eq, jump_ge, give = 0x20, 0x15, 0x35, 0x06
     deny = 0x00050000 | errno.EPERM
     no_such_call = 0x00050000 | errno.ENOSYS
-    allow = 0x7FFF0000
+    allow, nothing = 0x7FFF0000, 0x00050000  # an errno of 0: the call does nothing, and says that it went well
     out = [(load, 0, 0, 4), (jump_eq, 1, 0, arch), (give, 0, 0, deny), (load, 0, 0, 0)]
     out += [(jump_ge, 0, 1, 0x40000000), (give, 0, 0, deny)]  # the x32 interface
     out += [(jump_eq, 0, 1, 435), (give, 0, 0, no_such_call)]  # clone3: its flags cannot be looked at; libc falls back
+    for number in without_effect:
+        out += [(jump_eq, 0, 1, number), (give, 0, 0, nothing)]
     for number in sorted(set(denied) - {435}):
         out += [(jump_eq, 0, 1, number), (give, 0, 0, deny)]
     out += [(jump_eq, 0, 4, socket_nr), (load, 0, 0, 16), (jump_eq, 1, 0, socket.AF_UNIX)]
@@ -149,6 +154,7 @@ def zygote(control: socket.socket, machine: str) -> None:
     compile("def f(a: int) -> int:\n    return [a for _ in range(2)]", "warm", "exec")
     gc.collect()
     gc.freeze()
+    control.send(json.dumps({"warm": True}).encode())
     while True:
         data, fds, _flags, _address = socket.recv_fds(control, 1 << 16, 5)
         if not data:
@@ -314,7 +320,7 @@ def _calls(spec: dict[str, Any]) -> None:
     except BaseException as error:
         send(frame(codec.RAISED, _describe(error)))
         return
-    _answer_calls(function)
+    _answer_calls(function, listed=bool(spec.get("listed")))
 
 
 def _tool(spec: dict[str, Any]) -> None:
@@ -323,7 +329,7 @@ def _tool(spec: dict[str, Any]) -> None:
     _answer_calls(tools.TOOLS[spec["entry_point"]])
 
 
-def _answer_calls(function: Callable[..., Any]) -> None:
+def _answer_calls(function: Callable[..., Any], *, listed: bool = False) -> None:
     send, frame, encode = _send, _frame, codec.encode
     send(frame(codec.LOADED, b""))
     clock, recursion = time.monotonic, sys.setrecursionlimit
@@ -349,7 +355,7 @@ def _answer_calls(function: Callable[..., Any]) -> None:
                             body = piece
                         kind = codec.RETURNED
                     else:
-                        kind, body = codec.RETURNED, encode(value)
+                        kind, body = codec.RETURNED, encode(value, listed=listed) if listed else encode(value)
                 except RecursionError:
                     recursion(20_000)
                     kind, body = codec.UNENCODABLE, b"nested too deep"

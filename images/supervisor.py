@@ -16,6 +16,7 @@ import random
 import select
 import signal
 import socket
+import stat
 import sys
 import time
 from collections.abc import Callable
@@ -30,11 +31,23 @@ import program
 
 RAW_BYTES = 1 << 16
 """A batch's outputs up to this size go to the host at once; larger ones as a digest, and as bytes when asked for."""
-KEPT_BYTES = 48 << 20
+KEPT_BYTES = 16 << 20
 """Outputs of one batch that are kept to be fetched; of more there is only the digest."""
 MAX_STREAM = 4 << 30
 """Outputs of one batch, at most."""
+MAX_PRINTED = 1 << 20
+"""Of each standard stream, what is kept at most."""
+PIPE_BYTES = 1 << 20
 TICK_S = 0.05
+PARTLY_S = 0.05
+PARTLY_BYTES = 4 << 20
+"""A batch that takes longer than that, or has more outputs, is handed over in parts where the host can use them: it may see
+by the first that nothing more is wanted."""
+DIE_S, WARM_S = 10.0, 60.0
+"""Within these times a process that was killed is gone, and the zygote has done what it was asked, or the box is over."""
+SETTLE_S = 0.5
+HELD_BYTES = 48 << 20
+"""What a program may leave charged to the box, in bytes of memory over what a fresh box holds; the kernel gives back late."""
 NOBODY = 65534
 WRITABLE = ("/tmp", "/dev/shm", "/dev/mqueue", "/var/tmp", "/run/lock")
 
@@ -93,6 +106,24 @@ class Cgroup:
         before, self.oom_kills = self.oom_kills, self._oom_kills()
         return self.oom_kills > before
 
+    def held(self) -> int:
+        """Bytes that are charged to the box and that the kernel cannot just drop; 0 where not told.
+
+        These are memory of processes, of files in memory wherever their names are, and of the kernel on the box's behalf.
+        """
+        if self.v1:
+            at, used, dropped = "/sys/fs/cgroup/memory/memory.stat", "memory/memory.usage_in_bytes", b"total_%b_file "
+        else:
+            at, used, dropped = "/sys/fs/cgroup/memory.stat", "memory.current", b"%b_file "
+        try:
+            with open(at, "rb") as file:
+                stat = b"\n" + file.read()
+        except OSError:
+            return 0
+        names = [dropped % b"inactive", dropped % b"active", b"slab_reclaimable "]
+        found = [stat.partition(b"\n" + name)[2].partition(b"\n")[0] for name in names]
+        return _first_number(f"/sys/fs/cgroup/{used}") - sum(int(number) for number in found if number)
+
     def cpu_s(self) -> float:
         """CPU seconds of everything in the box so far, or 0 where not told."""
         if self.v1:
@@ -122,6 +153,7 @@ class Program:
     """One program, from its fork to the proof that nothing of it is left."""
 
     head: bytes
+    in_pieces: bool
     stream: bytearray
     n_frames: int
     n_values: int
@@ -133,19 +165,22 @@ class Program:
         self.uid = box.next_uid()
         code, stdin = payload[: spec["n_code"]], payload[spec["n_code"] :]
         limits = spec["limits"]
-        self.output_bytes, self.budget = limits["output_bytes"], limits["output_bytes"]
+        self.output_bytes = self.budget = limits["output_bytes"]
+        keep = min(self.output_bytes, MAX_PRINTED)
         null = os.open("/dev/null", os.O_RDONLY)
         stdin_read, self.stdin = os.pipe() if stdin else (null, -1)
         out_read, out_write = os.pipe()
         err_read, err_write = os.pipe()
         in_read, self.channel_in = os.pipe()
         self.channel_out, answer_write = os.pipe()
-        fcntl.fcntl(self.channel_out, fcntl.F_SETPIPE_SZ, 1 << 20)
-        self.out, self.err = Captured(out_read, self.output_bytes), Captured(err_read, self.output_bytes)
+        with contextlib.suppress(OSError):  # all boxes of an engine share what a user may have of such pipes
+            fcntl.fcntl(self.channel_out, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self.out, self.err = Captured(out_read, keep), Captured(err_read, keep)
         self.waiting: list[list[Any]] = []  # (fd, bytes still to be written)
         child: dict[str, Any] = {
             "mode": spec["mode"],
             "entry_point": spec.get("entry_point", ""),
+            "listed": spec.get("listed", False),
             "uid": self.uid,
             "rlimits": {
                 "RLIMIT_CPU": int(limits["cpu_s"]) + 2,
@@ -169,15 +204,20 @@ class Program:
         self._listen()
         self.ended: dict[str, Any] | None = None
         self.reason = ""
+        self.is_violated = False
+        self.asked = 0
+        self.patience = PARTLY_S
         self.loaded = False
         self.charged_wait = 0.0
         self.mark_delay = self.delay = 0
+        self.mark_cpu: float | None = None
+        box.settle()
         socket.send_fds(box.control, [json.dumps(child).encode()], given)
         for fd in given:
             os.close(fd)
         if null != stdin_read:
             os.close(null)
-        self.pid = json.loads(box.control.recv(1 << 16))["pid"]
+        self.pid = box.told()["pid"]
         self.cpu_before = box.cgroup.cpu_s() - self._own_cpu()
         self.started = self.mark = time.monotonic()  # from here on: the zygote may have had to become warm first
         self.write(self.channel_in, len(code).to_bytes(4, "big") + code)
@@ -223,41 +263,76 @@ class Program:
         cpu = self.box.cgroup.cpu_s() - self._own_cpu() - self.cpu_before
         return call, max(total, 0.0), cpu
 
-    def _over_time(self, now: float) -> bool:
+    def waited(self, seconds: float) -> None:
+        """Charge nothing for a wait for the host; a program that is still at work then has what the host takes to compare."""
+        self.charged_wait += seconds
+        self.mark += seconds
+
+    def _over_time(self, now: float) -> str:
+        """Say why the program has to end for its time, if it has to."""
         limits = self.spec["limits"]
         elapsed = now - self.started - self.charged_wait
         if elapsed < min(TICK_S, limits["wall_s"]):
-            return False
+            return ""
         call, total, cpu = self.charge(now)
-        if total >= limits["wall_s"] or call >= limits["call_s"] or cpu >= limits["cpu_s"]:
-            return True
-        if elapsed > 10 * limits["wall_s"] + 10:
-            self.reason = "starved"
-            return True
-        return False
+        if self.mark_cpu is None:
+            self.mark_cpu = cpu
+        if total >= limits["wall_s"] or call >= limits["call_s"]:
+            return "timed_out"
+        if cpu >= limits["cpu_s"] or cpu - self.mark_cpu >= 2 * limits["call_s"]:
+            return "timed_out"
+        return "starved" if elapsed > 3 * limits["wall_s"] + 10 else ""
 
     # -- the program's turn --------------------------------------------------------------------------------------------
 
-    def turn(self, n_frames: int) -> None:
-        """Let the program work until it has answered with `n_frames` frames, has ended, or has hit a limit."""
-        now = time.monotonic()
-        self.mark, self.mark_delay = now, self.delay
+    def turn(self, asked: int, *, goes_on: bool = False, in_parts: bool = False) -> None:
+        """Let the program work until it has answered with `asked` frames, has ended, or has hit a limit.
+
+        Args:
+            asked: frames; one more is a violation. None are asked of a script, which works to its end.
+            goes_on: the same calls as in the last turn are still being answered.
+            in_parts: come back early with what there is, when it takes long.
+        """
+        self.asked = asked
+        is_script = self.spec["mode"] == "script"
+        begun = now = time.monotonic()
+        if not goes_on:
+            self.mark, self.mark_delay, self.mark_cpu = now, self.delay, None
+            self.patience = PARTLY_S
         limits = self.spec["limits"]
-        while self.n_frames < n_frames and not self.reason:
+        while not self.reason and (is_script or self.n_frames < asked):
             left = min(limits["wall_s"] - (now - self.started - self.charged_wait), limits["call_s"] - (now - self.mark))
             if self.ended and not self._drain():
-                break
+                return
             for fd, event in self.poll.poll(max(1, int(1000 * min(max(left, TICK_S), 0.1)))):
                 self._event(fd, event)
             now = time.monotonic()
-            if self._over_time(now):
-                while self._read_channel():  # what is already there was in time
-                    pass
-                done = self.n_frames >= n_frames or (self.ended is not None and self.spec["mode"] == "script")
-                if not done and self._over_time(now):
-                    self.reason = self.reason or "timed_out"
+            why = self._over_time(now)
+            if why:
+                for _ in range(2):  # what is already there was in time
+                    self._read_channel()
+                if self.n_frames < asked or is_script:
+                    self.reason = self.reason or ("" if is_script and self.ended else self._over_time(now))
             if self.out.size + self.err.size > self.budget:
                 self.reason = self.reason or "output_exceeded"
+            if in_parts and self._is_between() and self.n_frames < asked:
+                if now - begun > self.patience:
+                    self.patience *= 2
+                    return
+                if self.n_bytes > PARTLY_BYTES:
+                    return
+        if not is_script:
+            self._read_channel()  # an answer too many is seen as soon as it is there
+
+    def _is_between(self) -> bool:
+        """Say whether some answers are there, and all whole."""
+        return self.n_frames > 0 and not self.head and not self.in_pieces
+
+    def is_quiet(self) -> bool:
+        """Say whether the program has written nothing since its last answer; if it has, it ends."""
+        self.asked = 0
+        self._read_channel()
+        return not self.reason
 
     def _event(self, fd: int, event: int) -> None:
         if fd == 0:
@@ -275,16 +350,16 @@ class Program:
             self._write_some()
 
     def _wait_status(self) -> None:
-        data = self.box.control.recv(1 << 16)
-        if not data:
-            raise NotClean("the zygote is gone")
-        self.ended = json.loads(data)
+        self.ended = self.box.told(DIE_S)
         self.delay = self.ended["delay"]
         self.ended_at = time.monotonic()
 
     def _read_channel(self) -> bool:
+        """Take frames, of which no more are read than were asked for; False where nothing is there."""
+        if self.is_violated:
+            return False
         try:
-            part = os.read(self.channel_out, 1 << 20)
+            part = os.read(self.channel_out, PIPE_BYTES)
         except OSError:
             return False
         if not part:
@@ -292,7 +367,7 @@ class Program:
         self.digest.update(part)
         self.n_bytes += len(part)
         if self.n_bytes > MAX_STREAM:
-            self.reason = "output_exceeded"
+            self.reason = self.reason or "output_exceeded"
             return False
         if self.n_bytes <= KEPT_BYTES:
             self.stream += part
@@ -307,13 +382,17 @@ class Program:
                 self.head += part[at : at + step]
                 if len(self.head) == 5:
                     self.body_left = int.from_bytes(self.head[1:], "big")
+                if self.n_frames >= self.asked or (len(self.head) == 5 and not codec.is_frame(self.head[:1], self.body_left)):
+                    self.is_violated, self.reason = True, self.reason or "violated"
+                    return False
             at += step
             if not self.body_left and len(self.head) == 5:
-                self.n_frames += self.head[:1] != codec.PART
+                self.in_pieces = self.head[:1] == codec.PART
+                self.n_frames += not self.in_pieces
                 self.n_values += self.head[:1] == codec.RETURNED
                 self.head = b""
         if self.n_frames > before:
-            self.mark = time.monotonic()
+            self.mark, self.mark_cpu = time.monotonic(), None
             self.mark_delay = self.delay = program.run_delay_ns(self.pid) or self.delay
             self.budget += self.output_bytes * (self.n_frames - before)
         return True
@@ -330,7 +409,7 @@ class Program:
         """Begin to collect the frames of a turn."""
         self.stream = bytearray()
         self.digest = hashlib.blake2b(digest_size=16)
-        self.head = b""
+        self.head, self.in_pieces = b"", False
         self.n_frames = self.n_values = self.n_bytes = self.body_left = 0
 
     def take(self) -> tuple[dict[str, Any], bytes]:
@@ -352,20 +431,21 @@ class Program:
         self._as_program(self._kill_all)
         while self.ended is None:
             self._wait_status()
-        for pause in range(200):
-            self._reap()
-            if self.box.alone():
-                break
-            time.sleep(pause / 1e4)
+        deadline = time.monotonic() + DIE_S
+        while not self.box.alone():
+            if time.monotonic() > deadline:
+                return "a process of the program does not die"
             self._as_program(self._kill_all)
-        else:
-            return "a process of the program does not die"
+            self._reap()
+            time.sleep(0.0005)
+        self._reap()
+        self.asked = 0
         self._drain()
         left = self.box.litter()
         if left:
             self._as_program(lambda: _remove(left))
             left = self.box.litter()
-        return f"left behind: {left[:3]}" if left else ""
+        return f"left behind: {left[:3]}"[:300] if left else self.box.residue()
 
     def facts(self) -> tuple[dict[str, Any], bytes]:
         """Return (facts, captured output) of the program, which is over."""
@@ -418,21 +498,38 @@ class Program:
 
 
 def _remove(paths: list[str]) -> None:
-    """Remove trees whose owner we are, whatever modes and names they have; what resists is found by the next look."""
-    stack = list(paths)
+    """Remove trees whose owner we are, whatever modes, names and depth they have; what resists is found by the next look.
+
+    A directory within another is first moved to the top, so no path is ever longer than two names.
+    """
     with contextlib.suppress(OSError):
-        while stack:
-            at = stack[-1]
-            if os.path.islink(at) or not os.path.isdir(at):
-                os.unlink(at)
-            else:
-                os.chmod(at, 0o700)
-                inside = os.listdir(at)
-                if inside:
-                    stack += [f"{at}/{name}" for name in inside]
-                    continue
-                os.rmdir(at)
-            stack.pop()
+        for path in paths:
+            place, name = os.path.split(path)
+            at = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                waiting, n_moved = [name], 0
+                while waiting:
+                    name = waiting.pop()
+                    if not stat.S_ISDIR(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode):
+                        os.unlink(name, dir_fd=at)
+                        continue
+                    os.chmod(name, 0o700, dir_fd=at)
+                    inside = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+                    try:
+                        for each in os.listdir(inside):
+                            if stat.S_ISDIR(os.stat(each, dir_fd=inside, follow_symlinks=False).st_mode):
+                                os.chmod(each, 0o700, dir_fd=inside)
+                                moved = f".moved-{os.getpid()}-{n_moved}"
+                                n_moved += 1
+                                os.rename(each, moved, src_dir_fd=inside, dst_dir_fd=at)
+                                waiting.append(moved)
+                            else:
+                                os.unlink(each, dir_fd=inside)
+                    finally:
+                        os.close(inside)
+                    os.rmdir(name, dir_fd=at)
+            finally:
+                os.close(at)
 
 
 class Supervisor:
@@ -451,6 +548,8 @@ class Supervisor:
             os._exit(0)
         theirs.close()
         self.cgroup = Cgroup()
+        self.fresh: tuple[int, list[tuple[int, int]]] | None = None
+        self.spoiled = ""
         self.places = [place for place in WRITABLE if os.path.isdir(place) and os.access(place, os.W_OK)]
         self.kept = b""
 
@@ -459,6 +558,47 @@ class Supervisor:
         if uid is None:
             raise NotClean("all user ids of this box have been used")
         return uid
+
+    def told(self, within_s: float = WARM_S) -> dict[str, Any]:
+        """Return what the zygote says next."""
+        self.control.settimeout(within_s)
+        try:
+            data = self.control.recv(1 << 16)
+        except TimeoutError:
+            data = b""
+        if not data:
+            raise NotClean("the zygote is gone, or does not answer")
+        return dict(json.loads(data))
+
+    def settle(self) -> None:
+        """Before the first program: wait until the zygote is warm, and note what a fresh box holds."""
+        if self.fresh is None:
+            self.told()
+            self.fresh = self.cgroup.held(), self._free()
+
+    def _free(self) -> list[tuple[int, int]]:
+        """Return free blocks and free inodes of each place where programs can write."""
+        return [(found.f_bfree, found.f_ffree) for found in map(os.statvfs, self.places)]
+
+    def residue(self) -> str:
+        """Say what of a program is left that has neither a process nor a name: memory, and room that is not free again.
+
+        Files without a name may be on their way in sockets that refer to each other. The kernel looks for those when a
+        socket is closed.
+        """
+        assert self.fresh is not None
+        held, free = self.fresh
+        deadline = time.monotonic() + SETTLE_S
+        while True:
+            more = self.cgroup.held() - held
+            full = [place for place, was, now in zip(self.places, free, self._free(), strict=True) if was > now]
+            if more <= HELD_BYTES and not full:
+                return ""
+            if time.monotonic() > deadline:
+                return f"{more} bytes of memory are held" if more > HELD_BYTES else f"{full[0]} is fuller than before"
+            for end in socket.socketpair():
+                end.close()
+            time.sleep(0.005)
 
     def alone(self) -> bool:
         """Whether no process is left but the supervisor and the zygote."""
@@ -479,6 +619,8 @@ class Supervisor:
                 _answer({"op": "hello", **door.about()})
                 self.serve()
             except (HostGone, BrokenPipeError, ConnectionResetError):
+                if self.spoiled:
+                    raise NotClean(self.spoiled) from None
                 if not self.alone() or self.litter():
                     raise NotClean("a client left in the middle of a program, of which something is left") from None
 
@@ -488,6 +630,8 @@ class Supervisor:
         while True:
             header, payload = frames.read(_receive_exactly)
             if header["op"] == "run":
+                if self.spoiled:
+                    raise NotClean(self.spoiled)
                 self._run(header, payload)
             elif header["op"] == "fetch":
                 _answer({"op": "fetched"}, self.kept)
@@ -495,54 +639,61 @@ class Supervisor:
                 _answer({"op": "pong"})
 
     def _run(self, spec: dict[str, Any], payload: bytes) -> None:
+        """Run one program; a box that is not clean after it gives what is kept to be fetched, and runs no other."""
         self.kept = b""
         running = Program(self, spec, payload)
         try:
             if spec["mode"] == "script":
-                running.turn(1 << 60)
+                running.turn(0)
             else:
                 self._converse(running)
         finally:
-            left = running.kill()
+            self.spoiled = running.kill()
             facts, output = running.facts()
-        _answer({"op": "end", "clean": not left, **facts}, output)
-        if left:
-            raise NotClean(left)
+        _answer({"op": "end", "clean": not self.spoiled, "left": self.spoiled, **facts}, output)
 
     def _converse(self, running: Program) -> None:
         """Pass the host's messages to the program and its frames to the host, turn by turn."""
-        if running.spec["mode"] != "check":
-            running.turn(1)  # loaded, or not
-            if running.n_frames < 1 or bytes(running.stream[:1]) != codec.LOADED:
-                self._hand_over(running)
-                return
+        running.turn(1)  # loaded, or not; of a test, its first call
+        if running.spec["mode"] == "check":
+            self._hand_over(running)
+        elif running.reason or bytes(running.stream[:1]) != codec.LOADED:
+            self._hand_over(running, over=True)
+            return
+        else:
             running.loaded = True
             running.take()
-        else:
-            running.turn(1)
-            self._hand_over(running)
+        left, in_parts, last = 0, False, False
         while not running.reason and not (running.ended and running.spec["mode"] == "check"):
             asked = time.monotonic()
             header, payload = frames.read(_receive_exactly)
-            running.charged_wait += time.monotonic() - asked
+            running.waited(time.monotonic() - asked)
             if header["op"] == "fetch":
                 _answer({"op": "fetched"}, self.kept)
                 continue
-            if header["op"] != "batch":
+            if header["op"] == "batch" and not left:
+                limits = running.spec["limits"]
+                limits["call_s"] = header.get("call_s") or limits["call_s"]
+                left, in_parts, last = header["n_frames"], header.get("in_parts", False), header["last"]
+                if running.is_quiet():
+                    running.write(running.channel_in, len(payload).to_bytes(4, "big") + payload)
+                    running.turn(left, in_parts=in_parts)
+            elif header["op"] == "more" and left:
+                running.turn(left, goes_on=True, in_parts=in_parts)
+            else:
                 return
-            limits = running.spec["limits"]
-            limits["call_s"] = header.get("call_s") or limits["call_s"]
-            running.write(running.channel_in, len(payload).to_bytes(4, "big") + payload)
-            running.turn(header["n_frames"])
-            short = running.n_frames < header["n_frames"]
-            self._hand_over(running)
-            if header["last"] or short:
+            left -= running.n_frames
+            over = bool(running.reason) or (left > 0 and running.ended is not None)
+            more = left > 0 and not over
+            self._hand_over(running, more=more, over=over or (last and not more))
+            if over or (last and not more):
                 return
 
-    def _hand_over(self, running: Program) -> None:
+    def _hand_over(self, running: Program, *, more: bool = False, over: bool = False) -> None:
         _call, total, _cpu = running.charge(time.monotonic())
         facts, self.kept = running.take()
-        header = {"op": "frames", "loaded": running.loaded, "charged_s": round(total, 6), **facts}
+        about = {"loaded": running.loaded, "more": more, "over": over, "charged_s": round(total, 6)}
+        header = {"op": "frames", **about, **facts}
         _answer(header, self.kept if len(self.kept) <= RAW_BYTES else b"")
 
 

@@ -15,7 +15,15 @@ from sandbox.attached import AttachedEngine
 from sandbox.box import Batch, Box, Session
 from sandbox.conversation import Ending, converse
 from sandbox.engine import DockerEngine, Engine
-from sandbox.errors import BoxLost, BoxOutOfMemory, EngineUnavailable, ImageMissing, SandboxError
+from sandbox.errors import (
+    BoxDestroyed,
+    BoxLost,
+    BoxOutOfMemory,
+    EngineUnavailable,
+    ImageMissing,
+    SandboxError,
+    Starved,
+)
 from sandbox.execution import Execution, Status
 from sandbox.limits import Limits
 from sandbox.sandbox import Sandbox
@@ -25,6 +33,7 @@ __all__ = [
     "AttachedEngine",
     "Batch",
     "Box",
+    "BoxDestroyed",
     "BoxLost",
     "BoxOutOfMemory",
     "DockerEngine",
@@ -37,6 +46,7 @@ __all__ = [
     "Sandbox",
     "SandboxError",
     "Session",
+    "Starved",
     "Status",
     "converse",
     "open_engine",

@@ -33,6 +33,7 @@ class AttachedEngine:
 
     def __init__(self, runtime: str | None = None, folder: Path | None = None) -> None:
         self.folder = folder or Path(os.environ.get("EXOGATE_BOXES") or FOLDER)
+        self._tags: dict[str, str] = {}
         if runtime:
             raise EngineUnavailable("--runtime is chosen where boxes are started; these run already")
         deadline = time.monotonic() + WAIT_S / 2
@@ -54,7 +55,9 @@ class AttachedEngine:
 
     def image_digest(self, kind: str = "run") -> str:
         """Return the name of the image `kind`, which has its recipe's hash; a box of another is refused."""
-        return images.tag(kind)
+        if kind not in self._tags:
+            self._tags[kind] = images.tag(kind)
+        return self._tags[kind]
 
     def start(self, limits: Limits, kind: str = "run") -> "AttachedConnection":
         """Take a box that is free.

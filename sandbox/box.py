@@ -8,14 +8,16 @@ from typing import Any
 
 from sandbox import codec, frames
 from sandbox.engine import Connection, Engine
-from sandbox.errors import BoxLost, BoxOutOfMemory, EngineUnavailable
+from sandbox.errors import BoxLost, BoxOutOfMemory, EngineUnavailable, Starved
 from sandbox.execution import Execution, Status
 from sandbox.limits import Limits
 
 START_S = 60.0
 """Within this time a box has started, or is lost."""
-GRACE_S = 30.0
-"""What the host waits beyond the longest time that a supervisor may take."""
+GRACE_S = 20.0
+"""What the host waits beyond the longest time that a program may be in the box: three times its limit and ten seconds."""
+MAX_SAID = 4 << 20
+"""Bytes of what a tool says of one text, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,7 @@ class Batch:
         n_bytes, digest: length and 16-byte BLAKE2b (hex) of the answers' stream, formed by the supervisor.
         stream: the answers themselves where they are short, else None: `Session.fetch` brings them.
         loaded: whether the program was loaded and has its entry point.
+        more: the program is still at work on the same calls; `Session.more` waits for the rest.
         charged_s: seconds charged to the program so far.
     """
 
@@ -37,7 +40,24 @@ class Batch:
     digest: str
     stream: bytes | None
     loaded: bool
+    more: bool
     charged_s: float
+
+
+_NOTHING = {"n_frames": 0, "n_values": 0, "n_bytes": 0, "digest": "", "more": False}
+
+
+def _batch(header: dict[str, Any], payload: bytes) -> Batch:
+    return Batch(
+        n_frames=int(header["n_frames"]),
+        n_values=int(header["n_values"]),
+        n_bytes=int(header["n_bytes"]),
+        digest=str(header["digest"]),
+        stream=payload if len(payload) == header["n_bytes"] else None,
+        loaded=bool(header["loaded"]),
+        more=bool(header["more"]),
+        charged_s=float(header["charged_s"]),
+    )
 
 
 @dataclass(slots=True)
@@ -48,47 +68,56 @@ class Session:
     limits: Limits
     execution: Execution | None = None
     _heard: bool = field(default=False)
+    _empty: dict[str, Any] = field(default_factory=lambda: {"loaded": False, "charged_s": 0.0, **_NOTHING})
     _over: bool = field(default=False)
 
-    def batch(self, blob: bytes, n_calls: int, *, last: bool = False, call_s: float | None = None) -> Batch:
+    def batch(
+        self, blob: bytes, n_calls: int, *, last: bool = False, call_s: float | None = None, in_parts: bool = False
+    ) -> Batch:
         """Have `n_calls` calls made (`codec.encode_batch`); with `last` the program is ended after them.
 
-        `call_s` bounds one call of this batch, in seconds charged.
+        Args:
+            call_s: bounds one call of this batch, in seconds charged.
+            in_parts: come back early with the answers that are there, when the calls take long (`Batch.more`).
 
         Raises:
             BoxLost: the box went away.
+            Starved: the machine is too busy.
         """
-        self.box.tell({"op": "batch", "n_frames": n_calls, "last": last, "call_s": call_s}, blob)
-        return self.next(n_calls, last=last)
+        if self._over:
+            return _batch(self._empty, b"")
+        about = {"n_frames": n_calls, "last": last, "call_s": call_s, "in_parts": in_parts}
+        self.box.tell({"op": "batch", **about}, blob)
+        return self.next()
 
-    def next(self, n_calls: int, *, last: bool = False) -> Batch:
+    def more(self) -> Batch:
+        """Wait for answers to the calls of the batch that have none yet. Raises as `batch`."""
+        self.box.tell({"op": "more"})
+        return self.next()
+
+    def next(self) -> Batch:
         """Wait for the program's next frames. Raises as `batch`."""
-        header, payload = self.box.hear("frames", self.limits)
+        header, payload = self.box.hear("frames", self.limits, "end")
         self._heard = True
-        batch = Batch(
-            n_frames=int(header["n_frames"]),
-            n_values=int(header["n_values"]),
-            n_bytes=int(header["n_bytes"]),
-            digest=str(header["digest"]),
-            stream=payload if len(payload) == header["n_bytes"] else None,
-            loaded=bool(header["loaded"]),
-            charged_s=float(header["charged_s"]),
-        )
-        if last or batch.n_frames < n_calls:
+        if header["op"] == "end":  # it had ended before it was asked
+            self._over, self.execution = True, self.box.ended(header, payload)
+            return _batch(self._empty, b"")
+        self._empty = {**header, **_NOTHING}
+        if header["over"]:
             self._finish()
-        return batch
+        return _batch(header, payload)
 
     def fetch(self) -> bytes:
         """Return the stream of the last batch, or nothing where it was too long to be kept. Raises as `batch`."""
         self.box.tell({"op": "fetch"})
         return self.box.hear("fetched", self.limits)[1]
 
-    def frames(self, batch: Batch) -> list[tuple[bytes, bytes]]:
+    def frames(self, batch: Batch, most: int = 1) -> list[tuple[bytes, bytes]]:
         """Return the frames of the last batch, (kind, body) each; none where it was too long to be kept.
 
-        Raises as `batch`, and `codec.CodecError`: the program wrote what is no frame.
+        Raises as `batch`, and `codec.CodecError`: the program wrote what is no frame, or more than `most` frames.
         """
-        return codec.split_frames(self.fetch() if batch.stream is None else batch.stream)
+        return codec.split_frames(self.fetch() if batch.stream is None else batch.stream, most)
 
     def _finish(self) -> None:
         if not self._over:
@@ -127,11 +156,15 @@ class Box:
     def __init__(self, engine: Engine, limits: Limits | None = None, kind: str = "run") -> None:
         self.engine, self.limits, self.kind = engine, limits or Limits(), kind
         self._connection: Connection | None = None
+        self._is_spoiled = False
         self.n_started = 0
 
     def start(self) -> None:
         """Start the container unless it runs. Raises `EngineUnavailable`, `ImageMissing` or `BoxLost`."""
+        if self._is_spoiled:  # something is left of its last program
+            self.close()
         if self._connection is None:
+            self._is_spoiled = False
             self._connection = self.engine.start(self.limits, self.kind)
             self.n_started += 1
             header, _ = self.hear("ready", self.limits)
@@ -142,7 +175,7 @@ class Box:
 
     def close(self) -> None:
         """End the container and remove it. Never raises."""
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._is_spoiled = self._connection, None, False
         if connection is not None:
             connection.close()
 
@@ -162,6 +195,7 @@ class Box:
 
         Raises:
             BoxLost: the box went away; it is started anew by the next call.
+            Starved: the machine is too busy.
             EngineUnavailable, ImageMissing: it cannot be started.
         """
         limits = self._within(limits)
@@ -173,14 +207,22 @@ class Box:
 
     @contextlib.contextmanager
     def calls(
-        self, source: str | bytes, entry_point: str, *, limits: Limits | None = None, call_s: float | None = None
+        self,
+        source: str | bytes,
+        entry_point: str,
+        *,
+        limits: Limits | None = None,
+        call_s: float | None = None,
+        listed: bool = False,
     ) -> Iterator[Session]:
         """Load a program as a module, then have its `entry_point` called in batches.
 
-        `limits.wall_s` bounds all of it and `call_s` one call. Raises as `run`.
+        `limits.wall_s` bounds all of it and `call_s` one call; `listed` writes out the elements of iterators that it
+        returns. Raises as `run`.
         """
         limits = self._within(limits)
-        self._begin("calls", _bytes(source), b"", limits, call_s=call_s or limits.wall_s, entry_point=entry_point)
+        more = {"entry_point": entry_point, "listed": listed}
+        self._begin("calls", _bytes(source), b"", limits, call_s=call_s or limits.wall_s, **more)
         yield from self._session(limits)
 
     @contextlib.contextmanager
@@ -217,19 +259,13 @@ class Box:
             self._begin("tool", b"", b"", bounds, call_s=limits.wall_s, entry_point=tool)
             session = Session(self, bounds)
             batch = session.batch(codec.encode_batch([[text] for text in texts]), len(texts), last=True)
-            stream = session.fetch() if batch.stream is None else batch.stream
-            if not batch.loaded or len(stream) != batch.n_bytes:
-                raise BoxLost(f"the tool {tool} did not start, or said more than can be kept")
-            said = [
-                codec.decode(body) if kind == codec.RETURNED else str(body, "utf-8", "replace")
-                for kind, body in codec.split_frames(stream)[: len(texts)]
-            ]
-            return said, session.end()
+            if not batch.loaded and not batch.n_frames and session.end().status is Status.EXITED:
+                raise BoxLost(f"the tool {tool} did not start")
+            return [_said(*frame) for frame in session.frames(batch, len(texts))], session.end()
         except BoxOutOfMemory:
             return [], _out_of_memory(limits)
-        except codec.CodecError as error:
-            self.close()
-            raise BoxLost(f"the tool {tool} answered nonsense: {error}") from None
+        except codec.CodecError:
+            return [], session.end()
 
     def _session(self, limits: Limits) -> Iterator[Session]:
         session = Session(self, limits)
@@ -261,35 +297,40 @@ class Box:
             raise BoxLost("the box is not running")
         try:
             self._connection.send(frames.pack(header, payload))
-        except BoxLost:
-            self.close()
-            raise
+        except (BoxLost, frames.ProtocolError) as error:
+            raise self._lost(self._connection, error) from None
 
-    def hear(self, op: str, limits: Limits) -> tuple[dict[str, Any], bytes]:
-        """Receive the supervisor's next message, which must be `op`. Raises `BoxLost`."""
+    def _lost(self, connection: Connection, error: Exception) -> BoxLost:
+        """Close the box, and return what is to be raised for it."""
+        exceeded = isinstance(error, BoxOutOfMemory) or (isinstance(error, BoxLost) and connection.memory_exceeded())
+        self.close()
+        return (BoxOutOfMemory if exceeded else BoxLost)(str(error))
+
+    def hear(self, op: str, limits: Limits, other: str = "") -> tuple[dict[str, Any], bytes]:
+        """Receive the supervisor's next message, which must be `op`, or `other`. Raises `BoxLost`."""
         connection = self._connection
         if connection is None:
             raise BoxLost("the box is not running")
-        deadline = time.monotonic() + (START_S if op == "ready" else 11 * limits.wall_s + 10 + GRACE_S)
+        deadline = time.monotonic() + (START_S if op == "ready" else 3 * limits.wall_s + 10 + GRACE_S)
         try:
             header, payload = frames.read(lambda n: connection.receive(n, deadline))
             if header["op"] == "over":
                 raise (BoxOutOfMemory if header["memory"] else BoxLost)(str(header["why"]))
-            if header["op"] != op:
+            if header["op"] not in (op, other):
                 raise frames.ProtocolError(f"expected {op!r}, got {header['op']!r}")
             return header, payload
         except (BoxLost, frames.ProtocolError) as error:
-            exceeded = isinstance(error, BoxOutOfMemory) or (isinstance(error, BoxLost) and connection.memory_exceeded())
-            self.close()
-            raise (BoxOutOfMemory if exceeded else BoxLost)(str(error)) from None
+            raise self._lost(connection, error) from None
 
     def hear_end(self, limits: Limits) -> Execution:
-        """Receive the facts of a program that is over. Raises `BoxLost`."""
-        header, output = self.hear("end", limits)
-        if not header.get("clean"):
-            self.close()
+        """Receive the facts of a program that is over. Raises `BoxLost` or `Starved`."""
+        return self.ended(*self.hear("end", limits))
+
+    def ended(self, header: dict[str, Any], output: bytes) -> Execution:
+        """Return the facts that a message of the supervisor has. Raises as `hear_end`."""
+        self._is_spoiled = not header.get("clean")
         if header["status"] == "starved":
-            raise BoxLost("the machine is too busy: the program got no processor for most of its time")
+            raise Starved("the machine is too busy: the program got no processor for most of its time")
         try:
             at = int(header["n_stdout"])
             return Execution(
@@ -305,6 +346,16 @@ class Box:
         except (KeyError, ValueError, TypeError) as error:
             self.close()
             raise BoxLost(f"the supervisor's facts make no sense: {error}") from None
+
+
+def _said(kind: bytes, body: bytes) -> Any:
+    """Return what a tool said; a line of text where it raised, or said what cannot be used."""
+    if kind != codec.RETURNED:
+        return str(body[:1000], "utf-8", "replace")
+    try:
+        return codec.decode(body, max_hashed=1000) if len(body) <= MAX_SAID else f"the tool said {len(body)} bytes"
+    except codec.CodecError as error:
+        return f"the tool answered nonsense: {error}"
 
 
 def _out_of_memory(limits: Limits) -> Execution:

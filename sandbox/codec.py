@@ -5,18 +5,27 @@ A JSON scalar stands for itself and a JSON array for a list. Everything else is 
     {"T": [[...], ...]} list of tuples of scalars             {"L": [[...], ...]} long list, in pieces
     {"t": [...]} tuple        {"s": [...]} set          {"f": [...]} frozenset     {"d": [[k, v], ...]} dict
     {"i": "0x.."} big int     {"c": [re, im]} complex   {"b": "hex"} bytes         {"r": [a, b, c]} range
-    {"q": "1/3"} Fraction     {"m": "1.50"} Decimal     {"n": [dtype, v]} numpy scalar
-    {"a": [dtype, shape, [...]]} numpy array            {"o": "module.Type"} anything else: equal to nothing
+    {"q": ["0x1", "0x3"]} Fraction                      {"m": "1.50"} Decimal
+    {"n": [dtype, v]} numpy scalar                      {"a": [dtype, shape, [...]]} numpy array
+    {"u": ["UserList", v]} a container of the library's (also UserString, UserDict, deque)
+    {"S": [v]} a number, list or tuple of a subclass    {"I": [...]} what an iterator gave, written out
+    {"o": "module.Type"} anything else: equal to nothing
 
 Sets are sorted by their encoded elements, so equal sets have equal bytes. Subclasses of the builtins are sent as their
 base type by the base type's own methods: what a program's `__eq__`, `__len__` or `__class__` claims is not asked.
-The same file is used inside the box (to encode what a solution returned) and on the host.
+The same file is used inside the box (to encode what a solution returned) and on the host. No tag expands: what is built
+out of n bytes is O(n). The host builds values only of bytes that a benchmark's own solution made, or one of our tools; a
+program's answers are compared as they are on the wire (`toolkit/benchmarks/compare.py`).
 """
 
 import json
+import re
 import sys
+from collections import ChainMap, UserDict, UserList, UserString, deque
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
+from math import prod
+from types import MappingProxyType
 from typing import Any
 
 MAX_DEPTH = 300
@@ -25,14 +34,32 @@ MAX_HASHED = 200_000
 """Elements of one set or dict, at most: their hashes are the sender's choice, and may all collide."""
 PART_ROWS = 1 << 16
 """Items of a list that are encoded at once."""
+MIN_PART = PART_ROWS
+"""Bytes of a piece of a value, at least: whoever sends shorter ones is not `encode_parts`."""
+MAX_FRACTION = 4096
+"""Hexadecimal digits of a fraction, at most."""
+MAX_LISTED = 1 << 16
+"""Elements that are taken out of an iterator, at most."""
 _BIG = 1 << 4096
 
 _SCALARS = frozenset({int, float, str, bool, type(None)})
 _ATOMS = frozenset({float, str, bool, type(None)})
+_MARKED = (list, tuple, int, float, complex)
+_ITERABLES = (list, tuple, set, frozenset, dict, str, bytes, bytearray, range, deque, UserList, UserString, UserDict, ChainMap)
 _NUMPY_KINDS = frozenset("biufcUS")
+_DTYPE = re.compile(r"[<>|=]?([biufcUS])(\d{0,9})")
+_digits = getattr(sys, "get_int_max_str_digits", lambda: 0), getattr(sys, "set_int_max_str_digits", lambda _: None)
 
 _dumps = json.JSONEncoder(ensure_ascii=True, check_circular=False, separators=(",", ":")).encode
-_loads = json.JSONDecoder().decode
+
+
+def _tag(pairs: list[tuple[str, Any]]) -> tuple[str, Any]:
+    (pair,) = pairs
+    return pair
+
+
+_loads = json.JSONDecoder(object_pairs_hook=_tag).decode
+"""A tag is read as a tuple (tag, body): JSON has none of its own, and it is a third of a dict's size."""
 
 
 class CodecError(ValueError):
@@ -57,27 +84,49 @@ class Opaque:
         return f"<{self.type_name}>"
 
 
-def encode(value: object) -> bytes:
+def encode(value: object, *, listed: bool = False) -> bytes:
     """Return the bytes of `value`; equal bytes mean equal values of equal types.
+
+    Args:
+        listed: write out the elements of an iterator, or of another iterable that is no plain data.
 
     Raises:
         CodecError: deeper than MAX_DEPTH.
     """
+    if listed and (elements := _elements(value)) is not None:
+        return _dumps({"I": [_plain(element, 0) for element in elements]}).encode("ascii")
     return b"".join(encode_parts(value))
+
+
+def _elements(value: Any) -> list[Any] | None:
+    """Return what an iterable that has no tag of its own gives; None where it has one, is none, or gives too much."""
+    kind = type(value)
+    if not hasattr(kind, "__iter__") or any(base in kind.__mro__ for base in _ITERABLES):
+        return None
+    elements = list(islice(value, MAX_LISTED + 1))
+    return elements if len(elements) <= MAX_LISTED else None
 
 
 def _encode(value: Any) -> bytes:
     kind = type(value)
+    get, put = _digits
+    limit = get()
     try:
+        put(4300)  # what the other end reads; the program may have lifted it here
         if kind in _SCALARS:
             return _dumps(value).encode("ascii")
         if kind is list or kind is tuple:
             text = _rows(value)
             if text is not None:
                 return text.encode("ascii")
-    except (ValueError, TypeError):  # an integer of more than 4,300 digits; a value that JSON has not
+    except (ValueError, TypeError):  # an integer of more digits; a value that JSON has not
         pass
-    return _dumps(_plain(value, 0)).encode("ascii")
+    finally:
+        put(limit)
+    plain = _plain(value, 0)
+    if kind not in _MARKED and any(base in kind.__mro__ for base in _MARKED) and not (type(plain) is dict and "n" in plain):
+        plain = {"S": [plain]} if kind is not bool else plain
+    return _dumps(plain).encode("ascii")
 
 
 def _rows(value: Any) -> str | None:
@@ -127,25 +176,35 @@ def _plain(value: Any, depth: int) -> Any:
     if kind is tuple:
         return {"t": [_plain(item, depth) for item in value]}
     if kind is dict:
-        return {"d": [[_plain(k, depth), _plain(v, depth)] for k, v in value.items()]}
+        return _pairs(value, depth)
     return _other(value, kind, depth)
 
 
+def _pairs(value: Any, depth: int) -> Any:
+    return {"d": [[_plain(k, depth), _plain(v, depth)] for k, v in dict.items(value)]}
+
+
+def _sorted(values: Any, depth: int) -> list[Any]:
+    return sorted((_plain(item, depth) for item in values), key=_dumps)
+
+
 def _other(value: Any, kind: type, depth: int) -> Any:
-    """Sets, numpy values, and subclasses of the builtins."""
+    """Sets, numpy values, subclasses of the builtins, and containers of the library."""
     bases = kind.__mro__
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         array, generic = getattr(numpy, "ndarray", None), getattr(numpy, "generic", None)
         if array in bases and value.dtype.kind in _NUMPY_KINDS:
             flat = numpy.ndarray.ravel(value).tolist()
+            if not value.shape:
+                return {"n": [value.dtype.str, _plain(flat[0], depth)]}
             return {"a": [value.dtype.str, list(value.shape), [_plain(item, depth) for item in flat]]}
         if generic in bases and value.dtype.kind in _NUMPY_KINDS:
             return {"n": [value.dtype.str, _plain(value.item(), depth)]}
     if set in bases:
-        return {"s": sorted((_plain(item, depth) for item in set.__iter__(value)), key=_dumps)}
+        return {"s": _sorted(set.__iter__(value), depth)}
     if frozenset in bases:
-        return {"f": sorted((_plain(item, depth) for item in frozenset.__iter__(value)), key=_dumps)}
+        return {"f": _sorted(frozenset.__iter__(value), depth)}
     if int in bases:
         return _plain(int.__pos__(value), depth)
     if float in bases:
@@ -157,7 +216,7 @@ def _other(value: Any, kind: type, depth: int) -> Any:
     if tuple in bases:
         return {"t": [_plain(item, depth) for item in tuple.__iter__(value)]}
     if dict in bases:
-        return {"d": [[_plain(k, depth), _plain(v, depth)] for k, v in dict.items(value)]}
+        return _pairs(value, depth)
     if complex in bases:
         number = complex.__complex__(value)
         return {"c": [number.real, number.imag]}
@@ -165,102 +224,162 @@ def _other(value: Any, kind: type, depth: int) -> Any:
         return {"b": memoryview(value).hex()}
     if kind is range:
         return {"r": [_plain(n, depth) for n in (value.start, value.stop, value.step)]}
-    if kind is type({}.keys()):
-        return {"s": sorted((_plain(item, depth) for item in value), key=_dumps)}
-    if kind.__name__ == "Fraction" and kind is getattr(sys.modules.get("fractions"), "Fraction", None):
-        return {"q": f"{value.numerator:d}/{value.denominator:d}"}
-    if kind.__name__ == "Decimal" and kind is getattr(sys.modules.get("decimal"), "Decimal", None):
-        return {"m": str(value)}
+    if kind is type({}.keys()) or kind is type({}.items()):
+        return {"s": _sorted(value, depth)}
+    if deque in bases:
+        return {"u": ["deque", [_plain(item, depth) for item in deque.__iter__(value)]]}
+    if UserList in bases:
+        return {"u": ["UserList", _plain(list(value.data), depth)]}
+    if UserString in bases:
+        return {"u": ["UserString", _plain(str(value.data), depth)]}
+    if UserDict in bases or ChainMap in bases or kind is MappingProxyType:
+        return {"u": ["UserDict", _pairs(dict(value), depth)]}
+    if (fraction := getattr(sys.modules.get("fractions"), "Fraction", None)) in bases:
+        return {"q": [hex(fraction.numerator.fget(value)), hex(fraction.denominator.fget(value))]}
+    if (decimal := getattr(sys.modules.get("decimal"), "Decimal", None)) in bases:
+        return {"m": decimal.__str__(value)}
     return {"o": f"{kind.__module__}.{kind.__qualname__}"[:200]}
 
 
-def decode(data: bytes) -> Any:
-    """Return the value of `data`, built from plain types only.
+def read(data: bytes) -> Any:
+    """Return the JSON of `data`, each tag as a tuple (tag, body). Raises `CodecError`."""
+    try:
+        return _loads(data.decode("ascii"))
+    except (ValueError, RecursionError) as error:
+        raise CodecError(str(error)[:200]) from None
+
+
+def decode(data: bytes, *, max_hashed: int = MAX_HASHED) -> Any:
+    """Return the value of `data`, built from plain types only; numpy scalars become Python's, library containers plain.
 
     Raises:
         CodecError: the bytes are not a value: malformed, of an unknown tag, too deep, an integer too long, or a set
-            or dict with an element that cannot be hashed or with more than MAX_HASHED of them.
+            or dict with an element that cannot be hashed or with more than `max_hashed` of them.
     """
     try:
-        return _value(_loads(data.decode("ascii")), 0)
+        return _value(read(data), 0, max_hashed)
     except Exception as error:  # the bytes are a program's: whatever they make numpy or a constructor raise is theirs
         raise CodecError(str(error)[:200]) from None
 
 
-def _value(wire: Any, depth: int) -> Any:
+def _value(wire: Any, depth: int, hashed: int) -> Any:
     if depth > MAX_DEPTH + 2:
         raise CodecError(f"nested deeper than {MAX_DEPTH}")
     depth += 1
     if type(wire) is list:
-        if _SCALARS.issuperset(map(type, wire)):
-            return wire
-        return [_value(item, depth) for item in wire]
-    if type(wire) is not dict:
+        return wire if _SCALARS.issuperset(map(type, wire)) else [_value(item, depth, hashed) for item in wire]
+    if type(wire) is not tuple:
         return wire
-    ((tag, body),) = wire.items()
-    if tag in ("t", "T", "L", "s", "f", "d", "r", "c", "n", "a"):
-        if type(body) is not list:
-            raise CodecError(f"tag {tag!r} wants an array")
-    elif type(body) is not str:
-        raise CodecError(f"tag {tag!r} is unknown or wants a string")
-    if tag in ("s", "f", "d") and len(body) > MAX_HASHED:
-        raise CodecError(f"more than {MAX_HASHED} elements in a set or dict")
+    tag: str
+    body: Any
+    tag, body = wire
+    if type(body) is not (str if tag in ("i", "b", "m", "o") else list):
+        raise CodecError(f"tag {tag!r} is unknown, or does not hold what it should")
+    if tag in ("s", "f", "d") and len(body) > hashed:
+        raise CodecError(f"more than {hashed} elements in a set or dict")
     match tag:
         case "t":
-            return tuple([_value(item, depth) for item in body])
+            return tuple([_value(item, depth, hashed) for item in body])
         case "T":
-            return [tuple(_row(row, depth)) for row in body]
+            return [tuple(_array(row, depth, hashed)) for row in body]
         case "L":
-            return list(chain.from_iterable(_value(piece, depth) for piece in body))
+            return list(chain.from_iterable(_piece(piece, depth, hashed) for piece in body))
         case "s":
-            return {_value(item, depth) for item in body}
+            return {_value(item, depth, hashed) for item in body}
         case "f":
-            return frozenset(_value(item, depth) for item in body)
+            return frozenset(_value(item, depth, hashed) for item in body)
         case "d":
-            return {_value(k, depth): _value(v, depth) for k, v in body}
+            return {_value(k, depth, hashed): _value(v, depth, hashed) for k, v in body}
+        case "u":
+            name, inside = body
+            plain = _value(inside, depth, hashed)
+            return deque(plain) if name == "deque" and type(plain) is list else plain
+        case "S":
+            (inside,) = body
+            return _value(inside, depth, hashed)
+        case "r":
+            return range(*map(_whole, body))
+        case "n":
+            return number(body)
+        case "a":
+            return _array_of(body)
+        case "o":
+            return Opaque(body)
+        case "I":
+            return Opaque("iterator")
+    return atom(tag, body)
+
+
+def atom(tag: str, body: Any) -> Any:
+    """Return the number or bytes behind a tag. Raises `CodecError`, or what its constructor raises."""
+    match tag:
         case "i":
             return int(body, 16)
+        case "b":
+            return bytes.fromhex(body)
         case "c":
             real, imaginary = body
             return complex(float(real), float(imaginary))
-        case "b":
-            return bytes.fromhex(body)
-        case "r":
-            return range(*(_value(n, depth) for n in body))
         case "q":
             from fractions import Fraction
 
-            numerator, denominator = body.split("/")
-            return Fraction(int(numerator), int(denominator))
+            numerator, denominator = body
+            if len(numerator) + len(denominator) > MAX_FRACTION:  # reducing one takes the square of its length
+                raise CodecError("a fraction of too many digits")
+            return Fraction(int(numerator, 16), int(denominator, 16))
         case "m":
             from decimal import Decimal
 
             return Decimal(body)
-        case "n" | "a":
-            return _numpy_value(tag, body, depth)
-        case "o":
-            return Opaque(body)
+        case "n":
+            return number(body)
     raise CodecError(f"unknown tag {tag!r}")
 
 
-def _row(wire: Any, depth: int) -> list[Any]:
+def number(body: Any) -> Any:
+    """Return Python's own value of a numpy scalar, whatever its precision. Raises as `atom`."""
+    dtype, wire = body
+    found = _DTYPE.fullmatch(dtype)
+    if not found:
+        raise CodecError(f"numpy type {dtype!r} is not plain data")
+    if type(wire) is tuple:
+        wire = atom(*wire)
+    wanted: tuple[type, ...] = {"b": (bool,), "f": (int, float), "c": (complex,), "U": (str,), "S": (bytes,)}.get(found[1], (int,))
+    if type(wire) not in wanted:
+        raise CodecError(f"a numpy value of type {dtype!r} is not written so")
+    return float(wire) if found[1] == "f" else wire
+
+
+def _whole(wire: Any) -> int:
+    found = atom(*wire) if type(wire) is tuple else wire
+    if type(found) is not int:
+        raise CodecError("a range wants whole numbers")
+    return found
+
+
+def _array(wire: Any, depth: int, hashed: int) -> list[Any]:
     if type(wire) is not list:
-        raise CodecError("tag 'T' wants arrays")
-    return [_value(item, depth) for item in wire]
+        raise CodecError("an array is wanted here")
+    return [_value(item, depth, hashed) for item in wire]
 
 
-def _numpy_value(tag: str, body: list[Any], depth: int) -> Any:
+def _piece(wire: Any, depth: int, hashed: int) -> list[Any]:
+    if type(wire) is tuple and wire[0] == "T":
+        return [tuple(_array(row, depth, hashed)) for row in wire[1]]
+    return _array(wire, depth, hashed)
+
+
+def _array_of(body: Any) -> Any:
     import numpy
 
-    dtype = numpy.dtype(str(body[0]))
-    if dtype.kind not in _NUMPY_KINDS or dtype.itemsize > 4096:
-        raise CodecError(f"numpy type {body[0]!r} is not plain data")
-    if tag == "n":
-        return dtype.type(_value(body[1], depth))
-    flat = [_value(item, depth) for item in body[2]]
-    if dtype.itemsize * len(flat) > 1 << 28:
+    dtype, shape, flat = body
+    values = [number([dtype, item]) for item in flat]
+    kind = numpy.dtype(dtype).kind
+    if prod(shape) != len(values):
+        raise CodecError("an array's shape is not that of its values")
+    if kind in "US" and max(map(len, values), default=0) * len(values) > 16 * sum(map(len, values)) + (1 << 16):
         raise CodecError("array too large")
-    return numpy.array(flat, dtype=dtype).reshape([int(n) for n in body[1]])
+    return numpy.array(values, dtype={"f": float, "c": complex, "U": None, "S": None}.get(kind, dtype)).reshape(shape)
 
 
 def encode_batch(calls: list[Any]) -> bytes:
@@ -273,23 +392,25 @@ def decode_batch(data: bytes) -> list[list[Any]]:
     calls: list[list[Any]] = _loads(data.decode("ascii"))
     if b"{" not in data:
         return calls
-    return [[_value(argument, 0) for argument in call] for call in calls]
+    return [[_value(argument, 0, MAX_HASHED) for argument in call] for call in calls]
 
 
-def split_frames(stream: bytes) -> list[tuple[bytes, bytes]]:
-    """Split what a program's process wrote into (kind, payload) frames, pieces joined; an incomplete last is left out.
+def split_frames(stream: bytes, most: int) -> list[tuple[bytes, bytes]]:
+    """Split what a program's process wrote into (kind, body) frames, pieces joined; an incomplete last is left out.
 
     Raises:
-        CodecError: a frame of unknown kind: the program wrote into its result channel itself.
+        CodecError: more than `most` frames, one of unknown kind, or a piece that is too short to be one: the program
+            wrote into its result channel itself.
     """
     frames: list[tuple[bytes, bytes]] = []
     pieces: list[bytes] = []
     at, end = 0, len(stream)
     while end - at >= 5:
         kind, size = stream[at : at + 1], int.from_bytes(stream[at + 1 : at + 5], "big")
-        if kind not in FRAME_KINDS:
-            raise CodecError("the result channel holds bytes that are no frame")
-        if at + 5 + size > end:
+        is_whole = at + 5 + size <= end
+        if not is_frame(kind, size) or (is_whole and len(frames) == most):
+            raise CodecError("the result channel holds bytes that are no answer")
+        if not is_whole:
             break
         body = stream[at + 5 : at + 5 + size]
         at += 5 + size
@@ -299,6 +420,11 @@ def split_frames(stream: bytes) -> list[tuple[bytes, bytes]]:
         frames.append((kind, b"".join([*pieces, body]) if pieces else body))
         pieces.clear()
     return frames
+
+
+def is_frame(kind: bytes, size: int) -> bool:
+    """Say whether a frame may begin so."""
+    return kind in FRAME_KINDS and (kind != PART or size >= MIN_PART)
 
 
 def join_frames(frames: list[tuple[bytes, bytes]]) -> bytes:

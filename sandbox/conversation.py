@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sandbox import codec
 from sandbox.box import Session
-from sandbox.execution import Execution
+from sandbox.execution import Execution, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +15,7 @@ class Ending:
     Attributes:
         by_test: whether the test ended it; else the program did.
         n_calls: calls that the test asked for, one without an answer included.
+        n_answered: calls that the program answered with a value.
         call: what was asked last (`codec.encode_batch`); empty where nothing was.
         loaded: whether the program was loaded when it was last heard of.
         kind, body: the frame that ended it: of a test ENDED or RAISED, of a program any but RETURNED. Where there was
@@ -24,6 +25,7 @@ class Ending:
 
     by_test: bool
     n_calls: int
+    n_answered: int
     call: bytes
     loaded: bool
     kind: bytes = b""
@@ -38,14 +40,18 @@ def converse(program: Session, test: Session) -> Ending:
         BoxLost: a box went away.
         codec.CodecError: the test wrote what is no frame.
     """
-    asked = test.next(1)
-    n_calls, call, loaded = 0, b"", False
+    asked = test.next()
+    n_calls = n_answered = 0
+    call, loaded = b"", False
     while True:
         frames = test.frames(asked)
         kind, body = frames[0] if frames else (b"", b"")
-        if kind in (b"", codec.ENDED, codec.RAISED):
+        if kind != codec.ASKED:
             end = None if kind else test.end()
-            return Ending(by_test=True, n_calls=n_calls, call=call, loaded=loaded, kind=kind, body=body, execution=end)
+            return Ending(
+                by_test=True, n_calls=n_calls, n_answered=n_answered, call=call, loaded=loaded,
+                kind=kind, body=body, execution=end,
+            )  # fmt: skip
         n_calls, call = n_calls + 1, body
         batch = program.batch(call, 1)
         loaded, end = batch.loaded, None
@@ -55,8 +61,14 @@ def converse(program: Session, test: Session) -> Ending:
             end = None if frames else program.end()
         except codec.CodecError as error:
             kind, body = b"", str(error).encode()
+        if program.execution is not None and program.execution.status is Status.VIOLATED:
+            kind, end = b"", program.execution
         if kind != codec.RETURNED:
-            return Ending(by_test=False, n_calls=n_calls, call=call, loaded=loaded, kind=kind, body=body, execution=end)
+            return Ending(
+                by_test=False, n_calls=n_calls, n_answered=n_answered, call=call, loaded=loaded,
+                kind=kind, body=body, execution=end,
+            )  # fmt: skip
+        n_answered += 1
         asked = test.batch(codec.RETURNED + body, 1)
 
 

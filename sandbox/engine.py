@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -127,7 +128,7 @@ class DockerEngine:
         profile = Path(__file__).parent.parent / "images" / "seccomp.json"
         self._is_podman = any("Podman" in str(part.get("Name")) for part in about.get("Components") or [])
         self._profile = str(profile) if self._is_podman else profile.read_text()  # Podman wants the file's name
-        self._uid_slots = iter(random.sample(range(2, 4000), 3998))
+        self._uid_slots = cycle(random.sample(range(2, 4000), 3998))
         self._lock = threading.Lock()
 
     @contextlib.contextmanager

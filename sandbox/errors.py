@@ -19,3 +19,11 @@ class BoxLost(SandboxError):
 
 class BoxOutOfMemory(BoxLost):
     """The kernel ended the whole box for its memory: the program's doing."""
+
+
+class BoxDestroyed(SandboxError):
+    """The program's doing: alone in a box, it ended the box twice, and a known program ran in a fresh one in between."""
+
+
+class Starved(SandboxError):
+    """The machine is too busy: the program got no processor for most of its time. Its box is well."""

@@ -12,6 +12,8 @@ class Status(StrEnum):
     TIMED_OUT = "timed_out"
     MEMORY_EXCEEDED = "memory_exceeded"
     OUTPUT_EXCEEDED = "output_exceeded"
+    VIOLATED = "violated"
+    """It wrote into the channel of its answers what is no answer, or more answers than it was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +23,7 @@ class Execution:
     Attributes:
         status: how it ended.
         exit_code: 0 to 255 when `exited`, minus the signal's number when `signaled`, else None.
-        stdout, stderr: the first bytes written, decoded as UTF-8 with replacement.
+        stdout, stderr: the first bytes written, at most 1 MiB of each, decoded as UTF-8 with replacement.
         wall_s: seconds from fork to end, less the time spent waiting for a processor.
         cpu_s: CPU seconds, user and system, of the program and its reaped children.
         memory_peak_bytes: resident set of its largest process at its peak.

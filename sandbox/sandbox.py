@@ -3,27 +3,28 @@
 import contextlib
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import TypeVar
 
 from sandbox.box import Box
 from sandbox.engine import Engine
-from sandbox.errors import BoxLost
+from sandbox.errors import BoxDestroyed, BoxLost, EngineUnavailable, SandboxError, Starved
 from sandbox.limits import Limits
 
 T = TypeVar("T")
 R = TypeVar("R")
 TRIES = 3
-"""How often work is tried when its box is lost."""
-
-
-def _result(future: Future[R]) -> R:
-    """Wait for a result, with breaks: a Ctrl-C that comes just before a wait begins is only seen when it ends."""
-    while not future.done():
-        wait([future], timeout=0.2)
-    return future.result()
+"""How often work is tried on a machine that is too busy, and a known program in boxes that are lost."""
+ENGINE_WAIT_S = 60.0
+"""How long an engine that has gone may take to come back."""
+WAKE_S = 0.2
+"""How long one waits at a time: a Ctrl-C that comes just before a wait begins is only seen when it ends."""
+KNOWN_S = 10.0
+"""Seconds that the known program may take."""
 
 
 class Sandbox:
@@ -45,13 +46,15 @@ class Sandbox:
         self._free: dict[tuple[str, str], queue.LifoQueue[Box]] = {}
         self._boxes: list[Box] = []
         self._lock = threading.Lock()
-        self._closed = False
+        self._closing = threading.Event()
+        self._outage = threading.Lock()
+        self._is_engine_gone = False
 
     def start(self, kind: str = "run", role: str = "") -> None:
         """Start the boxes of a kind and role unless they have been; all at once. Raises as `Box.start`."""
         key = kind, role
         with self._lock:
-            if self._closed:
+            if self._closing.is_set():
                 raise BoxLost("the sandbox has been closed")
             if key in self._free:
                 return
@@ -64,7 +67,7 @@ class Sandbox:
                     self._boxes += boxes
                 for started in starting:
                     started.result()
-                if self._closed:  # meanwhile, so that these may have been passed over
+                if self._closing.is_set():  # meanwhile, so that these may have been passed over
                     raise BoxLost("the sandbox has been closed")
             except BaseException:
                 for box in boxes:
@@ -83,39 +86,117 @@ class Sandbox:
         try:
             yield box
         finally:
-            if self._closed:  # meanwhile, and the box may have been started anew since
+            if self._closing.is_set():  # meanwhile, and the box may have been started anew since
                 box.close()
             free.put(box)
 
     def attempt(self, act: Callable[[Box], R], kind: str = "run") -> R:
-        """Return what `act` returns with a box; when that is lost, it is tried again. Raises as `Box.run`."""
-        for left in reversed(range(TRIES)):
+        """Return what `act` returns with a box, in which it runs one program or several together.
+
+        When the box is lost, a known program has to run in a fresh one, and `act` is tried there once more.
+
+        Raises:
+            BoxDestroyed: that box was lost as well: whatever `act` runs does this.
+            BoxLost: boxes are lost with the known program too, or the sandbox was closed.
+            Starved: the machine was too busy, each time.
+            EngineUnavailable, ImageMissing: boxes cannot be started, and the engine did not come back in time.
+        """
+        is_lost, n_tried = False, 0
+        while True:
             with self.box(kind) as box:
                 try:
                     return act(box)
-                except BoxLost:
-                    if not left or self._closed:
+                except (Starved, EngineUnavailable) as error:
+                    n_tried += 1
+                    is_over = isinstance(error, EngineUnavailable) and not self._engine_came_back()
+                    if is_over or n_tried == TRIES or self._closing.is_set():
                         raise
-        raise AssertionError
+                except BoxLost as error:
+                    box.close()
+                    if self._closing.is_set():
+                        raise
+                    if is_lost:
+                        raise BoxDestroyed(f"its box did not survive it: {error}") from None
+                    is_lost = True
+                    self._prove(box)
 
-    def map(self, act: Callable[[Box, T], R], items: Iterable[T], kind: str = "run") -> Iterator[R]:
-        """Give what `act` returns for each item, in order, `parallel` at a time; items are taken as they are needed.
+    def _prove(self, box: Box) -> None:
+        """Show that a program which is known to be harmless runs in a fresh box. Raises as `attempt`."""
+        limits = replace(box.limits, wall_s=KNOWN_S, cpu_s=KNOWN_S)
+        for left in reversed(range(TRIES)):
+            try:
+                box.close()
+                found = box.run("print(6 * 7)", limits=limits)
+                if found.stdout == "42\n":
+                    return
+                raise BoxLost(f"a known program did not run: {found.status}, exit code {found.exit_code}")
+            except SandboxError as error:
+                is_over = isinstance(error, EngineUnavailable) and not self._engine_came_back()
+                if is_over or not left or self._closing.is_set():
+                    raise
 
-        Raises as `Box.run`; the sandbox is closed then. When the caller stops asking, nothing more is begun.
+    def _engine_came_back(self) -> bool:
+        """Wait for an engine that has gone; once it is given up, nobody waits again."""
+        with self._outage:
+            deadline = time.monotonic() + (0 if self._is_engine_gone else ENGINE_WAIT_S)
+            while not self._closing.is_set():
+                try:
+                    self.engine.sweep()
+                    return True
+                except EngineUnavailable:
+                    if time.monotonic() > deadline:
+                        self._is_engine_gone = True
+                        break
+                    self._closing.wait(1)
+            return False
+
+    def map(
+        self,
+        act: Callable[[Box, T], R],
+        items: Iterable[T],
+        kind: str = "run",
+        *,
+        is_ordered: bool = True,
+        failed: Callable[[T, Exception], R] | None = None,
+    ) -> Iterator[R]:
+        """Give what `act` returns for each item, `parallel` at a time; items are taken as they are needed.
+
+        Args:
+            act: is given a box and an item, as in `attempt`.
+            is_ordered: in the order of the items; else in that of completion.
+            failed: makes a result of an item and what it raised, so that one item costs no other; it raises what is to
+                end all.
+
+        Raises as `attempt`, or what `act` or `failed` raise; the sandbox is closed then. When the caller stops asking,
+        nothing more is begun.
         """
 
         def work(item: T) -> R:
-            return self.attempt(lambda box: act(box, item), kind)
+            try:
+                return self.attempt(lambda box: act(box, item), kind)
+            except Exception as error:
+                if failed is None:
+                    raise
+                return failed(item, error)
 
         running: deque[Future[R]] = deque()
+
+        def taken() -> R:
+            while True:
+                done, _ = wait([running[0]] if is_ordered else running, WAKE_S, FIRST_COMPLETED)
+                if done:
+                    first = running[0] if is_ordered else done.pop()
+                    running.remove(first)
+                    return first.result()
+
         with ThreadPoolExecutor(self.parallel) as threads:
             try:
                 for item in items:
                     running.append(threads.submit(work, item))
                     if len(running) > 2 * self.parallel:
-                        yield _result(running.popleft())
+                        yield taken()
                 while running:
-                    yield _result(running.popleft())
+                    yield taken()
             except GeneratorExit:
                 threads.shutdown(wait=True, cancel_futures=True)
                 raise
@@ -126,7 +207,7 @@ class Sandbox:
 
     def close(self) -> None:
         """End all boxes, also those in use, for good. Never raises."""
-        self._closed = True
+        self._closing.set()
         boxes, self._boxes = self._boxes, []
         closing = [threading.Thread(target=box.close) for box in boxes]
         for thread in closing:

@@ -98,7 +98,8 @@ def canonical(tasks: dict[str, Task]) -> list[Sample]:
 def judge(name: str, tasks: dict[str, Task], data_hash: str, samples: list[Sample], parallel: int = 2) -> dict[str, int]:
     engine = DockerEngine()
     found: dict[str, int] = {}
-    with Oracle(engine, BENCHMARKS[name], tasks, data_hash, timeout_s=5, parallel=parallel) as oracle:
+    with Sandbox(engine, parallel, Limits(memory_bytes=4 << 30)) as pool:
+        oracle = Oracle(pool, BENCHMARKS[name], tasks, data_hash, timeout_s=5)
         oracle.start()
         for _, result, _ in oracle.judge_many(samples):
             key = str(result.verdict or result.error)

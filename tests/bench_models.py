@@ -135,8 +135,8 @@ def _verdicts(tasks: Sequence[Task], asked: Sequence[Prompt], texts: Sequence[st
         ]
     loaded = BENCHMARKS["humaneval"].load(Options())
     engine = DockerEngine()
-    with Oracle(engine, BENCHMARKS["humaneval"], dict(loaded.tasks), loaded.data_hash, timeout_s=5, parallel=2) as oracle:
-        oracle.start()
+    with Sandbox(engine, 2, Limits(memory_bytes=4 << 30)) as pool:
+        oracle = Oracle(pool, BENCHMARKS["humaneval"], dict(loaded.tasks), loaded.data_hash, timeout_s=5)
         found = {sample.task_id: result.verdict for sample, result, _ in oracle.judge_many(samples)}
     engine.close()
     return [found[task.task_id] for task in tasks]

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from sandbox import BoxLost, DockerEngine, codec
+from sandbox import Box, BoxLost, DockerEngine, Limits, Sandbox, codec
 from toolkit.benchmarks import BENCHMARKS, Options, humaneval_plus, mbpp_plus
-from toolkit.benchmarks.base import Benchmark, Loaded, matches
+from toolkit.benchmarks.base import Benchmark, Loaded
+from toolkit.benchmarks.compare import matches
 from toolkit.cache import VerdictCache
-from toolkit.oracle import Oracle
+from toolkit.oracle import Oracle, canary
 from toolkit.types import Result, Sample, Task, Verdict
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -38,14 +39,15 @@ def oracle(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> It
     patch = pytest.MonkeyPatch()
     patch.setenv("TOOLKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
     tasks = {task.task_id: task for task in (TABLE, CHECK)}
-    with Oracle(engine, OWN, tasks, "own-1", timeout_s=1, parallel=2) as oracle:
-        yield oracle
+    with Sandbox(engine, 1, Limits(memory_bytes=4 << 30)) as pool:
+        yield Oracle(pool, OWN, tasks, "own-1", timeout_s=1)
     patch.undo()
 
 
 def judge(oracle: Oracle, solution: str, task: Task = TABLE) -> Result:
-    sample = Sample(task_id=task.task_id, sample_id=0, solution=solution)
-    return oracle.judge(sample, oracle.slots[0])[0]
+    ((_, result, _),) = oracle.judge_many([Sample(task_id=task.task_id, sample_id=0, solution=solution)])
+    assert not oracle.defects, oracle.defects[0]
+    return result
 
 
 @pytest.mark.parametrize("path", sorted(PROGRAMS.glob("*/*.py")), ids=lambda p: f"{p.parent.name}/{p.stem}")
@@ -97,22 +99,35 @@ def _judge_many(oracle: Oracle, samples: list[Sample]) -> list[Any]:
     return list(oracle.judge_many(samples))
 
 
-def test_a_lost_box_is_no_verdict(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_boxes_that_are_lost_with_a_known_program_too_are_no_verdict(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(*_args: object, **_more: object) -> Any:
         raise BoxLost("gone")
 
-    monkeypatch.setattr(oracle.slots[0].candidate, "calls", lost)
+    monkeypatch.setattr(Box, "calls", lost)
+    monkeypatch.setattr(Box, "run", lost)
     result = judge(oracle, TABLE.prompt + TABLE.canonical_solution)
     assert result.verdict is None
     assert result.error == "not judged: gone"
+
+
+def test_a_program_whose_box_is_lost_twice_has_a_verdict(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A known program runs in between: so it is the program's doing."""
+
+    def lost(*_args: object, **_more: object) -> Any:
+        raise BoxLost("gone")
+
+    monkeypatch.setattr(Box, "calls", lost)
+    result = judge(oracle, TABLE.prompt + TABLE.canonical_solution)
+    assert (result.verdict, result.base, result.plus) == (Verdict.RUNTIME_ERROR,) * 3
+    assert result.detail == "its box did not survive it, twice"
 
 
 def test_a_box_killed_under_a_sample_is_replaced(oracle: Oracle, engine: DockerEngine) -> None:
     import threading
 
     source = "import time\ndef pairs(xs):\n    time.sleep(0.3)\n    return [(x, x * x) for x in xs]"
-    box = oracle.slots[0].candidate
-    box.start()
+    with oracle.pool.box() as box:
+        box.start()
     assert box._connection is not None
     name = box._connection.name
     threading.Timer(0.2, lambda: engine.client.api.kill(name)).start()
@@ -121,12 +136,14 @@ def test_a_box_killed_under_a_sample_is_replaced(oracle: Oracle, engine: DockerE
 
 
 def test_canary(oracle: Oracle) -> None:
-    oracle.canary(oracle.slots[0])
+    before = vars(oracle).copy()
+    canary(oracle)
+    assert vars(oracle) == before
 
 
 def equal(benchmark: Benchmark, entry_point: str, arguments: list[Any], expected: Any, got: Any, atol: float = 0) -> bool:
     task = replace(TABLE, entry_point=entry_point, atol=atol)
-    return matches(benchmark, task, arguments, expected, codec.decode(codec.encode(got)))
+    return matches(benchmark, task, arguments, codec.encode(expected), codec.encode(got, listed=benchmark.is_set(task)))
 
 
 @pytest.mark.parametrize(

@@ -11,18 +11,20 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sandbox import SandboxError, open_engine
+from sandbox import Limits, Sandbox, SandboxError, open_engine
 from toolkit import cache, runs, stats
 from toolkit import samples as sample_files
 from toolkit.benchmarks import BENCHMARKS, Benchmark, DataMissing, Options
 from toolkit.errors import InfrastructureError as InfrastructureError
 from toolkit.errors import UsageError as UsageError
-from toolkit.oracle import VERSION, Facts, Oracle, Refused
+from toolkit.oracle import VERSION, Facts, Oracle, Refused, canary
 from toolkit.types import Result, Sample, Task, Verdict
 
 if TYPE_CHECKING:
     from toolkit.generate import Writing
 
+MEMORY_BYTES = 4 << 30
+"""Of a box, and so of a program; EvalPlus's own bound."""
 UNIFORM_FROM = 10
 """From this many samples on, verdicts that are all the same are taken for a fault rather than for a score."""
 
@@ -156,7 +158,7 @@ def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
                     folder_path,
                     asked,
                     seed=settings.writing.seed if settings.writing else 0,
-                    images={"run": oracle.engine.image_digest()},
+                    images={"run": oracle.pool.engine.image_digest()},
                     data=data,
                     about={"parallel": settings.parallel, "cache": settings.use_cache},
                     resume=settings.resume,
@@ -231,7 +233,7 @@ def _judge(
     results = {key: result for key, result in results.items() if key in wanted}
     waiting = [sample for sample in samples if (sample.task_id, sample.sample_id) not in results]
     try:
-        _canary(oracle)
+        canary(oracle)
         advance(benchmark.name, len(results), len(samples))
         for sample, result, facts in oracle.judge_many(waiting):
             folder.append(result, _facts(facts))
@@ -239,13 +241,13 @@ def _judge(
             n_cached += facts.cached
             advance(benchmark.name, len(results), len(samples))
         if not all(result.error for result in results.values()):
-            _canary(oracle)
+            canary(oracle)
     except KeyboardInterrupt:
         interrupted = True
     except Refused as error:
         refused = str(error)
     finally:
-        oracle.close()
+        oracle.pool.close()
     in_order = [results[key] for sample in samples if (key := (sample.task_id, sample.sample_id)) in results]
     if not refused and not settings.allow_uniform and not interrupted:
         refused = uniform(in_order)
@@ -308,18 +310,6 @@ def _facts(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _canary(oracle: Oracle) -> None:
-    """Run the canaries in a box of the oracle's. Raises `Refused` or `SandboxError`."""
-    for left in (2, 1, 0):
-        try:
-            return oracle.canary(oracle.slots[0])
-        except SandboxError:
-            oracle.slots[0].close()
-            if not left:
-                raise
-    return None
-
-
 @contextlib.contextmanager
 def _oracle(settings: Settings, benchmark: Benchmark, tasks: Mapping[str, Task], data_hash: str) -> Iterator[Oracle]:
     try:
@@ -327,20 +317,18 @@ def _oracle(settings: Settings, benchmark: Benchmark, tasks: Mapping[str, Task],
     except SandboxError as error:
         raise InfrastructureError(str(error)) from None
     verdicts = cache.VerdictCache() if settings.use_cache else None
-    oracle = Oracle(
-        engine,
-        benchmark,
-        tasks,
-        data_hash,
-        timeout_s=settings.timeout_s,
-        parallel=settings.parallel,
-        cache=verdicts,
-        base_only=settings.base_only,
-    )
     try:
-        yield oracle
+        with Sandbox(engine, settings.parallel, Limits(memory_bytes=MEMORY_BYTES)) as pool:
+            yield Oracle(
+                pool,
+                benchmark,
+                tasks,
+                data_hash,
+                timeout_s=settings.timeout_s,
+                cache=verdicts,
+                base_only=settings.base_only,
+            )
     finally:
-        oracle.close()
         engine.close()
         if verdicts is not None:
             verdicts.close()

@@ -2,21 +2,30 @@
 
 import json
 import os
+import resource
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sandbox import ENGINES, Box, DockerEngine, Engine, Execution, Limits, Status
+from sandbox import ENGINES, Box, DockerEngine, Engine, Execution, Limits, Sandbox, Status
 from tests.conftest import opened
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.oracle import Oracle
 from toolkit.types import Sample, Verdict
 
 ROOT = Path(__file__).parents[3] / "shared"
-CASES_FILE = ROOT / "adversarial/cases.jsonl"
-CASES = [json.loads(line) for line in CASES_FILE.read_text().splitlines()] if CASES_FILE.is_file() else []
+
+
+def rows(name: str) -> list[Any]:
+    path = ROOT / "adversarial" / name
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+CASES = rows("cases.jsonl") + rows("cases-2.jsonl")
+SEQUENCES = rows("sequences.jsonl")
 DATA = {"humaneval": None, "humaneval+": "HumanEvalPlus.jsonl.gz", "mbpp+": "MbppPlus.jsonl.gz"}
 WORDS = {
     Verdict.PASSED: {"pass"},
@@ -27,24 +36,29 @@ WORDS = {
     Verdict.MEMORY_LIMIT: {"memory"},
     Verdict.OUTPUT_LIMIT: {"output_limit"},
 }
+TIMEOUT_S = 5.0
+LONGEST_S = 3 * 2 * 60 + 10.0
+"""Three times what a sample may take (its base and its plus part, in a process each), and ten seconds."""
+MOST_BYTES = 500 << 20
+"""Of the toolkit's process, at its peak, over all of them."""
 
 
 @pytest.fixture(scope="module", params=sorted(ENGINES))
 def own(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """Every engine; one whose boxes run before gets two for each benchmark, and one for whole programs."""
-    with opened(request.param, n_run=2 * len(DATA) + 1, memory="4288m", disk="64m") as engine:
+    """Every engine; one whose boxes run before gets two for samples and their tests, and one for whole programs."""
+    with opened(request.param, n_run=3, memory="4288m", disk="64m") as engine:
         yield engine
 
 
 @pytest.fixture(scope="module")
 def oracles(own: Engine) -> Iterator[dict[str, Oracle]]:
-    made = {}
-    for name, file in DATA.items():
-        loaded = BENCHMARKS[name].load(Options(data=ROOT / "data" / file if file else None))
-        made[name] = Oracle(own, BENCHMARKS[name], loaded.tasks, loaded.data_hash, timeout_s=5, parallel=1)
-    yield made
-    for oracle in made.values():
-        oracle.close()
+    with Sandbox(own, 1, Limits(memory_bytes=4 << 30)) as pool:
+        made = {}
+        for name, file in DATA.items():
+            loaded = BENCHMARKS[name].load(Options(data=ROOT / "data" / file if file else None))
+            made[name] = Oracle(pool, BENCHMARKS[name], loaded.tasks, loaded.data_hash, timeout_s=TIMEOUT_S)
+        yield made
+    assert not [trace for oracle in made.values() for trace in oracle.defects]
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +75,7 @@ def words_of(execution: Execution) -> set[str]:
         Status.TIMED_OUT: {"timeout"},
         Status.MEMORY_EXCEEDED: {"memory"},
         Status.OUTPUT_EXCEEDED: {"output_limit"},
+        Status.VIOLATED: {"error"},
     }[execution.status]
 
 
@@ -75,22 +90,33 @@ def test_whole_program(case: dict[str, Any], box: Box) -> None:
     assert box.run("print('after')").stdout == "after\n"
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c["benchmark"] != "exec"], ids=lambda c: c["id"])
-def test_judged(case: dict[str, Any], oracles: dict[str, Oracle]) -> None:
+def judged(oracles: dict[str, Oracle], case: dict[str, Any]) -> None:
     oracle = oracles[case["benchmark"]]
-    sample = Sample(task_id=case["task_id"], sample_id=0, solution=case["solution"])
-    result, _ = oracle.judge(sample, oracle.slots[0])
+    started = time.monotonic()
+    ((_, result, _),) = oracle.judge_many([Sample(task_id=case["task_id"], sample_id=0, solution=case["solution"])])
+    assert time.monotonic() - started < LONGEST_S
     assert result.verdict is not None, result.error
     assert WORDS[result.verdict] & set(case["expected"]), result
-    task = oracle.tasks[case["task_id"]]
-    right = Sample(task_id=case["task_id"], sample_id=1, solution=task.prompt + task.canonical_solution)
-    assert oracle.judge(right, oracle.slots[0])[0].verdict == Verdict.PASSED
-    assert oracle.slots[0].candidate.n_started <= 2 + len(CASES)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10 < MOST_BYTES
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c["benchmark"] != "exec"], ids=lambda c: c["id"])
+def test_judged(case: dict[str, Any], oracles: dict[str, Oracle]) -> None:
+    judged(oracles, case)
+    task = oracles[case["benchmark"]].tasks[case["task_id"]]
+    judged(oracles, {**case, "solution": task.prompt + task.canonical_solution, "expected": ["pass"]})
+
+
+@pytest.mark.parametrize("sequence", SEQUENCES, ids=lambda sequence: sequence[0]["id"])
+def test_one_after_another(sequence: list[dict[str, Any]], oracles: dict[str, Oracle]) -> None:
+    """What runs in a box after a hostile program is judged as if it came first."""
+    for case in sequence:
+        judged(oracles, case)
 
 
 def test_nothing_is_left(engine: DockerEngine, oracles: dict[str, Oracle], box: Box) -> None:
     for oracle in oracles.values():
-        oracle.close()
+        oracle.pool.close()
     box.close()
     left = engine.client.containers.list(all=True, filters={"label": "exogate.box"})
     assert [box.id for box in left if f"/{os.getpid()}/" in box.labels["exogate.owner"]] == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import DockerEngine
+from sandbox import DockerEngine, Limits, Sandbox
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.oracle import Oracle
 from toolkit.samples import read
@@ -32,8 +32,8 @@ def test_verdicts(short: str, shared: Path) -> None:
     assert files
     wrong, slow, n_judged = [], [], 0
     engine = DockerEngine()
-    with Oracle(engine, BENCHMARKS[name], loaded.tasks, loaded.data_hash, timeout_s=5, parallel=2) as oracle:
-        oracle.start()
+    with Sandbox(engine, 2, Limits(memory_bytes=4 << 30)) as pool:
+        oracle = Oracle(pool, BENCHMARKS[name], loaded.tasks, loaded.data_hash, timeout_s=5)
         for file in files:
             stem = file.name.removesuffix(".jsonl.gz").removesuffix(".raw")
             lines = (file.parent / f"{stem}.verdicts.jsonl").read_text().splitlines()

@@ -43,58 +43,22 @@ class Benchmark:
         name: as on the command line.
         load: reads the data; raises `DataMissing`.
         special: the benchmark's own rule for a task: True or False where it decides, None where plain comparison
-            does. Called with (task, arguments, expected, got); values are plain data.
-        not_none: entry points of which only "is the result None" is compared.
+            does. Called with (task, arguments, expected, got); `got` is a number, text, bool or None, and an `Opaque`,
+            which equals nothing, where the answer is none of these.
+        is_set: whether a task's answers are compared as sets, of whatever can be iterated over.
+        has_plus: whether there are extra tests.
     """
 
     name: str
     load: Callable[[Options], Loaded]
     special: Callable[[Task, Sequence[Any], Any, Any], bool | None] = lambda *_: None
+    is_set: Callable[[Task], bool] = lambda _: False
     has_plus: bool = True
 
 
 def file_hash(path: Path) -> str:
     """Return the SHA-256 of a file, as hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def matches(benchmark: Benchmark, task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bool:
-    """Whether `got` is right where `expected` is, as EvalPlus 0.3.1 decides; never raises.
-
-    Source: evalplus/eval/__init__.py, `unsafe_execute`. One thing differs: there, a float among the expected values
-    switches the tolerance of 1e-6 on for all later calls of the task as well; here for that call.
-    """
-    try:
-        decided = benchmark.special(task, arguments, expected, got)
-        return _equal(expected, got, task.atol) if decided is None else bool(decided)
-    except Exception:
-        return False
-
-
-def _equal(expected: Any, got: Any, atol: float) -> bool:
-    exact = got == expected
-    if atol == 0 and _is_floats(expected):
-        atol = 1e-6
-    if atol == 0 or (isinstance(exact, bool) and exact):
-        return bool(exact)
-    if type(got) is not type(expected) or (isinstance(expected, list | tuple) and len(got) != len(expected)):
-        return False
-    import warnings
-
-    import numpy
-
-    with warnings.catch_warnings(), numpy.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        return bool(numpy.allclose(got, expected, rtol=1e-07, atol=atol))
-
-
-def _is_floats(value: Any) -> bool:
-    if isinstance(value, float):
-        return True
-    if isinstance(value, list | tuple) and value:
-        return all(isinstance(item, float) for item in value)
-    dtype = getattr(value, "dtype", None)
-    return dtype is not None and dtype.name in ("float64", "float32")
 
 
 @contextmanager

@@ -34,8 +34,6 @@ def load(options: Options) -> Loaded:
 def special(task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bool | None:
     """Apply the official rule of a task that has one."""
     name = task.entry_point
-    if name in _SETS:  # the length is looked at first: a range of 10**12 numbers is short on the wire
-        return len(got) <= 10 * len(expected) + 1000 and set(got) == set(expected)
     if name in _NOT_NONE:
         return bool((got if isinstance(got, bool) else got is not None) == (expected is not None))
     if name == "are_equivalent":
@@ -64,4 +62,4 @@ def _digit_distance(one: int, other: int) -> int:
     return sum(abs(int(a) - int(b)) for a, b in pairs)
 
 
-BENCHMARK = Benchmark(name="mbpp+", load=load, special=special)
+BENCHMARK = Benchmark(name="mbpp+", load=load, special=special, is_set=lambda task: task.entry_point in _SETS)

@@ -4,16 +4,17 @@ import contextlib
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sandbox import Box, Limits, SandboxError, codec
+from sandbox import Box, SandboxError, codec
 from toolkit import cache
 from toolkit.types import Task
 
-VERSION = 1
+VERSION = 2
 CHUNK_BYTES = 8 << 20
 CHUNK_S = 0.25
 CANONICAL_S = 300.0
@@ -40,6 +41,11 @@ class Chunk:
     digest: str
     charged_s: float
 
+    @property
+    def where(self) -> str:
+        """In words."""
+        return f"in calls {self.first} to {self.first + self.n_calls - 1}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
@@ -64,7 +70,7 @@ class Expected:
         """Read the right answers of `chunk` (raises OSError)."""
         with self.path.open("rb") as file:
             file.seek(chunk.at)
-            return codec.split_frames(file.read(chunk.n_bytes))
+            return codec.split_frames(file.read(chunk.n_bytes), chunk.n_calls)
 
 
 def inputs(task: Task) -> list[Sequence[Any]]:
@@ -91,8 +97,8 @@ def load(key: str, folder: Path | None = None) -> Expected | None:
     return None
 
 
-def compute(task: Task, key: str, box: Box, folder: Path | None = None) -> Expected:
-    """Run the canonical solution on all inputs and store what it answers.
+def compute(task: Task, key: str, box: Box, folder: Path | None = None, *, listed: bool = False) -> Expected:
+    """Run the canonical solution on all inputs and store what it answers; `listed` as in `Box.calls`.
 
     Raises:
         SandboxError: it does not answer one of them: then the data is not what it should be.
@@ -100,10 +106,10 @@ def compute(task: Task, key: str, box: Box, folder: Path | None = None) -> Expec
     """
     path = (folder or cache.directory()) / "expected" / f"{key}.frames"
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
+    partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.partial")
     try:
         with partial.open("wb") as file:
-            chunks = _compute(task, box, file)
+            chunks = _compute(task, box, file, listed=listed)
         cache.write_atomically(path.with_suffix(".json"), json.dumps({"chunks": [asdict(c) for c in chunks]}).encode())
         os.replace(partial, path)
     finally:
@@ -112,47 +118,54 @@ def compute(task: Task, key: str, box: Box, folder: Path | None = None) -> Expec
     return Expected(key=key, chunks=tuple(chunks), path=path)
 
 
-def _compute(task: Task, box: Box, file: Any) -> list[Chunk]:
+def _compute(task: Task, box: Box, file: Any, *, listed: bool) -> list[Chunk]:
     calls = inputs(task)
     n_base = len(task.base_inputs)
     limits = replace(box.limits, wall_s=CANONICAL_S, cpu_s=CANONICAL_S)
     chunks: list[Chunk] = []
     first = at = 0
     n_next = 8
-    with box.calls(task.prompt + task.canonical_solution, task.entry_point, limits=limits) as session:
-        before = 0.0
+    before = 0.0
+    with box.calls(task.prompt + task.canonical_solution, task.entry_point, limits=limits, listed=listed) as session:
         while first < len(calls):
             n_calls = min(n_next, (n_base if first < n_base else len(calls)) - first)
-            batch = session.batch(codec.encode_batch(calls[first : first + n_calls]), n_calls)
-            stream = session.fetch() if batch.stream is None else batch.stream
-            if batch.n_values < n_calls:
-                got = codec.split_frames(stream)
-                raise SandboxError(
-                    f"the canonical solution of {task.task_id} fails on input {first + batch.n_values}: "
-                    f"{repr(got[-1][1][:200]) if got else session.execution}"
+            batch = session.batch(codec.encode_batch(calls[first : first + n_calls]), n_calls, in_parts=True)
+            left = n_calls
+            while True:
+                stream = session.fetch() if batch.stream is None else batch.stream
+                if batch.n_values < batch.n_frames or (batch.n_frames < left and not batch.more):
+                    got = codec.split_frames(stream, n_calls)
+                    raise SandboxError(
+                        f"the canonical solution of {task.task_id} fails on input {first + batch.n_values}: "
+                        f"{repr(got[-1][1][:200]) if got else session.execution}"
+                    )
+                if not stream and batch.n_frames > 1:  # more than a box keeps: ask again, for fewer
+                    n_next = max(1, batch.n_frames // 8)
+                    while batch.more:
+                        batch = session.more()
+                    before = batch.charged_s
+                    break
+                spent, before = max(batch.charged_s - before, 0.0), batch.charged_s
+                file.write(stream)
+                new = Chunk(
+                    first=first,
+                    n_calls=batch.n_frames,
+                    plus=first >= n_base,
+                    at=at,
+                    n_bytes=len(stream),
+                    digest=batch.digest,
+                    charged_s=round(spent, 6),
                 )
-            spent = max(batch.charged_s - before, 0.0)
-            before = batch.charged_s
-            if not stream and n_calls > 1:  # more than a box keeps: ask again, for fewer
-                n_next = max(1, n_calls // 8)
-                continue
-            file.write(stream)
-            new = Chunk(
-                first=first,
-                n_calls=n_calls,
-                plus=first >= n_base,
-                at=at,
-                n_bytes=len(stream),
-                digest=batch.digest,
-                charged_s=round(spent, 6),
-            )
-            chunks.append(new)
-            first, at = first + n_calls, at + len(stream)
-            n_next = min(
-                n_calls * 4,
-                max(1, int(CHUNK_BYTES * n_calls / (2 * batch.n_bytes))),
-                max(1, int(CHUNK_S * n_calls / max(spent, 1e-6))),
-            )
+                chunks.append(new)
+                first, at, left = first + batch.n_frames, at + len(stream), left - batch.n_frames
+                n_next = min(
+                    batch.n_frames * 4,
+                    max(1, int(CHUNK_BYTES * batch.n_frames / (2 * batch.n_bytes))),
+                    max(1, int(CHUNK_S * batch.n_frames / max(spent, 1e-6))),
+                )
+                if not batch.more:
+                    break
+                batch = session.more()
     file.flush()
     return _merged(chunks, Path(file.name))
 
@@ -188,7 +201,3 @@ def _merged(chunks: list[Chunk], path: Path) -> list[Chunk]:
     return out
 
 
-def limits_for(limits: Limits, timeout_s: float, expected_s: float) -> Limits:
-    """Bound a sample: `timeout_s` and four times what the canonical solution took."""
-    total = timeout_s + 4 * expected_s
-    return replace(limits, wall_s=total, cpu_s=2 * total)

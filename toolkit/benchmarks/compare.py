@@ -1,0 +1,283 @@
+"""Whether an answer is right: compared as it is on the wire, never built larger than what it is compared with.
+
+The rule is EvalPlus 0.3.1's (evalplus/eval/__init__.py, `unsafe_execute`): Python's `==`, else, where floats are expected
+or the task has a tolerance, `numpy.allclose` of values of the same type. It differs in these points, each stricter:
+
+- An answer of another shape is wrong: nothing is broadcast, and `allclose` over nothing proves nothing.
+- A numpy array equals no list and no number, unless it has no dimension; there, arrays of one element happen to work.
+- numpy's half and single precision are compared as the number that they hold, not at their own precision.
+- An own class equals nothing, whatever its `__eq__` says; containers of the library's are compared as Python does.
+- The tolerance of 1e-6 for floats holds for the call whose expected value is a float, there for all later calls as well.
+- Mbpp/164 takes any bool, there anything at all; HumanEval/32 any zero of the polynomial, there nothing ever passes.
+- An answer with far more parts or characters than the expected one is wrong before it is read (`_is_oversized`); so is one
+  of over 16 MiB unless it is equal to the byte.
+- Of a frozenset inside a set, at most as many elements are read as the largest expected one has.
+
+One thing is more lenient: a NaN where a NaN is expected is right, as equal bytes are. There nobody passes such a test.
+"""
+
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from itertools import islice
+from typing import Any
+
+from sandbox import codec
+from toolkit.benchmarks.base import Benchmark
+from toolkit.types import Task
+
+LARGE_BYTES = 1 << 20
+"""Answers longer than that are compared one at a time, so that memory does not grow with the number of boxes."""
+_LARGE = threading.Lock()
+_RTOL, _ATOL = 1e-07, 1e-06
+_NUMBERS = frozenset({int, float, bool, complex})
+_ATOMS = _NUMBERS | {str, bytes, type(None), Fraction, Decimal}
+
+
+class _Differs(Exception):
+    """The answer holds what cannot be part of the expected value."""
+
+
+def matches(benchmark: Benchmark, task: Task, arguments: Sequence[Any], expected: bytes, got: bytes) -> bool:
+    """Say whether `got` is right where `expected` is; both are the bytes of a value (`sandbox/codec.py`).
+
+    `got` is a program's. Time and memory are bounded by the length of both, and nothing that `got` holds raises.
+    """
+    if got == expected:
+        return True
+    if _is_oversized(expected, got):
+        return False
+    with _LARGE if len(expected) + len(got) > LARGE_BYTES else threading.Lock():
+        try:
+            wire = codec.read(got)
+        except codec.CodecError:
+            return False
+        is_plain = b"{" not in got and b'{"a":' not in expected
+        return _matches(benchmark, task, arguments, codec.decode(expected), wire, is_plain=is_plain)
+
+
+def _is_oversized(expected: bytes, got: bytes) -> bool:
+    def parts(data: bytes) -> int:
+        return data.count(b",") + data.count(b"[") + data.count(b"{")
+
+    return len(got) > 32 * len(expected) + (1 << 16) or parts(got) > 4 * parts(expected) + 4096
+
+
+def _matches(
+    benchmark: Benchmark, task: Task, arguments: Sequence[Any], expected: Any, wire: Any, *, is_plain: bool
+) -> bool:
+    try:
+        decided = benchmark.special(task, arguments, expected, _scalar(wire))
+        if decided is not None:
+            return bool(decided)
+        if _is_set_of(expected, wire) if benchmark.is_set(task) else expected == wire if is_plain else _same(expected, wire):
+            return True
+        atol = task.atol or (_ATOL if _is_floats(expected) else 0)
+        return bool(atol) and _has_type(expected, wire) and _shape(expected) is not None and _is_close(expected, wire, atol)
+    except (_Differs, ArithmeticError, ValueError, TypeError, LookupError, AttributeError, codec.CodecError, RecursionError):
+        return False  # what a hostile answer makes a constructor or a comparison of numbers raise
+
+
+def _scalar(wire: Any) -> Any:
+    """Return the number, text, bool or None that an answer is; an `Opaque`, which equals nothing, where it is none."""
+    if type(wire) is tuple:
+        tag, body = wire
+        if tag == "S":
+            return _scalar(body[0])
+        if tag not in ("i", "c", "q", "m", "n"):
+            return codec.Opaque(tag)
+        found = codec.atom(tag, body)
+        return int(found) if type(found) is bool else found  # numpy's bool is none of Python's
+    return codec.Opaque("list") if type(wire) is list else wire
+
+
+def _is_floats(value: Any) -> bool:
+    if isinstance(value, float):
+        return True
+    if isinstance(value, list | tuple) and value:
+        return all(isinstance(item, float) for item in value)
+    dtype = getattr(value, "dtype", None)
+    return dtype is not None and dtype.name in ("float64", "float32")
+
+
+# -- Python's == -------------------------------------------------------------------------------------------------------
+
+
+def _same(expected: Any, wire: Any) -> bool:
+    """Say whether Python finds the value of `wire` equal to `expected`. May raise what `matches` catches."""
+    kind = type(expected)
+    if type(wire) is list:
+        return kind is list and _all_same(expected, wire)
+    if type(wire) is not tuple:
+        return kind in _ATOMS and bool(expected == wire)
+    tag, body = wire
+    match tag:
+        case "S":
+            return _same(expected, body[0])
+        case "t":
+            return kind is tuple and _all_same(expected, body)
+        case "T" | "L":
+            return kind is list and _all_same(expected, list(_rows(tag, body)))
+        case "s" | "f":
+            return kind in (set, frozenset) and len(body) == len(expected) and _covers(expected, body)
+        case "d":
+            return kind is dict and _same_dict(expected, body)
+        case "u":
+            name, inside = body
+            wanted = {"UserList": list, "UserString": str, "UserDict": dict}.get(name)
+            if name == "deque":
+                return kind.__name__ == "deque" and _all_same(expected, inside)
+            return kind is wanted and _same(expected, inside)
+        case "r":
+            return kind is range and len(body) == 3 and bool(expected == range(*map(_key, body)))
+        case "a":
+            return _same_array(expected, body)
+        case "o" | "I":
+            return False
+    return kind in _ATOMS and bool(expected == codec.atom(tag, body))
+
+
+def _all_same(expected: Any, wire: Any) -> bool:
+    return type(wire) is list and len(expected) == len(wire) and all(map(_same, expected, wire))
+
+
+def _rows(tag: str, body: Any) -> Iterator[Any]:
+    """Give the elements of a list that is written as rows of tuples, or in pieces."""
+    for piece in body:
+        if tag == "T":
+            yield "t", piece
+        elif type(piece) is list:
+            yield from piece
+        elif type(piece) is tuple and piece[0] == "T":
+            yield from (("t", row) for row in piece[1])
+        else:
+            raise _Differs
+
+
+def _same_dict(expected: dict[Any, Any], body: Any) -> bool:
+    seen = set()
+    for key_wire, value in body:
+        key = _key(key_wire)
+        if key not in expected or not _same(expected[key], value):
+            return False
+        seen.add(key)
+    return len(body) == len(seen) == len(expected)
+
+
+def _covers(expected: Any, elements: Any) -> bool:
+    """Say whether the elements are all in `expected`, and all of it; only what is in `expected` is ever put into a table."""
+    most = max((len(item) for item in expected if type(item) is frozenset), default=-1)
+    seen = set()
+    for wire in elements:
+        key = _key(wire, most)
+        if key not in expected:
+            return False
+        seen.add(key)
+    return len(seen) == len(expected)
+
+
+def _key(wire: Any, most: int = -1) -> Any:
+    """Return what can be hashed; of a frozenset at most `most` elements are read. Raises `_Differs`."""
+    if type(wire) is list:
+        raise _Differs
+    if type(wire) is not tuple:
+        return wire
+    tag, body = wire
+    match tag:
+        case "t":
+            return tuple([_key(item, most) for item in body])
+        case "f" if len(body) <= most:
+            return frozenset(_key(item, most) for item in body)
+        case "r":
+            return range(*map(_key, body))
+        case "S":
+            return _key(body[0], most)
+        case "u" if body[0] == "UserString":
+            return str(body[1])
+    return codec.atom(tag, body)
+
+
+def _same_array(expected: Any, body: Any) -> bool:
+    dtype, shape, flat = body
+    if type(expected).__name__ != "ndarray" or list(expected.shape) != shape:
+        return False
+    if _kind(expected.dtype.kind) != _kind(dtype.strip("<>|=")[0]):
+        return False
+    values = expected.ravel().tolist()
+    return len(values) == len(flat) and all(a == codec.number([dtype, b]) for a, b in zip(values, flat, strict=True))
+
+
+def _kind(kind: str) -> str:
+    return {"u": "i"}.get(kind, kind)
+
+
+# -- with a tolerance --------------------------------------------------------------------------------------------------
+
+
+def _has_type(expected: Any, wire: Any) -> bool:
+    """Say whether the answer as a whole has the type of `expected` itself, not a subclass of it."""
+    if type(wire) is tuple:
+        tag = wire[0]
+        return type(expected) is {"t": tuple, "T": list, "L": list, "c": complex, "i": int}.get(tag)
+    return type(wire) is type(expected)
+
+
+def _shape(expected: Any) -> tuple[int, ...] | None:
+    """Return the shape of numbers in lists and tuples; None where it has none, as numpy would make no array of them."""
+    if not isinstance(expected, list | tuple):
+        return () if type(expected) in _NUMBERS and not (type(expected) is int and not _is_int64(expected)) else None
+    inside = {_shape(item) for item in expected} or {()}
+    shape = inside.pop()
+    return None if inside or shape is None else (len(expected), *shape)
+
+
+def _is_int64(number: int) -> bool:
+    return -(1 << 63) <= number < 1 << 64
+
+
+def _is_close(expected: Any, wire: Any, atol: float) -> bool:
+    """Say whether numbers in lists and tuples of the same lengths are close."""
+    if isinstance(expected, list | tuple):
+        elements = _sequence(wire)
+        return len(expected) == len(elements) and all(_is_close(a, b, atol) for a, b in zip(expected, elements, strict=True))
+    got = codec.atom(*wire) if type(wire) is tuple else wire
+    if type(got) not in _NUMBERS or (type(got) is int and not _is_int64(got)):
+        return False
+    if got == expected:
+        return True
+    bound = atol + _RTOL * abs(expected)
+    return math.isfinite(bound) and bool(abs(got - expected) <= bound)
+
+
+def _sequence(wire: Any) -> list[Any]:
+    if type(wire) is list:
+        return wire
+    if type(wire) is tuple and wire[0] in ("t", "T", "L"):
+        return list(wire[1] if wire[0] == "t" else _rows(*wire))
+    raise _Differs
+
+
+# -- in any order ------------------------------------------------------------------------------------------------------
+
+
+def _is_set_of(expected: Any, wire: Any) -> bool:
+    """Say whether `set(got) == set(expected)`, for whatever `got` may be iterated over."""
+    wanted = set(expected)
+    elements: dict[str, Callable[[Any], Any]] = {
+        "t": iter, "s": iter, "f": iter, "I": iter, "b": bytes.fromhex,
+        "T": lambda body: _rows("T", body), "L": lambda body: _rows("L", body), "d": lambda body: (key for key, _ in body),
+        "r": lambda body: islice(range(*map(_key, body)), 4 * len(wanted) + 4096),
+    }  # fmt: skip
+    if isinstance(wire, list | str):
+        return _covers(wanted, wire)
+    if type(wire) is not tuple:
+        return False
+    tag, body = wire
+    if tag in ("S", "u"):
+        return _is_set_of(expected, body[-1])
+    if tag == "a":
+        dtype, shape, flat = body
+        return len(shape) == 1 and _covers(wanted, [("n", [dtype, item]) for item in flat])
+    return tag in elements and _covers(wanted, elements[tag](body))

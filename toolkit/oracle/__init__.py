@@ -1,0 +1,7 @@
+"""The oracle: verdicts of samples. `Oracle` judges, `canary` tests it; one file for each kind of test."""
+
+from toolkit.oracle.canary import Refused, canary
+from toolkit.oracle.findings import Facts, Finding
+from toolkit.oracle.judge import DEFECT, TOTAL_TIMEOUT_S, VERSION, Oracle
+
+__all__ = ["DEFECT", "TOTAL_TIMEOUT_S", "VERSION", "Facts", "Finding", "Oracle", "Refused", "canary"]

@@ -1,0 +1,108 @@
+"""What a part of the tests showed. `earned` is the one place that says passed."""
+
+from dataclasses import dataclass
+
+from sandbox import Ending, Execution, SandboxError, Status, codec
+from sandbox.conversation import text_of
+from toolkit.types import Verdict
+
+_ENDS = {
+    Status.TIMED_OUT: Verdict.TIME_LIMIT,
+    Status.MEMORY_EXCEEDED: Verdict.MEMORY_LIMIT,
+    Status.OUTPUT_EXCEEDED: Verdict.OUTPUT_LIMIT,
+}
+
+
+@dataclass(slots=True)
+class Finding:
+    """What one part of the tests showed.
+
+    Attributes:
+        detail: one line, stable from run to run; at most 500 characters.
+    """
+
+    verdict: Verdict
+    detail: str = ""
+
+    def __post_init__(self) -> None:
+        self.detail = self.detail[:500]
+
+
+@dataclass(slots=True)
+class Facts:
+    """What judging one sample took; measured, and so never twice the same.
+
+    Attributes:
+        seconds: on the wall.
+        charged_s, cpu_s, memory_peak_bytes: of the program, as in `Execution`.
+        cached: the verdict had been stored, or was given to an equal solution of this run.
+    """
+
+    seconds: float = 0.0
+    charged_s: float = 0.0
+    cpu_s: float = 0.0
+    memory_peak_bytes: int = 0
+    cached: bool = False
+
+    def add(self, execution: Execution) -> None:
+        """Count one more run of the program."""
+        self.charged_s = round(self.charged_s + execution.wall_s, 6)
+        self.cpu_s = round(self.cpu_s + execution.cpu_s, 6)
+        self.memory_peak_bytes = max(self.memory_peak_bytes, execution.memory_peak_bytes)
+
+
+def earned(n_calls: int, n_right: int) -> Finding:
+    """Return the finding of a part in which each of `n_calls` calls was answered, and shown to be answered rightly.
+
+    Raises:
+        ValueError: that is not so.
+    """
+    if not 0 < n_calls == n_right:
+        raise ValueError(f"{n_right} of {n_calls} answers are known to be right: that is no pass")
+    return Finding(Verdict.PASSED)
+
+
+def of_frame(kind: bytes, body: bytes, where: str) -> Finding:
+    """Judge an answer that is no value."""
+    text = text_of(body)
+    if text.startswith("MemoryError"):
+        return Finding(Verdict.MEMORY_LIMIT, f"{where}: {text}")
+    if kind == codec.COMPILE_ERROR:
+        return Finding(Verdict.COMPILE_ERROR, text)
+    if kind == codec.UNENCODABLE:
+        return Finding(Verdict.WRONG_ANSWER, f"{where}: the value is no plain data ({text})")
+    return Finding(Verdict.RUNTIME_ERROR, f"{where}: {text}")
+
+
+def of_end(execution: Execution, where: str) -> Finding:
+    """Judge a program that ended when it should have answered."""
+    if execution.status in _ENDS:
+        return Finding(_ENDS[execution.status], where)
+    if execution.status is Status.VIOLATED:
+        return Finding(Verdict.RUNTIME_ERROR, f"{where}: what the program wrote as its answers is none, or too many")
+    code = execution.exit_code or 0
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    return Finding(Verdict.RUNTIME_ERROR, f"{where}: the program ended itself ({how})")
+
+
+def of_ending(ending: Ending) -> Finding:
+    """Judge by how the benchmark's test ended. Raises `SandboxError` where that is the test's own fault."""
+    if not ending.by_test:
+        where = f"in call {ending.n_calls - 1}" if ending.loaded else "while it was loaded"
+        if ending.execution is not None:
+            return of_end(ending.execution, where)
+        if not ending.kind:
+            return Finding(Verdict.RUNTIME_ERROR, text_of(ending.body))
+        return of_frame(ending.kind, ending.body, where)
+    if ending.execution is not None:
+        return of_end(ending.execution, f"in the test, after call {ending.n_calls}")
+    if not ending.n_calls and ending.kind == codec.RAISED:
+        raise SandboxError(f"the benchmark's test fails before its first call: {ending.body[:200]!r}")
+    if not ending.n_calls:
+        raise SandboxError("the benchmark's test ended without a call of the candidate")
+    if ending.kind == codec.RAISED:
+        name = ending.body.decode("utf-8", "replace").split(":")[0]
+        return Finding(Verdict.WRONG_ANSWER, f"after call {ending.n_calls - 1}: the test raised {name}")
+    if ending.kind != codec.ENDED:
+        raise SandboxError(f"the benchmark's test ended with a frame of kind {ending.kind!r}")
+    return earned(ending.n_calls, ending.n_answered)
