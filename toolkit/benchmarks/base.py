@@ -44,13 +44,14 @@ class Benchmark:
         load: reads the data; raises `DataMissing`.
         special: the benchmark's own rule for a task: True or False where it decides, None where plain comparison
             does. Called with (task, arguments, expected, got); values are plain data.
-        not_none: entry points of which only "is the result None" is compared.
+        override: the environment variable that names another data file; empty where there is none.
     """
 
     name: str
     load: Callable[[Options], Loaded]
     special: Callable[[Task, Sequence[Any], Any, Any], bool | None] = lambda *_: None
     has_plus: bool = True
+    override: str = ""
 
 
 def file_hash(path: Path) -> str:
@@ -141,7 +142,7 @@ def load_evalplus(module: str, override: str, getter: str, stem: str, version: s
                 f"{stem}{extra}.jsonl.gz of the release {version} of github.com/evalplus/{stem.lower()}_release, "
                 f"unpacked, at {CACHE_DIR}/{stem}{extra}-{version}.jsonl, or name it with --data FILE or {override}."
             ) from None
-        except (ValueError, KeyError, AssertionError, EOFError) as error:
+        except (ValueError, KeyError, TypeError, AssertionError, EOFError) as error:
             raise DataMissing(f"the data for {stem} {version} cannot be read: {error}") from None
         finally:
             setattr(loaders, override, before)
