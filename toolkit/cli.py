@@ -85,6 +85,9 @@ images_app = typer.Typer(help="The images that boxes are made of.", no_args_is_h
 app.add_typer(images_app, name="images")
 
 Timeout = Annotated[float, typer.Option("--timeout", help="Seconds: one call (table benchmarks), else one program.")]
+TotalTimeout = Annotated[
+    float, typer.Option("--total-timeout", help="Seconds: all calls of one sample together, whatever each may take.")
+]
 Parallel = Annotated[int | None, typer.Option("--parallel", "-p", help="Samples judged at one time [default: cores].")]
 Data = Annotated[Path | None, typer.Option("--data", help="The benchmark's data file, instead of the usual one.")]
 Runtime = Annotated[str | None, typer.Option("--runtime", help="OCI runtime of the boxes, such as runsc.")]
@@ -134,6 +137,7 @@ def evaluate_command(
         Path | None, typer.Option("--samples", help="JSONL, .jsonl.gz, or a folder TASK_ID/0.py [a model writes them].")
     ] = None,
     timeout: Timeout = 5.0,
+    total_timeout: TotalTimeout = 60.0,
     parallel: Parallel = None,
     k: Annotated[str, typer.Option("--k", help="Which pass@k, comma-separated, as far as n allows.")] = "1,10,100",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder [runs/BENCHMARK-TIME].")] = None,
@@ -141,15 +145,27 @@ def evaluate_command(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the run folder.")] = False,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use verdicts given before to equal questions.")] = True,
-    compare: Annotated[Path | None, typer.Option("--compare", help="A run folder to compare with, task by task.")] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option("--compare", help="A run folder, or JSONL with verdicts, of the same tests and data, to compare with."),
+    ] = None,
     base_only: Annotated[bool, typer.Option("--base-only", help="Only the benchmark's original tests.")] = False,
     mini: Mini = False,
     noextreme: NoExtreme = False,
     id_range: IdRange = None,
     limit: Limit = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out, and count them.")] = False,
+    skip_bad: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad",
+            help="Leave bad lines out, and bound the score; only tasks whose samples they were may be without any.",
+        ),
+    ] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Score although some of the (chosen) tasks have no sample.")
+    ] = False,
     allow_uniform: Annotated[
-        bool, typer.Option("--allow-uniform", help="Accept a score although all verdicts are the same.")
+        bool, typer.Option("--allow-uniform", help="No warning where all verdicts are the same.")
     ] = False,
     model: Model = None,
     revision: Revision = None,
@@ -185,6 +201,7 @@ def evaluate_command(
         samples=samples,
         writing=None if samples else _writing(context.params),
         timeout_s=timeout,
+        total_timeout_s=total_timeout,
         parallel=parallel or os.cpu_count() or 1,
         ks=tuple(ks),
         output=output,
@@ -198,6 +215,7 @@ def evaluate_command(
         id_range=id_range,
         limit=limit,
         skip_bad=skip_bad,
+        allow_missing=allow_missing,
         allow_uniform=allow_uniform,
         data=data,
         runtime=runtime,
@@ -207,6 +225,8 @@ def evaluate_command(
         outcome = evaluate.evaluate(settings, advance)
     if as_json:
         print(json.dumps(outcome.summary, indent=2))
+        for warning in outcome.warnings:
+            console.print(f"warning: {warning}", markup=False)
     else:
         from rich.console import Console
 
@@ -218,6 +238,8 @@ def evaluate_command(
     if outcome.interrupted:
         console.print(f"interrupted; go on with: toolkit eval ... --output {outcome.folder} --resume", markup=False)
         raise typer.Exit(130)
+    if n_defects := outcome.summary["n_defects"]:
+        _fail(f"{n_defects} of {outcome.summary['n_samples']} samples could not be judged because of {DEFECT}", 70)
     if outcome.summary.get("refused") or outcome.summary.get("n_unscored"):
         raise typer.Exit(3)
 
@@ -480,6 +502,7 @@ def _print_execution(execution: Any) -> None:
 def validate(
     benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
     timeout: Timeout = 10.0,
+    total_timeout: TotalTimeout = 60.0,
     parallel: Parallel = None,
     mini: Mini = False,
     noextreme: NoExtreme = False,
@@ -494,7 +517,7 @@ def validate(
     with _progress(console, quiet=as_json) as advance:
         found = evaluate.validate(
             benchmark, timeout, parallel or os.cpu_count() or 1, advance,
-            mini=mini, noextreme=noextreme, data=data, runtime=runtime,
+            total_timeout_s=total_timeout, mini=mini, noextreme=noextreme, data=data, runtime=runtime,
         )  # fmt: skip
     if as_json:
         print(json.dumps(found, indent=2))
@@ -503,6 +526,8 @@ def validate(
               f"{found['empty_failed']} of {found['n_tasks']} empty bodies fail ({found['seconds']:.1f} s)")  # fmt: skip
         for line in found["surprises"]:
             print(f"  {line}")
+    if found["n_defects"]:
+        _fail(f"{found['n_defects']} of {2 * found['n_tasks']} samples could not be judged because of {DEFECT}", 70)
     if found["surprises"]:
         raise typer.Exit(3)
 
