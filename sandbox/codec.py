@@ -270,9 +270,8 @@ def _value(wire: Any, depth: int, hashed: int) -> Any:
         return wire if _SCALARS.issuperset(map(type, wire)) else [_value(item, depth, hashed) for item in wire]
     if type(wire) is not tuple:
         return wire
-    tag: str
-    body: Any
-    tag, body = wire
+    tag: str = wire[0]
+    body: Any = wire[1]
     if type(body) is not (str if tag in ("i", "b", "m", "o") else list):
         raise CodecError(f"tag {tag!r} is unknown, or does not hold what it should")
     if tag in ("s", "f", "d") and len(body) > hashed:

@@ -306,7 +306,7 @@ def start() -> None:
 
         def first() -> float:
             run = Path(folder) / f"run{time.monotonic_ns()}"
-            command = [toolkit, "eval", "humaneval", "--samples", str(file), "--no-cache", "--output", str(run)]
+            command = [toolkit, "eval", "humaneval", "--samples", str(file), "--limit", "1", "--no-cache", "--output", str(run)]
             started = time.monotonic()
             with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
                 results = run / "results.jsonl"

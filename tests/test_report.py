@@ -92,7 +92,10 @@ def test_reasons_are_bounded() -> None:
 
 
 def test_terminal_is_readable_at_80_columns() -> None:
-    found = summary(n_tasks=3, folder="runs/x", timeout_s=5.0, parallel=2, n_skipped=1)
+    found = summary(
+        n_tasks=5, n_tasks_sampled=4, missing=["T/9"], folder="runs/x", timeout_s=5.0, parallel=2, n_skipped=1, n_stray=1,
+        warnings=[f"so it is {HOSTILE}"],
+    )  # fmt: skip
     found["comparison"] = asdict(stats.compare({"a": (1, 1)}, {"a": (1, 0)})) | {"with": "runs/older"}
     found["interrupted"] = "6 of 8 samples were judged"
     text = shown(found)
@@ -100,6 +103,8 @@ def test_terminal_is_readable_at_80_columns() -> None:
     flat = " ".join(text.split())
     for part in ("50.0 %", "33.3 %", "base tests", "base + extra tests", "passed 2", "wrong answer 1", "unscored 1",
                  "unscored ×1: the box went away", "pass@1 against runs/older: +100.0 points", "1 bad line left out",
+                 "3 of 5 tasks · 1 without a sample", "pass@1, base tests: 37.5 to 75.0 % if the 1 unscored sample and 1 bad line",
+                 "warning: so it is", "on the 1 task that both have",
                  "interrupted: 6 of 8 samples were judged", "time limit 5 s"):  # fmt: skip
         assert part in flat
     found = summary([result(0, 0, None, error=HOSTILE + "[bold]x[/bold]")])
@@ -123,7 +128,7 @@ class Page(HTMLParser):
 
 def test_page_gives_hostile_text_no_foothold() -> None:
     results = [*RESULTS, Result(task_id=HOSTILE, sample_id=0, verdict=None, error=HOSTILE)]
-    found = summary(results, benchmark=HOSTILE, refused=HOSTILE)
+    found = summary(results, benchmark=HOSTILE, refused=HOSTILE, warnings=[HOSTILE])
     text = report.html(found, results, run={"date": HOSTILE, HOSTILE: {HOSTILE: HOSTILE}}, solution=lambda _: HOSTILE)
     text.encode()
     page = Page(text)

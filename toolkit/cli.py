@@ -1,23 +1,79 @@
 """The command line: the one file that prints and sets exit codes.
 
 Exit codes: 0 done, 1 programs were rejected by a gate run with --strict, 2 usage or bad input, 3 infrastructure (also:
-some samples could not be scored, or the score is refused), 130 interrupted.
+some samples could not be scored, or the score is refused), 70 a defect of this code, 130 interrupted, 141 whoever read
+standard output has gone.
 """
 
 import contextlib
 import json
 import os
 import re
+import select
 import sys
+import traceback
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
+
+DEFECT = "a defect of the toolkit, which says nothing of the programs: please report it as an issue of exogate"
+
+
+@contextlib.contextmanager
+def reported() -> Iterator[None]:
+    """End a command with the exit code that stands for what was raised, and one line; a defect shows its traceback too."""
+    from toolkit.errors import InfrastructureError, UsageError, room
+
+    try:
+        with room():
+            yield
+            sys.stdout.flush()
+    except (typer.Exit, typer.Abort):
+        raise
+    except UsageError as error:
+        _fail(str(error), 2)
+    except InfrastructureError as error:
+        _fail(str(error), 3)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    except Exception as error:
+        if hasattr(error, "exit_code"):  # typer's own, of bad flags
+            raise
+        if isinstance(error, BrokenPipeError) and _is_unread():
+            raise typer.Exit(141) from None
+        traceback.print_exc()
+        _fail(f"this is {DEFECT}", 70)
+
+
+def _is_unread() -> bool:
+    """Whether nobody reads standard output any more; if so, what is left of it is dropped."""
+    poll = select.poll()
+    try:
+        poll.register(sys.stdout, 0)
+    except OSError:  # no file
+        return False
+    if not poll.poll(0):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
+
+
+class _Reported(TyperGroup):
+    """Every command ends as `reported` says."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        with reported():
+            return super().invoke(ctx)
+
 
 app = typer.Typer(
     name="toolkit",
+    cls=_Reported,
     help="Judge programs that models write: compiled and executed in isolated boxes, never in this process.",
     no_args_is_help=True,
     add_completion=False,
@@ -29,6 +85,9 @@ images_app = typer.Typer(help="The images that boxes are made of.", no_args_is_h
 app.add_typer(images_app, name="images")
 
 Timeout = Annotated[float, typer.Option("--timeout", help="Seconds: one call (table benchmarks), else one program.")]
+TotalTimeout = Annotated[
+    float, typer.Option("--total-timeout", help="Seconds: all calls of one sample together, whatever each may take.")
+]
 Parallel = Annotated[int | None, typer.Option("--parallel", "-p", help="Samples judged at one time [default: cores].")]
 Data = Annotated[Path | None, typer.Option("--data", help="The benchmark's data file, instead of the usual one.")]
 Runtime = Annotated[str | None, typer.Option("--runtime", help="OCI runtime of the boxes, such as runsc.")]
@@ -78,6 +137,7 @@ def evaluate_command(
         Path | None, typer.Option("--samples", help="JSONL, .jsonl.gz, or a folder TASK_ID/0.py [a model writes them].")
     ] = None,
     timeout: Timeout = 5.0,
+    total_timeout: TotalTimeout = 60.0,
     parallel: Parallel = None,
     k: Annotated[str, typer.Option("--k", help="Which pass@k, comma-separated, as far as n allows.")] = "1,10,100",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder [runs/BENCHMARK-TIME].")] = None,
@@ -85,15 +145,27 @@ def evaluate_command(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the run folder.")] = False,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use verdicts given before to equal questions.")] = True,
-    compare: Annotated[Path | None, typer.Option("--compare", help="A run folder to compare with, task by task.")] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option("--compare", help="A run folder, or JSONL with verdicts, of the same tests and data, to compare with."),
+    ] = None,
     base_only: Annotated[bool, typer.Option("--base-only", help="Only the benchmark's original tests.")] = False,
     mini: Mini = False,
     noextreme: NoExtreme = False,
     id_range: IdRange = None,
     limit: Limit = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out, and count them.")] = False,
+    skip_bad: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad",
+            help="Leave bad lines out, and bound the score; only tasks whose samples they were may be without any.",
+        ),
+    ] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Score although some of the (chosen) tasks have no sample.")
+    ] = False,
     allow_uniform: Annotated[
-        bool, typer.Option("--allow-uniform", help="Accept a score although all verdicts are the same.")
+        bool, typer.Option("--allow-uniform", help="No warning where all verdicts are the same.")
     ] = False,
     model: Model = None,
     revision: Revision = None,
@@ -129,6 +201,7 @@ def evaluate_command(
         samples=samples,
         writing=None if samples else _writing(context.params),
         timeout_s=timeout,
+        total_timeout_s=total_timeout,
         parallel=parallel or os.cpu_count() or 1,
         ks=tuple(ks),
         output=output,
@@ -142,22 +215,18 @@ def evaluate_command(
         id_range=id_range,
         limit=limit,
         skip_bad=skip_bad,
+        allow_missing=allow_missing,
         allow_uniform=allow_uniform,
         data=data,
         runtime=runtime,
     )
     console = _console()
     with _progress(console, quiet=as_json) as advance:
-        try:
-            outcome = evaluate.evaluate(settings, advance)
-        except evaluate.UsageError as error:
-            _fail(str(error), 2)
-        except evaluate.InfrastructureError as error:
-            _fail(str(error), 3)
-        except KeyboardInterrupt:
-            raise typer.Exit(130) from None
+        outcome = evaluate.evaluate(settings, advance)
     if as_json:
         print(json.dumps(outcome.summary, indent=2))
+        for warning in outcome.warnings:
+            console.print(f"warning: {warning}", markup=False)
     else:
         from rich.console import Console
 
@@ -169,6 +238,9 @@ def evaluate_command(
     if outcome.interrupted:
         console.print(f"interrupted; go on with: toolkit eval ... --output {outcome.folder} --resume", markup=False)
         raise typer.Exit(130)
+    if n_defects := outcome.summary["n_defects"]:
+        print("".join(outcome.defects[:1]), end="", file=sys.stderr)
+        _fail(f"{n_defects} of {outcome.summary['n_samples']} samples could not be judged because of {DEFECT}", 70)
     if outcome.summary.get("refused") or outcome.summary.get("n_unscored"):
         raise typer.Exit(3)
 
@@ -229,10 +301,6 @@ def generate_command(
             advance("loading the model", 0, 1)
             with contextlib.closing(generate.Writer.open(writing, evaluate.select(tasks, id_range, limit))) as writer:
                 written = writer.write(output, resume=resume, overwrite=overwrite, advance=advance)
-        except evaluate.UsageError as error:
-            _fail(str(error), 2)
-        except evaluate.InfrastructureError as error:
-            _fail(str(error), 3)
         except KeyboardInterrupt:
             console.print(f"interrupted; go on with: toolkit generate ... --output {output} --resume", markup=False)
             raise typer.Exit(130) from None
@@ -293,7 +361,7 @@ def gate_command(
     judge_model: Annotated[str | None, typer.Option("--judge-model", help="For judge [--model].")] = None,
 ) -> None:
     """Judge programs one by one, and write which are accepted, which are rejected, and why."""
-    from toolkit import annotations, evaluate, gating
+    from toolkit import annotations, gating
 
     if form not in (None, "github", "sarif") or (form and as_json):
         _fail("--format is github or sarif, and goes without --json", 2)
@@ -318,10 +386,6 @@ def gate_command(
         advance = stack.enter_context(_progress(console, quiet=as_json))
         try:
             outcome = gating.gate(settings, advance, *([kept.add] if kept else []))
-        except evaluate.UsageError as error:
-            _fail(str(error), 2)
-        except evaluate.InfrastructureError as error:
-            _fail(str(error), 3)
         except KeyboardInterrupt:
             stack.close()
             console.print("interrupted; nothing was written", markup=False)
@@ -417,8 +481,6 @@ def run(
                     _print_execution(execution)
     except SandboxError as error:
         _fail(str(error), 3)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
     if exit_code:
         code = execution.exit_code
         raise typer.Exit(code if code is not None and code >= 0 else 128 - code if code else 124)
@@ -441,6 +503,7 @@ def _print_execution(execution: Any) -> None:
 def validate(
     benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
     timeout: Timeout = 10.0,
+    total_timeout: TotalTimeout = 60.0,
     parallel: Parallel = None,
     mini: Mini = False,
     noextreme: NoExtreme = False,
@@ -453,17 +516,10 @@ def validate(
 
     console = _console()
     with _progress(console, quiet=as_json) as advance:
-        try:
-            found = evaluate.validate(
-                benchmark, timeout, parallel or os.cpu_count() or 1, advance,
-                mini=mini, noextreme=noextreme, data=data, runtime=runtime,
-            )  # fmt: skip
-        except evaluate.UsageError as error:
-            _fail(str(error), 2)
-        except evaluate.InfrastructureError as error:
-            _fail(str(error), 3)
-        except KeyboardInterrupt:
-            raise typer.Exit(130) from None
+        found = evaluate.validate(
+            benchmark, timeout, parallel or os.cpu_count() or 1, advance,
+            total_timeout_s=total_timeout, mini=mini, noextreme=noextreme, data=data, runtime=runtime,
+        )  # fmt: skip
     if as_json:
         print(json.dumps(found, indent=2))
     else:
@@ -471,6 +527,8 @@ def validate(
               f"{found['empty_failed']} of {found['n_tasks']} empty bodies fail ({found['seconds']:.1f} s)")  # fmt: skip
         for line in found["surprises"]:
             print(f"  {line}")
+    if found["n_defects"]:
+        _fail(f"{found['n_defects']} of {2 * found['n_tasks']} samples could not be judged because of {DEFECT}", 70)
     if found["surprises"]:
         raise typer.Exit(3)
 
@@ -487,9 +545,7 @@ def samples_command(
 
     try:
         n_samples = evaluate.write_canonical(benchmark, output, append or [], data)
-    except evaluate.UsageError as error:
-        _fail(str(error), 2)
-    except (evaluate.InfrastructureError, OSError) as error:
+    except OSError as error:
         _fail(str(error), 3)
     print(f"{output}: {n_samples} samples")
 
@@ -546,7 +602,6 @@ def train_command(
     """Train a model, or an adapter of it (LoRA), on programs. On several GPUs: accelerate launch -m toolkit.cli train ..."""
     told = {name: value for name, value in locals().items() if value is not None and name not in ("preset", "as_json")}
     from toolkit import train
-    from toolkit.errors import InfrastructureError, UsageError
 
     if preset not in (None, "paper"):
         _fail(f"--preset {preset}: there is only paper", 2)
@@ -556,10 +611,6 @@ def train_command(
         try:
             settings = train.TrainSettings(**{**(train.PAPER if preset else {}), **told, "data": tuple(data)})
             outcome = train.train(settings, advance)
-        except UsageError as error:
-            _fail(str(error), 2)
-        except InfrastructureError as error:
-            _fail(str(error), 3)
         except KeyboardInterrupt:
             console.print("interrupted; go on from the last checkpoint with --resume", markup=False)
             raise typer.Exit(130) from None
@@ -604,10 +655,6 @@ def rounds_command(
                 print(json.dumps(found, indent=2))
                 return
             summary = rounds.run(settings, advance)
-        except rounds.UsageError as error:
-            _fail(str(error), 2)
-        except rounds.InfrastructureError as error:
-            _fail(str(error), 3)
         except KeyboardInterrupt:
             console.print("interrupted; the same command goes on", markup=False)
             raise typer.Exit(130) from None

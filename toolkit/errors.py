@@ -1,5 +1,10 @@
 """The two ways in which a command ends without a result."""
 
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+
 
 class UsageError(Exception):
     """What was asked for cannot be done as asked: exit code 2."""
@@ -7,3 +12,17 @@ class UsageError(Exception):
 
 class InfrastructureError(Exception):
     """Something of ours failed: exit code 3."""
+
+
+@contextlib.contextmanager
+def room() -> Iterator[None]:
+    """Raise `InfrastructureError` where the system says that a disk is full, as that of temporary files may be."""
+    try:
+        yield
+    except OSError as error:
+        # tempfile tries all folders that it knows, and then says only that it found none
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) and "temporary directory" not in str(error.strerror):
+            raise
+        where = error.filename or os.environ.get("TMPDIR") or "a temporary folder or the cache"
+        remedy = "make room there, or name other folders with TMPDIR and TOOLKIT_CACHE"
+        raise InfrastructureError(f"{where}: {error.strerror}; {remedy}") from None

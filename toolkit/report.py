@@ -6,14 +6,15 @@ bounded, and the page forbids itself every script but its own.
 
 import base64
 import hashlib
+import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from toolkit import stats
-from toolkit.types import Result, Verdict
+from toolkit.types import DEFECT, Result, Verdict
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -46,38 +47,89 @@ def counts(results: Iterable[Result], variant: str) -> dict[str, tuple[int, int]
     return {task_id: (n[task_id], c[task_id]) for task_id in n}
 
 
+def is_defect(result: Result) -> bool:
+    """Say whether a sample is unscored because of an error in this code, rather than of a machine that failed."""
+    return (result.error or "").startswith(DEFECT)
+
+
+def bounds(
+    results: Iterable[Result], variant: str, k: int, lost: Mapping[str, int], n_stray: int = 0, missing: Collection[str] = ()
+) -> dict[str, float]:
+    """Return between what `low` and `high` the mean pass@k would lie, had all samples been judged.
+
+    An unscored sample is one more of its task, failed for `low` and passed for `high`; so is a bad line that names a
+    task. A task of which fewer than k samples are known to have been there, such as one that lost its only one, counts
+    as failed for `low`, passed for `high`. A bad line that names no task is the only sample of a task without any, as
+    long as there are such tasks, and then one more of whichever task it moves the furthest: by k / (n + 1) at most.
+
+    Args:
+        lost: bad lines that were left out, by the task that they name.
+        n_stray: bad lines that may be of any task.
+        missing: tasks that were asked for and have no sample.
+    """
+    results = list(results)
+    known = counts(results, variant)
+    unknown = Counter(lost) + Counter(result.task_id for result in results if result.verdict is None)
+    lows, highs, fewest = [], [], math.inf
+    for task_id in known.keys() | unknown.keys():
+        n, c = known.get(task_id, (0, 0))
+        u = unknown[task_id]
+        lows.append(stats.pass_at_k(n + u, c, k) if n + u >= k else 0.0)
+        highs.append(stats.pass_at_k(n + u, c + u, k) if n + u >= k else 1.0)
+        fewest = min(fewest, n + u) if n + u >= k else fewest
+    whole = min(n_stray, len(set(missing) - set(lost)))
+    moved = (n_stray - whole) * k / (fewest + 1)
+    n_tasks = len(lows) + whole
+    return {
+        "low": max(0.0, math.fsum([*lows, -moved]) / n_tasks),
+        "high": min(1.0, math.fsum([*highs, whole, moved]) / n_tasks),
+    }
+
+
 def summarise(
     *,
     benchmark: str,
     results: Sequence[Result],
     ks: Iterable[int],
     n_tasks: int | None = None,
+    n_tasks_sampled: int | None = None,
     n_samples: int | None = None,
     has_plus: bool = False,
     seconds: float = 0.0,
     n_cached: int = 0,
     n_skipped: int = 0,
+    lost: Mapping[str, int] | None = None,
+    n_stray: int = 0,
+    missing: Collection[str] = (),
+    warnings: Iterable[str] = (),
     refused: str | None = None,
     **about: Any,
 ) -> dict[str, Any]:
     """Return what `summary.json` holds.
 
     pass@k is a mean over the tasks that have a scored sample, with n = scored samples, for each k that all of those
-    tasks reach: unscored samples count neither as passed nor as failed. The caller may add `comparison`, the fields of
-    a `Comparison` and the name of the other run as `with`; and `interrupted`, how far an interrupted run came.
+    tasks reach: unscored samples count neither as passed nor as failed. Where there are such, or bad lines that were left
+    out, `bounds` says what pass@k can have been (see the function); it is empty otherwise. The caller may add `comparison`,
+    what `comparison.Other.compare` returns; and `interrupted`, how far an interrupted run came.
 
     Args:
         results: at most one a sample.
-        n_tasks: tasks that were asked for, with samples or without [default: those in `results`].
+        n_tasks: of the benchmark, chosen or not [default: those in `results`].
+        n_tasks_sampled: those of which there are samples [default: those in `results`].
         n_samples: samples that were asked for [default: those in `results`].
         has_plus: there are extra tests, scored as a variant of their own; `base` is there always.
         seconds: on the wall, since the toolkit was started.
         n_cached: verdicts that were known without a run.
         n_skipped: bad lines of the input that were left out.
+        lost, n_stray, missing: as for `bounds`.
+        warnings: what makes the score less sure.
         refused: why the score cannot be believed; there is then no pass@k.
         about: recorded as it is: `folder`, `timeout_s`, `parallel`.
     """
     shares: dict[str, dict[str, dict[str, float]]] = {}
+    between: dict[str, dict[str, dict[str, float]]] = {}
+    lost = lost or {}
+    n_lost = sum(lost.values()) + n_stray
     for variant in ("base", "plus") if has_plus else ("base",):
         tallies = list(counts(results, variant).values())
         fewest = min((n for n, _ in tallies), default=0)
@@ -86,21 +138,30 @@ def summarise(
             if k <= fewest and not refused:
                 low, high = stats.interval(tallies, k)
                 shares[variant][str(k)] = {"value": stats.mean_pass_at_k(tallies, k), "low": low, "high": high}
+                if n_lost or any(result.verdict is None for result in results):
+                    between.setdefault(variant, {})[str(k)] = bounds(results, variant, k, lost, n_stray, missing)
     verdicts = Counter(result.verdict for result in results if result.verdict)
     reasons = Counter(visible(result.error)[:500] for result in results if result.error is not None)
     told = dict(reasons.most_common(MAX_REASONS))
     if len(reasons) > len(told):
         told["other reasons"] = reasons.total() - sum(told.values())
+    n_seen = len({result.task_id for result in results})
     return {
         "benchmark": benchmark,
-        "n_tasks": len({result.task_id for result in results}) if n_tasks is None else n_tasks,
+        "n_tasks": n_seen if n_tasks is None else n_tasks,
+        "n_tasks_sampled": n_seen if n_tasks_sampled is None else n_tasks_sampled,
+        "n_tasks_missing": len(missing),
         "n_tasks_scored": len({result.task_id for result in results if result.verdict}),
         "n_samples": len(results) if n_samples is None else n_samples,
         "n_scored": verdicts.total(),
         "n_unscored": reasons.total(),
+        "n_defects": sum(map(is_defect, results)),
         "n_skipped": n_skipped,
+        "n_lost": n_lost,
         "refused": refused,
+        "warnings": list(warnings),
         "pass_at_k": shares,
+        "bounds": between,
         "verdicts": {verdict.value: verdicts[verdict] for verdict in Verdict if verdicts[verdict]},
         "unscored": told,
         "seconds": round(seconds, 3),
@@ -128,6 +189,10 @@ def render(summary: Mapping[str, Any]) -> "RenderableType":
         scores.add_row(f"pass@{k}", Text(f"{value} %", style=f"bold {colour}"), f"{low} to {high}", label, bar)
     if scores.row_count:
         parts += [Text(""), scores]
+    for variant, label, k, _ in _shares(summary):
+        if it := _bound(summary, variant, k):
+            parts.append(Text(f"pass@{k}, {label}: {it}", style="yellow"))
+    parts += [Text(f"warning: {visible(warning)}", style="yellow") for warning in summary["warnings"]]
     verdicts = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("verdict", "samples", ""):
         verdicts.add_column(name, justify="right" if name == "samples" else "left")
@@ -180,11 +245,13 @@ def html(
         f'<div class="score"><b>{100 * share["value"]:.1f}<small> %</small></b><span>pass@{k} · {label}</span>'
         f'<div class="range"><i class="{variant}" style="width:{100 * share["value"]:.2f}%"></i>'
         f'<u style="left:{100 * share["low"]:.2f}%;width:{100 * (share["high"] - share["low"]):.2f}%"></u></div>'
-        f"<span>95 % interval {100 * share['low']:.1f} to {100 * share['high']:.1f}</span></div>"
+        f"<span>95 % interval {100 * share['low']:.1f} to {100 * share['high']:.1f}</span>"
+        f"<span>{_bound(summary, variant, k)}</span></div>"
         for variant, label, k, share in _shares(summary)
     )
     if summary["refused"]:
         scores = f'<p class="refused"><b>No score.</b> {_text(summary["refused"])}</p>'
+    scores += "".join(f'<p class="warning"><b>Warning.</b> {_text(warning)}</p>' for warning in summary["warnings"])
     judged = _judged(summary)
     bars = "".join(
         f'<tr><td>{_chip(verdict)}</td><td class="n">{n:,}</td><td class="n">{100 * n / judged:.1f} %</td>'
@@ -252,14 +319,26 @@ def _shares(summary: Mapping[str, Any]) -> list[tuple[str, str, str, Mapping[str
     ]
 
 
+def _bound(summary: Mapping[str, Any], variant: str, k: str) -> str:
+    """Say what pass@k can have been; nothing where nothing was left out."""
+    it = summary["bounds"].get(variant, {}).get(k)
+    if not it:
+        return ""
+    lost = [(summary["n_unscored"], "unscored sample"), (summary["n_lost"], "bad line")]
+    what = " and ".join(_number(n, name) for n, name in lost if n)
+    are = "is" if sum(n for n, _ in lost) == 1 else "are"
+    return f"{100 * it['low']:.1f} to {100 * it['high']:.1f} % if the {what} {are} failed / passed"
+
+
 def _tallies(summary: Mapping[str, Any]) -> dict[str, int]:
     unscored = {"unscored": summary["n_unscored"]} if summary["n_unscored"] else {}
     return {**summary["verdicts"], **unscored}
 
 
 def _extent(summary: Mapping[str, Any]) -> str:
-    scored, asked = summary["n_tasks_scored"], summary["n_tasks"]
-    text = ("" if scored == asked else f"{scored} of ") + _number(asked, "task")
+    scored, n_tasks = summary["n_tasks_scored"], summary["n_tasks"]
+    text = ("" if scored == n_tasks else f"{scored} of ") + _number(n_tasks, "task")
+    text += f" · {summary['n_tasks_missing']} without a sample" if summary["n_tasks_missing"] else ""
     text += f" · {_number(summary['n_samples'], 'sample')}"
     text += f" · {summary['n_unscored']} unscored" if summary["n_unscored"] else ""
     text += f" · {_number(summary['n_skipped'], 'bad line')} left out" if summary["n_skipped"] else ""
@@ -279,11 +358,14 @@ def _comparison(summary: Mapping[str, Any]) -> str:
     it = summary.get("comparison")
     if not it or summary["refused"]:
         return ""
+    here, there = it.get("n_tasks_here", it["n_tasks"]), it.get("n_tasks_there", it["n_tasks"])
+    shared = f"on the {_number(it['n_tasks'], 'task')} that both have"
+    shared += "" if here == there == it["n_tasks"] else f", of {here:,} here and {there:,} there"
     p_value = "p < 0.0001" if it["p_value"] < 0.0001 else f"p = {it['p_value']:.4f}"
     low, high, difference = (100 * it[name] for name in ("low", "high", "difference"))
     return (
         f"pass@{it['k']} against {it.get('with', 'the other run')}: {difference:+.1f} points "
-        f"(95 % interval {low:+.1f} to {high:+.1f}, {p_value}, {_number(it['n_tasks'], 'shared task')})"
+        f"(95 % interval {low:+.1f} to {high:+.1f}, {p_value}) {shared}"
     )
 
 
@@ -341,7 +423,7 @@ font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif
 h1{font-size:1.5rem;margin:0}h2{font-size:1.05rem;margin:0 0 .6rem}header p,.dim,small,dt{color:var(--dim)}
 header p{margin:.2rem 0 1.2rem}section{margin-bottom:1.6rem}
 .scores{display:grid;gap:.8rem;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr))}
-.score,.refused,.bars,.tasks,dl{background:var(--card);border:1px solid var(--line);border-radius:8px}
+.score,.refused,.warning,.bars,.tasks,dl{background:var(--card);border:1px solid var(--line);border-radius:8px}
 .score{padding:.8rem 1rem}.score b{font-size:2rem;line-height:1.2}.score b small{font-size:1rem}
 .score span{display:block;color:var(--dim);font-size:.85rem}
 .range{position:relative;height:10px;margin:.5rem 0;background:var(--line);border-radius:5px}
@@ -349,7 +431,8 @@ header p{margin:.2rem 0 1.2rem}section{margin-bottom:1.6rem}
 .range i.plus{background:var(--good)}
 .range u{position:absolute;top:-3px;height:16px;border:solid var(--ink);border-width:0 2px}
 .range u::after{content:"";position:absolute;left:0;right:0;top:7px;height:2px;background:var(--ink)}
-.refused{grid-column:1/-1;margin:0;padding:1rem;border-color:var(--bad);color:var(--bad)}
+.refused,.warning{grid-column:1/-1;margin:0;padding:1rem;border-color:var(--bad);color:var(--bad)}
+.warning{border-color:var(--warn);color:var(--warn)}
 .bars{width:100%;border-collapse:separate;border-spacing:0;padding:.5rem .6rem}.bars td{padding:.15rem .4rem}
 .n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums;width:1%}.bars td:first-child{width:1%}
 .bar{display:block;height:12px;min-width:2px;border-radius:3px;background:var(--bad)}

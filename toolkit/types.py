@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+DEFECT = "defect: "
+"""How the `error` of a sample begins that a defect of this toolkit kept from being judged."""
+
 
 class Verdict(StrEnum):
     """What the oracle says of one sample."""

@@ -47,6 +47,7 @@ class Benchmark:
             which equals nothing, where the answer is none of these.
         is_set: whether a task's answers are compared as sets, of whatever can be iterated over.
         has_plus: whether there are extra tests.
+        override: the environment variable that names another data file; empty where there is none.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Benchmark:
     special: Callable[[Task, Sequence[Any], Any, Any], bool | None] = lambda *_: None
     is_set: Callable[[Task], bool] = lambda _: False
     has_plus: bool = True
+    override: str = ""
 
 
 def file_hash(path: Path) -> str:
@@ -105,7 +107,7 @@ def load_evalplus(module: str, override: str, getter: str, stem: str, version: s
                 f"{stem}{extra}.jsonl.gz of the release {version} of github.com/evalplus/{stem.lower()}_release, "
                 f"unpacked, at {CACHE_DIR}/{stem}{extra}-{version}.jsonl, or name it with --data FILE or {override}."
             ) from None
-        except (ValueError, KeyError, AssertionError, EOFError) as error:
+        except (ValueError, KeyError, TypeError, AssertionError, EOFError) as error:
             raise DataMissing(f"the data for {stem} {version} cannot be read: {error}") from None
         finally:
             setattr(loaders, override, before)

@@ -14,12 +14,12 @@ from typing import Any
 from toolkit.benchmarks.base import Benchmark, Loaded, Options, load_evalplus
 from toolkit.types import Task
 
+OVERRIDE = "HUMANEVAL_OVERRIDE_PATH"
+
 
 def load(options: Options) -> Loaded:
     """Read the tasks. Raises `DataMissing`."""
-    return load_evalplus(
-        "humaneval", "HUMANEVAL_OVERRIDE_PATH", "human_eval_plus", "HumanEvalPlus", "v0.1.10", options
-    )
+    return load_evalplus("humaneval", OVERRIDE, "human_eval_plus", "HumanEvalPlus", "v0.1.10", options)
 
 
 def special(task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bool | None:
@@ -32,4 +32,4 @@ def special(task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bo
     return bool(abs(value) <= task.atol)
 
 
-BENCHMARK = Benchmark(name="humaneval+", load=load, special=special)
+BENCHMARK = Benchmark(name="humaneval+", load=load, special=special, override=OVERRIDE)

@@ -13,6 +13,7 @@ from typing import Any
 from toolkit.benchmarks.base import Benchmark, Loaded, Options, load_evalplus
 from toolkit.types import Task
 
+OVERRIDE = "MBPP_OVERRIDE_PATH"
 _NOT_NONE = {"check_str", "text_match_three", "text_starta_endb"}
 _SETS = {
     "similar_elements",
@@ -28,7 +29,7 @@ _SETS = {
 
 def load(options: Options) -> Loaded:
     """Read the tasks. Raises `DataMissing`."""
-    return load_evalplus("mbpp", "MBPP_OVERRIDE_PATH", "mbpp_plus", "MbppPlus", "v0.2.0", options)
+    return load_evalplus("mbpp", OVERRIDE, "mbpp_plus", "MbppPlus", "v0.2.0", options)
 
 
 def special(task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bool | None:
@@ -62,4 +63,6 @@ def _digit_distance(one: int, other: int) -> int:
     return sum(abs(int(a) - int(b)) for a, b in pairs)
 
 
-BENCHMARK = Benchmark(name="mbpp+", load=load, special=special, is_set=lambda task: task.entry_point in _SETS)
+BENCHMARK = Benchmark(
+    name="mbpp+", load=load, special=special, is_set=lambda task: task.entry_point in _SETS, override=OVERRIDE
+)

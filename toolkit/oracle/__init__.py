@@ -2,6 +2,6 @@
 
 from toolkit.oracle.canary import Refused, canary
 from toolkit.oracle.findings import Facts, Finding
-from toolkit.oracle.judge import DEFECT, TOTAL_TIMEOUT_S, VERSION, Oracle
+from toolkit.oracle.judge import TOTAL_TIMEOUT_S, VERSION, Oracle
 
-__all__ = ["DEFECT", "TOTAL_TIMEOUT_S", "VERSION", "Facts", "Finding", "Oracle", "Refused", "canary"]
+__all__ = ["TOTAL_TIMEOUT_S", "VERSION", "Facts", "Finding", "Oracle", "Refused", "canary"]

@@ -21,7 +21,7 @@ from toolkit.oracle.check import judge_by_check
 from toolkit.oracle.expected import Expected
 from toolkit.oracle.findings import Facts, Finding
 from toolkit.oracle.table import Table
-from toolkit.types import Result, Sample, Task, Verdict
+from toolkit.types import DEFECT, Result, Sample, Task, Verdict
 
 VERSION = 2
 """Raised whenever a verdict could come out otherwise than before: stored verdicts are then not used."""
@@ -29,8 +29,6 @@ TOTAL_TIMEOUT_S = 60.0
 PRINTED_BYTES = 64 << 20
 """What a program may print while it answers one call."""
 MAX_DEFECTS = 10
-DEFECT = "defect: "
-"""How the `error` of a sample begins that a defect of this toolkit kept from being judged."""
 
 
 class Oracle:
@@ -107,14 +105,14 @@ class Oracle:
             return key, result, facts
 
         def failed(key: str, error: Exception) -> tuple[str, Result, Facts]:
-            return key, self._failed(waiting[key][0], error), Facts()
+            return key, self.failed(waiting[key][0], error), Facts()
 
         for key, result, facts in self.pool.map(judged, order, is_ordered=False, failed=failed):
             for sample in waiting.pop(key):
                 yield sample, replace(result, sample_id=sample.sample_id), facts
                 facts = Facts(cached=True)
 
-    def _failed(self, sample: Sample, error: Exception) -> Result:
+    def failed(self, sample: Sample, error: Exception) -> Result:
         """Say what it means for a sample that judging it raised something."""
         if isinstance(error, BoxDestroyed):
             ended = Verdict.RUNTIME_ERROR
@@ -152,7 +150,7 @@ class Oracle:
         except (LookupError, ValueError, TypeError):
             return None
         except Exception as error:
-            return self._failed(sample, error)
+            return self.failed(sample, error)
 
     def _store(self, key: str, result: Result) -> None:
         if self.cache and result.error is None:
