@@ -47,7 +47,7 @@ DIE_S, WARM_S = 10.0, 60.0
 """Within these times a process that was killed is gone, and the zygote has done what it was asked, or the box is over."""
 SETTLE_S = 0.5
 HELD_BYTES = 48 << 20
-"""What a program may leave charged to the box, in bytes of memory over what a fresh box holds; the kernel gives back late."""
+"""Memory that a program may leave charged to the box, over what a fresh box holds: the kernel gives back late."""
 NOBODY = 65534
 WRITABLE = ("/tmp", "/dev/shm", "/dev/mqueue", "/var/tmp", "/run/lock")
 
@@ -264,7 +264,7 @@ class Program:
         return call, max(total, 0.0), cpu
 
     def waited(self, seconds: float) -> None:
-        """Charge nothing for a wait for the host; a program that is still at work then has what the host takes to compare."""
+        """Charge nothing for a wait for the host; a program that is still at work has what the host takes to compare."""
         self.charged_wait += seconds
         self.mark += seconds
 
@@ -382,7 +382,8 @@ class Program:
                 self.head += part[at : at + step]
                 if len(self.head) == 5:
                     self.body_left = int.from_bytes(self.head[1:], "big")
-                if self.n_frames >= self.asked or (len(self.head) == 5 and not codec.is_frame(self.head[:1], self.body_left)):
+                is_whole = len(self.head) == 5
+                if self.n_frames >= self.asked or (is_whole and not codec.is_frame(self.head[:1], self.body_left)):
                     self.is_violated, self.reason = True, self.reason or "violated"
                     return False
             at += step

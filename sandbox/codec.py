@@ -45,7 +45,10 @@ _BIG = 1 << 4096
 _SCALARS = frozenset({int, float, str, bool, type(None)})
 _ATOMS = frozenset({float, str, bool, type(None)})
 _MARKED = (list, tuple, int, float, complex)
-_ITERABLES = (list, tuple, set, frozenset, dict, str, bytes, bytearray, range, deque, UserList, UserString, UserDict, ChainMap)
+_ITERABLES = (
+    list, tuple, set, frozenset, dict, str, bytes, bytearray, range, deque, UserList, UserString, UserDict, ChainMap,
+)  # fmt: skip
+_TEXTS = frozenset({"i", "b", "m", "o"})
 _NUMPY_KINDS = frozenset("biufcUS")
 _DTYPE = re.compile(r"[<>|=]?([biufcUS])(\d{0,9})")
 _digits = getattr(sys, "get_int_max_str_digits", lambda: 0), getattr(sys, "set_int_max_str_digits", lambda _: None)
@@ -270,9 +273,16 @@ def _value(wire: Any, depth: int, hashed: int) -> Any:
         return wire if _SCALARS.issuperset(map(type, wire)) else [_value(item, depth, hashed) for item in wire]
     if type(wire) is not tuple:
         return wire
-    tag: str = wire[0]
-    body: Any = wire[1]
-    if type(body) is not (str if tag in ("i", "b", "m", "o") else list):
+    return _tagged(wire[0], wire[1], depth, hashed)
+
+
+def _fits(tag: str, body: object) -> bool:
+    return type(body) is (str if tag in _TEXTS else list)
+
+
+def _tagged(tag: str, body: Any, depth: int, hashed: int) -> Any:
+    """Return the value that a tag stands for."""
+    if not _fits(tag, body):
         raise CodecError(f"tag {tag!r} is unknown, or does not hold what it should")
     if tag in ("s", "f", "d") and len(body) > hashed:
         raise CodecError(f"more than {hashed} elements in a set or dict")
@@ -343,8 +353,8 @@ def number(body: Any) -> Any:
         raise CodecError(f"numpy type {dtype!r} is not plain data")
     if type(wire) is tuple:
         wire = atom(*wire)
-    wanted: tuple[type, ...] = {"b": (bool,), "f": (int, float), "c": (complex,), "U": (str,), "S": (bytes,)}.get(found[1], (int,))
-    if type(wire) not in wanted:
+    kinds: dict[str, tuple[type, ...]] = {"b": (bool,), "f": (int, float), "c": (complex,), "U": (str,), "S": (bytes,)}
+    if type(wire) not in kinds.get(found[1], (int,)):
         raise CodecError(f"a numpy value of type {dtype!r} is not written so")
     return float(wire) if found[1] == "f" else wire
 

@@ -232,7 +232,7 @@ def test_calls(box: Box) -> None:
     with box.calls("def f(a, b=2):\n    print('noise')\n    return [a, {b}]", "f") as session:
         batch = session.batch(codec.encode_batch([[1], [(2, "x"), None]]), 2)
         assert batch.stream is not None
-        assert [codec.decode(body) for _, body in codec.split_frames(batch.stream)] == [[1, {2}], [(2, "x"), {None}]]
+        assert [codec.decode(body) for _, body in codec.split_frames(batch.stream, 2)] == [[1, {2}], [(2, "x"), {None}]]
         again = session.batch(codec.encode_batch([[1], [(2, "x"), None]]), 2, last=True)
     assert again.digest == batch.digest
     assert session.end().stdout == "noise\n" * 4

@@ -123,7 +123,7 @@ def test_hostile_bytes_are_refused(data: bytes) -> None:
 @given(st.binary(max_size=300))
 @settings(max_examples=500, deadline=None)
 def test_any_bytes_decode_or_are_refused(data: bytes) -> None:
-    for act in (codec.decode, codec.split_frames):
+    for act in (codec.decode, lambda data: codec.split_frames(data, 3)):
         try:
             act(data)
         except codec.CodecError:
@@ -131,7 +131,7 @@ def test_any_bytes_decode_or_are_refused(data: bytes) -> None:
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(max_size=3), lambda i: st.lists(i, max_size=3)
-       | st.dictionaries(st.sampled_from("tTLsfdicbrqmnao"), i, max_size=2), max_leaves=12))  # fmt: skip
+       | st.dictionaries(st.sampled_from("tTLsfdicbrqmnaouSI"), i, max_size=2), max_leaves=12))  # fmt: skip
 @settings(max_examples=500, deadline=None)
 def test_any_json_decodes_or_is_refused(wire: Any) -> None:
     try:
@@ -149,13 +149,20 @@ def test_too_many_hashed_elements_are_refused() -> None:
 @settings(max_examples=200, deadline=None)
 def test_frames_round_trip_and_torn_ones_are_left_out(sent: list[tuple[bytes, bytes]], data: st.DataObject) -> None:
     stream = codec.join_frames(sent)
-    assert codec.split_frames(stream) == sent
+    assert codec.split_frames(stream, len(sent)) == sent
     cut = data.draw(st.integers(0, len(stream)))
-    assert codec.split_frames(stream[:cut]) == sent[: len(codec.split_frames(stream[:cut]))]
+    whole = codec.split_frames(stream[:cut], len(sent))
+    assert whole == sent[: len(whole)]
+    if sent:
+        with pytest.raises(codec.CodecError):
+            codec.split_frames(stream, len(sent) - 1)
 
 
 def test_pieces_are_joined() -> None:
-    assert codec.split_frames(codec.join_frames([(codec.PART, b"a"), (codec.RETURNED, b"b")])) == [(codec.RETURNED, b"ab")]
+    piece = b"a" * codec.MIN_PART
+    assert codec.split_frames(codec.join_frames([(codec.PART, piece), (codec.RETURNED, b"b")]), 1) == [(codec.RETURNED, piece + b"b")]
+    with pytest.raises(codec.CodecError):
+        codec.split_frames(codec.join_frames([(codec.PART, piece[1:]), (codec.RETURNED, b"b")]), 1)
 
 
 def reader(data: bytes) -> Any:
