@@ -62,7 +62,7 @@ class Outcome:
 
     folder: Path
     summary: dict[str, Any]
-    problems: list[str] = field(default_factory=list)
+    problems: sample_files.Problems = field(default_factory=sample_files.Problems)
     interrupted: bool = False
 
 
@@ -183,13 +183,13 @@ def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
 
 def _read(
     settings: Settings, path: Path | None, selected: Mapping[str, Task], tasks: Mapping[str, Task]
-) -> tuple[list[Sample], list[str]]:
+) -> tuple[list[Sample], sample_files.Problems]:
     if path is None:
         raise UsageError("neither samples nor a model")
     try:
         samples, problems = sample_files.read(path, selected, known=tasks, skip_bad=settings.skip_bad)
     except sample_files.BadInput as error:
-        raise UsageError("\n".join(["the samples cannot be used; nothing was run", *error.problems])) from None
+        raise UsageError(f"the samples cannot be used; nothing was run\n{error}") from None
     except RuntimeError as error:
         raise InfrastructureError(f"model text cannot be turned into programs: {error}") from None
     if not samples:
@@ -216,7 +216,7 @@ def _judge(
     oracle: Oracle,
     folder: "runs.RunFolder",
     samples: list[Sample],
-    problems: list[str],
+    problems: sample_files.Problems,
     other: Mapping[str, tuple[int, int]] | None,
     advance: Advance,
     started: float,
@@ -268,7 +268,7 @@ def _judge(
         try:
             summary["comparison"] = asdict(stats.compare(counts(in_order), other)) | {"with": str(settings.compare)}
         except ValueError as error:
-            problems = [*problems, f"--compare {settings.compare}: {error}"]
+            problems.add(f"--compare {settings.compare}", error)
     if interrupted:
         summary["interrupted"] = f"{len(in_order)} of {len(samples)} samples were judged"
     else:
