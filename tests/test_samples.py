@@ -106,6 +106,7 @@ def test_every_bad_line_is_listed_and_the_rest_can_be_judged(tmp_path: Path) -> 
         assert problem.isprintable()
     samples, skipped = read(path, TASKS, skip_bad=True, max_bytes=10_000)
     assert ([s.sample_id for s in samples], list(skipped), len(skipped)) == ([0, 1], found, len(bad))
+    assert skipped.by_task == {"HumanEval/0": 2}  # the rows that can be read and name it
 
 
 def test_samples_of_tasks_that_are_not_selected_are_dropped(tmp_path: Path) -> None:
@@ -257,6 +258,7 @@ def test_a_folder_is_read_without_following_what_it_points_to(tmp_path: Path) ->
     (tmp_path / "link").symlink_to(folder)
     samples, bad = read(tmp_path / "link", TASKS, skip_bad=True)
     assert ([s.solution for s in samples], len(bad)) == (["x = 1\n"], 4)
+    assert bad.by_task == {"HumanEval/0": 2, "HumanEval/1": 1, "HumanEval/2": 1}
     (tmp_path / "s.jsonl").symlink_to(write(tmp_path / "real.jsonl", GOOD))
     assert len(read(tmp_path / "s.jsonl", TASKS)[0]) == 1
 

@@ -36,16 +36,20 @@ class Problems:
     Attributes:
         n: how many there are; may be raised alone once it `is_full`.
         is_full: no more are kept.
+        by_task: how many of them name each task of the benchmark.
     """
 
     def __init__(self) -> None:
         self.n = 0
         self.is_full = False
+        self.by_task: Counter[str] = Counter()
         self._kept: list[str] = []
 
-    def add(self, place: object, reason: object) -> None:
-        """Count a problem, and keep `PLACE: REASON` while there is room."""
+    def add(self, place: object, reason: object, task_id: str | None = None) -> None:
+        """Count a problem, and keep `PLACE: REASON` while there is room; `task_id` is that of a known task."""
         self.n += 1
+        if task_id is not None:
+            self.by_task[task_id] += 1
         if not self.is_full:
             self._kept.append(printable(f"{place}: {reason}"[:_MAX_PROBLEM_CHARS]))
             self.is_full = len(self._kept) >= MAX_KEPT
@@ -127,12 +131,14 @@ def read(
     rows: list[Item] = []
     problems = Problems()
     seen: dict[tuple[str, str, str], Item] = {}
+    known = tasks if known is None else known
     n_good = 0
-    for place, row in _rows(Path(path), tasks if known is None else known, problems, max_bytes):
+    for place, row in _rows(Path(path), known, problems, max_bytes):
         try:
-            task_id, field, text = _checked(row, tasks, tasks if known is None else known)
+            task_id, field, text = _checked(row, tasks, known)
         except ValueError as error:
-            problems.add(place, error)
+            named = row.get("task_id")
+            problems.add(place, error, named if isinstance(named, str) and named in known else None)
             continue
         n_good += 1
         if task := tasks.get(task_id):
@@ -240,7 +246,9 @@ def lines(
         problems.add(name or path, error.strerror or error)
 
 
-def source(path: Path, problems: Problems, *, max_bytes: int = MAX_BYTES, follow: bool = True) -> str | None:
+def source(
+    path: Path, problems: Problems, *, max_bytes: int = MAX_BYTES, follow: bool = True, task_id: str | None = None
+) -> str | None:
     """Gives the text of a Python file; where it cannot be read, or is longer than a line may be, that is a problem."""
     try:
         with _opened(path, follow) as opened:
@@ -249,9 +257,9 @@ def source(path: Path, problems: Problems, *, max_bytes: int = MAX_BYTES, follow
             raise OSError(f"more than {12 * max_bytes:,} bytes")
         return data.decode()
     except UnicodeDecodeError as error:
-        problems.add(path, f"invalid UTF-8 at byte {error.start}")
+        problems.add(path, f"invalid UTF-8 at byte {error.start}", task_id)
     except OSError as error:
-        problems.add(path, error.strerror or error)
+        problems.add(path, error.strerror or error, task_id)
     return None
 
 
@@ -336,23 +344,23 @@ def _folder_rows(
     path: Path, known: Container[str], problems: Problems, max_bytes: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     for folder in sorted(path.iterdir(), key=numeric):
+        name = folder.name
+        candidates = (name, "/".join(name.rsplit("_", 1)), name.replace("_", "/"))
+        named = next((candidate for candidate in candidates if candidate in known), None)
         if folder.is_symlink():
-            problems.add(folder, _LINK)
+            problems.add(folder, _LINK, named)
             continue
         if not folder.is_dir():
             continue
-        name = folder.name
-        candidates = (name, "/".join(name.rsplit("_", 1)), name.replace("_", "/"))
-        task_id = next((candidate for candidate in candidates if candidate in known), candidates[-1])
         try:
             files = sorted((file for file in folder.iterdir() if file.suffix == ".py"), key=numeric)
         except OSError as error:
-            problems.add(folder, error.strerror or error)
+            problems.add(folder, error.strerror or error, named)
             continue
         for file in files:
-            text = source(file, problems, max_bytes=max_bytes, follow=False)
+            text = source(file, problems, max_bytes=max_bytes, follow=False, task_id=named)
             if text is not None:
-                yield str(file), {"task_id": task_id, "solution": text}
+                yield str(file), {"task_id": named or candidates[-1], "solution": text}
 
 
 def numeric(path: Path) -> list[tuple[int, str]]:
