@@ -23,14 +23,14 @@ def started(command: Sequence[object], **options: Any) -> Iterator[subprocess.Po
             process.kill()
 
 
-def peak_rss_kib(command: Sequence[object]) -> int:
-    """The most resident memory of a command that succeeds.
+def peak_rss_kib(command: Sequence[object], *, exit_code: int = 0) -> int:
+    """The most resident memory of a command that ends with `exit_code`.
 
     Asked of a small process in between: what a child has at its fork, a copy of this suite with all it imports, counts as its peak.
     """
     words = [sys.executable, "-c", PEAK, *(str(word) for word in command)]
     code, peak = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
-    assert code == "0"
+    assert code == str(exit_code)
     return int(peak)
 
 

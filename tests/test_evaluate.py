@@ -277,7 +277,7 @@ def test_a_comparison_that_fails_later_is_a_warning_and_no_bad_line(other: Path,
     outcome = evaluate.evaluate(
         evaluate.Settings(benchmark="humaneval", samples=file, compare=other, limit=1, output=Path("b"))
     )
-    assert (outcome.problems, len(outcome.warnings)) == ([], 1)
+    assert (len(outcome.problems), len(outcome.warnings)) == (0, 1)
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,15 @@ import gzip
 import json
 import os
 import random
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from toolkit.samples import BadInput, read
+from tests.processes import peak_rss_kib
+from toolkit.samples import MAX_BYTES, BadInput, Problems, read, unjudgeable
 from toolkit.sanitize import Sanitizer
 from toolkit.types import Sample, Task
 
@@ -20,6 +23,7 @@ TASKS = {
     for i in range(11)
 }
 GOOD = {"task_id": "HumanEval/0", "solution": "def f():\n    return 1\n"}
+BOM = b"\xef\xbb\xbf"
 
 
 def write(path: Path, *rows: dict[str, Any] | bytes) -> Path:
@@ -31,32 +35,33 @@ def write(path: Path, *rows: dict[str, Any] | bytes) -> Path:
 def problems(path: Path, **settings: Any) -> list[str]:
     with pytest.raises(BadInput) as caught:
         read(path, TASKS, **settings)
-    return caught.value.problems
+    return list(caught.value.problems)
 
 
 def test_all_fields_and_the_order_of_the_file(tmp_path: Path) -> None:
     path = write(
         tmp_path / "s.jsonl",
-        {"task_id": "HumanEval/1", "completion": "    return 2\n"},
+        BOM + json.dumps({"task_id": "HumanEval/1", "completion": "    return 2\n"}).encode(),
         b"",
         b"  \t",
         GOOD | {"completion": "no", "raw_response": "no"},
         {"task_id": "HumanEval/1", "raw_response": "So:\n```\ndef f():\n    return 3\n```"},
     )
-    assert read(path, TASKS) == (
-        [
-            Sample(task_id="HumanEval/1", sample_id=0, solution="def f():\n    return 2\n", raw="    return 2\n"),
-            Sample(task_id="HumanEval/0", sample_id=0, solution=GOOD["solution"]),
-            Sample(
-                task_id="HumanEval/1", sample_id=1, solution="def f():\n    return 3",
-                raw="So:\n```\ndef f():\n    return 3\n```",
-            ),
-        ],
-        [],
-    )  # fmt: skip
+    samples, bad = read(path, TASKS)
+    assert not bad
+    assert samples == [
+        Sample(task_id="HumanEval/1", sample_id=0, solution="def f():\n    return 2\n", raw="    return 2\n"),
+        Sample(task_id="HumanEval/0", sample_id=0, solution=GOOD["solution"]),
+        Sample(
+            task_id="HumanEval/1", sample_id=1, solution="def f():\n    return 3",
+            raw="So:\n```\ndef f():\n    return 3\n```",
+        ),
+    ]  # fmt: skip
     zipped = tmp_path / "s.jsonl.gz"
     zipped.write_bytes(gzip.compress(path.read_bytes()))
-    assert read(zipped, TASKS) == read(str(path), TASKS)
+    assert read(zipped, TASKS)[0] == read(str(path), TASKS)[0] == samples
+    path.write_bytes(BOM)
+    assert problems(path) == [f"{path}: empty"]
 
 
 def test_a_folder_is_read_in_numeric_order(tmp_path: Path) -> None:
@@ -73,7 +78,7 @@ def test_a_folder_is_read_in_numeric_order(tmp_path: Path) -> None:
         ("HumanEval/10", 0, "x = 'HumanEval_10/0'\n"),
     ]
     reason = "unknown task_id 'Other/1' (this benchmark's ids begin with HumanEval/)"
-    assert bad == [f"{tmp_path}/Other_1/0.py: {reason}"] == problems(tmp_path)
+    assert list(bad) == [f"{tmp_path}/Other_1/0.py: {reason}"] == problems(tmp_path)
 
 
 def test_every_bad_line_is_listed_and_the_rest_can_be_judged(tmp_path: Path) -> None:
@@ -89,9 +94,7 @@ def test_every_bad_line_is_listed_and_the_rest_can_be_judged(tmp_path: Path) -> 
         ({"task_id": "HumanEval/0"}, "none of solution, completion, raw_response is there"),
         (GOOD | {"solution": None, "completion": "x"}, "solution is not a string but NoneType"),
         (b'{"task_id": "\xff"}', "invalid UTF-8 at byte 13"),
-        (GOOD | {"solution": "x\0"}, "solution has a NUL byte"),
-        (GOOD | {"solution": "x\ud800"}, "solution has a lone surrogate at character 1"),
-        (GOOD | {"solution": "é" * 6_000}, "solution has 12,000 bytes, more than 10,000"),
+        (b"\xef\xbb\xbf{}", "malformed JSON: Unexpected UTF-8 BOM"),
         (GOOD | {"solution": "x" * 200_000}, "the line has more than 120,000 bytes"),
     ]
     path = write(tmp_path / "s.jsonl", GOOD, *(row for row, _ in bad), GOOD)
@@ -102,7 +105,8 @@ def test_every_bad_line_is_listed_and_the_rest_can_be_judged(tmp_path: Path) -> 
         assert problem.isascii()
         assert problem.isprintable()
     samples, skipped = read(path, TASKS, skip_bad=True, max_bytes=10_000)
-    assert ([s.sample_id for s in samples], skipped) == ([0, 1], found)
+    assert ([s.sample_id for s in samples], list(skipped), len(skipped)) == ([0, 1], found, len(bad))
+    assert skipped.by_task == {"HumanEval/0": 2}  # the rows that can be read and name it
 
 
 def test_samples_of_tasks_that_are_not_selected_are_dropped(tmp_path: Path) -> None:
@@ -111,7 +115,7 @@ def test_samples_of_tasks_that_are_not_selected_are_dropped(tmp_path: Path) -> N
     selected = {"HumanEval/0": TASKS["HumanEval/0"]}
     assert [s.task_id for s in read(path, selected, known=known)[0]] == ["HumanEval/0"]
     path = write(tmp_path / "s.jsonl", GOOD | {"task_id": "HumanEval/10"})
-    assert read(path, selected, known=known) == ([], [])
+    assert [len(each) for each in read(path, selected, known=known)] == [0, 0]
 
 
 @pytest.mark.parametrize("skip_bad", [False, True])
@@ -139,11 +143,11 @@ def test_bad_files_in_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / "HumanEval_0"
     folder.mkdir()
     (folder / "0.py").write_bytes(b"\xff")
-    (folder / "1.py").write_bytes(b"#" * 101)
+    (folder / "1.py").write_bytes(b"#" * 1_201)
     os.mkfifo(folder / "2.py")
     assert problems(tmp_path, max_bytes=100) == [
         f"{folder}/0.py: invalid UTF-8 at byte 0",
-        f"{folder}/1.py: more than 100 bytes",
+        f"{folder}/1.py: more than 1,200 bytes",
         f"{folder}/2.py: not a regular file",
     ]
 
@@ -171,11 +175,110 @@ def test_a_gzip_bomb_is_one_line_too_long(tmp_path: Path) -> None:
     assert problems(path, max_bytes=1_000) == [f"{path}:1: the line has more than 12,000 bytes"]
 
 
+READ = """
+import sys
+from toolkit.samples import BadInput, read
+from toolkit.types import Task
+task = Task(task_id="T/0", prompt="", entry_point="f", canonical_solution="")
+try:
+    read(sys.argv[1], {"T/0": task})
+except BadInput as error:
+    assert str(error).endswith(sys.argv[2]), error
+    assert len(str(error).splitlines()) == 11
+"""
+
+
+@pytest.mark.parametrize("line", [b"x", b"{x}", b"{}", b'{"a": 1, "b": 2}'])
+def test_millions_of_bad_lines_are_counted_and_a_hundred_kept(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "s.jsonl.gz"
+    n = 10_000_000 // (len(line) + 1)
+    path.write_bytes(gzip.compress((line + b"\n") * n))
+    assert path.stat().st_size < 30_000
+    start = time.monotonic()
+    assert peak_rss_kib([sys.executable, "-c", READ, path, f"\n... and {n - 10:,} more"]) < 200 << 10
+    assert time.monotonic() - start < 20
+
+
+def test_problems_are_bounded_whatever_is_in_them() -> None:
+    found = Problems()
+    for number in range(1_000):
+        found.add(f"\x1b[31m\u202e\udcff{number}", "é\n" + "x" * 100_000)
+    assert len(found) == 1_000
+    assert len(list(found)) == 100
+    assert max(map(len, found)) < 10_000
+    assert found[0].startswith("\\x1b[31m\\u202e\\udcff0: é\\nxxx")
+    assert all(line.isprintable() for line in found)
+    assert found.listed(2) == [found[0], found[1], "... and 998 more"]
+    assert found.listed()[-1] == "... and 990 more"
+    assert len(found.listed(100)) == 101
+    assert not Problems()
+    assert Problems().listed() == []
+
+
+def test_why_a_text_is_no_program() -> None:
+    assert unjudgeable("x = 'é'") is None
+    assert unjudgeable("x" * MAX_BYTES) is None
+    assert unjudgeable("def f(:") is None
+    assert unjudgeable("x\0\ud800") == "has a NUL byte"
+    assert unjudgeable("x\ud800") == "has a lone surrogate at character 1"
+    assert unjudgeable("é" * (1 << 20)) == "has 2,097,152 bytes, more than 1,048,576"
+
+
+@pytest.mark.parametrize("text", ["x = 1\0", "```\n\ud800\n```", "#" * (MAX_BYTES + 1), "\x01\u20ac" * (MAX_BYTES // 2)])
+def test_a_text_that_is_no_program_is_a_sample_as_it_is(tmp_path: Path, text: str) -> None:
+    fields = ("solution", "completion", "raw_response")
+    path = write(tmp_path / "s.jsonl", *({"task_id": "HumanEval/0", field: text} for field in fields))
+    with Sanitizer() as sanitizer:
+        samples, bad = read(path, TASKS, sanitizer=sanitizer)
+        assert not any(worker.process for worker in sanitizer._workers)
+    assert not bad
+    assert [(s.sample_id, s.solution, s.raw) for s in samples] == [(i, text, None) for i in range(3)]
+    assert json.loads(json.dumps(samples[0].solution)) == text
+    if "\ud800" not in text:
+        folder = tmp_path / "folder" / "HumanEval_0"
+        folder.mkdir(parents=True)
+        (folder / "0.py").write_text(text)
+        assert read(folder.parent, TASKS)[0] == samples[:1]
+
+
+def test_a_folder_is_read_without_following_what_it_points_to(tmp_path: Path) -> None:
+    folder, secret = tmp_path / "folder", tmp_path / "HumanEval_9"
+    secret.mkdir()
+    (secret / "0.py").write_text("secret = 1\n")
+    task = folder / "HumanEval_0"
+    task.mkdir(parents=True)
+    (task / "0.py").write_text("x = 1\n")
+    (task / "1.py").symlink_to(secret / "0.py")
+    (task / "2.py").symlink_to("nowhere")
+    (folder / "HumanEval_1").symlink_to(secret)
+    (folder / "HumanEval_2").symlink_to("nowhere")
+    reason = "a symbolic link, which is not followed"
+    names = ("HumanEval_0/1.py", "HumanEval_0/2.py", "HumanEval_1", "HumanEval_2")
+    assert problems(folder) == [f"{folder}/{name}: {reason}" for name in names]
+    (tmp_path / "link").symlink_to(folder)
+    samples, bad = read(tmp_path / "link", TASKS, skip_bad=True)
+    assert ([s.solution for s in samples], len(bad)) == (["x = 1\n"], 4)
+    assert bad.by_task == {"HumanEval/0": 2, "HumanEval/1": 1, "HumanEval/2": 1}
+    (tmp_path / "s.jsonl").symlink_to(write(tmp_path / "real.jsonl", GOOD))
+    assert len(read(tmp_path / "s.jsonl", TASKS)[0]) == 1
+
+
+def test_names_of_files_are_safe_to_print(tmp_path: Path) -> None:
+    folder = tmp_path / "HumanEval_0"
+    folder.mkdir()
+    for name in ("\x1b[31mred", "\u202egnp", "line\nend", os.fsdecode(b"\xff")):
+        (folder / f"{name}.py").write_bytes(b"\xff")
+    found = problems(tmp_path)
+    assert len(found) == 4
+    assert all(problem.isprintable() for problem in found)
+    assert any("/\\x1b[31mred.py: invalid UTF-8" in problem for problem in found)
+
+
 def test_equal_texts_are_kept_once_and_a_given_sanitizer_is_used(tmp_path: Path) -> None:
     row = {"task_id": "HumanEval/0", "completion": "    return 1\n"}
     path = write(tmp_path / "s.jsonl", *[row] * 50)
     with Sanitizer() as sanitizer:
         samples, _ = read(path, TASKS, sanitizer=sanitizer)
-        assert sanitizer._worker
+        assert any(worker.process for worker in sanitizer._workers)
     assert len({id(s.solution) for s in samples}) == len({id(s.raw) for s in samples}) == 1
     assert [s.sample_id for s in samples] == list(range(50))

@@ -2,11 +2,13 @@
 
 import os
 import random
+import resource
 import signal
 import sys
 import time
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, count, islice
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,8 @@ BODY = "    return sum(map(helper, xs))\n"
 PROGRAM = "def total(xs: List[int]) -> int:\n    return sum(map(helper, xs))"
 HEAD = PROMPT[: PROMPT.index("def total")]
 TASK = Task(task_id="T/0", prompt=PROMPT, entry_point="total", canonical_solution=BODY)
+SLOW = "\n".join(["((", "'''", "x"] * 40_000)
+"""Takes a parser far longer than it gets."""
 FENCED = f"Here you are:\n\n```python\n{PROGRAM}\n```\n\nIt's a sum; don't worry.\n"
 
 
@@ -139,19 +143,69 @@ def test_the_longest_program_is_that_of_a_search_over_all_ranges() -> None:
 
 
 def test_hostile_texts_come_back_and_the_others_get_theirs() -> None:
-    hostile = ["(" * 500_000, "-" * 500_000 + "1", "x = " + "[" * 90 + "]" * 90, "\n".join(["((", "'''", "x"] * 40_000)]
-    with Sanitizer(cpu_s=1) as sanitizer:
+    hostile = ["(" * 500_000, "-" * 500_000 + "1", "x = " + "[" * 90 + "]" * 90, SLOW]
+    with Sanitizer() as sanitizer:
         start = time.monotonic()
         found = list(sanitizer.solutions((TASK, "solution", text) for text in [FENCED, *hostile, FENCED]))
     assert found == [PROGRAM, *hostile, PROGRAM]
     assert time.monotonic() - start < 60
 
 
+def test_a_text_gets_a_second_of_cpu_and_no_more() -> None:
+    with Sanitizer(workers=1) as sanitizer:
+        assert sanitizer.solution(TASK, "solution", FENCED) == PROGRAM
+        before = cpu_of_children()
+        assert list(sanitizer.solutions([(TASK, "solution", SLOW), (TASK, "completion", SLOW)])) == [SLOW, PROMPT + SLOW]
+    assert 2 < cpu_of_children() - before < 3.5  # that of the processes started anew included
+
+
+def cpu_of_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def test_the_import_of_evalplus_is_charged_to_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wget.py").write_text("import time\nwhile time.process_time() < 1: pass\n")  # evalplus imports it
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Sanitizer(cpu_s=0.5) as sanitizer:
+        before = cpu_of_children()
+        assert sanitizer.solution(TASK, "solution", FENCED) == PROGRAM
+    assert cpu_of_children() - before > 1
+
+
+def test_several_workers_give_programs_in_order_and_read_a_bounded_number_ahead() -> None:
+    n_read = 0
+
+    def items() -> Iterator[tuple[Task, str, str]]:
+        nonlocal n_read
+        for n_read in count(1):
+            yield TASK, "solution", SLOW if n_read == 1 else f"It is {n_read}:\n```\ndef total(xs):\n    return {n_read}\n```"
+
+    with Sanitizer(workers=3) as sanitizer:
+        found = list(islice(sanitizer.solutions(items()), 100))
+        assert found == [SLOW, *(f"def total(xs):\n    return {n}" for n in range(2, 101))]
+        assert n_read <= 100 + 6 * 8
+        processes = [worker.process for worker in sanitizer._workers]
+        assert all(processes)
+    assert all(process.returncode is not None for process in processes if process)
+
+
+def test_a_sanitizer_that_is_left_waits_for_no_text() -> None:
+    start = time.monotonic()
+    with Sanitizer(cpu_s=100, workers=2) as sanitizer:
+        programs = sanitizer.solutions([(TASK, "solution", FENCED)] * 8 + [(TASK, "solution", SLOW)] * 20)
+        assert next(programs) == PROGRAM
+    assert time.monotonic() - start < 20
+    assert sanitizer.solution(TASK, "solution", FENCED) == PROGRAM
+    sanitizer.__exit__()
+
+
 def test_a_worker_that_is_killed_costs_no_text_its_answer(sanitizer: Sanitizer) -> None:
     assert sanitizer.solution(TASK, "solution", FENCED) == PROGRAM
-    assert sanitizer._worker
-    os.kill(sanitizer._worker.pid, signal.SIGKILL)
-    assert list(sanitizer.solutions([(TASK, "solution", FENCED)] * 3)) == [PROGRAM] * 3
+    for worker in sanitizer._workers:
+        if worker.process:
+            os.kill(worker.process.pid, signal.SIGKILL)
+    assert list(sanitizer.solutions([(TASK, "solution", FENCED)] * 30)) == [PROGRAM] * 30
 
 
 def test_a_worker_that_cannot_start_is_our_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,6 +225,6 @@ def test_an_unknown_field_is_refused(sanitizer: Sanitizer) -> None:
         sanitizer.solution(TASK, "code", "x = 1")
 
 
-def test_a_sanitizer_needs_a_second() -> None:
+def test_a_sanitizer_needs_some_time() -> None:
     with pytest.raises(ValueError, match="cpu_s"):
         Sanitizer(cpu_s=0)

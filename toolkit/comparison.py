@@ -16,8 +16,6 @@ _QUESTION = {"benchmark": None, "base_only": False, "mini": False, "noextreme": 
 _LIMITS = ("timeout_s", "total_timeout_s", "oracle_version")
 """Settings that may move a verdict of the same question."""
 _MAX_LINE = 1 << 30
-MAX_PROBLEMS = 10
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Other:
@@ -92,7 +90,7 @@ def _foreign(path: Path, *, base_only: bool) -> dict[str, tuple[int, int]]:
     """Count what JSONL with verdicts says, or a results file of evalplus. Raises `UsageError`."""
     found: dict[tuple[str, int], bool | None] = {}
     seen: Counter[str] = Counter()
-    problems: list[str] = []
+    problems = samples.Problems()
     for place, _, line in samples.lines(path, problems, max_bytes=_MAX_LINE):
         try:
             for row in _rows(line):
@@ -100,10 +98,9 @@ def _foreign(path: Path, *, base_only: bool) -> dict[str, tuple[int, int]]:
                 found[task_id, seen[task_id] if sample_id is None else sample_id] = passed
                 seen[task_id] += 1
         except ValueError as error:
-            problems.append(f"{place}: {error}")
+            problems.add(place, error)
     if problems:
-        more = [f"and {len(problems) - MAX_PROBLEMS} more"] if len(problems) > MAX_PROBLEMS else []
-        raise UsageError("\n".join(["--compare cannot be used; nothing was run", *problems[:MAX_PROBLEMS], *more]))
+        raise UsageError("\n".join(["--compare cannot be used; nothing was run", *problems.listed()]))
     return _counted((task_id, passed) for (task_id, _), passed in found.items() if passed is not None)
 
 

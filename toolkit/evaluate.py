@@ -5,11 +5,9 @@ import gzip
 import hashlib
 import json
 import os
-import re
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,7 +76,7 @@ class Outcome:
 
     folder: Path
     summary: dict[str, Any]
-    problems: list[str] = field(default_factory=list)
+    problems: sample_files.Problems = field(default_factory=sample_files.Problems)
     warnings: list[str] = field(default_factory=list)
     defects: list[str] = field(default_factory=list)
     interrupted: bool = False
@@ -96,7 +94,7 @@ class _Given:
     """
 
     samples: list[Sample]
-    problems: list[str]
+    problems: sample_files.Problems
     lost: Mapping[str, int]
     n_stray: int
     missing: list[str]
@@ -243,15 +241,15 @@ def _read(settings: Settings, path: Path | None, selected: Mapping[str, Task], t
     try:
         samples, problems = sample_files.read(path, selected, known=tasks, skip_bad=settings.skip_bad)
     except sample_files.BadInput as error:
-        raise UsageError("\n".join(["the samples cannot be used; nothing was run", *error.problems])) from None
+        raise UsageError(f"the samples cannot be used; nothing was run\n{error}") from None
     except RuntimeError as error:
         raise InfrastructureError(f"model text cannot be turned into programs: {error}") from None
     if not samples:
         raise UsageError(f"{path}: no sample is of a task that was selected")
     sampled = {sample.task_id for sample in samples}
     missing = [task_id for task_id in selected if task_id not in sampled]
-    named, n_stray = _named(path, problems, tasks) if problems else ({}, 0)
-    lost = {task_id: n for task_id, n in named.items() if task_id in selected}
+    lost = {task_id: n for task_id, n in problems.by_task.items() if task_id in selected}
+    n_stray = len(problems) - problems.by_task.total()
     unexplained = [task_id for task_id in missing if task_id not in lost]
     if len(unexplained) > n_stray and not settings.allow_missing:
         names = ", ".join(unexplained[:MAX_NAMED])
@@ -261,22 +259,6 @@ def _read(settings: Settings, path: Path | None, selected: Mapping[str, Task], t
             "--allow-missing, or choose tasks with --id-range or --limit"
         )
     return _Given(samples=samples, problems=problems, lost=lost, n_stray=n_stray, missing=missing)
-
-
-def _named(path: Path, problems: Sequence[str], tasks: Mapping[str, Task]) -> tuple[Counter[str], int]:
-    """Return how many bad lines name each of the tasks, and how many name none."""
-    named: Counter[str] = Counter()
-    if path.is_dir():
-        for problem in problems:
-            name = re.split("[/:]", problem.removeprefix(f"{path}/"))[0]
-            named.update({"/".join(name.rsplit("_", 1)), name.replace("_", "/")} & tasks.keys())
-    else:
-        places = Counter(problem.removeprefix(f"{path}:").partition(":")[0] for problem in problems)
-        for place, _, row in sample_files.lines(path, []):
-            task_id = row.get("task_id") if isinstance(row, dict) else None
-            if isinstance(task_id, str) and task_id in tasks:
-                named[task_id] += places[place.removeprefix(f"{path}:")]
-    return +named, len(problems) - named.total()
 
 
 def _interrupted(benchmark: Benchmark, folder: "runs.RunFolder", n_tasks: int, n_samples: int, started: float) -> Outcome:

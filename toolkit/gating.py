@@ -14,12 +14,12 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib import metadata
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from gates import All, Gate, Report, Solution, fields_of, parse
 from sandbox import Sandbox, SandboxError, open_engine
@@ -80,7 +80,15 @@ class Outcome:
 
     folder: Path
     summary: dict[str, Any]
-    problems: list[str]
+    problems: samples.Problems
+
+
+class _Source(NamedTuple):
+    """A file to read, what a person calls it, and whether it may be a symbolic link: only where a person named it."""
+
+    path: Path
+    name: str
+    follow: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,13 +138,14 @@ def gate(
         gates, left_out = _gates(settings, memo)
         truth = _truth(settings.against)
         sources = list(_sources(settings.files, stack))
-        problems: list[str] = []
+        problems = samples.Problems()
+        tasks = {task_id for task_id, _ in truth}
         n = n_known = 0
-        for program in _programs(sources, problems):
+        for program in _programs(sources, problems, tasks):
             n += 1
             n_known += program.key in truth
         if problems and not (settings.skip_bad and n):
-            raise UsageError("\n".join(["the programs cannot be used; nothing was run", *problems]))
+            raise UsageError("\n".join(["the programs cannot be used; nothing was run", *problems.listed()]))
         if settings.against and not n_known:
             raise UsageError(f"--against {settings.against[0]} has none of these samples (by task_id and sample_id)")
         tally = _Tally(gates, truth)
@@ -147,7 +156,7 @@ def gate(
             images = {kind: engine.image_digest(kind) for kind in sorted({one.kind for one in gates.gates if one.kind})}
             judging = time.monotonic()
             with _written(folder) as files:
-                for program, reports in _judged(gates, sources, sandbox):
+                for program, reports in _judged(gates, sources, tasks, sandbox):
                     passed = tally.add(program, reports)
                     with _writing(folder):
                         files[ACCEPTED if passed else REJECTED].write(_line(program, reports))
@@ -160,7 +169,7 @@ def gate(
                 done = time.monotonic()
                 summary = {
                     "kind": settings.kind,
-                    "inputs": list(settings.files) or [name for _, name in sources],
+                    "inputs": list(settings.files) or [source.name for source in sources],
                     "folder": str(folder),
                     "thresholds": {one.name: _thresholds(one) for one in gates.gates},
                     "all_findings": settings.all_findings,
@@ -245,38 +254,41 @@ def _thresholds(gate: Gate) -> dict[str, float]:
 # -- what comes in -----------------------------------------------------------------------------------------------------
 
 
-def _sources(files: Sequence[str], stack: contextlib.ExitStack) -> Iterator[tuple[Path, str]]:
-    """Give the files to read, and what a person calls them. Standard input is put into a file that `stack` removes."""
+def _sources(files: Sequence[str], stack: contextlib.ExitStack) -> Iterator[_Source]:
+    """Give the files to read. Standard input is put into a file that `stack` removes."""
     if not files and _is_piped():
         spooled = _spooled(stack)
         if spooled.stat().st_size:
-            yield spooled, "stdin"
+            yield _Source(spooled, "stdin")
             return
     if not files:
         found = [path for path in Path("runs").glob(f"*/{runs.SAMPLES}") if path.is_file()]
         if not found:
             raise UsageError("nothing to judge: name a FILE, or pipe rows in; there is no run folder under runs/ either")
         newest = max(found, key=lambda path: path.stat().st_mtime)
-        yield newest, str(newest)
+        yield _Source(newest, str(newest), follow=False)
     for name in files:
         path = Path(name)
         if name == "-":
-            yield _spooled(stack), "stdin"
+            yield _Source(_spooled(stack), "stdin")
         elif path.is_dir() and not (path / runs.SAMPLES).is_file():
             below = list(_below(path))
             if not below:
-                raise UsageError(f"{name}: neither {runs.SAMPLES} nor any .py file is in it")
-            yield from ((file, str(file)) for file in below)
+                raise UsageError(f"{samples.printable(name)}: neither {runs.SAMPLES} nor any .py file is in it")
+            yield from (_Source(file, str(file), follow=False) for file in below)
+        elif path.is_dir():
+            yield _Source(path / runs.SAMPLES, str(path / runs.SAMPLES), follow=False)
         else:
-            path = path / runs.SAMPLES if path.is_dir() else path
-            yield path, str(path)
+            yield _Source(path, str(path))
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Give the Python files in a folder and those in it, but for hidden ones."""
+    """Give the Python files in a folder and those in it, but for hidden ones; and folders that are symbolic links."""
     for where, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from sorted((Path(where, name) for name in files if name.endswith(".py")), key=samples.numeric)
+        names = [name for name in folders if os.path.islink(os.path.join(where, name))]
+        names += [name for name in files if name.endswith(".py")]
+        yield from sorted((Path(where, name) for name in names), key=samples.numeric)
 
 
 def _is_piped() -> bool:
@@ -300,45 +312,52 @@ def _spooled(stack: contextlib.ExitStack) -> Path:
     return Path(spool.name)
 
 
-def _programs(sources: Iterable[tuple[Path, str]], problems: list[str]) -> Iterator[_Program]:
-    """Give the programs of the input in order; what is wrong with it is added to `problems`."""
-    for path, name in sources:
+def _programs(sources: Iterable[_Source], problems: samples.Problems, tasks: Container[str]) -> Iterator[_Program]:
+    """Give the programs of the input in order; what is wrong with it is added to `problems`.
+
+    Samples that do not say which of their task they are get numbers only within `tasks`: those that are looked up.
+    """
+    for source in sources:
         seen: Counter[str] = Counter()
-        is_empty = True
-        for place, line, row in _rows(path, name, problems):
+        n_problems, is_empty = len(problems), True
+        for place, line, row in _rows(source, problems):
             is_empty = False
-            number = None if path.suffix == ".py" else int(place.removeprefix(f"{name}:"))
+            number = None if source.path.suffix == ".py" else int(place.removeprefix(f"{source.name}:"))
             try:
-                yield _program(name, number, line, row, seen)
+                yield _program(source.name, number, line, row, seen, tasks)
             except ValueError as error:
-                problems.append(f"{place}: {error}")
-        if is_empty and not any(problem.startswith(f"{name}:") for problem in problems):
-            problems.append(f"{name}: empty")
+                problems.add(place, error)
+        if is_empty and len(problems) == n_problems:
+            problems.add(source.name, "empty")
 
 
-def _rows(path: Path, name: str, problems: list[str]) -> Iterator[tuple[str, bytes, object]]:
+def _rows(source: _Source, problems: samples.Problems) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     """Give (place, the row as it came, its value)."""
+    path, name, follow = source
     if path.suffix != ".py":
-        yield from samples.lines(path, problems, name=name)
-    elif (text := samples.source(path, problems)) is not None:
+        yield from samples.lines(path, problems, name=name, follow=follow)
+    elif (text := samples.source(path, problems, follow=follow)) is not None:
         row = {"path": name, "code": text}
         yield name, json.dumps(row).encode(), row
 
 
-def _program(file: str, number: int | None, line: bytes, row: object, seen: Counter[str]) -> _Program:
-    """Return the program of a row, or raise ValueError with what is wrong with it; `seen` counts samples by task."""
-    if not isinstance(row, dict):
-        raise ValueError(f"not an object but {type(row).__name__}")
+def _program(
+    file: str, number: int | None, line: bytes, row: dict[str, Any], seen: Counter[str], tasks: Container[str]
+) -> _Program:
+    """Return the program of a row, or raise ValueError with what is wrong with it; `seen` counts samples of `tasks`.
+
+    A text that can be no program (`samples.unjudgeable`) is the code as it is: it is for gates to refuse.
+    """
     field = next((name for name in FIELDS if name in row), None)
     if field is None:
         raise ValueError(f"none of {', '.join(FIELDS)} is there")
-    text = samples.checked_text(field, row[field])
+    text = samples.string(field, row[field])
     given = {name: value for name, value in row.items() if value is not None}
     chat = field == "completion" and samples.is_chat(row)
-    prompt = samples.checked_text("prompt", given["prompt"]) if field == "completion" and "prompt" in given else None
-    other = next((name for name in ("completion", "raw") if field == "solution" and name in given), None)
+    prompt = samples.string("prompt", given["prompt"]) if field == "completion" and "prompt" in given else None
+    other: str | None = next((name for name in ("completion", "raw") if field == "solution" and name in given), None)
     other = "raw_response" if chat and "raw_response" in given else other
-    completion = samples.checked_text(other, given[other]) if other else text if prompt is not None else None
+    completion = samples.string(other, given[other]) if other else text if prompt is not None else None
     test = given.get("test", given.get("test_list"))
     if isinstance(test, list) and all(isinstance(part, str) for part in test):
         test = "\n".join(test)
@@ -354,7 +373,9 @@ def _program(file: str, number: int | None, line: bytes, row: object, seen: Coun
     key = None
     if isinstance(task_id, str | int):
         key = str(task_id), seen[str(task_id)] if sample_id is None else sample_id
-        seen[str(task_id)] += 1
+        if key[0] in tasks:
+            seen[key[0]] += 1
+    is_part = field in ("completion", "raw_response") and (prompt is None or chat)
     return _Program(
         file=file,
         row=number,
@@ -366,10 +387,10 @@ def _program(file: str, number: int | None, line: bytes, row: object, seen: Coun
             prompt=prompt if chat else None,
             chat=samples.is_templated(row),
             n_tokens=n_tokens,
-            test=None if test is None else samples.checked_text("test", test),
+            test=None if test is None else samples.string("test", test),
             entry_point=given.get("entry_point"),
         ),
-        field=field if field in ("completion", "raw_response") and (prompt is None or chat) else None,
+        field=field if is_part and not samples.unjudgeable(text) else None,
         key=key,
     )
 
@@ -377,14 +398,16 @@ def _program(file: str, number: int | None, line: bytes, row: object, seen: Coun
 # -- what is done with it ----------------------------------------------------------------------------------------------
 
 
-def _judged(gates: All, sources: Iterable[tuple[Path, str]], sandbox: Sandbox) -> Iterator[tuple[_Program, list[Report]]]:
+def _judged(
+    gates: All, sources: Iterable[_Source], known: Container[str], sandbox: Sandbox
+) -> Iterator[tuple[_Program, list[Report]]]:
     """Give each program with its reports, in order. Raises `SandboxError` or `InfrastructureError`."""
     has_tests = any(one.name.partition("~")[0] == "tests" for one in gates.gates)
     tasks = _Tasks()
     waiting: deque[_Program] = deque()
 
     def solutions() -> Iterator[Solution]:
-        for program in _programs(sources, []):
+        for program in _programs(sources, samples.Problems(), known):
             waiting.append(program)
             yield _solution(program, tasks, sanitizer, has_tests=has_tests)
 
@@ -572,26 +595,26 @@ class _Tally:
 def _truth(paths: Sequence[Path]) -> Truth:
     """Read whether samples passed when executed: run folders, or JSONL with verdicts. Raises `UsageError`."""
     truth: defaultdict[Key, list[bool | None]] = defaultdict(list)
-    problems: list[str] = []
+    problems = samples.Problems()
     for path in paths:
         if path.is_dir():
             try:
                 for key, result in runs.read(path).items():
                     truth[key].append(None if result.verdict is None else result.verdict is Verdict.PASSED)
             except runs.RunFolderError as error:
-                problems.append(str(error))
+                problems.add("--against", error)
             continue
         seen: Counter[str] = Counter()
         for place, _, row in samples.lines(path, problems):
             try:
                 task_id, sample_id, passed = verdict_of(row)
             except ValueError as error:
-                problems.append(f"{place}: {error}")
+                problems.add(place, error)
                 continue
             truth[task_id, seen[task_id] if sample_id is None else sample_id].append(passed)
             seen[task_id] += 1
     if problems:
-        raise UsageError("\n".join(["--against cannot be used; nothing was run", *problems]))
+        raise UsageError("\n".join(["--against cannot be used; nothing was run", *problems.listed()]))
     return dict(truth)
 
 

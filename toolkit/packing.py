@@ -46,29 +46,27 @@ FAMILIES = (
 
 
 def read(files: Iterable[Path], *, skip_bad: bool = False) -> tuple[list[Text], list[str]]:
-    """Return the texts of JSONL files in order, and what was left out with `skip_bad`, one line each.
+    """Return the texts of JSONL files in order, and what was left out with `skip_bad`, as lines.
 
     Raises:
         UsageError: a row has no text, an empty one or one of more than `samples.MAX_BYTES`, or no row is left.
     """
     texts: list[Text] = []
-    problems: list[str] = []
+    problems = samples.Problems()
     for path in files:
         for place, _, row in samples.lines(path, problems):
             try:
                 texts.append(_text(row))
             except ValueError as error:
-                problems.append(f"{place}: {error}")
+                problems.add(place, error)
     if not texts and not problems:
         raise UsageError("there is nothing to train on: no row in " + (", ".join(map(str, files)) or "no file"))
     if problems and not (skip_bad and texts):
-        raise UsageError("\n".join(["the data cannot be used; nothing was trained", *problems]))
-    return texts, problems
+        raise UsageError("\n".join(["the data cannot be used; nothing was trained", *problems.listed()]))
+    return texts, problems.listed(samples.MAX_KEPT)
 
 
-def _text(row: object) -> Text:
-    if not isinstance(row, dict):
-        raise ValueError(f"not an object but {type(row).__name__}")
+def _text(row: dict[str, Any]) -> Text:
     field = next((name for name in FIELDS if row.get(name) is not None), None)
     is_chat = field is None and samples.is_templated(row)
     answer = "raw_response" if is_chat and row.get("raw_response") is not None else "completion"

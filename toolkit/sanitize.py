@@ -1,7 +1,7 @@
 """Turns what a model wrote into the program that is judged, as evalplus's sanitizer does.
 
 The texts are hostile: deep nesting can crash a parser, and long prose can keep one busy for hours. So all parsing
-happens in a worker process with limits of its own, started when first needed; the caller only ever handles strings.
+happens in worker processes with limits of their own; the caller only ever handles strings.
 
 Source: `evalplus.sanitize` 0.3.1, whose functions are called, not copied.
 """
@@ -10,7 +10,6 @@ import ast
 import contextlib
 import functools
 import json
-import math
 import os
 import re
 import resource
@@ -18,24 +17,27 @@ import select
 import signal
 import subprocess
 import sys
-import time
 import types
 import warnings
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import accumulate
 from pathlib import Path
+from queue import LifoQueue
 from typing import Any, Self
 
 from toolkit.types import Task
 
 Item = tuple[Task, str, str]
 
-_BATCH_TEXTS, _BATCH_CHARS = 64, 1 << 20
+_BATCH_TEXTS, _BATCH_CHARS = 8, 1 << 20
 _MAX_REPLY_BYTES = 64 << 20
+_MAX_WALL_S = 120
 
 
 class Sanitizer:
-    """Makes solutions out of model text, in a worker process that a hostile text cannot take further than its limits.
+    """Makes solutions out of model text, in worker processes that a hostile text cannot take further than their limits.
 
     The field says how a text is read:
 
@@ -47,57 +49,100 @@ class Sanitizer:
     - `raw_response`, a whole answer: evalplus's `sanitize(text, entry_point)`, after thinking parts are removed.
       Nothing is put before it.
 
-    Where nothing with the entry point can be found, and where a text crashes the worker or exceeds its limits, the text
-    is used as it came (after the prompt, for a completion). The time limit is one of CPU, so that which texts these are
-    does not depend on how busy the machine is.
+    Where nothing with the entry point can be found, and where a text crashes its worker or exceeds its limits, the text
+    is used as it came (after the prompt, for a completion), and no other text loses its own. The time limit is one of
+    CPU, so that which texts these are does not depend on how busy the machine is.
 
     Args:
-        cpu_s: CPU seconds for one text, at least 1.
-        memory_bytes: address space of the worker.
+        cpu_s: CPU seconds for one text, above 0.
+        memory_bytes: address space of one worker.
+        workers: at most so many processes, started when first needed; `os.cpu_count()` when None.
     """
 
-    def __init__(self, *, cpu_s: int = 10, memory_bytes: int = 1 << 30) -> None:
-        if cpu_s < 1:
-            raise ValueError("cpu_s must be at least 1")
-        self._limits = (cpu_s, memory_bytes)
-        self._worker: subprocess.Popen[bytes] | None = None
-        self._unread = bytearray()
+    def __init__(self, *, cpu_s: float = 1.0, memory_bytes: int = 1 << 30, workers: int | None = None) -> None:
+        if cpu_s <= 0:
+            raise ValueError("cpu_s must be above 0")
+        self._workers = [_Worker(cpu_s, memory_bytes) for _ in range(workers or os.cpu_count() or 1)]
+        self._idle: LifoQueue[_Worker] = LifoQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
+        self._threads: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ends the worker; the next text would start another one."""
-        self._stop()
+        """Ends the workers, also in the middle of a text; the next text would start others."""
+        for worker in self._workers:
+            worker.kill()
+        threads, self._threads = self._threads, None
+        if threads:
+            threads.shutdown(cancel_futures=True)
+        for worker in self._workers:
+            worker.stop()
 
     def solution(self, task: Task, field: str, text: str) -> str:
         """Gives the program to judge for one text.
 
         Raises:
             ValueError: `field` is none of the three.
-            RuntimeError: the worker cannot do its work at all, such as when evalplus cannot be imported.
+            RuntimeError: a worker cannot do its work at all, such as when evalplus cannot be imported.
         """
         return next(self.solutions([(task, field, text)]))
 
     def solutions(self, items: Iterable[Item]) -> Iterator[str]:
-        """Gives the programs of many (task, field, text), in order, reading `items` no more than a batch ahead.
+        """Gives the programs of many (task, field, text), in order, reading `items` two batches a worker ahead at most.
 
         Raises:
             ValueError, RuntimeError: as `solution`.
         """
-        batch: list[Item] = []
-        chars = 0
-        for item in items:
-            if item[1] not in FIELDS:
-                raise ValueError(f"unknown field {item[1]!r}")
-            batch.append(item)
-            chars += len(item[2])
-            if len(batch) >= _BATCH_TEXTS or chars >= _BATCH_CHARS:
-                yield from self._programs(batch)
-                batch, chars = [], 0
-        yield from self._programs(batch)
+        waiting: deque[Future[list[str]]] = deque()
+        try:
+            for batch in _batches(items):
+                self._threads = self._threads or ThreadPoolExecutor(len(self._workers))
+                waiting.append(self._threads.submit(self._programs, batch))
+                if len(waiting) >= 2 * len(self._workers):
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
     def _programs(self, batch: list[Item]) -> list[str]:
+        worker = self._idle.get()  # that which was put there last: one that runs already, where there is one
+        try:
+            return worker.programs(batch)
+        finally:
+            self._idle.put(worker)
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    batch: list[Item] = []
+    chars = 0
+    for item in items:
+        if item[1] not in FIELDS:
+            raise ValueError(f"unknown field {item[1]!r}")
+        batch.append(item)
+        chars += len(item[2])
+        if len(batch) >= _BATCH_TEXTS or chars >= _BATCH_CHARS:
+            yield batch
+            batch, chars = [], 0
+    if batch:
+        yield batch
+
+
+class _Worker:
+    """One process, started when it is needed and after each death; used by one thread at a time."""
+
+    def __init__(self, cpu_s: float, memory_bytes: int) -> None:
+        self._limits = (cpu_s, memory_bytes)
+        self._wall_s = _MAX_WALL_S * max(1, cpu_s)
+        self._killed = False
+        self._unread = bytearray()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def programs(self, batch: list[Item]) -> list[str]:
         programs: list[str] = []
         n_deaths = 0
         while left := batch[len(programs) :]:
@@ -109,46 +154,59 @@ class Sanitizer:
                     programs.append(_as_it_came(task, field, text) if found is None else found)
                     n_deaths = 0
             except (EOFError, TimeoutError, BrokenPipeError) as error:
-                if (code := self._stop()) > 0:
+                if (code := self._end()) > 0 or self._killed:
                     raise RuntimeError(f"the sanitizer's worker ended with exit code {code}") from None
                 # The first text without an answer is the one the worker died of. A second try tells it from a worker
                 # that was killed from outside; a text that ran out of time gets none.
                 n_deaths += 1
-                if n_deaths > 1 or code == -signal.SIGXCPU or isinstance(error, TimeoutError):
+                if n_deaths > 1 or code == -signal.SIGPROF or isinstance(error, TimeoutError):
                     programs.append(_as_it_came(task, field, text))
                     n_deaths = 0
             except BaseException:
-                self._stop()  # answers that nobody reads must not be taken for those of the next batch
+                self._end()  # answers that nobody reads must not be taken for those of the next batch
                 raise
         return programs
 
+    def kill(self) -> None:
+        """End the process from another thread; `programs` then raises RuntimeError, until `stop` has been called."""
+        self._killed = True
+        if process := self.process:
+            process.kill()
+
+    def stop(self) -> None:
+        """End the process when no thread uses it."""
+        self._end()
+        self._killed = False
+
     def _send(self, batch: list[Item]) -> None:
-        if self._worker is None:
+        if self.process is None:
             root = str(Path(__file__).parents[1])
             # -P and the explicit path: a file called ast.py in the working directory must not become ours.
             path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-            self._worker = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", __name__, *map(str, self._limits)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
                 env={**os.environ, "PYTHONPATH": path},
             )  # fmt: skip
-        assert self._worker.stdin
+            if self._killed:  # `kill` came before there was a process to be ended
+                raise EOFError
+        assert self.process.stdin
         rows = [(task.prompt * (field == "completion"), task.entry_point, field, text) for task, field, text in batch]
         # The worker reads a whole batch before it answers, so neither side ever waits for the other to read.
         view = memoryview(json.dumps(rows).encode() + b"\n")
         while view:
-            view = view[self._worker.stdin.write(view) or 0 :]
+            view = view[self.process.stdin.write(view) or 0 :]
 
     def _receive(self) -> str | None:
-        assert self._worker
-        assert self._worker.stdout
-        pipe = self._worker.stdout.fileno()
+        assert self.process
+        assert self.process.stdout
+        pipe = self.process.stdout.fileno()
         poll = select.poll()
         poll.register(pipe, select.POLLIN)
         chunk = bytes(self._unread)
         while b"\n" not in self._unread[-len(chunk) :]:
             # CPU time is what is limited; the wall only catches a worker that sleeps or is starved.
-            if not poll.poll(12_000 * self._limits[0]):
+            if not poll.poll(1000 * self._wall_s):
                 raise TimeoutError
             chunk = os.read(pipe, 1 << 16)
             if not chunk or len(self._unread) > _MAX_REPLY_BYTES:
@@ -160,19 +218,19 @@ class Sanitizer:
             raise RuntimeError(f"the sanitizer's worker failed: {reply['error']}")
         return reply if isinstance(reply, str) else None
 
-    def _stop(self) -> int:
-        worker, self._worker = self._worker, None
+    def _end(self) -> int:
+        process, self.process = self.process, None
         self._unread.clear()
-        if worker is None:
+        if process is None:
             return 0
-        assert worker.stdin
-        worker.stdin.close()
-        with worker:
+        assert process.stdin
+        process.stdin.close()
+        with process:
             try:
-                return worker.wait(1)
+                return process.wait(1)
             except subprocess.TimeoutExpired:
-                worker.kill()
-        return worker.returncode
+                process.kill()
+        return process.returncode
 
 
 def _as_it_came(task: Task, field: str, text: str) -> str:
@@ -337,22 +395,30 @@ def _limit(which: int, value: int) -> None:
     resource.setrlimit(which, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
 
-def serve(cpu_s: int, memory_bytes: int) -> None:
-    """Answers batches of texts, a line of JSON each, with a line of JSON per text, until the input ends."""
+def serve(cpu_s: float, memory_bytes: int) -> None:
+    """Answers batches of texts, a line of JSON each, with a line of JSON per text, until the input ends.
+
+    A text that takes longer than `cpu_s` ends the process, by a signal: what keeps a parser busy cannot be interrupted.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
     warnings.simplefilter("ignore")
     _limit(resource.RLIMIT_AS, memory_bytes)
     _limit(resource.RLIMIT_CORE, 0)
+    with contextlib.suppress(ImportError):  # said when it is needed
+        _evalplus()
     for line in sys.stdin.buffer:
         for row in json.loads(line):
-            _limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + cpu_s)
             reply: object
+            signal.setitimer(signal.ITIMER_PROF, cpu_s)
             try:
                 reply = _answer(*row)
             except ImportError as error:
                 reply = {"error": str(error)}
+            signal.setitimer(signal.ITIMER_PROF, 0)
             os.write(1, json.dumps(reply).encode() + b"\n")
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), int(sys.argv[2]))
+    serve(float(sys.argv[1]), int(sys.argv[2]))

@@ -39,7 +39,7 @@ def test_verdicts(short: str, shared: Path) -> None:
             lines = (file.parent / f"{stem}.verdicts.jsonl").read_text().splitlines()
             reference = {row["task_id"]: row for row in map(json.loads, lines)}
             samples, problems = read(file, loaded.tasks)
-            assert problems == []
+            assert not problems
             with gzip.open(file) as rows:
                 assert len(samples) == sum(1 for _ in rows)
             for sample, result, facts in oracle.judge_many(samples):

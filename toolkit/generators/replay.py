@@ -20,15 +20,15 @@ class ReplayGenerator:
 
     def __init__(self, source: Source) -> None:
         """Read the file."""
-        problems: list[str] = []
+        problems = samples.Problems()
         self._rows: dict[str, list[dict[str, object]]] = defaultdict(list)
         for place, _, row in samples.lines(Path(source.model), problems):
-            if not isinstance(row, dict) or not isinstance(row.get("task_id"), str) or not FIELDS.keys() & row.keys():
-                problems.append(f"{place}: no sample: task_id and one of {', '.join(FIELDS)} are wanted")
+            if not isinstance(row.get("task_id"), str) or not FIELDS.keys() & row.keys():
+                problems.add(place, f"no sample: task_id and one of {', '.join(FIELDS)} are wanted")
             else:
                 self._rows[row["task_id"]].append(row)
         if problems:
-            raise BadModel("\n".join(problems))
+            raise BadModel("\n".join(problems.listed()))
         self.path = source.model
         self.about = {"model": source.model}
 

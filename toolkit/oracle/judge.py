@@ -21,6 +21,7 @@ from toolkit.oracle.check import judge_by_check
 from toolkit.oracle.expected import Expected
 from toolkit.oracle.findings import Facts, Finding
 from toolkit.oracle.table import Table
+from toolkit.samples import unjudgeable
 from toolkit.types import DEFECT, Result, Sample, Task, Verdict
 
 VERSION = 2
@@ -118,7 +119,7 @@ class Oracle:
             ended = Verdict.RUNTIME_ERROR
             return Result(
                 task_id=sample.task_id, sample_id=sample.sample_id, verdict=ended, base=ended,
-                plus=None if self.base_only or self.tasks[sample.task_id].test else ended,
+                plus=ended if self._has_plus(sample) else None,
                 detail="its box did not survive it, twice",
             )  # fmt: skip
         if isinstance(error, SandboxError | OSError):
@@ -129,6 +130,9 @@ class Oracle:
                 if len(self.defects) < MAX_DEFECTS:
                     self.defects.append("".join(traceback.format_exception(error)))
         return Result(task_id=sample.task_id, sample_id=sample.sample_id, verdict=None, error=said)
+
+    def _has_plus(self, sample: Sample) -> bool:
+        return not self.base_only and not self.tasks[sample.task_id].test
 
     def _key(self, sample: Sample) -> str:
         parts = (
@@ -166,7 +170,11 @@ class Oracle:
     def judge(self, sample: Sample, box: Box) -> tuple[Result, Facts]:
         """Judge one sample in `box`, which the pool has lent. Raises `SandboxError` or OSError for a failure of ours."""
         facts, started = Facts(), time.monotonic()
-        base, plus = self.findings(self.tasks[sample.task_id], sample.solution, box, facts)
+        if why := unjudgeable(sample.solution):
+            base = Finding(Verdict.COMPILE_ERROR, f"the program {why}")
+            plus = base if self._has_plus(sample) else None
+        else:
+            base, plus = self.findings(self.tasks[sample.task_id], sample.solution, box, facts)
         worst = plus if plus is not None and base.verdict == Verdict.PASSED else base
         result = Result(
             task_id=sample.task_id, sample_id=sample.sample_id, verdict=worst.verdict, base=base.verdict,
