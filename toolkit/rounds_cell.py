@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from gates import Report, Solution, fields_of, parse, prefers_low
-from sandbox import Sandbox, SandboxError, open_engine
+from sandbox import Sandbox, SandboxError, images, open_engine
 from toolkit import evaluate, ledger, pool
 from toolkit import samples as sample_files
 from toolkit.benchmarks import Options
@@ -19,6 +19,7 @@ from toolkit.cache import VerdictCache
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.generators.base import Sampling, Source
 from toolkit.ledger import ran
+from toolkit.oracle import VERSION
 from toolkit.rounds import (
     Advance,
     RoundsSettings,
@@ -269,7 +270,7 @@ class Machine:
         def act() -> dict[str, Any]:
             return {"ids": [row["task_id"] for row, each in zip(rows, self.executed(rows), strict=True) if ran(each)]}
 
-        inputs = {"programs": _hash(row["solution"] for row in rows)}
+        inputs = {"programs": _hash(row["solution"] for row in rows), **_judge()}
         return set(stage(self.settings.output / "pool", "judge-anchors", inputs, self.settings.stages, act)["ids"])
 
     def thresholds(self, kind: str) -> dict[str, float]:
@@ -504,7 +505,7 @@ class Cell:
                 n=settings.samples,
             ))  # fmt: skip
             judged = self._stage(
-                folder, f"judge-{name_of(name)}", {"answers": made["sha256"], "timeout": settings.timeout},
+                folder, f"judge-{name_of(name)}", {"answers": made["sha256"], "timeout": settings.timeout, **_judge()},
                 lambda n=name, f=file: machine.judge(n, f, folder / f"run-{name_of(n)}"),  # type: ignore[misc]
             )  # fmt: skip
             found = judged["pass_at_k"]
@@ -564,6 +565,11 @@ class Cell:
         programs = _hash(row["solution"] for row in [*candidates, *held_out])
         asked = {"candidates": programs, "accepted": n_accepted, "scores": scores, "measured": self.settings.measured}
         self._stage(folder, "measure", asked, act)
+
+
+def _judge() -> dict[str, Any]:
+    """Return what verdicts depend on beside programs and limits, as far as it can be told where there is no engine."""
+    return {"oracle": VERSION, "image": images.tag("run")}
 
 
 def _cut(regime: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
