@@ -31,7 +31,7 @@ from toolkit.comparison import verdict_of
 from toolkit.doctor import data_file
 from toolkit.errors import InfrastructureError, UsageError, room
 from toolkit.evaluate import Advance
-from toolkit.sanitize import Sanitizer
+from toolkit.sanitize import Item, Sanitizer
 from toolkit.types import Task, Verdict
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 FIELDS = ("solution", "completion", "code", "text", "content", "raw_response")
 """Where a row may have its program; the first that is there counts."""
 ACCEPTED, REJECTED, SUMMARY = FILES = ("accepted.jsonl", "rejected.jsonl", "summary.json")
+BATCH_PROGRAMS, BATCH_BYTES = 32, 4 << 20
+"""Programs that are read before the first of them is judged, at most."""
 MAX_SHOWN = 10
 """Reasons in the table; the summary has all of them."""
 MAX_MESSAGE = 200
@@ -407,13 +409,26 @@ def _judged(
     waiting: deque[_Program] = deque()
 
     def solutions() -> Iterator[Solution]:
-        for program in _programs(sources, samples.Problems(), known):
-            waiting.append(program)
-            yield _solution(program, tasks, sanitizer, has_tests=has_tests)
+        for batch in _batches(_programs(sources, samples.Problems(), known)):
+            waiting.extend(batch)
+            yield from _solutions(batch, tasks, sanitizer, has_tests=has_tests)
 
     with Sanitizer() as sanitizer:
         for reports in gates.check_many(solutions(), sandbox):
             yield waiting.popleft(), reports
+
+
+def _batches(programs: Iterable[_Program]) -> Iterator[list[_Program]]:
+    """Give programs several at a time, as many as the sanitizer's workers are kept busy with."""
+    batch: list[_Program] = []
+    n_bytes = 0
+    for program in programs:
+        batch.append(program)
+        n_bytes += len(program.line)
+        if len(batch) == BATCH_PROGRAMS or n_bytes > BATCH_BYTES:
+            yield batch
+            batch, n_bytes = [], 0
+    yield batch
 
 
 class _Tasks:
@@ -433,23 +448,34 @@ class _Tasks:
         return self._tasks.get(task_id)
 
 
-def _solution(program: _Program, tasks: _Tasks, sanitizer: Sanitizer, *, has_tests: bool) -> Solution:
-    """Return what is judged: a model's text becomes a program as in `toolkit eval`, tests are those that all may know."""
-    solution = program.solution
-    lacks_test = has_tests and solution.test is None
-    task = tasks.get(program.key[0]) if program.key and (program.field or lacks_test) else None
-    if program.field and (task or program.field == "raw_response"):
-        blank = Task(task_id="", prompt="", entry_point=solution.entry_point or "", canonical_solution="")
-        try:
-            code = sanitizer.solution(task or blank, program.field, solution.code)
-        except RuntimeError as error:
-            raise InfrastructureError(f"model text cannot be turned into programs: {error}") from None
-        solution = replace(solution, code=code, completion=solution.completion or solution.code)
-    if task and lacks_test:
-        from toolkit.public_tests import public_tests
+def _solutions(
+    programs: Sequence[_Program], tasks: _Tasks, sanitizer: Sanitizer, *, has_tests: bool
+) -> Iterator[Solution]:
+    """Give what is judged: a model's text becomes a program as in `toolkit eval`, tests are those that all may know."""
+    found = [
+        tasks.get(each.key[0]) if each.key and (each.field or (has_tests and each.solution.test is None)) else None
+        for each in programs
+    ]
+    items: list[tuple[int, Item]] = []
+    for i, (each, task) in enumerate(zip(programs, found, strict=True)):
+        if each.field and (task or each.field == "raw_response"):
+            blank = Task(task_id="", prompt="", entry_point=each.solution.entry_point or "", canonical_solution="")
+            items.append((i, (task or blank, each.field, each.solution.code)))
+    try:
+        texts = sanitizer.solutions(item for _, item in items)
+        codes = dict(zip((i for i, _ in items), texts, strict=True))
+    except RuntimeError as error:
+        raise InfrastructureError(f"model text cannot be turned into programs: {error}") from None
+    for i, (each, task) in enumerate(zip(programs, found, strict=True)):
+        solution = each.solution
+        if i in codes:
+            solution = replace(solution, code=codes[i], completion=solution.completion or solution.code)
+        if task and has_tests and solution.test is None:
+            from toolkit.public_tests import public_tests
 
-        solution = replace(solution, test=public_tests(task), entry_point=solution.entry_point or task.entry_point)
-    return solution
+            entry_point = solution.entry_point or task.entry_point
+            solution = replace(solution, test=public_tests(task), entry_point=entry_point)
+        yield solution
 
 
 # -- what comes out ----------------------------------------------------------------------------------------------------
