@@ -145,7 +145,8 @@ class Box:
     are killed and all its files removed; a box in which something is left ends itself and is never used again.
 
     Not covered: a hole in the kernel that all containers share (use a runtime such as gVisor's `runsc` where that
-    matters); side channels through timing, caches and counters of the kernel; two programs of two boxes that compete
+    matters); side channels through timing, caches and counters of the kernel, such as inode numbers and process ids, which
+    tell how many programs and files there were before, and nothing else; two programs of two boxes that compete
     for the same processor (time is charged so that this does not change verdicts).
 
     Args:
