@@ -13,6 +13,8 @@ from typing import Any
 import docker
 import yaml
 
+from sandbox import images
+
 FILE = Path(__file__).parent.parent / "docker-compose.yml"
 GROUP = 54321
 
@@ -21,6 +23,9 @@ def services(**given: str) -> dict[str, dict[str, Any]]:
     """Return the services, with `${NAME:-DEFAULT}` replaced by what is given or the default."""
     text = re.sub(r"\$\{(\w+):-([^}]*)\}", lambda m: given.get(m[1], m[2]), FILE.read_text())
     found: dict[str, dict[str, Any]] = yaml.safe_load(text)["services"]
+    for service in found.values():  # `latest` is of whichever checkout built last
+        name, _, kind = str(service["image"]).partition("-")
+        service["image"] = images.tag(kind) if name == "exogate" and kind in images.KINDS else service["image"]
     return found
 
 
