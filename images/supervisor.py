@@ -281,7 +281,7 @@ class Program:
             return "timed_out"
         if cpu >= limits["cpu_s"] or cpu - self.mark_cpu >= 2 * limits["call_s"]:
             return "timed_out"
-        return "starved" if elapsed > 3 * limits["wall_s"] + 10 else ""
+        return "starved" if elapsed > frames.longest_s(limits["wall_s"], limits["call_s"]) else ""
 
     # -- the program's turn --------------------------------------------------------------------------------------------
 

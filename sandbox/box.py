@@ -15,7 +15,7 @@ from sandbox.limits import Limits
 START_S = 60.0
 """Within this time a box has started, or is lost."""
 GRACE_S = 20.0
-"""What the host waits beyond the longest time that a program may be in the box: three times its limit and ten seconds."""
+"""What the host waits beyond the longest time that a program may be in the box (`frames.longest_s`)."""
 MAX_SAID = 4 << 20
 """Bytes of what a tool says of one text, at most."""
 
@@ -86,6 +86,7 @@ class Session:
         """
         if self._over:
             return _batch(self._empty, b"")
+        self.box.allow(call_s)
         about = {"n_frames": n_calls, "last": last, "call_s": call_s, "in_parts": in_parts}
         self.box.tell({"op": "batch", **about}, blob)
         return self.next()
@@ -158,6 +159,7 @@ class Box:
         self.engine, self.limits, self.kind = engine, limits or Limits(), kind
         self._connection: Connection | None = None
         self._is_spoiled = False
+        self._call_s = 0.0
         self.n_started = 0
 
     def start(self) -> None:
@@ -287,10 +289,15 @@ class Box:
                 raise ValueError(f"{name} {getattr(limits, name)} is over this box's {getattr(self.limits, name)}")
         return limits
 
-    def _begin(self, mode: str, code: bytes, stdin: bytes, limits: Limits, **more: object) -> None:
+    def _begin(self, mode: str, code: bytes, stdin: bytes, limits: Limits, *, call_s: float, **more: object) -> None:
         self.start()
-        bounds = asdict(limits) | {"call_s": more.pop("call_s")}
+        self._call_s = call_s
+        bounds = asdict(limits) | {"call_s": call_s}
         self.tell({"op": "run", "mode": mode, "n_code": len(code), "limits": bounds} | more, code + stdin)
+
+    def allow(self, call_s: float | None) -> None:
+        """Wait for a call as long as the supervisor will."""
+        self._call_s = max(self._call_s, call_s or 0.0)
 
     def tell(self, header: dict[str, Any], payload: bytes = b"") -> None:
         """Send a message to the supervisor. Raises `BoxLost`."""
@@ -312,7 +319,8 @@ class Box:
         connection = self._connection
         if connection is None:
             raise BoxLost("the box is not running")
-        deadline = time.monotonic() + (START_S if op == "ready" else 3 * limits.wall_s + 10 + GRACE_S)
+        longest_s = frames.longest_s(limits.wall_s, self._call_s) + GRACE_S
+        deadline = time.monotonic() + (START_S if op == "ready" else longest_s)
         try:
             header, payload = frames.read(lambda n: connection.receive(n, deadline))
             if header["op"] == "over":

@@ -17,7 +17,7 @@ from sandbox.limits import Limits
 
 T = TypeVar("T")
 R = TypeVar("R")
-TRIES = 3
+TRIES = 2
 """How often work is tried on a machine that is too busy, and a known program in boxes that are lost."""
 ENGINE_WAIT_S = 60.0
 """How long an engine that has gone may take to come back."""

@@ -155,7 +155,7 @@ def test_too_small_a_box_and_one_of_another_recipe_are_refused(monkeypatch: pyte
         Box(own, Limits(memory_bytes=2 << 30)).start()
     monkeypatch.setitem(images.WHEELS, "run", ("numpy==0",))
     with pytest.raises(EngineUnavailable, match="build and start it anew"):
-        Box(own, SMALL).start()
+        Box(AttachedEngine(folder=own.folder), SMALL).start()
 
 
 def test_no_box(tmp_path: Path) -> None:
