@@ -114,6 +114,7 @@ def _open_checkers(linter: Any) -> None:
 def lint(text: str) -> dict[str, Any]:
     """Return what pylint and radon say of a text; `error` is set where it cannot be read."""
     found: dict[str, Any] = {"error": None, "versions": VERSIONS, "messages": [], "score": None, "blocks": [], "mi": None}
+    found["n_more"] = 0
     try:
         data = tools.source_bytes(text)
     except ValueError as error:
@@ -126,6 +127,7 @@ def lint(text: str) -> dict[str, Any]:
     _LINTER.generate_reports()
     found["score"] = getattr(_LINTER.stats, "global_note", None) if _LINTER.stats.statement else None
     found["messages"] = _messages(_LINTER.reporter.messages)
+    found["n_more"] = len(_LINTER.reporter.messages) - len(found["messages"])
     stats = _LINTER.stats
     found["penalty"] = 5 * stats.error + stats.warning + stats.refactor + stats.convention
     found["statements"], found["fatal"], found["errors"] = stats.statement, stats.fatal, stats.error
@@ -142,8 +144,9 @@ def lint(text: str) -> dict[str, Any]:
         found["mi"] = mi_visit(text, True)
     except Exception as error:
         found["mi_error"] = cut(f"{type(error).__name__}: {error}")
-    found["pragmas"] = bounded(_pragmas(text), MAX_NOTES)
-    found["hidden"] = bounded(_hidden(tree), MAX_NOTES)
+    for name, notes in (("pragmas", list(_pragmas(text))), ("hidden", list(_hidden(tree)))):
+        found[name] = bounded(notes, MAX_NOTES)
+        found["n_more"] += len(notes) - len(found[name])
     parts = ([cut(name, MAX_NAME), line, n] for name, line, n in _complexity(tree))
     found["complexity"] = _worst(parts, lambda part: -part[2])
     n_effective, n_statements = _effective(tree)

@@ -4,7 +4,8 @@ A tool takes a text and returns plain data. It runs in a process like a program'
 a text that kills the process or never ends is a fact about that text. `lint.py` adds its tools in the image that has
 linters.
 
-An answer is short whatever the text is, at most 2 MB: strings are cut (`cut`), and lists end (`bounded`).
+An answer is short whatever the text is, at most 2 MB: strings are cut (`cut`), and lists end (`bounded`). How many
+findings are not in it is said in `n_more`.
 """
 
 import ast
@@ -74,7 +75,7 @@ def of_error(error: BaseException) -> dict[str, Any]:
 
 def compile_(text: str) -> dict[str, Any]:
     """Byte-compile a text; the first `MAX_WARNINGS` warnings are kept."""
-    found: dict[str, Any] = {"error": None, "warnings": [], "python": platform.python_version()}
+    found: dict[str, Any] = {"error": None, "warnings": [], "n_more": 0, "python": platform.python_version()}
     try:
         data = source_bytes(text)
     except ValueError as error:
@@ -88,6 +89,7 @@ def compile_(text: str) -> dict[str, Any]:
             found["error"] = of_error(error)
     warned = (finding(w.category.__name__, str(w.message), w.lineno) for w in caught)
     found["warnings"] = bounded(warned, MAX_WARNINGS)
+    found["n_more"] = len(caught) - len(found["warnings"])
     return found
 
 
