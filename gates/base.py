@@ -3,16 +3,28 @@
 import contextlib
 import hashlib
 import json
+import math
 import re
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import islice
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from sandbox import Execution, Sandbox, Status, codec
 from sandbox.conversation import text_of
+
+R = TypeVar("R")
+MAX_TEXT = 1 << 20
+"""The longest text of a solution that is judged, in bytes of UTF-8."""
+MAX_BATCH = 1 << 18
+"""Characters of the programs of a batch, unless one alone has more."""
+MAX_MESSAGE, MAX_SYMBOL = 1000, 100
+"""Characters of a finding's message; of its symbol, and of a version."""
+MAX_FINDINGS = 1000
+"""Findings in a report."""
+MORE = "more-findings"
+"""Symbol of the note that stands for those that are too many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +55,8 @@ class Finding:
     """One thing that a gate saw.
 
     Attributes:
-        symbol: short name, the tool's own where it has one (`unused-import`, `SyntaxError`).
-        message: for a person.
+        symbol: short name, the tool's own where it has one (`unused-import`, `SyntaxError`); cut at `MAX_SYMBOL`.
+        message: for a person; cut at `MAX_MESSAGE`.
         line: from 1; None where it is about the whole program.
         column: from 0, as pylint counts.
         severity: `error`, `warning` or `note`.
@@ -58,6 +70,13 @@ class Finding:
     severity: str = "warning"
     decisive: bool = False
 
+    def __post_init__(self) -> None:
+        """Raise TypeError for what is no text, or no place in one."""
+        object.__setattr__(self, "symbol", cut(self.symbol))
+        object.__setattr__(self, "message", cut(self.message, MAX_MESSAGE))
+        if any(at is not None and (type(at) is not int or abs(at) > 1 << 31) for at in (self.line, self.column)):
+            raise TypeError("line and column must be whole numbers that a text may have")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
@@ -67,7 +86,7 @@ class Report:
         gate: its name.
         passed: the decision: no finding is decisive.
         score: the number behind it, in the gate's own unit (see its module); None where there is none.
-        findings: all that was seen.
+        findings: all that was seen; of more than `MAX_FINDINGS` the decisive ones first, and a note of how many are left.
         seconds: on the wall, spent on this program; of a batch, its share.
         versions: of the tools that were asked.
         values: more numbers, by name.
@@ -80,6 +99,13 @@ class Report:
     seconds: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, float | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        found = self.findings
+        if len(found) > MAX_FINDINGS:
+            first = sorted(range(len(found)), key=lambda i: not (found[i].decisive or found[i].symbol == MORE))
+            kept = [found[i] for i in sorted(first[: MAX_FINDINGS - 1])]
+            object.__setattr__(self, "findings", (*kept, *more(len(found) - len(kept))))
 
     def to_row(self) -> dict[str, Any]:
         """Return plain data."""
@@ -109,19 +135,22 @@ class Gate(ABC):
         name: as in `--kind`.
         cost: those of lower cost are asked first.
         kind: of the boxes it needs; None when it needs none.
+        worst: score of what is refused without a look; None where that has none.
         version: raised whenever a report could come out otherwise than before.
     """
 
     name: ClassVar[str]
     cost: ClassVar[float]
     kind: ClassVar[str | None] = None
+    worst: ClassVar[float | None] = None
     version: ClassVar[int] = 1
 
     @abstractmethod
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
         """Give one report a solution, in order; solutions are taken as they are needed.
 
-        A program's misbehaviour is a report. Raises `SandboxError` for a failure of ours.
+        A program's misbehaviour is a report. Raises `SandboxError` for a failure of ours. What `All` gives has text that
+        is text, and not too much of it (`unfit`).
         """
 
     def depends(self, solution: Solution) -> Sequence[str | None] | None:
@@ -135,12 +164,80 @@ class Gate(ABC):
             gate=self.name, passed=not any(one.decisive for one in found), score=score, findings=found, **more
         )
 
+    def told(self, said: Any, build: Callable[[Any], Report]) -> Report:
+        """Return the report that `build` makes of what a tool said, or the one in its place: see `from_tool`."""
+        found = from_tool(said, build)
+        return self.unseen(found) if isinstance(found, Finding) else found
+
+    def unseen(self, finding: Finding) -> Report:
+        """Return the report on a program that is refused without a look."""
+        return self.report([finding], self.worst)
+
+    def destroyed(self, solution: Solution) -> Report:
+        """Return the report on a program that no box survives."""
+        return self.unseen(refused("crash", "its box did not survive it"))
+
 
 def batched(solutions: Iterable[Solution], n: int) -> Iterator[tuple[Solution, ...]]:
-    """Give the solutions `n` at a time; the last batch may be shorter."""
-    left = iter(solutions)
-    while batch := tuple(islice(left, n)):
-        yield batch
+    """Give the solutions `n` at a time; fewer where they come to `MAX_BATCH` characters, and at the end."""
+    batch: list[Solution] = []
+    size = 0
+    for solution in solutions:
+        batch.append(solution)
+        size += len(solution.code)
+        if len(batch) == n or size >= MAX_BATCH:
+            yield tuple(batch)
+            batch, size = [], 0
+    if batch:
+        yield tuple(batch)
+
+
+def apart(
+    batch: tuple[Solution, ...],
+    look: Callable[[tuple[Solution, ...]], list[R]],
+    gone: Callable[[Solution], R],
+    error: Exception,
+) -> list[R]:
+    """Return what `look` says of each solution of a batch to which `error` happened, asked of one at a time.
+
+    `gone` says it of one to which the same happens alone; any other exception is raised.
+    """
+    found: list[R] = []
+    for one in batch:
+        try:
+            found += [gone(one)] if len(batch) == 1 else look((one,))
+        except type(error):
+            found.append(gone(one))
+    return found
+
+
+def more(n: Any) -> list[Finding]:
+    """Return the note that stands for `n` findings that are left out; none where that is 0."""
+    return [Finding(symbol=MORE, message=f"and {n:,} more findings", severity="note")] if n else []
+
+
+def cut(text: str, most: int = MAX_SYMBOL) -> str:
+    """Return a text; of one longer than `most` characters the first, and an ellipsis. Raises TypeError where it is none."""
+    if not isinstance(text, str):
+        raise TypeError(f"not a text but {type(text).__name__}")
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def unfit(solution: Solution) -> Finding | None:
+    """Return why no gate is asked about a solution, if so: one of its texts is no text of a program, or too long."""
+    for name in ("code", "completion", "prompt", "test", "entry_point"):
+        text = getattr(solution, name)
+        if text is None:
+            continue
+        if len(text) > MAX_TEXT or len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT:
+            return refused("too-long", f"{name} has more than {MAX_TEXT:,} bytes")
+        if "\0" in text:
+            return refused("not-text", f"{name} has a NUL byte")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            return refused("not-text", f"{name} has a lone surrogate at character {error.start}")
+    return None
 
 
 def refused(symbol: str, message: str) -> Finding:
@@ -177,10 +274,40 @@ def of_frame(kind: bytes, body: bytes, where: str = "") -> Finding:
     return refused(symbol, f"{where}: {text}" if where else text)
 
 
+def from_tool(said: Any, build: Callable[[Any], R]) -> R | Finding:
+    """Return what `build` makes of what a tool said of a text (`Box.examine`), or the decisive finding in its place.
+
+    It is said by a process that the text may have taken over. So `build` may be given anything, and whatever it raises then
+    is a fact about that text.
+    """
+    if isinstance(said, Execution):
+        return of_end(said)
+    if isinstance(said, str):
+        return refused("crash", said)
+    try:
+        return build(said)
+    except Exception as error:
+        return refused("crash", f"what a tool said of it makes no sense ({type(error).__name__})")
+
+
+def said_finding(said: Any, severity: str = "warning", *, decisive: bool = False) -> Finding:
+    """Return the finding that a tool gave. Raises what `from_tool` takes for nonsense."""
+    values = {name: said[name] for name in ("symbol", "message", "line", "column")}
+    return Finding(**values, severity=severity, decisive=decisive)
+
+
+def number(value: Any) -> Any:
+    """Return a finite number or None as it is. Raises what `from_tool` takes for nonsense where it is something else."""
+    if value is not None and (type(value) not in (int, float) or not math.isfinite(value)):
+        raise TypeError("not a finite number")
+    return value
+
+
 @dataclass(slots=True)
 class _Row:
     solution: Solution
     reports: list[Report]
+    unfit: Finding | None
     alive: bool = True
     key: str | None = None
 
@@ -207,9 +334,12 @@ class All:
         """Give the reports of each solution, in order: of all gates, or up to the first that refused.
 
         A program is accepted when all of its reports passed. A plain string is taken for the whole program. Solutions
-        are taken as they are needed, so any number of them may be streamed through. Raises `SandboxError`.
+        are taken as they are needed, so any number of them may be streamed through. What is no text of a program (a NUL
+        byte, a lone surrogate), or has more than `MAX_TEXT` bytes, is refused in the name of each gate, none of which sees
+        it. Raises `SandboxError`.
         """
-        rows: Iterator[_Row] = (_Row(Solution(code=s) if isinstance(s, str) else s, []) for s in solutions)
+        given = (Solution(code=s) if isinstance(s, str) else s for s in solutions)
+        rows: Iterator[_Row] = (_Row(solution, [], unfit(solution)) for solution in given)
         for gate in self.gates:
             rows = self._ask(gate, rows, sandbox)
         return (row.reports for row in rows)
@@ -246,8 +376,11 @@ class All:
             yield row
 
     def _recall(self, gate: Gate, row: _Row, sandbox: Sandbox) -> bool:
-        """Whether the gate's report on a row is known; it is added then."""
+        """Whether the gate's report on a row is known without asking it; it is added then."""
         row.key = None
+        if row.unfit is not None:
+            row.add(gate.unseen(row.unfit), go_on=self.all_findings)
+            return True
         parts = gate.depends(row.solution)
         if self.memo is None or parts is None:
             return False

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, ClassVar
 
-from gates.base import Finding, Gate, Report, Solution, batched, of_end
-from sandbox import Box, Execution, Limits, Sandbox
+from gates.base import Finding, Gate, Report, Solution, apart, batched, cut, from_tool, more, refused, said_finding
+from sandbox import Box, Limits, Sandbox
 
 BATCH = 64
 LIMITS = Limits(wall_s=10.0, cpu_s=20.0)
@@ -23,6 +23,7 @@ class Compile(Gate):
     name: ClassVar[str] = "compile"
     cost: ClassVar[float] = 10
     kind: ClassVar[str | None] = "run"
+    worst: ClassVar[float | None] = 0.0
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
         """Compile each; many at a time."""
@@ -35,25 +36,29 @@ class Compile(Gate):
         started = monotonic()
         said = box.examine("compile", [solution.code for solution in solutions], limits=LIMITS)
         seconds = round((monotonic() - started) / len(solutions), 6)
-        return [(s, replace(self._report(one), seconds=seconds)) for s, one in zip(solutions, said, strict=True)]
+        return [(s, replace(self.told(one, self._made), seconds=seconds)) for s, one in zip(solutions, said, strict=True)]
 
-    def _report(self, said: Any) -> Report:
-        if isinstance(said, Execution):
-            return self.report([of_end(said)], 0.0)
-        if isinstance(said, str):
-            return self.report([Finding(symbol="crash", message=said, severity="error", decisive=True)], 0.0)
-        findings = [Finding(**warning) for warning in said["warnings"]]
-        if said["error"]:
-            findings.insert(0, Finding(**said["error"], severity="error", decisive=True))
-        return self.report(findings, float(not said["error"]), versions={"python": said["python"]})
+    def _apart(self, sandbox: Sandbox, solutions: tuple[Solution, ...], error: Exception) -> list[tuple[Solution, Report]]:
+        """Compile one at a time what, together, no box survives."""
+
+        def look(one: tuple[Solution, ...]) -> list[tuple[Solution, Report]]:
+            return sandbox.attempt(lambda box: self._check(box, one))
+
+        return apart(solutions, look, lambda one: (one, self.destroyed(one)), error)
+
+    def _made(self, said: Any) -> Report:
+        findings = [said_finding(warning) for warning in said["warnings"]]
+        if said["error"] is not None:
+            findings.insert(0, said_finding(said["error"], "error", decisive=True))
+        findings += more(said["n_more"])
+        return self.report(findings, float(said["error"] is None), versions={"python": cut(said["python"])})
 
     @staticmethod
     def _newer(solution: Solution, sandbox: Sandbox) -> Finding | None:
         """Ask whether a newer Python reads what this one does not."""
         said = sandbox.attempt(lambda box: box.examine("newer", [solution.code], limits=LIMITS), "lint")[0]
-        if not isinstance(said, dict) or said["newest"] or not said["this"]:
-            return None
-        return Finding(symbol="newer-python", message="; ".join(said["this"]), severity="error", decisive=True)
+        message = from_tool(said, lambda said: "" if said["newest"] else "; ".join(said["this"]))
+        return None if isinstance(message, Finding) or not message else refused("newer-python", message)
 
 
 def _is_syntax(report: Report) -> bool:

@@ -43,9 +43,9 @@ from itertools import chain
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from gates.base import Finding, Gate, Report, Solution, batched, of_end
+from gates.base import Finding, Gate, Report, Solution, apart, batched, from_tool
 from gates.tokens import grams, hashes
-from sandbox import Box, Execution, Limits, Sandbox
+from sandbox import Box, Limits, Sandbox
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,15 +112,18 @@ class Decontaminate(Gate):
         seconds = round((monotonic() - started) / len(solutions), 6)
         return [replace(report, seconds=seconds) for report in reports]
 
+    def _apart(self, known: "_Known", sandbox: Sandbox, solutions: tuple[Solution, ...], error: Exception) -> list[Report]:
+        """Compare one at a time what, together, no box survives."""
+        return apart(solutions, lambda one: sandbox.attempt(lambda box: self._check(known, box, one)), self.destroyed, error)
+
     def _report(self, known: "_Known", code: str, said: Any) -> Report:
         found = known.tokens(code)
         findings = []
-        if isinstance(said, Execution):
-            findings.append(of_end(said))
-        elif isinstance(said, str):
-            findings.append(Finding(symbol="crash", message=said, severity="error", decisive=True))
+        tree = from_tool(said, known.trees)
+        if isinstance(tree, Finding):
+            findings.append(tree)
         else:
-            found["ast"] = known.trees(said)
+            found["ast"] = tree
         unit = {"ngram": "{:.0%} of the n-grams of the smaller", "run": "a run of {:g} tokens", "ast": "{:.0%} of the tree"}
         for level, (value, name) in found.items():
             refused = value >= getattr(self, level)
@@ -152,7 +155,7 @@ class _Known:
         self.short = np.array([len(text) < 2 * LONG for text in self.texts], bool)
         rows = [_rows(text, SHORT if short else LONG) for text, short in zip(self.texts, self.short, strict=True)]
         self.grams = _Index([(row, np.ones(len(row))) for row in rows])
-        self.subtrees = _Index([_tree(said) for said in shapes])
+        self.subtrees = _Index([_tree(said if isinstance(said, list) else []) for said in shapes])
 
     def tokens(self, code: str) -> dict[str, tuple[float, str]]:
         """Return the highest share of n-grams and the longest run, each with the name of the text."""
@@ -244,8 +247,9 @@ def _tree(said: Any) -> "tuple[NDArray[np.uint64], NDArray[np.float64]]":
     """Return the hashes and nodes of subtrees, less the last: it is the whole file, which any addition changes."""
     import numpy as np
 
-    subtrees = said[:-1] if isinstance(said, list) else []
-    if max((nodes for _, nodes in subtrees), default=0) < NODES:
-        subtrees = []
-    members = np.array([int(name, 16) for name, _ in subtrees], np.uint64)
-    return members, np.array([nodes for _, nodes in subtrees], np.float64)
+    subtrees = {int(name, 16): nodes for name, nodes in said[:-1]}
+    if any(type(nodes) is not int or not 0 < nodes < 1 << 31 for nodes in subtrees.values()):
+        raise TypeError("nodes are not counted so")
+    if max(subtrees.values(), default=0) < NODES:
+        subtrees = {}
+    return np.array(list(subtrees), np.uint64), np.array(list(subtrees.values()), np.float64)

@@ -34,8 +34,8 @@ class Noisy(Gate):
     def __post_init__(self) -> None:
         if not 0 <= self.p <= 1:
             raise ValueError(f"noise is a probability between 0 and 1, not {self.p}")
-        own = {"name": f"{self.gate.name}~{self.p:g}", "cost": self.gate.cost, "kind": self.gate.kind}
-        for name, value in {**own, "version": self.gate.version}.items():
+        own = {name: getattr(self.gate, name) for name in ("cost", "kind", "worst", "version")}
+        for name, value in {**own, "name": f"{self.gate.name}~{self.p:g}"}.items():
             object.__setattr__(self, name, value)
 
     def depends(self, solution: Solution) -> Sequence[str | None] | None:

@@ -1,4 +1,4 @@
-"""The gate that accepts everything: what no review does, to compare with."""
+"""The gate that accepts everything that is a text: what no review does, to compare with."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sandbox import Sandbox
 
 @dataclass(frozen=True, kw_only=True)
 class Nothing(Gate):
-    """Passes every program."""
+    """Passes every program that it is given."""
 
     name: ClassVar[str] = "none"
     cost: ClassVar[float] = 0

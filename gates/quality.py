@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, ClassVar
 
-from gates.base import Finding, Gate, Report, Solution, of_end
-from sandbox import Box, Execution, Limits, Sandbox
+from gates.base import Finding, Gate, Report, Solution, cut, more, number, said_finding
+from sandbox import Box, Limits, Sandbox
 
 PADDED = 2 / 3
 _SEVERITY = {"fatal": "error", "error": "error", "warning": "warning"}
@@ -50,42 +50,32 @@ class Quality(Gate):
         started = monotonic()
         limits = Limits(wall_s=self.timeout, cpu_s=2 * self.timeout)
         said = box.examine("lint", [solution.code], limits=limits)[0]
-        return replace(self._report(said), seconds=round(monotonic() - started, 6))
+        return replace(self.told(said, self._made), seconds=round(monotonic() - started, 6))
 
-    def _report(self, said: Any) -> Report:
-        if isinstance(said, Execution):
-            return self.report([of_end(said)])
-        if isinstance(said, str):
-            return self.report([Finding(symbol="crash", message=said, severity="error", decisive=True)])
-        findings = [self._message(message) for message in said["messages"]]
-        if said["error"]:
-            findings.insert(0, Finding(**said["error"], severity="error", decisive=True))
-            return self.report(findings, said["score"], versions=said["versions"])
-        findings += [Finding(**pragma, severity="note") for pragma in said["pragmas"]]
-        findings += [Finding(**hidden, severity="error", decisive=True) for hidden in said["hidden"]]
-        findings += self._judged(said)
-        worst = max(n for _, _, n in said["complexity"])
+    def _made(self, said: Any) -> Report:
+        score = number(said["score"])
+        versions = {name: cut(said["versions"][name]) for name in ("pylint", "astroid", "radon")}
+        findings = [
+            said_finding(one, _SEVERITY.get(one["category"], "note"), decisive=one["category"] in ("fatal", "error"))
+            for one in said["messages"]
+        ]
+        if said["error"] is not None:
+            findings = [said_finding(said["error"], "error", decisive=True), *findings, *more(said["n_more"])]
+            return self.report(findings, score, versions=versions)
+        findings += [said_finding(pragma, "note") for pragma in said["pragmas"]]
+        findings += [said_finding(hidden, "error", decisive=True) for hidden in said["hidden"]]
+        findings += [*self._judged(said), *more(said["n_more"])]
         values = {
-            "pylint": said["score"],
-            "cc": max([n for _, _, n, letter in said["blocks"] if letter != "C"], default=None),
-            "mi": said["mi"],
-            "cc_all": worst,
-            "mi_bare": said["mi_bare"],
-            "effective": said["effective"],
+            "pylint": score,
+            "cc": max([number(n) for _, _, n, letter in said["blocks"] if letter != "C"], default=None),
+            "mi": number(said["mi"]),
+            "cc_all": max(number(n) for _, _, n in said["complexity"]),
+            "mi_bare": number(said["mi_bare"]),
+            "effective": number(said["effective"]),
         }
-        return self.report(findings, said["score"], versions=said["versions"], values=values)
+        return self.report(findings, score, versions=versions, values=values)
 
-    def _message(self, message: dict[str, Any]) -> Finding:
-        return Finding(
-            symbol=message["symbol"],
-            message=message["message"],
-            line=message["line"],
-            column=message["column"],
-            severity=_SEVERITY.get(message["category"], "note"),
-            decisive=message["category"] in ("fatal", "error"),
-        )
-
-    def _judged(self, said: dict[str, Any]) -> Iterator[Finding]:
+    def _judged(self, said: Any) -> Iterator[Finding]:
         def refused(symbol: str, message: str, line: int | None = None) -> Finding:
             return Finding(symbol=symbol, message=message, line=line, severity="error", decisive=True)
 
@@ -101,6 +91,6 @@ class Quality(Gate):
             yield refused("pylint-score", f"{score:.2f} is below {self.pylint:g}")
         for name, line, n in said["complexity"]:
             if n > self.cc:
-                yield refused("complexity", f"{name}: cyclomatic complexity {n} is above {self.cc:g}", line)
+                yield refused("complexity", f"{cut(name)}: cyclomatic complexity {n} is above {self.cc:g}", line)
         if said["mi_bare"] < self.mi:
             yield refused("maintainability", f"index {said['mi_bare']:.1f} (without comments) is below {self.mi:g}")

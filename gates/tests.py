@@ -16,19 +16,24 @@ objects of the program's classes, or gives it functions, is refused as `test-not
 broken, or one that calls nothing of the program, is refused too: there is no evidence then.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import inf
 from time import monotonic
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from gates.base import Finding, Gate, Report, Solution, of_end, of_frame, refused
+from gates.base import Finding, Gate, Report, Solution, cut, of_end, of_frame, refused
 from sandbox import Box, BoxOutOfMemory, Ending, Sandbox, codec, converse
 from sandbox.conversation import text_of
 
 TEST_S = 10.0
 """What the tests themselves may take, in seconds; what they wait for the program is not counted."""
+MAX_CALL, MAX_SHOWN = 1000, 200
+"""Bytes of a call that is shown; characters that are shown of it."""
+_SHORT = frozenset("tTsfdicbqmo")
+"""The codec's tags but for those whose value may be longer than what is written: `L`, `r`, `n` and `a`."""
 _CALLED = """
 
 0
@@ -133,6 +138,8 @@ class Tests(Gate):
     name: ClassVar[str] = "tests"
     cost: ClassVar[float] = 200
     kind: ClassVar[str | None] = "run"
+    worst: ClassVar[float | None] = 0.0
+    version: ClassVar[int] = 2
     timeout: float = 5.0
 
     def __post_init__(self) -> None:
@@ -197,12 +204,18 @@ def _findings(ending: Ending) -> Iterator[Finding]:
 
 
 def _shown(call: bytes) -> str:
-    """Write a call as Python does; nothing where it is long, or the test did not send what it should."""
-    if len(call) > 1000:
+    """Write a call as Python does, cut; nothing where it is long, has a tag that is not `_SHORT`, or is no call."""
+    if len(call) > MAX_CALL:
         return ""
     try:
+        json.loads(call.decode("ascii"), object_hook=_checked)
         ((name, arguments, keywords),) = codec.decode(call)
         shown = ", ".join([*map(repr, arguments), *(f"{key}={value!r}" for key, value in keywords.items())])
-        return f", {name}({shown})"
+        return cut(f", {name}({shown})", MAX_SHOWN)
     except Exception:
         return ""
+
+
+def _checked(wire: dict[str, Any]) -> None:
+    if not _SHORT.issuperset(wire):
+        raise codec.CodecError("may be longer than it is written")

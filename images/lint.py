@@ -14,7 +14,7 @@ import subprocess
 import tokenize
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import astroid
@@ -26,8 +26,10 @@ from pylint.message import Message
 from pylint.reporters import BaseReporter
 from radon.complexity import cc_visit_ast
 from radon.metrics import mi_compute, mi_parameters, mi_visit
-from tools import PATH, finding
+from tools import MAX_NAME, PATH, bounded, cut, finding
 
+MAX_ROWS, MAX_NOTES = 1000, 100
+"""Messages, blocks and functions in an answer, the worst of them; pragmas, places of hidden code, and messages of ruff."""
 RUFF = next((f"/box/site-packages/{name}/scripts/ruff" for name in os.listdir("/box/site-packages")
              if name.startswith("ruff-") and name.endswith(".data")), "ruff")  # fmt: skip
 VERSIONS = {"pylint": pylint.__version__, "astroid": astroid.__version__, "radon": radon.__version__}
@@ -112,6 +114,7 @@ def _open_checkers(linter: Any) -> None:
 def lint(text: str) -> dict[str, Any]:
     """Return what pylint and radon say of a text; `error` is set where it cannot be read."""
     found: dict[str, Any] = {"error": None, "versions": VERSIONS, "messages": [], "score": None, "blocks": [], "mi": None}
+    found["n_more"] = 0
     try:
         data = tools.source_bytes(text)
     except ValueError as error:
@@ -123,11 +126,8 @@ def lint(text: str) -> dict[str, Any]:
     _LINTER.check([PATH])
     _LINTER.generate_reports()
     found["score"] = getattr(_LINTER.stats, "global_note", None) if _LINTER.stats.statement else None
-    found["messages"] = [
-        {"symbol": m.symbol, "message": m.msg, "line": m.line, "column": m.column, "end_line": m.end_line,
-         "end_column": m.end_column, "id": m.msg_id, "category": m.category, "obj": m.obj}
-        for m in sorted(_LINTER.reporter.messages, key=lambda m: (m.line, m.column, m.symbol, m.msg))[:1000]
-    ]  # fmt: skip
+    found["messages"] = _messages(_LINTER.reporter.messages)
+    found["n_more"] = len(_LINTER.reporter.messages) - len(found["messages"])
     stats = _LINTER.stats
     found["penalty"] = 5 * stats.error + stats.warning + stats.refactor + stats.convention
     found["statements"], found["fatal"], found["errors"] = stats.statement, stats.fatal, stats.error
@@ -138,14 +138,17 @@ def lint(text: str) -> dict[str, Any]:
     except Exception as error:
         found["error"] = tools.of_error(error)
         return found
-    found["blocks"] = [[b.fullname, b.lineno, b.complexity, b.letter] for b in cc_visit_ast(tree)]
+    blocks = ([cut(b.fullname, MAX_NAME), b.lineno, b.complexity, b.letter] for b in cc_visit_ast(tree))
+    found["blocks"] = _worst(blocks, lambda block: (block[3] == "C", -block[2]))
     try:
         found["mi"] = mi_visit(text, True)
     except Exception as error:
-        found["mi_error"] = f"{type(error).__name__}: {error}"
-    found["pragmas"] = list(_pragmas(text))
-    found["hidden"] = list(_hidden(tree))
-    found["complexity"] = [list(part) for part in _complexity(tree)]
+        found["mi_error"] = cut(f"{type(error).__name__}: {error}")
+    for name, notes in (("pragmas", list(_pragmas(text))), ("hidden", list(_hidden(tree)))):
+        found[name] = bounded(notes, MAX_NOTES)
+        found["n_more"] += len(notes) - len(found[name])
+    parts = ([cut(name, MAX_NAME), line, n] for name, line, n in _complexity(tree))
+    found["complexity"] = _worst(parts, lambda part: -part[2])
     n_effective, n_statements = _effective(tree)
     found["effective"] = n_effective / n_statements if n_statements else 1.0
     for node in ast.walk(tree):
@@ -154,6 +157,26 @@ def lint(text: str) -> dict[str, Any]:
             body[:] = kept or ([ast.Pass()] if body and not isinstance(node, ast.Module) else [])
     found["mi_bare"] = mi_compute(*mi_parameters(ast.unparse(tree), False))
     return found
+
+
+def _messages(messages: list[Message]) -> list[dict[str, Any]]:
+    """Return pylint's messages by their place; of too many, errors first."""
+
+    def place(row: dict[str, Any]) -> tuple[Any, ...]:
+        return row["line"], row["column"], row["symbol"], row["message"]
+
+    rows = (
+        {"symbol": m.symbol, "message": cut(m.msg), "line": m.line, "column": m.column, "end_line": m.end_line,
+         "end_column": m.end_column, "id": m.msg_id, "category": m.category, "obj": cut(m.obj, MAX_NAME)}
+        for m in sorted(messages, key=lambda m: (m.category not in ("fatal", "error"), m.line, m.column, m.symbol, m.msg))
+    )  # fmt: skip
+    return sorted(bounded(rows, MAX_ROWS, 1_000_000), key=place)
+
+
+def _worst(rows: Iterable[list[Any]], key: Callable[[list[Any]], Any]) -> list[list[Any]]:
+    """Return the rows that come first by `key` and fit in, in the order in which they came."""
+    chosen = bounded(sorted(enumerate(rows), key=lambda row: key(row[1])), MAX_ROWS)
+    return [row for _, row in sorted(chosen)]
 
 
 def _pragmas(text: str) -> Iterator[dict[str, Any]]:
@@ -297,7 +320,7 @@ def _header(node: ast.stmt) -> str:
 
 
 def newer(text: str) -> dict[str, Any]:
-    """Say which newer Python reads a text that this one does not; nothing where none does."""
+    """Say what the newest Python that ruff knows finds wrong with a text; where that is nothing, what this one does."""
     with open(PATH, "wb") as file:
         file.write(text.encode("utf-8", "replace"))
     command = [RUFF, "check", "--isolated", "--no-cache", "--quiet", "--select=E9", "--output-format=json"]
@@ -307,9 +330,13 @@ def newer(text: str) -> dict[str, Any]:
         import json
 
         done = subprocess.run([*command, f"--target-version={target}", PATH], capture_output=True, env=env, check=False)
-        return [row["message"] for row in json.loads(done.stdout or "[]")]
+        if done.returncode not in (0, 1):
+            raise RuntimeError(f"ruff ended with {done.returncode}")
+        said: list[str] = bounded((cut(row["message"]) for row in json.loads(done.stdout or "[]")), MAX_NOTES)
+        return said
 
-    return {"newest": errors("py314"), "this": errors("py311")}
+    newest = errors("py314")
+    return {"newest": newest, "this": [] if newest else errors("py311")}
 
 
 _LINTER = _linter()

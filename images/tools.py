@@ -3,18 +3,44 @@
 A tool takes a text and returns plain data. It runs in a process like a program's own: own user, limits, clean directory;
 a text that kills the process or never ends is a fact about that text. `lint.py` adds its tools in the image that has
 linters.
+
+An answer is short whatever the text is, at most 2 MB: strings are cut (`cut`), and lists end (`bounded`). How many
+findings are not in it is said in `n_more`.
 """
 
 import ast
 import hashlib
 import io
+import json
 import platform
 import tokenize
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 PATH = "solution.py"
+MAX_MESSAGE, MAX_NAME = 500, 200
+"""Characters of a message; of a symbol or a name."""
+MAX_WARNINGS = 100
+MAX_BYTES = 250_000
+"""Bytes of a list, as it is written into the answer."""
+
+
+def cut(text: str, most: int = MAX_MESSAGE) -> str:
+    """Return a text; of one longer than `most` characters the first, and an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def bounded(items: Iterable[T], most: int, n_bytes: int = MAX_BYTES) -> list[T]:
+    """Return the first items: at most `most`, and at most `n_bytes` of JSON."""
+    found: list[T] = []
+    for item in items:
+        n_bytes -= len(json.dumps(item)) + 1
+        if n_bytes < 0 or len(found) == most:
+            break
+        found.append(item)
+    return found
 
 
 def source_bytes(text: str) -> bytes:
@@ -35,8 +61,8 @@ def source_bytes(text: str) -> bytes:
 
 
 def finding(symbol: str, message: str, line: int | None = None, column: int | None = None) -> dict[str, Any]:
-    """Return one finding: lines count from 1, columns from 0."""
-    return {"symbol": symbol, "message": message, "line": line, "column": column}
+    """Return one finding: lines count from 1, columns from 0. Symbol and message are cut."""
+    return {"symbol": cut(symbol, MAX_NAME), "message": cut(message), "line": line, "column": column}
 
 
 def of_error(error: BaseException) -> dict[str, Any]:
@@ -44,12 +70,12 @@ def of_error(error: BaseException) -> dict[str, Any]:
     if isinstance(error, SyntaxError):
         column = None if error.offset is None else max(error.offset - 1, 0)
         return finding(type(error).__name__, error.msg or "invalid syntax", error.lineno, column)
-    return finding(type(error).__name__, str(error)[:300] or "the compiler gave up")
+    return finding(type(error).__name__, str(error) or "the compiler gave up")
 
 
 def compile_(text: str) -> dict[str, Any]:
-    """Byte-compile a text; every warning is kept."""
-    found: dict[str, Any] = {"error": None, "warnings": [], "python": platform.python_version()}
+    """Byte-compile a text; the first `MAX_WARNINGS` warnings are kept."""
+    found: dict[str, Any] = {"error": None, "warnings": [], "n_more": 0, "python": platform.python_version()}
     try:
         data = source_bytes(text)
     except ValueError as error:
@@ -61,16 +87,19 @@ def compile_(text: str) -> dict[str, Any]:
             compile(data, PATH, "exec", dont_inherit=True)
         except Exception as error:
             found["error"] = of_error(error)
-    found["warnings"] = [finding(w.category.__name__, str(w.message), w.lineno) for w in caught[:100]]
+    warned = (finding(w.category.__name__, str(w.message), w.lineno) for w in caught)
+    found["warnings"] = bounded(warned, MAX_WARNINGS)
+    found["n_more"] = len(caught) - len(found["warnings"])
     return found
 
 
 MIN_NODES = 12
+MAX_SUBTREES = 50_000
 
 
 def shape(text: str) -> list[list[Any]]:
     """Return (hash, nodes) of every subtree of at least `MIN_NODES` nodes, docstrings left out, names and constants
-    abstracted; nothing where the text does not parse."""
+    abstracted; nothing where the text does not parse. Of more than `MAX_SUBTREES` the largest; the whole file is last."""
     try:
         tree = ast.parse(source_bytes(text))
     except Exception:
@@ -99,7 +128,7 @@ def shape(text: str) -> list[list[Any]]:
         visit(tree)
     except RecursionError:
         return []
-    return [[text, size] for text, size in found.items()]
+    return [[text, size] for text, size in sorted(found.items(), key=lambda item: item[1])[-MAX_SUBTREES:]]
 
 
 def is_docstring(node: ast.AST) -> bool:

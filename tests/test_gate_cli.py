@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from gates import GATES, Finding, Report, Solution, parse
 from tests.processes import peak_rss_kib, started
 from toolkit.benchmarks import BENCHMARKS, Options
+from toolkit.gating import MAX_REASONS, _line, _Program, _Tally
 
 TOOLKIT = str(Path(sys.executable).parent / "toolkit")
 TASKS = BENCHMARKS["humaneval"].load(Options()).tasks
@@ -531,3 +533,74 @@ def test_bad_models_are_said(kind: str, more: tuple[str, ...], words: str, tmp_p
     done = toolkit("--kind", kind, *more, file, "--output", tmp_path / "out")
     assert (done.returncode, words in done.stderr) == (2, True), done.stderr
     assert not (tmp_path / "out").exists()
+
+
+# -- what a hostile row costs ------------------------------------------------------------------------------------------
+
+
+def test_hostile_rows_cost_their_own(tmp_path: Path) -> None:
+    long = "é" * 250_000
+    hostile = [
+        f"class {'A' * 200_000}:\n" + "".join(f"    def m{i}(self):\n        x = {i}\n" for i in range(400)),
+        *[f"def f():\n    {long} = {i}\n    global {long}\n" for i in range(3)],
+        "\x01" * 100_000,
+    ]
+    file = write(tmp_path / "in.jsonl", {"code": GOOD}, *({"code": code} for code in hostile), {"code": GOOD + "\n"})
+    done = toolkit("--kind", "compile+quality", file, "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert [row["code"] for row in rows(tmp_path / "out/rejected.jsonl")] == hostile
+    assert len(rows(tmp_path / "out/accepted.jsonl")) == 2
+    size = (tmp_path / "out" / "rejected.jsonl").stat().st_size
+    assert size < file.stat().st_size + 200_000
+
+
+def test_a_call_that_grows_when_it_is_read(tmp_path: Path) -> None:
+    """200 bytes of a row that were 1.8 GB in this process, and 288 MB in the file."""
+    call = b'[["f",[{"n":["S1",30000000]}],{"d":[]}]]'
+    test = f"import os\nos.write(4, b'Q' + {len(call).to_bytes(4, 'big')!r} + {call!r})"
+    file = write(tmp_path / "in.jsonl", {"code": "def f(x):\n    raise ValueError", "test": test})
+    out = tmp_path / "out"
+    command = [TOOLKIT, "gate", "--kind", "tests", "--no-cache", file, "-o", out]
+    assert peak_rss_kib(command) < 200 << 10
+    (row,) = rows(out / "rejected.jsonl")
+    assert [f["message"] for f in row["reports"][0]["findings"]] == ["in call 0: ValueError"]
+
+
+def program(line: bytes, *, has_reports: bool = False) -> _Program:
+    return _Program(file="f", row=1, line=line, has_reports=has_reports, solution=Solution(code=""))
+
+
+def test_a_row_is_written_as_it_came_also_where_it_has_reports() -> None:
+    reports = [GATES["none"]().report(())]
+    added = _line(program(b'{"code": ""}'), reports).removeprefix(b'{"code": "", ')
+    row = ' \t{"é\\"": 1e3,"reports" : ["\u00e9", {"reports": 1}] , "code": "\u00e9\U0001f600" , "n":[1.50e1,{}], "reports":0}\r\n'
+    written = _line(program(row.encode(), has_reports=True), reports)
+    assert written == '{"é\\"": 1e3, "code": "\u00e9\U0001f600", "n":[1.50e1,{}], '.encode() + added
+    assert json.loads(written)["reports"][0]["gate"] == "none"
+    hidden = b'{"code": "", "r\\u0065ports": "from before"}'
+    assert _line(program(hidden, has_reports=True), reports) == b'{"code": "", ' + added
+    long = b'{"code": "' + "é".encode() * 500_000 + b'", "reports": [' + b"1e9," * 100_000 + b"1e9]}"
+    assert len(_line(program(long, has_reports=True), reports)) < len(long)
+
+
+def test_a_written_row_has_a_bounded_size() -> None:
+    findings = [Finding(symbol="\U00020000" * 999, message="\U00020000" * 9_999, line=1, column=1, decisive=True) for _ in range(3_000)]
+    report = GATES["none"]().report(findings)
+    assert len(_line(program(b'{"code": ""}'), [report])) < 14_000_000
+
+
+def test_different_reasons_are_bounded() -> None:
+    tally = _Tally(parse("none+compile"), {})
+    for i in range(5_000):
+        names = ("none", "compile")[i % 2 :]
+        findings = [Finding(symbol=f"Error{i}", message=f"m{i}", decisive=True)]
+        tally.add(program(b""), [Report(gate=name, passed=False, findings=tuple(findings)) for name in names])
+    for _ in range(3):
+        tally.add(program(b""), [Report(gate="none", passed=False, findings=(Finding(symbol="Error0", message="", decisive=True),))])
+    reasons = tally.summary()["reasons"]
+    assert len(reasons) == MAX_REASONS + 2
+    assert sum(it["count"] for it in reasons) == 7_503
+    assert reasons[2] == {"gate": "none", "symbol": "Error0", "count": 4, "example": "m0", "place": "f:1"}
+    other = {it["gate"]: it["count"] for it in reasons if it["symbol"] == "other"}
+    assert set(other) == {"none", "compile"}
+    assert {it["symbol"] for it in reasons} >= {"Error0", "Error1", "Error99"}

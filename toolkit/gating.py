@@ -8,6 +8,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import shutil
 import stat
 import sys
@@ -43,7 +44,12 @@ ACCEPTED, REJECTED, SUMMARY = FILES = ("accepted.jsonl", "rejected.jsonl", "summ
 BATCH_PROGRAMS, BATCH_BYTES = 32, 4 << 20
 """Programs that are read before the first of them is judged, at most."""
 MAX_SHOWN = 10
-"""Reasons in the table; the summary has all of them."""
+"""Reasons in the table; the summary has more of them."""
+MAX_REASONS = 1000
+"""Reasons that are counted by themselves, the first that come; a symbol may be a program's choice."""
+OTHER = "other"
+"""Symbol under which a gate's other reasons are counted."""
+_KEY = re.compile(r'[\s,]*("(?:[^"\\]++|\\.)*+")\s*:\s*')
 MAX_MESSAGE = 200
 """Characters of an example's message."""
 
@@ -534,11 +540,23 @@ def _written(folder: Path) -> Iterator[dict[str, BinaryIO]]:
 
 
 def _line(program: _Program, reports: Sequence[Report]) -> bytes:
-    """Return the row as it came, with the reports at its end, less their seconds: the same input gives the same bytes."""
+    """Return the row as it came, with the reports at its end, less their seconds: the same input gives the same bytes.
+
+    The reports take at most 2 MB a gate (`gates.base.MAX_FINDINGS` of a length), and 14 MB whatever a tool is made to say.
+    """
     added = json.dumps([{name: it for name, it in report.to_row().items() if name != "seconds"} for report in reports])
-    if program.has_reports:
-        return json.dumps({**json.loads(program.line), "reports": json.loads(added)}).encode() + b"\n"
-    return program.line.strip().removesuffix(b"}").rstrip() + f', "reports": {added}}}\n'.encode()
+    line = _without_reports(program.line.decode()).encode() if program.has_reports else program.line.strip()
+    return line.removesuffix(b"}").rstrip() + f', "reports": {added}}}\n'.encode()
+
+
+def _without_reports(line: str) -> str:
+    """Return a row less its key `reports`, all else as it came."""
+    members, at = [], line.index("{") + 1
+    while key := _KEY.match(line, at):
+        at = json.JSONDecoder().raw_decode(line, key.end())[1]
+        if json.loads(key[1]) != "reports":
+            members.append(line[key.start(1) : at])
+    return f"{{{', '.join(members)}}}"
 
 
 class _Tally:
@@ -567,6 +585,8 @@ class _Tally:
             for found in report.findings:
                 if found.decisive:
                     reason = report.gate, found.symbol
+                    if reason not in self._examples and len(self._examples) >= MAX_REASONS:
+                        reason = report.gate, OTHER
                     seen.add(reason)
                     if reason not in self._examples:
                         line = program.row or found.line
@@ -583,7 +603,7 @@ class _Tally:
         return passed
 
     def summary(self) -> dict[str, Any]:
-        """Return the counts; a reason is counted once for a program."""
+        """Return the counts; a reason is counted once for a program. Of more than `MAX_REASONS`, the rest is `OTHER`."""
         low, high = stats.wilson(self.n, self.n_accepted)
         return {
             "n": self.n,
