@@ -5,13 +5,14 @@ import hashlib
 import json
 import math
 import re
+import traceback
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from sandbox import Execution, Sandbox, Status, codec
+from sandbox import BoxDestroyed, Execution, Sandbox, SandboxError, Status, codec
 from sandbox.conversation import text_of
 
 R = TypeVar("R")
@@ -23,6 +24,8 @@ MAX_MESSAGE, MAX_SYMBOL = 1000, 100
 """Characters of a finding's message; of its symbol, and of a version."""
 MAX_FINDINGS = 1000
 """Findings in a report."""
+DESTROYED, DEFECT = "box-destroyed", "our-defect"
+"""Symbols of a program that no box survives, and of one at which this code fails: no report that has them is kept."""
 MORE = "more-findings"
 """Symbol of the note that stands for those that are too many."""
 
@@ -173,9 +176,14 @@ class Gate(ABC):
         """Return the report on a program that is refused without a look."""
         return self.report([finding], self.worst)
 
-    def destroyed(self, solution: Solution) -> Report:
-        """Return the report on a program that no box survives."""
-        return self.unseen(refused("crash", "its box did not survive it"))
+    def failed(self, solution: Solution, error: Exception) -> Report:
+        """Return the report on a program that no box survives, or at which this code has a defect; raise any other error."""
+        if isinstance(error, BoxDestroyed):
+            return self.unseen(refused(DESTROYED, "its box did not survive it, twice"))
+        if isinstance(error, SandboxError | OSError):
+            raise error
+        said = "".join(traceback.format_exception(error))
+        return self.unseen(refused(DEFECT, f"{type(error).__name__}: {said[-MAX_MESSAGE // 2 :]}"))
 
 
 def batched(solutions: Iterable[Solution], n: int) -> Iterator[tuple[Solution, ...]]:
@@ -195,19 +203,21 @@ def batched(solutions: Iterable[Solution], n: int) -> Iterator[tuple[Solution, .
 def apart(
     batch: tuple[Solution, ...],
     look: Callable[[tuple[Solution, ...]], list[R]],
-    gone: Callable[[Solution], R],
+    failed: Callable[[Solution, Exception], R],
     error: Exception,
 ) -> list[R]:
     """Return what `look` says of each solution of a batch to which `error` happened, asked of one at a time.
 
-    `gone` says it of one to which the same happens alone; any other exception is raised.
+    `failed` says it of one to which something happens alone, or raises.
     """
+    if len(batch) == 1:
+        return [failed(batch[0], error)]
     found: list[R] = []
     for one in batch:
         try:
-            found += [gone(one)] if len(batch) == 1 else look((one,))
-        except type(error):
-            found.append(gone(one))
+            found += look((one,))
+        except Exception as alone:
+            found.append(failed(one, alone))
     return found
 
 
@@ -368,7 +378,8 @@ class All:
                 yield waiting.popleft()[0]
             row, _ = waiting.popleft()
             row.add(report, go_on=self.all_findings)
-            if self.memo is not None and row.key is not None:
+            is_lasting = not any(found.symbol in (DESTROYED, DEFECT) for found in report.findings)
+            if self.memo is not None and row.key is not None and is_lasting:
                 self.memo.put(row.key, report.to_row())
             yield row
         for row, asked in waiting:

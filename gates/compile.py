@@ -6,11 +6,12 @@ One process compiles many texts, for a compiler runs none of them; one that ends
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from time import monotonic
 from typing import Any, ClassVar
 
 from gates.base import Finding, Gate, Report, Solution, apart, batched, cut, from_tool, more, refused, said_finding
-from sandbox import Box, Limits, Sandbox
+from sandbox import Box, BoxDestroyed, Limits, Sandbox
 
 BATCH = 64
 LIMITS = Limits(wall_s=10.0, cpu_s=20.0)
@@ -27,7 +28,7 @@ class Compile(Gate):
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
         """Compile each; many at a time."""
-        for reports in sandbox.map(self._check, batched(solutions, BATCH)):
+        for reports in sandbox.map(self._check, batched(solutions, BATCH), failed=partial(self._apart, sandbox)):
             for solution, report in reports:
                 newer = self._newer(solution, sandbox) if _is_syntax(report) else None
                 yield report if newer is None else replace(report, findings=(newer, *report.findings))
@@ -39,12 +40,12 @@ class Compile(Gate):
         return [(s, replace(self.told(one, self._made), seconds=seconds)) for s, one in zip(solutions, said, strict=True)]
 
     def _apart(self, sandbox: Sandbox, solutions: tuple[Solution, ...], error: Exception) -> list[tuple[Solution, Report]]:
-        """Compile one at a time what, together, no box survives."""
+        """Compile one at a time what failed together."""
 
         def look(one: tuple[Solution, ...]) -> list[tuple[Solution, Report]]:
             return sandbox.attempt(lambda box: self._check(box, one))
 
-        return apart(solutions, look, lambda one: (one, self.destroyed(one)), error)
+        return apart(solutions, look, lambda one, alone: (one, self.failed(one, alone)), error)
 
     def _made(self, said: Any) -> Report:
         findings = [said_finding(warning) for warning in said["warnings"]]
@@ -56,7 +57,10 @@ class Compile(Gate):
     @staticmethod
     def _newer(solution: Solution, sandbox: Sandbox) -> Finding | None:
         """Ask whether a newer Python reads what this one does not."""
-        said = sandbox.attempt(lambda box: box.examine("newer", [solution.code], limits=LIMITS), "lint")[0]
+        try:
+            said = sandbox.attempt(lambda box: box.examine("newer", [solution.code], limits=LIMITS), "lint")[0]
+        except BoxDestroyed:
+            return None
         message = from_tool(said, lambda said: "" if said["newest"] else "; ".join(said["this"]))
         return None if isinstance(message, Finding) or not message else refused("newer-python", message)
 

@@ -102,7 +102,8 @@ class Decontaminate(Gate):
         batches = batched(solutions, BATCH)
         for first in batches:
             known = _Known(self.corpus, list(_shapes([code for _, _, code in self.corpus.items], sandbox)))
-            for reports in sandbox.map(partial(self._check, known), chain([first], batches)):
+            failed = partial(self._apart, known, sandbox)
+            for reports in sandbox.map(partial(self._check, known), chain([first], batches), failed=failed):
                 yield from reports
 
     def _check(self, known: "_Known", box: Box, solutions: tuple[Solution, ...]) -> list[Report]:
@@ -113,8 +114,8 @@ class Decontaminate(Gate):
         return [replace(report, seconds=seconds) for report in reports]
 
     def _apart(self, known: "_Known", sandbox: Sandbox, solutions: tuple[Solution, ...], error: Exception) -> list[Report]:
-        """Compare one at a time what, together, no box survives."""
-        return apart(solutions, lambda one: sandbox.attempt(lambda box: self._check(known, box, one)), self.destroyed, error)
+        """Compare one at a time what failed together."""
+        return apart(solutions, lambda one: sandbox.attempt(lambda box: self._check(known, box, one)), self.failed, error)
 
     def _report(self, known: "_Known", code: str, said: Any) -> Report:
         found = known.tokens(code)

@@ -4,18 +4,19 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import Any, ClassVar, cast
 
 import pytest
 
-from gates import GATES, Corpus, Finding, Report, Solution, parse
+from gates import GATES, All, Corpus, Finding, Report, Solution, parse
 from gates.base import MAX_FINDINGS, MAX_MESSAGE, MAX_SYMBOL, MAX_TEXT, MORE, batched
 from gates.compile import Compile
 from gates.decontaminate import Decontaminate, _Known
 from gates.noisy import Noisy
 from gates.quality import Quality
 from gates.tests import _shown
-from sandbox import Box, DockerEngine, Execution, Limits, Sandbox, SandboxError, Status
+from sandbox import Box, BoxLost, BoxOutOfMemory, DockerEngine, Execution, Limits, Sandbox, Status
 from tests.test_tools import LONG_NAMES
 
 GOOD = '"""A square."""\n\n\ndef square(x):\n    """Return x squared."""\n    return x * x\n'
@@ -198,7 +199,7 @@ def test_nonsense_costs_one_row(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatc
         (b'[["f",[{"\\u004c":[{"r":[0,30000000,1]}]}],{"d":[]}]]', ""),
         (b'[["f",[{"n":["S1",1000000000]}],{"d":[]}]]', ""),
         (b'[["f",[[[{"t":[{"\\u006e":["S1",1000000000]}]}]]],{"d":[]}]]', ""),
-        (b'[["f",[{"a":["i8",[1],[1]]}],{"d":[]}]]', ""),
+        (b'[["f",[{"a":["i8",[1],[1]]}],{"d":[]}]]', ", f(array([1]))"),
         (b'[["f",[' + b"1," * 500 + b'1],{"d":[]}]]', ""),
         (b"[" * 900, ""),
         (b'{"i":"0x' + b"f" * 900 + b'"}', ""),
@@ -298,51 +299,74 @@ def test_batches_are_bounded_by_their_text() -> None:
 # -- boxes that are destroyed ------------------------------------------------------------------------------------------
 
 
-class Destroyed(SandboxError):
-    """Stands for a program that ended its box twice."""
+class Fragile(Box):
+    """A box, never started, in which one text raises what it is made to raise."""
 
+    error: ClassVar[Exception]
 
-class Fragile:
-    """A sandbox that no box of which survives one text."""
+    def start(self) -> None:
+        """Start nothing."""
 
-    def __init__(self, error: type[Exception] = Destroyed) -> None:
-        self.error = error
-        self.asked: list[int] = []
+    def run(self, *_: Any, **__: Any) -> Any:
+        return SimpleNamespace(stdout="42\n", status="exited", exit_code=0)
 
-    def attempt(self, act: Callable[[Any], Any], kind: str = "run") -> Any:
-        return act(self)
+    def _seen(self, texts: Sequence[str]) -> None:
+        if any("BAD" in text for text in texts):
+            raise self.error
 
     def examine(self, tool: str, texts: Sequence[str], *, limits: Limits | None = None) -> list[Any]:
-        self.asked.append(len(texts))
-        if "BAD" in texts:
-            raise self.error("gone")
+        self._seen(texts)
         ours: dict[str, Any] = {"error": None, "warnings": [], "n_more": 0, "python": "3.11.2"}
-        return [ours if tool == "compile" else [] for _ in texts]
+        return [ours if tool == "compile" else [] if tool == "shape" else "nothing" for _ in texts]
+
+    def calls(self, source: str | bytes, *_: Any, **__: Any) -> Any:
+        self._seen([str(source)])
+        raise BoxOutOfMemory("nothing here answers")
 
 
-@pytest.mark.parametrize("kind", [*GATES, "compile~0.1"])
-def test_every_gate_has_a_report_for_a_program_that_no_box_survives(kind: str) -> None:
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    monkeypatch.setattr("sandbox.sandbox.Box", Fragile)
+    engine: Any = SimpleNamespace(capacity=lambda _kind, wanted: wanted, sweep=lambda: 0, image_digest=lambda _kind: "0")
+    with Sandbox(engine, 2) as made:
+        yield made
+
+
+BATCH = [Solution(code=code, test="assert f(1)") for code in ("a = 1", "BAD", "b = 1")]
+
+
+@pytest.mark.parametrize("kind", ["compile", "decontaminate", "import", "quality", "tests", "compile~0"])
+@pytest.mark.parametrize(
+    ("error", "symbol"),
+    [(BoxLost("gone"), "box-destroyed"), (KeyError("what"), "our-defect"), (StopIteration(), "our-defect")],
+    ids=repr,
+)
+def test_what_happens_at_one_program_costs_no_other(pool: Sandbox, kind: str, error: Exception, symbol: str) -> None:
     (gate,) = parse(kind, given=GIVEN).gates
-    report = gate.destroyed(Solution(code=""))
-    assert (report.gate, report.passed, report.score) == (kind, False, gate.worst)
-    assert report.findings == (
-        Finding(symbol="crash", message="its box did not survive it", severity="error", decisive=True),
-    )
+    Fragile.error = error
+    memo = Kept()
+    reports = [report for (report,) in All(gates=[gate], memo=memo).check_many(BATCH, pool)]
+    assert len(reports) == 3
+    assert (reports[1].gate, reports[1].passed, reports[1].score) == (kind, False, gate.worst)
+    assert [found.symbol for found in reports[1].findings] == [symbol]
+    assert symbol not in {found.symbol for i in (0, 2) for found in reports[i].findings}
+    assert symbol not in str(memo.rows)
 
 
-def test_only_the_guilty_of_a_batch_is_refused() -> None:
-    batch = tuple(Solution(code=code) for code in ("a = 1", "BAD", "b = 1"))
-    corpus = Corpus(items=())
-    compile_, decontaminate = Compile(), Decontaminate(corpus=corpus)
-    fragile: Any = Fragile()
-    found = compile_._apart(fragile, batch, Destroyed("gone"))
-    assert [(solution.code, report.passed) for solution, report in found] == [("a = 1", True), ("BAD", False), ("b = 1", True)]
-    assert found[1][1] == compile_.destroyed(batch[1])
-    assert fragile.asked == [1, 1, 1]
-    reports = decontaminate._apart(_Known(corpus, []), fragile, batch, Destroyed("gone"))
-    assert [report.passed for report in reports] == [True, False, True]
-    fragile.asked.clear()
-    assert [r.passed for _, r in compile_._apart(fragile, batch[:1], Destroyed("gone"))] == [False], "it has been alone"
-    assert fragile.asked == []
+def test_what_is_our_failure_ends_the_run(pool: Sandbox) -> None:
+    Fragile.error = OSError("gone")
     with pytest.raises(OSError, match="gone"):
-        compile_._apart(cast(Any, Fragile(OSError)), batch, Destroyed("gone"))
+        list(parse("compile").check_many(BATCH, pool))
+
+
+class Kept:
+    """A memo."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, Any]] = {}
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        return self.rows.get(key)
+
+    def put(self, key: str, value: dict[str, Any]) -> None:
+        self.rows[key] = value

@@ -404,6 +404,8 @@ def gate_command(
         Console(highlight=False, soft_wrap=False).print(gating.render(outcome.summary))
     if outcome.problems:
         console.print(f"left out {len(outcome.problems)} bad lines, the first: {outcome.problems[0]}", markup=False)
+    if n_defects := outcome.summary["n_defects"]:
+        _fail(f"{n_defects} programs could not be judged (reason our-defect in {outcome.folder}) because of {DEFECT}", 70)
     if strict and n_rejected:
         raise typer.Exit(1)
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from gates import All, Gate, Report, Solution, fields_of, parse
+from gates.base import DEFECT
 from sandbox import Sandbox, SandboxError, open_engine
 from toolkit import runs, samples, stats
 from toolkit.annotations import Located
@@ -182,6 +183,7 @@ def gate(
                     "thresholds": {one.name: _thresholds(one) for one in gates.gates},
                     "all_findings": settings.all_findings,
                     **tally.summary(),
+                    "n_defects": tally.n_defects,
                     "n_skipped": len(problems),
                     "n_known": memo.n_known if memo else 0,
                     "seconds": round(done - started, 3),
@@ -563,7 +565,7 @@ class _Tally:
     """Counts, of which a summary is made."""
 
     def __init__(self, gates: All, truth: Truth) -> None:
-        self.n = self.n_accepted = 0
+        self.n = self.n_accepted = self.n_defects = 0
         self.versions: dict[str, str] = {}
         self._asked = {one.name: [0, 0] for one in gates.gates}
         self._reasons: Counter[tuple[str, str]] = Counter()
@@ -584,6 +586,7 @@ class _Tally:
             self.versions.update(report.versions)
             for found in report.findings:
                 if found.decisive:
+                    self.n_defects += found.symbol == DEFECT
                     reason = report.gate, found.symbol
                     if reason not in self._examples and len(self._examples) >= MAX_REASONS:
                         reason = report.gate, OTHER
