@@ -28,7 +28,7 @@ def passed(verdict: Verdict | None) -> bool:
 def test_verdicts(short: str, shared: Path) -> None:
     name, data = FILES[short]
     loaded = BENCHMARKS[name].load(Options(data=shared / "data" / data))
-    files = sorted((shared / "data/samples").glob(f"*.{short}*.jsonl.gz"))
+    files = sorted(path for end in ("", ".raw") for path in (shared / "data/samples").glob(f"*.{short}{end}.jsonl.gz"))
     assert files
     wrong, slow, n_judged = [], [], 0
     engine = DockerEngine()
