@@ -86,6 +86,7 @@ def test_every_bad_line_is_listed_and_the_rest_can_be_judged(tmp_path: Path) -> 
         (b'{"task_id": "HumanEval/0", "solution": ', "malformed JSON: Expecting value at column"),
         (b'{"a": ' + b"1" * 5_000 + b"}", "malformed JSON: Exceeds the limit"),
         (b"[" * 100_000, "malformed JSON: nested too deeply"),
+        (b'{"a":' + b"[" * 200 + b"]" * 200 + b"}", "malformed JSON: nested too deeply"),
         (b"[1]", "not an object but list"),
         ({"solution": "x"}, "task_id is missing"),
         (GOOD | {"task_id": 3}, "task_id is not a string but int"),

@@ -21,6 +21,9 @@ from toolkit.types import Sample, Task
 _BENCHMARKS = {"humaneval": "HumanEval", "mbpp": "MBPP"}
 MAX_BYTES = 1 << 20
 """The longest text of which a program can be made, in bytes of UTF-8. A line may be 12 times as long."""
+MAX_DEPTH = 200
+"""Containers in containers in a row, at most: how deep Python's reader gets depends on who calls it."""
+_TOO_DEEP = "malformed JSON: nested too deeply"
 MAX_KEPT, MAX_LISTED = 100, 10
 """Problems of an input that are kept as text, and those that the message of a refused one has; all are counted."""
 _MAX_PROBLEM_CHARS = 5_000
@@ -332,12 +335,29 @@ def _line_rows(
         except ValueError as error:
             problems.add(place, f"malformed JSON: {error}")
         except RecursionError:
-            problems.add(place, "malformed JSON: nested too deeply")
+            problems.add(place, _TOO_DEEP)
         else:
-            if isinstance(row, dict):
+            if line.count(b"[") + line.count(b"{") > MAX_DEPTH and _is_deeper(row, MAX_DEPTH):
+                problems.add(place, _TOO_DEEP)
+            elif isinstance(row, dict):
                 yield place, line, row
             else:
                 problems.add(place, f"not an object but {type(row).__name__}")
+
+
+def _is_deeper(value: object, most: int) -> bool:
+    """Say whether containers stand in each other more than `most` deep."""
+    level = [value]
+    for _ in range(most):
+        level = [
+            inside
+            for each in level
+            if isinstance(each, dict | list)
+            for inside in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return any(isinstance(each, dict | list) for each in level)
 
 
 def _folder_rows(
