@@ -167,6 +167,7 @@ def test_out_of_reach(box: Box, source: str) -> None:
         "libc.syscall(310, 1, 0, 0, 0, 0, 0)",  # process_vm_readv
         "libc.prctl(4, 1, 0, 0, 0)",  # PR_SET_DUMPABLE
         "libc.syscall(56, 0x10000011, 0, 0, 0, 0)",  # clone with CLONE_NEWUSER
+        "libc.syscall(56, 0x8011, 0, 0, 0, 0)",  # clone with CLONE_PARENT
     ],
 )
 def test_system_call_is_denied(box: Box, call: str) -> None:
