@@ -549,7 +549,7 @@ class Supervisor:
             os._exit(0)
         theirs.close()
         self.cgroup = Cgroup()
-        self.fresh: tuple[int, list[tuple[int, int]]] | None = None
+        self.fresh: tuple[int, list[tuple[int, int]], int] | None = None
         self.spoiled = ""
         self.places = [place for place in WRITABLE if os.path.isdir(place) and os.access(place, os.W_OK)]
         self.kept = b""
@@ -575,27 +575,36 @@ class Supervisor:
         """Before the first program: wait until the zygote is warm, and note what a fresh box holds."""
         if self.fresh is None:
             self.told()
-            self.fresh = self.cgroup.held(), self._free()
+            self.fresh = self.cgroup.held(), self._free(), self._sockets()
 
     def _free(self) -> list[tuple[int, int]]:
         """Return free blocks and free inodes of each place where programs can write."""
         return [(found.f_bfree, found.f_ffree) for found in map(os.statvfs, self.places)]
 
-    def residue(self) -> str:
-        """Say what of a program is left that has neither a process nor a name: memory, and room that is not free again.
+    @staticmethod
+    def _sockets() -> int:
+        """Return how many sockets the box has; without a process, some may be on their way in each other."""
+        with open("/proc/net/unix", "rb") as file:
+            return file.read().count(b"\n")
 
-        Files without a name may be on their way in sockets that refer to each other. The kernel looks for those when a
-        socket is closed.
+    def residue(self) -> str:
+        """Say what of a program is left that has neither a process nor a file's name: sockets, memory, and room.
+
+        Sockets, which may have names of their own, and files may be on their way in sockets that refer to each other. The
+        kernel looks for those when a socket is closed.
         """
         assert self.fresh is not None
-        held, free = self.fresh
+        held, free, n_sockets = self.fresh
         deadline = time.monotonic() + SETTLE_S
         while True:
             more = self.cgroup.held() - held
             full = [place for place, was, now in zip(self.places, free, self._free(), strict=True) if was > now]
-            if more <= HELD_BYTES and not full:
+            is_linked = self._sockets() > n_sockets
+            if more <= HELD_BYTES and not full and not is_linked:
                 return ""
             if time.monotonic() > deadline:
+                if is_linked:
+                    return "sockets are left"
                 return f"{more} bytes of memory are held" if more > HELD_BYTES else f"{full[0]} is fuller than before"
             for end in socket.socketpair():
                 end.close()

@@ -210,6 +210,19 @@ print(len([p for p in os.listdir('/proc') if p.isdigit()]))
     assert box.n_started == 1
 
 
+def test_no_name_is_left_of_a_socket_that_is_on_its_way_in_itself(box: Box) -> None:
+    leave = """
+import socket
+one, other = socket.socketpair()
+named = socket.socket(socket.AF_UNIX)
+named.bind(b'\\0left')
+named.listen()
+socket.send_fds(one, [b'x'], [one.fileno(), other.fileno(), named.fileno()])
+"""
+    box.run(leave)
+    assert "left" not in box.run("print(open('/proc/net/unix').read())").stdout
+
+
 def test_what_cannot_be_removed_costs_the_box(engine: DockerEngine) -> None:
     """Deeper than a path can name: whatever becomes of it, the next program starts on a clean file system."""
     with Box(engine, Limits(wall_s=5)) as own:
