@@ -507,6 +507,7 @@ def _remove(paths: list[str]) -> None:
 
     A directory within another is first moved to the top, so no path is ever longer than two names.
     """
+    mark = os.urandom(8).hex()  # no program can have taken the name
     with contextlib.suppress(OSError):
         for path in paths:
             place, name = os.path.split(path)
@@ -524,7 +525,7 @@ def _remove(paths: list[str]) -> None:
                         for each in os.listdir(inside):
                             if stat.S_ISDIR(os.stat(each, dir_fd=inside, follow_symlinks=False).st_mode):
                                 os.chmod(each, 0o700, dir_fd=inside)
-                                moved = f".moved-{os.getpid()}-{n_moved}"
+                                moved = f".{mark}-{n_moved}"
                                 n_moved += 1
                                 os.rename(each, moved, src_dir_fd=inside, dst_dir_fd=at)
                                 waiting.append(moved)

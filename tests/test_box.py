@@ -225,6 +225,13 @@ socket.send_fds(one, [b'x'], [one.fileno(), other.fileno(), named.fileno()])
     assert "left" not in box.run("print(open('/proc/net/unix').read())").stdout
 
 
+def test_no_name_is_taken_that_the_clean_up_needs(box: Box) -> None:
+    n_before = box.n_started
+    box.run("import os\nfor i in range(20): os.makedirs(f'/tmp/.moved-1-{i}/x/y')\nos.makedirs('a/b/c')")
+    assert box.run("import os; print(os.listdir('/tmp') == [str(os.getuid())])").stdout == "True\n"
+    assert box.n_started == n_before
+
+
 def test_what_cannot_be_removed_costs_the_box(engine: DockerEngine) -> None:
     """Deeper than a path can name: whatever becomes of it, the next program starts on a clean file system."""
     with Box(engine, Limits(wall_s=5)) as own:
