@@ -308,7 +308,7 @@ def test_what_gets_a_processor_for_its_time_is_not_starved(monkeypatch: pytest.M
     """Sixty threads of its own may keep the first one waiting; that is no verdict left open."""
     for folder in ("sandbox", "images"):
         monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / folder))
-    program = importlib.import_module("images.supervisor").Program
+    program = importlib.import_module("supervisor").Program
     own = program.__new__(program)
     own.spec = {"limits": {"wall_s": 1.0, "call_s": 1.0, "cpu_s": 2.0}}
     own.charged_wait, own.started, own.mark_cpu, own.own_before = 0.0, 0.0, 0.0, program._own_cpu()
