@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import random
+import resource
 import select
 import signal
 import socket
@@ -403,10 +404,15 @@ class Program:
         return True
 
     def _drain(self) -> bool:
-        """After its end: take what the pipes still hold; False when they hold no more."""
+        """After its end: take what the pipes still hold; False when they hold no more.
+
+        Never more than a pipe holds at one time: a process of the program's that lives on may fill it as fast as it is read.
+        """
         some = self._read_channel()
         for captured in (self.out, self.err):
-            while captured.size <= self.budget and captured.read():
+            for _ in range(PIPE_BYTES // resource.getpagesize() + 1):
+                if captured.size > self.budget or not captured.read():
+                    break
                 some = True
         return some
 
