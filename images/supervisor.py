@@ -188,7 +188,7 @@ class Program:
                 "RLIMIT_NPROC": limits["processes"],
                 "RLIMIT_NOFILE": limits["open_files"],
                 "RLIMIT_FSIZE": limits["disk_bytes"],
-                "RLIMIT_CORE": 0,
+                "RLIMIT_CORE": 1,  # of 0, the kernel writes one all the same where it gives them to a program of the host
                 "RLIMIT_MSGQUEUE": 0,
                 "RLIMIT_STACK": 64 << 20,
                 "RLIMIT_MEMLOCK": 1 << 16,
