@@ -50,6 +50,7 @@ SETTLE_S = 0.5
 HELD_BYTES = 48 << 20
 """Memory that a program may leave charged to the box, over what a fresh box holds: the kernel gives back late."""
 NOBODY = 65534
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 WRITABLE = ("/tmp", "/dev/shm", "/dev/mqueue", "/var/tmp", "/run/lock")
 
 
@@ -456,6 +457,7 @@ class Program:
         if left:
             self._as_program(lambda: _remove(left))
             left = self.box.litter()
+        self.box.forget_times()
         return f"left behind: {left[:3]}"[:300] if left else self.box.residue()
 
     def facts(self) -> tuple[dict[str, Any], bytes]:
@@ -620,6 +622,12 @@ class Supervisor:
             for end in socket.socketpair():
                 end.close()
             time.sleep(0.005)
+
+    def forget_times(self) -> None:
+        """Set the times of what every program may touch and no program may remove: they can be a message to the next."""
+        for path in (*self.places, *(f"/dev/{name}" for name in DEVICES)):
+            with contextlib.suppress(OSError):
+                os.utime(path, (0, 0))
 
     def alone(self) -> bool:
         """Whether no process is left but the supervisor and the zygote."""

@@ -232,6 +232,12 @@ def test_no_name_is_taken_that_the_clean_up_needs(box: Box) -> None:
     assert box.n_started == n_before
 
 
+def test_times_of_devices_say_nothing_of_an_earlier_program(box: Box) -> None:
+    look = "import os; print([os.stat(p).st_mtime for p in ('/dev/null', '/dev/zero', '/dev/shm')])"
+    box.run("import os\nfor p in ('/dev/null', '/dev/zero', '/dev/shm'): os.utime(p)")
+    assert box.run(look).stdout == "[0.0, 0.0, 0.0]\n"
+
+
 def test_what_cannot_be_removed_costs_the_box(engine: DockerEngine) -> None:
     """Deeper than a path can name: whatever becomes of it, the next program starts on a clean file system."""
     with Box(engine, Limits(wall_s=5)) as own:
