@@ -33,8 +33,8 @@ _FLUSH_S = 0.01
 # --- the program's own seccomp filter, on top of the container's ------------------------------------------------------
 
 _X86_64, _AARCH64 = 0xC000003E, 0xC00000B7
-_DENIED: dict[str, tuple[int, int, int, tuple[int, ...], tuple[int, ...]]] = {
-    # Call numbers: (architecture, socket, prctl, without effect: sync and syncfs, for they make the whole machine wait,
+_DENIED: dict[str, tuple[int, int, int, int, tuple[int, ...], tuple[int, ...]]] = {
+    # Call numbers: (architecture, socket, prctl, clone, without effect: sync and syncfs, for they make the whole machine wait,
     # denied), the denied in rows: ptrace and other processes' memory;
     # mounts and namespaces; keyrings; kernel interfaces of many past holes; System V and POSIX queues, which outlive a
     # process; what changes the machine, or another process's priority.
@@ -42,6 +42,7 @@ _DENIED: dict[str, tuple[int, int, int, tuple[int, ...], tuple[int, ...]]] = {
         _X86_64,
         41,
         157,
+        56,
         (162, 306),
         (
             101, 310, 311, 312, 438, 440,
@@ -56,6 +57,7 @@ _DENIED: dict[str, tuple[int, int, int, tuple[int, ...], tuple[int, ...]]] = {
         _AARCH64,
         198,
         167,
+        220,
         (81, 267),
         (
             117, 270, 271, 272, 438, 440,
@@ -73,8 +75,8 @@ def seccomp_filter(machine: str) -> bytes:
     """Return the classic BPF program for `machine`, or nothing where its call numbers are not known here."""
     if machine not in _DENIED:
         return b""
-    arch, socket_nr, prctl_nr, without_effect, denied = _DENIED[machine]
-    load, jump_eq, jump_ge, give = 0x20, 0x15, 0x35, 0x06
+    arch, socket_nr, prctl_nr, clone_nr, without_effect, denied = _DENIED[machine]
+    load, jump_eq, jump_ge, jump_set, give = 0x20, 0x15, 0x35, 0x45, 0x06
     deny = 0x00050000 | errno.EPERM
     no_such_call = 0x00050000 | errno.ENOSYS
     allow, nothing = 0x7FFF0000, 0x00050000  # an errno of 0: the call does nothing, and says that it went well
@@ -88,6 +90,8 @@ def seccomp_filter(machine: str) -> bytes:
     out += [(jump_eq, 0, 4, socket_nr), (load, 0, 0, 16), (jump_eq, 1, 0, socket.AF_UNIX)]
     out += [(give, 0, 0, 0x00050000 | errno.EAFNOSUPPORT), (give, 0, 0, allow)]
     out += [(jump_eq, 0, 3, prctl_nr), (load, 0, 0, 16), (jump_eq, 0, 1, 4), (give, 0, 0, deny)]  # PR_SET_DUMPABLE
+    # CLONE_PARENT would make a child of the zygote, which reaps only the programs themselves.
+    out += [(jump_eq, 0, 3, clone_nr), (load, 0, 0, 16), (jump_set, 0, 1, 0x8000), (give, 0, 0, deny)]
     out += [(give, 0, 0, allow)]
     return b"".join(struct.pack("HBBI", *step) for step in out)
 

@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import random
+import resource
 import select
 import signal
 import socket
@@ -49,6 +50,7 @@ SETTLE_S = 0.5
 HELD_BYTES = 48 << 20
 """Memory that a program may leave charged to the box, over what a fresh box holds: the kernel gives back late."""
 NOBODY = 65534
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 WRITABLE = ("/tmp", "/dev/shm", "/dev/mqueue", "/var/tmp", "/run/lock")
 
 
@@ -187,7 +189,7 @@ class Program:
                 "RLIMIT_NPROC": limits["processes"],
                 "RLIMIT_NOFILE": limits["open_files"],
                 "RLIMIT_FSIZE": limits["disk_bytes"],
-                "RLIMIT_CORE": 0,
+                "RLIMIT_CORE": 1,  # of 0, the kernel writes one all the same where it gives them to a program of the host
                 "RLIMIT_MSGQUEUE": 0,
                 "RLIMIT_STACK": 64 << 20,
                 "RLIMIT_MEMLOCK": 1 << 16,
@@ -218,7 +220,8 @@ class Program:
         if null != stdin_read:
             os.close(null)
         self.pid = box.told()["pid"]
-        self.cpu_before = box.cgroup.cpu_s() - self._own_cpu()
+        self.own_before = self._own_cpu()  # while it runs, the supervisor works for the program
+        self.cpu_before = box.cgroup.cpu_s() - self.own_before
         self.started = self.mark = time.monotonic()  # from here on: the zygote may have had to become warm first
         self.write(self.channel_in, len(code).to_bytes(4, "big") + code)
         if stdin:
@@ -281,7 +284,10 @@ class Program:
             return "timed_out"
         if cpu >= limits["cpu_s"] or cpu - self.mark_cpu >= 2 * limits["call_s"]:
             return "timed_out"
-        return "starved" if elapsed > frames.longest_s(limits["wall_s"], limits["call_s"]) else ""
+        if elapsed <= frames.longest_s(limits["wall_s"], limits["call_s"]):
+            return ""
+        # One thread alone that gets so much of the processors is over its time: others of its own are why this one is not.
+        return "timed_out" if cpu + self._own_cpu() - self.own_before >= limits["wall_s"] else "starved"
 
     # -- the program's turn --------------------------------------------------------------------------------------------
 
@@ -399,10 +405,15 @@ class Program:
         return True
 
     def _drain(self) -> bool:
-        """After its end: take what the pipes still hold; False when they hold no more."""
+        """After its end: take what the pipes still hold; False when they hold no more.
+
+        Never more than a pipe holds at one time: a process of the program's that lives on may fill it as fast as it is read.
+        """
         some = self._read_channel()
         for captured in (self.out, self.err):
-            while captured.size <= self.budget and captured.read():
+            for _ in range(PIPE_BYTES // resource.getpagesize() + 1):
+                if captured.size > self.budget or not captured.read():
+                    break
                 some = True
         return some
 
@@ -446,6 +457,7 @@ class Program:
         if left:
             self._as_program(lambda: _remove(left))
             left = self.box.litter()
+        self.box.forget_times()
         return f"left behind: {left[:3]}"[:300] if left else self.box.residue()
 
     def facts(self) -> tuple[dict[str, Any], bytes]:
@@ -503,6 +515,7 @@ def _remove(paths: list[str]) -> None:
 
     A directory within another is first moved to the top, so no path is ever longer than two names.
     """
+    mark = os.urandom(8).hex()  # no program can have taken the name
     with contextlib.suppress(OSError):
         for path in paths:
             place, name = os.path.split(path)
@@ -520,7 +533,7 @@ def _remove(paths: list[str]) -> None:
                         for each in os.listdir(inside):
                             if stat.S_ISDIR(os.stat(each, dir_fd=inside, follow_symlinks=False).st_mode):
                                 os.chmod(each, 0o700, dir_fd=inside)
-                                moved = f".moved-{os.getpid()}-{n_moved}"
+                                moved = f".{mark}-{n_moved}"
                                 n_moved += 1
                                 os.rename(each, moved, src_dir_fd=inside, dst_dir_fd=at)
                                 waiting.append(moved)
@@ -549,7 +562,7 @@ class Supervisor:
             os._exit(0)
         theirs.close()
         self.cgroup = Cgroup()
-        self.fresh: tuple[int, list[tuple[int, int]]] | None = None
+        self.fresh: tuple[int, list[tuple[int, int]], int] | None = None
         self.spoiled = ""
         self.places = [place for place in WRITABLE if os.path.isdir(place) and os.access(place, os.W_OK)]
         self.kept = b""
@@ -575,31 +588,49 @@ class Supervisor:
         """Before the first program: wait until the zygote is warm, and note what a fresh box holds."""
         if self.fresh is None:
             self.told()
-            self.fresh = self.cgroup.held(), self._free()
+            self.fresh = self.cgroup.held(), self._free(), self._sockets()
 
     def _free(self) -> list[tuple[int, int]]:
         """Return free blocks and free inodes of each place where programs can write."""
         return [(found.f_bfree, found.f_ffree) for found in map(os.statvfs, self.places)]
 
-    def residue(self) -> str:
-        """Say what of a program is left that has neither a process nor a name: memory, and room that is not free again.
+    @staticmethod
+    def _sockets() -> int:
+        """Return how many sockets the box has, or 0 where not told; some may be on their way in each other."""
+        try:
+            with open("/proc/net/unix", "rb") as file:
+                return file.read().count(b"\n")
+        except OSError:
+            return 0
 
-        Files without a name may be on their way in sockets that refer to each other. The kernel looks for those when a
-        socket is closed.
+    def residue(self) -> str:
+        """Say what of a program is left that has neither a process nor a file's name: sockets, memory, and room.
+
+        Sockets, which may have names of their own, and files may be on their way in sockets that refer to each other. The
+        kernel looks for those when a socket is closed.
         """
         assert self.fresh is not None
-        held, free = self.fresh
+        held, free, n_sockets = self.fresh
         deadline = time.monotonic() + SETTLE_S
         while True:
             more = self.cgroup.held() - held
             full = [place for place, was, now in zip(self.places, free, self._free(), strict=True) if was > now]
-            if more <= HELD_BYTES and not full:
+            is_linked = self._sockets() > n_sockets
+            if more <= HELD_BYTES and not full and not is_linked:
                 return ""
             if time.monotonic() > deadline:
+                if is_linked:
+                    return "sockets are left"
                 return f"{more} bytes of memory are held" if more > HELD_BYTES else f"{full[0]} is fuller than before"
             for end in socket.socketpair():
                 end.close()
             time.sleep(0.005)
+
+    def forget_times(self) -> None:
+        """Set the times of what every program may touch and no program may remove: they can be a message to the next."""
+        for path in (*self.places, *(f"/dev/{name}" for name in DEVICES)):
+            with contextlib.suppress(OSError):
+                os.utime(path, (0, 0))
 
     def alone(self) -> bool:
         """Whether no process is left but the supervisor and the zygote."""

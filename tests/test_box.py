@@ -1,10 +1,12 @@
 """The box: every limit is tripped, everything a program leaves is gone, and it can reach nothing."""
 
+import importlib
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -167,6 +169,7 @@ def test_out_of_reach(box: Box, source: str) -> None:
         "libc.syscall(310, 1, 0, 0, 0, 0, 0)",  # process_vm_readv
         "libc.prctl(4, 1, 0, 0, 0)",  # PR_SET_DUMPABLE
         "libc.syscall(56, 0x10000011, 0, 0, 0, 0)",  # clone with CLONE_NEWUSER
+        "libc.syscall(56, 0x8011, 0, 0, 0, 0)",  # clone with CLONE_PARENT
     ],
 )
 def test_system_call_is_denied(box: Box, call: str) -> None:
@@ -207,6 +210,32 @@ print(len([p for p in os.listdir('/proc') if p.isdigit()]))
     assert box.run(leave).stdout == "left\n"
     assert box.run(look).stdout == "[]\n3\n"
     assert box.n_started == 1
+
+
+def test_no_name_is_left_of_a_socket_that_is_on_its_way_in_itself(box: Box) -> None:
+    leave = """
+import socket
+one, other = socket.socketpair()
+named = socket.socket(socket.AF_UNIX)
+named.bind(b'\\0left')
+named.listen()
+socket.send_fds(one, [b'x'], [one.fileno(), other.fileno(), named.fileno()])
+"""
+    box.run(leave)
+    assert "left" not in box.run("print(open('/proc/net/unix').read())").stdout
+
+
+def test_no_name_is_taken_that_the_clean_up_needs(box: Box) -> None:
+    n_before = box.n_started
+    box.run("import os\nfor i in range(20): os.makedirs(f'/tmp/.moved-1-{i}/x/y')\nos.makedirs('a/b/c')")
+    assert box.run("import os; print(os.listdir('/tmp') == [str(os.getuid())])").stdout == "True\n"
+    assert box.n_started == n_before
+
+
+def test_times_of_devices_say_nothing_of_an_earlier_program(box: Box) -> None:
+    look = "import os; print([os.stat(p).st_mtime for p in ('/dev/null', '/dev/zero', '/dev/shm')])"
+    box.run("import os\nfor p in ('/dev/null', '/dev/zero', '/dev/shm'): os.utime(p)")
+    assert box.run(look).stdout == "[0.0, 0.0, 0.0]\n"
 
 
 def test_what_cannot_be_removed_costs_the_box(engine: DockerEngine) -> None:
@@ -279,6 +308,19 @@ def test_time_waiting_for_a_busy_processor_is_not_charged(engine: DockerEngine) 
         execution = own.run(source, limits=Limits(wall_s=1.2))
     assert execution.status is Status.EXITED, execution
     assert execution.wall_s < 1.2
+
+
+def test_what_gets_a_processor_for_its_time_is_not_starved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty threads of its own may keep the first one waiting; that is no verdict left open."""
+    for folder in ("sandbox", "images"):
+        monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / folder))
+    program = importlib.import_module("supervisor").Program
+    own = program.__new__(program)
+    own.spec = {"limits": {"wall_s": 1.0, "call_s": 1.0, "cpu_s": 2.0}}
+    own.charged_wait, own.started, own.mark_cpu, own.own_before = 0.0, 0.0, 0.0, program._own_cpu()
+    for cpu, elapsed, why in ((0.1, 14.0, "starved"), (1.1, 14.0, "timed_out"), (1.1, 12.0, "")):
+        monkeypatch.setattr(own, "charge", lambda _now, cpu=cpu: (0.5, 0.5, cpu))
+        assert own._over_time(elapsed) == why
 
 
 def test_what_a_box_needs_to_become_warm_is_not_charged(engine: DockerEngine) -> None:
