@@ -34,8 +34,8 @@ _FLUSH_S = 0.01
 
 _X86_64, _AARCH64 = 0xC000003E, 0xC00000B7
 _DENIED: dict[str, tuple[int, int, int, int, tuple[int, ...], tuple[int, ...]]] = {
-    # Call numbers: (architecture, socket, prctl, clone, without effect: sync and syncfs, for they make the whole machine wait,
-    # denied), the denied in rows: ptrace and other processes' memory;
+    # Call numbers: (architecture, socket, prctl, clone, without effect, denied). Without effect are sync and syncfs, for
+    # they make the whole machine wait. The denied, in rows: ptrace and other processes' memory;
     # mounts and namespaces; keyrings; kernel interfaces of many past holes; System V and POSIX queues, which outlive a
     # process; what changes the machine, or another process's priority.
     "x86_64": (
@@ -342,6 +342,7 @@ def _answer_calls(function: Callable[..., Any], *, listed: bool = False) -> None
         batch.reverse()
         parts: list[bytes] = []
         size, flushed = 0, clock()
+        n_answered, n_flush = 0, 1
         while batch:
             arguments = batch.pop()
             try:
@@ -374,7 +375,10 @@ def _answer_calls(function: Callable[..., Any], *, listed: bool = False) -> None
                 continue
             parts.append(frame(kind, body))
             size += len(body) + 5
-            if size > _FLUSH_BYTES or clock() - flushed > _FLUSH_S:
+            n_answered += 1
+            if n_answered == n_flush or size > _FLUSH_BYTES or clock() - flushed > _FLUSH_S:
+                if n_answered == n_flush:  # the next call may be endless: most answers before it are then there
+                    n_flush *= 2
                 send(b"".join(parts))
                 parts, size, flushed = [], 0, clock()
         for stream in (sys.stdout, sys.stderr):

@@ -318,7 +318,7 @@ def test_what_gets_a_processor_for_its_time_is_not_starved(monkeypatch: pytest.M
     own = program.__new__(program)
     own.spec = {"limits": {"wall_s": 1.0, "call_s": 1.0, "cpu_s": 2.0}}
     own.charged_wait, own.started, own.mark_cpu, own.own_before = 0.0, 0.0, 0.0, program._own_cpu()
-    for cpu, elapsed, why in ((0.1, 14.0, "starved"), (1.1, 14.0, "timed_out"), (1.1, 12.0, "")):
+    for cpu, elapsed, why in ((0.1, 24.0, "starved"), (1.1, 24.0, "timed_out"), (1.1, 22.0, "")):
         monkeypatch.setattr(own, "charge", lambda _now, cpu=cpu: (0.5, 0.5, cpu))
         assert own._over_time(elapsed) == why
 

@@ -1,5 +1,6 @@
 """The oracle: right is right, wrong is wrong, and no trick makes one the other."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -78,6 +79,13 @@ def test_base_and_plus_are_judged_apart_also_when_the_process_dies(oracle: Oracl
     assert (result.base, result.plus) == (Verdict.RUNTIME_ERROR, Verdict.PASSED)
     result = judge(oracle, "def pairs(xs):\n    while not xs: pass\n    return [(x, x * x) for x in xs]")
     assert (result.base, result.plus) == (Verdict.TIME_LIMIT, Verdict.PASSED)
+
+
+def test_a_wrong_answer_is_seen_before_an_endless_call_has_had_its_time(oracle: Oracle) -> None:
+    started = time.monotonic()
+    result = judge(oracle, "def pairs(xs):\n    while not xs: pass\n    return xs")
+    assert (result.base, result.plus) == (Verdict.WRONG_ANSWER, Verdict.WRONG_ANSWER)
+    assert time.monotonic() - started < oracle.timeout_s
 
 
 def test_equal_solutions_run_once_and_verdicts_are_kept(oracle: Oracle, tmp_path: Path) -> None:
