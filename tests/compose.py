@@ -13,6 +13,8 @@ from typing import Any
 import docker
 import yaml
 
+from sandbox import images
+
 FILE = Path(__file__).parent.parent / "docker-compose.yml"
 GROUP = 54321
 
@@ -62,7 +64,7 @@ def _option(word: str) -> str:
 
 @contextmanager
 def boxes(n_run: int = 2, n_lint: int = 0, *, memory: str = "448m", disk: str = "8m", **changed: Any) -> Iterator[Path]:
-    """Start boxes; gives the folder of their sockets."""
+    """Start boxes; gives the folder of their sockets. Of this tree's recipe: another tree may have given its own the short name."""
     client = docker.from_env()
     about = services(EXOGATE_GID=str(GROUP), EXOGATE_BOX_MEMORY=memory)
     with ExitStack() as stack:
@@ -73,7 +75,8 @@ def boxes(n_run: int = 2, n_lint: int = 0, *, memory: str = "448m", disk: str = 
             service = about[name]
             service["tmpfs"] = [line.replace("size=64m", f"size={disk}") for line in service["tmpfs"]]
             made = client.api.create_container(
-                service["image"], command=service["command"], labels={"exogate.test": "1"},
+                images.tag(service["image"].removeprefix("exogate-")), command=service["command"],
+                labels={"exogate.test": "1"},
                 host_config=host_config(client.api, service, {"boxes": volume.name}, **changed),
             )  # fmt: skip
             stack.callback(client.api.remove_container, made["Id"], force=True)
