@@ -18,6 +18,7 @@ from sandbox.engine import DockerEngine, Engine
 from sandbox.errors import (
     BoxDestroyed,
     BoxLost,
+    BoxNotStarted,
     BoxOutOfMemory,
     EngineUnavailable,
     ImageMissing,
@@ -35,6 +36,7 @@ __all__ = [
     "Box",
     "BoxDestroyed",
     "BoxLost",
+    "BoxNotStarted",
     "BoxOutOfMemory",
     "DockerEngine",
     "Ending",

@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox import codec, frames
 from sandbox.engine import Connection, Engine
-from sandbox.errors import BoxLost, BoxOutOfMemory, EngineUnavailable, Starved
+from sandbox.errors import BoxLost, BoxNotStarted, BoxOutOfMemory, EngineUnavailable, Starved
 from sandbox.execution import Execution, Status
 from sandbox.limits import Limits
 
@@ -158,29 +158,43 @@ class Box:
     def __init__(self, engine: Engine, limits: Limits | None = None, kind: str = "run") -> None:
         self.engine, self.limits, self.kind = engine, limits or Limits(), kind
         self._connection: Connection | None = None
-        self._is_spoiled = False
+        self._is_spoiled = self._is_retired = False
         self._call_s = 0.0
         self.n_started = 0
 
     def start(self) -> None:
-        """Start the container unless it runs. Raises `EngineUnavailable`, `ImageMissing` or `BoxLost`."""
+        """Start the container unless it runs. Raises `EngineUnavailable`, `ImageMissing` or `BoxNotStarted`."""
         if self._is_spoiled:  # something is left of its last program
             self.close()
-        if self._connection is None:
-            self._is_spoiled = False
-            self._connection = self.engine.start(self.limits, self.kind)
-            self.n_started += 1
-            header, _ = self.hear("ready", self.limits)
+        if self._connection is not None:
+            return
+        with self._whole():
+            try:
+                self._ask_retired()
+                self._connection = self.engine.start(self.limits, self.kind)
+                self.n_started += 1
+                self._ask_retired()  # again: meanwhile there was nothing to close
+                header, _ = self.hear("ready", self.limits)
+            except BoxLost as error:
+                raise BoxNotStarted(str(error)) from None
             if header["unbounded"]:
-                self.close()
                 what = " and ".join(header["unbounded"])
                 raise EngineUnavailable(f"nothing bounds the {what} of this engine's boxes; a rootless one needs cgroup v2")
 
+    def _ask_retired(self) -> None:
+        if self._is_retired:
+            raise BoxLost("the box has been closed for good")
+
     def close(self) -> None:
-        """End the container and remove it. Never raises."""
+        """End the container and remove it; the next program gets a new one. Never raises."""
         connection, self._connection, self._is_spoiled = self._connection, None, False
         if connection is not None:
             connection.close()
+
+    def retire(self) -> None:
+        """Close the box for good, also while another thread uses or starts it. Never raises."""
+        self._is_retired = True
+        self.close()
 
     def __enter__(self) -> "Box":
         self.start()
@@ -203,8 +217,9 @@ class Box:
         """
         limits = self._within(limits)
         try:
-            self._begin("script", _bytes(source), stdin, limits, call_s=limits.wall_s)
-            return self.hear_end(limits)
+            with self._whole():
+                self._begin("script", _bytes(source), stdin, limits, call_s=limits.wall_s)
+                return self.hear_end(limits)
         except BoxOutOfMemory:
             return _out_of_memory(limits)
 
@@ -225,16 +240,22 @@ class Box:
         """
         limits = self._within(limits)
         more = {"entry_point": entry_point, "listed": listed}
-        self._begin("calls", _bytes(source), b"", limits, call_s=call_s or limits.wall_s, **more)
-        yield from self._session(limits)
+        with self._whole():
+            self._begin("calls", _bytes(source), b"", limits, call_s=call_s or limits.wall_s, **more)
+            session = Session(self, limits)
+            yield session
+            session.end()
 
     @contextlib.contextmanager
     def check(self, prelude: str, test: str, entry_point: str, *, limits: Limits | None = None) -> Iterator[Session]:
         """Run a benchmark's `check(candidate)` under its own authority; its calls come out as frames. Raises as `run`."""
         limits = self._within(limits)
         payload = codec.encode([prelude, test])
-        self._begin("check", payload, b"", limits, call_s=limits.wall_s, entry_point=entry_point)
-        yield from self._session(limits)
+        with self._whole():
+            self._begin("check", payload, b"", limits, call_s=limits.wall_s, entry_point=entry_point)
+            session = Session(self, limits)
+            yield session
+            session.end()
 
     def examine(self, tool: str, texts: Sequence[str], *, limits: Limits | None = None) -> list[Any]:
         """Have one of the image's tools (`images/tools.py`, `images/lint.py`) look at texts, none of which is run.
@@ -259,27 +280,29 @@ class Box:
         """Return what the tool said of the first texts, as far as one process came, and how that ended."""
         bounds = replace(limits, wall_s=len(texts) * limits.wall_s, cpu_s=len(texts) * limits.cpu_s)
         try:
-            self._begin("tool", b"", b"", bounds, call_s=limits.wall_s, entry_point=tool)
-            session = Session(self, bounds)
-            batch = session.batch(codec.encode_batch([[text] for text in texts]), len(texts), last=True)
-            if not batch.loaded and not batch.n_frames and session.end().status is Status.EXITED:
-                raise BoxLost(f"the tool {tool} did not start")
-            return [_said(*frame) for frame in session.frames(batch, len(texts))], session.end()
+            with self._whole():
+                self._begin("tool", b"", b"", bounds, call_s=limits.wall_s, entry_point=tool)
+                session = Session(self, bounds)
+                batch = session.batch(codec.encode_batch([[text] for text in texts]), len(texts), last=True)
+                if not batch.loaded and not batch.n_frames and session.end().status is Status.EXITED:
+                    raise BoxLost(f"the tool {tool} did not start")
+                try:
+                    return [_said(*frame) for frame in session.frames(batch, len(texts))], session.end()
+                except codec.CodecError:
+                    return [], session.end()
         except BoxOutOfMemory:
             return [], _out_of_memory(limits)
-        except codec.CodecError:
-            return [], session.end()
-
-    def _session(self, limits: Limits) -> Iterator[Session]:
-        session = Session(self, limits)
-        try:
-            yield session
-            session.end()
-        except BaseException:
-            self.close()  # in the middle of a conversation: the next program gets a new box
-            raise
 
     # -- the conversation ----------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Close the box when a conversation breaks off: the next program would be given what this one has answered."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def _within(self, limits: Limits | None) -> Limits:
         if limits is None:
@@ -353,7 +376,6 @@ class Box:
                 truncated=bool(header["truncated"]),
             )
         except (KeyError, ValueError, TypeError) as error:
-            self.close()
             raise BoxLost(f"the supervisor's facts make no sense: {error}") from None
 
 

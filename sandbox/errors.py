@@ -17,6 +17,10 @@ class BoxLost(SandboxError):
     """A box went away, or broke the protocol, while a program was in it."""
 
 
+class BoxNotStarted(BoxLost):
+    """No box came up: no program was in it yet, so it says nothing of any."""
+
+
 class BoxOutOfMemory(BoxLost):
     """The kernel ended the whole box for its memory: the program's doing."""
 
@@ -26,4 +30,4 @@ class BoxDestroyed(SandboxError):
 
 
 class Starved(SandboxError):
-    """The machine is too busy: the program got no processor for most of its time. Its box is well."""
+    """The machine is too busy: the program got no processor for most of its time."""

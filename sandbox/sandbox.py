@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from sandbox.box import Box
 from sandbox.engine import Engine
-from sandbox.errors import BoxDestroyed, BoxLost, EngineUnavailable, SandboxError, Starved
+from sandbox.errors import BoxDestroyed, BoxLost, BoxNotStarted, EngineUnavailable, SandboxError, Starved
 from sandbox.limits import Limits
 
 T = TypeVar("T")
@@ -23,6 +23,8 @@ ENGINE_WAIT_S = 60.0
 """How long an engine that has gone may take to come back."""
 WAKE_S = 0.2
 """How long one waits at a time: a Ctrl-C that comes just before a wait begins is only seen when it ends."""
+STOP_S = 0.05
+"""How often boxes are closed under programs whose results nobody wants, until all have noticed."""
 KNOWN_S = 10.0
 """Seconds that the known program may take."""
 
@@ -45,6 +47,7 @@ class Sandbox:
         self.engine, self.parallel, self.limits = engine, parallel, limits or Limits()
         self._free: dict[tuple[str, str], queue.LifoQueue[Box]] = {}
         self._boxes: list[Box] = []
+        self._lent: dict[Box, int] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._outage = threading.Lock()
@@ -59,19 +62,20 @@ class Sandbox:
             if key in self._free:
                 return
             boxes = [Box(self.engine, self.limits, kind) for _ in range(self.engine.capacity(kind, self.parallel))]
+            is_first, self._boxes = not self._boxes, self._boxes + boxes
             try:
                 with ThreadPoolExecutor(self.parallel + 1) as threads:
                     starting: list[Future[object]] = [threads.submit(box.start) for box in boxes]
-                    if not self._boxes:
+                    if is_first:
                         starting.append(threads.submit(self.engine.sweep))
-                    self._boxes += boxes
                 for started in starting:
                     started.result()
                 if self._closing.is_set():  # meanwhile, so that these may have been passed over
                     raise BoxLost("the sandbox has been closed")
             except BaseException:
                 for box in boxes:
-                    box.close()
+                    box.retire()
+                self._boxes = [box for box in self._boxes if box not in boxes]
                 raise
             self._free[key] = queue.LifoQueue()
             for box in boxes:
@@ -84,43 +88,48 @@ class Sandbox:
         free = self._free[kind, role]
         box = free.get()
         try:
+            self._lent[box] = threading.get_ident()
             yield box
         finally:
-            if self._closing.is_set():  # meanwhile, and the box may have been started anew since
-                box.close()
+            self._lent.pop(box, None)
             free.put(box)
 
     def attempt(self, act: Callable[[Box], R], kind: str = "run") -> R:
         """Return what `act` returns with a box, in which it runs one program or several together.
 
-        When the box is lost, a known program has to run in a fresh one, and `act` is tried there once more.
+        When the box is lost, a known program has to run in a fresh one, and `act` is tried there once more. A box that
+        does not come up was lost with nothing in it: that says nothing of `act`, which is tried again.
 
         Raises:
             BoxDestroyed: that box was lost as well: whatever `act` runs does this.
-            BoxLost: boxes are lost with the known program too, or the sandbox was closed.
+            BoxLost: boxes are lost with the known program too, or do not come up, or the sandbox was closed.
             Starved: the machine was too busy, each time.
             EngineUnavailable, ImageMissing: boxes cannot be started, and the engine did not come back in time.
         """
+        return self._attempt(act, kind, self._closing.is_set)
+
+    def _attempt(self, act: Callable[[Box], R], kind: str, is_unwanted: Callable[[], bool]) -> R:
+        """Do as `attempt` does, until nobody wants to know any more."""
         is_lost, n_tried = False, 0
         while True:
             with self.box(kind) as box:
                 try:
                     return act(box)
-                except (Starved, EngineUnavailable) as error:
+                except (Starved, EngineUnavailable, BoxNotStarted) as error:
                     n_tried += 1
-                    is_over = isinstance(error, EngineUnavailable) and not self._engine_came_back()
-                    if is_over or n_tried == TRIES or self._closing.is_set():
+                    is_over = isinstance(error, EngineUnavailable) and not self._engine_came_back(is_unwanted)
+                    if is_over or n_tried == TRIES or is_unwanted():
                         raise
                 except BoxLost as error:
                     box.close()
-                    if self._closing.is_set():
+                    if is_unwanted():
                         raise
                     if is_lost:
                         raise BoxDestroyed(f"its box did not survive it: {error}") from None
                     is_lost = True
-                    self._prove(box)
+                    self._prove(box, is_unwanted)
 
-    def _prove(self, box: Box) -> None:
+    def _prove(self, box: Box, is_unwanted: Callable[[], bool]) -> None:
         """Show that a program which is known to be harmless runs in a fresh box. Raises as `attempt`."""
         limits = replace(box.limits, wall_s=KNOWN_S, cpu_s=KNOWN_S)
         for left in reversed(range(TRIES)):
@@ -131,15 +140,15 @@ class Sandbox:
                     return
                 raise BoxLost(f"a known program did not run: {found.status}, exit code {found.exit_code}")
             except SandboxError as error:
-                is_over = isinstance(error, EngineUnavailable) and not self._engine_came_back()
-                if is_over or not left or self._closing.is_set():
+                is_over = isinstance(error, EngineUnavailable) and not self._engine_came_back(is_unwanted)
+                if is_over or not left or is_unwanted():
                     raise
 
-    def _engine_came_back(self) -> bool:
+    def _engine_came_back(self, is_unwanted: Callable[[], bool]) -> bool:
         """Wait for an engine that has gone; once it is given up, nobody waits again."""
         with self._outage:
             deadline = time.monotonic() + (0 if self._is_engine_gone else ENGINE_WAIT_S)
-            while not self._closing.is_set():
+            while not is_unwanted():
                 try:
                     self.engine.sweep()
                     return True
@@ -168,12 +177,16 @@ class Sandbox:
                 end all.
 
         Raises as `attempt`, or what `act` or `failed` raise; the sandbox is closed then. When the caller stops asking,
-        nothing more is begun.
+        nothing more is begun, and what runs is ended; the sandbox is as good as before.
         """
+        stopped, workers = threading.Event(), set[int]()
+
+        def is_unwanted() -> bool:
+            return stopped.is_set() or self._closing.is_set()
 
         def work(item: T) -> R:
             try:
-                return self.attempt(lambda box: act(box, item), kind)
+                return self._attempt(lambda box: act(box, item), kind, is_unwanted)
             except Exception as error:
                 if failed is None:
                     raise
@@ -189,7 +202,7 @@ class Sandbox:
                     running.remove(first)
                     return first.result()
 
-        with ThreadPoolExecutor(self.parallel) as threads:
+        with ThreadPoolExecutor(self.parallel, initializer=lambda: workers.add(threading.get_ident())) as threads:
             try:
                 for item in items:
                     running.append(threads.submit(work, item))
@@ -198,7 +211,12 @@ class Sandbox:
                 while running:
                     yield taken()
             except GeneratorExit:
-                threads.shutdown(wait=True, cancel_futures=True)
+                stopped.set()
+                threads.shutdown(wait=False, cancel_futures=True)
+                while left := [one for one in running if not one.done()]:
+                    wait(left, STOP_S)
+                    for box in [box for box, thread in list(self._lent.items()) if thread in workers]:
+                        box.close()
                 raise
             except BaseException:
                 threads.shutdown(wait=False, cancel_futures=True)
@@ -209,7 +227,7 @@ class Sandbox:
         """End all boxes, also those in use, for good. Never raises."""
         self._closing.set()
         boxes, self._boxes = self._boxes, []
-        closing = [threading.Thread(target=box.close) for box in boxes]
+        closing = [threading.Thread(target=box.retire) for box in boxes]
         for thread in closing:
             thread.start()
         for thread in closing:

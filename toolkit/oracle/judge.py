@@ -5,6 +5,7 @@ the supervisor forms), values by the benchmark's own rule only where bytes diffe
 second box and calls the candidate through the host. Nothing that a program exits with, prints or writes is a verdict.
 """
 
+import contextlib
 import hashlib
 import threading
 import time
@@ -151,19 +152,22 @@ class Oracle:
         try:
             stored = self.cache.get(key) if self.cache else None
             return None if stored is None else _from_stored(stored, sample)
-        except (LookupError, ValueError, TypeError):
+        except (LookupError, ValueError, TypeError, OSError):
             return None
         except Exception as error:
             return self.failed(sample, error)
 
     def _store(self, key: str, result: Result) -> None:
         if self.cache and result.error is None:
-            self.cache.put(key, _to_stored(result))
+            with contextlib.suppress(OSError):
+                self.cache.put(key, _to_stored(result))
 
     def _cost(self, sample: Sample) -> float:
         """Estimate what a sample takes, so that the longest are begun first and no box is idle at the end."""
-        known = self._known(self.tasks[sample.task_id])
-        return known.charged_s if known else 0.0
+        with contextlib.suppress(Exception):  # whatever it is, it comes again when the sample is judged, and costs only that
+            known = self._known(self.tasks[sample.task_id])
+            return known.charged_s if known else 0.0
+        return 0.0
 
     # -- one sample ----------------------------------------------------------------------------------------------------
 
