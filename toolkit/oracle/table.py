@@ -102,6 +102,8 @@ class Table:
                 wanted = self.right.frames(chunk) if wanted is None else wanted
                 finding = self._compare(session, batch, chunk, calls, wanted, n_right)
                 if finding is not None:
+                    if batch.more:  # it is still at work on this chunk: the other part gets a process of its own
+                        session.end()
                     return True, finding
             n_right += batch.n_frames
             if not batch.more:
