@@ -154,15 +154,19 @@ def _rows(value: Any) -> str | None:
 
 
 def encode_parts(value: object) -> Iterator[bytes]:
-    """Yield the bytes of `encode`, a long list in pieces, so that it is never held a second time. Raises as `encode`."""
+    """Yield the bytes of `encode`, a long list in pieces, so that it is never held a second time. Raises as `encode`.
+
+    All pieces but the last have at least MIN_PART bytes.
+    """
     if type(value) is not list or len(value) <= PART_ROWS:
         yield _encode(value)
         return
     before = b'{"L":['
-    for at in range(0, len(value), PART_ROWS):
+    last = (len(value) - 1) // PART_ROWS * PART_ROWS
+    for at in range(0, last, PART_ROWS):
         yield before + _encode(value[at : at + PART_ROWS])
         before = b","
-    yield b"]}"
+    yield before + _encode(value[last:]) + b"]}"
 
 
 def _plain(value: Any, depth: int) -> Any:
