@@ -38,6 +38,8 @@ MIN_PART = PART_ROWS
 """Bytes of a piece of a value, at least: whoever sends shorter ones is not `encode_parts`."""
 MAX_FRACTION = 4096
 """Hexadecimal digits of a fraction, at most."""
+MAX_DIMENSIONS = 64
+"""Of an array, as numpy has it."""
 MAX_LISTED = 1 << 16
 """Elements that are taken out of an iterator, at most."""
 _BIG = 1 << 4096
@@ -58,6 +60,8 @@ _dumps = json.JSONEncoder(ensure_ascii=True, check_circular=False, separators=("
 
 def _tag(pairs: list[tuple[str, Any]]) -> tuple[str, Any]:
     (pair,) = pairs
+    if not _fits(*pair):
+        raise CodecError(f"tag {pair[0][:20]!r} does not hold what it should")
     return pair
 
 
@@ -154,15 +158,19 @@ def _rows(value: Any) -> str | None:
 
 
 def encode_parts(value: object) -> Iterator[bytes]:
-    """Yield the bytes of `encode`, a long list in pieces, so that it is never held a second time. Raises as `encode`."""
+    """Yield the bytes of `encode`, a long list in pieces, so that it is never held a second time. Raises as `encode`.
+
+    All pieces but the last have at least MIN_PART bytes.
+    """
     if type(value) is not list or len(value) <= PART_ROWS:
         yield _encode(value)
         return
     before = b'{"L":['
-    for at in range(0, len(value), PART_ROWS):
+    last = (len(value) - 1) // PART_ROWS * PART_ROWS
+    for at in range(0, last, PART_ROWS):
         yield before + _encode(value[at : at + PART_ROWS])
         before = b","
-    yield b"]}"
+    yield before + _encode(value[last:]) + b"]}"
 
 
 def _plain(value: Any, depth: int) -> Any:
@@ -282,8 +290,6 @@ def _fits(tag: str, body: object) -> bool:
 
 def _tagged(tag: str, body: Any, depth: int, hashed: int) -> Any:
     """Return the value that a tag stands for."""
-    if not _fits(tag, body):
-        raise CodecError(f"tag {tag!r} is unknown, or does not hold what it should")
     if tag in ("s", "f", "d") and len(body) > hashed:
         raise CodecError(f"more than {hashed} elements in a set or dict")
     match tag:
@@ -307,7 +313,7 @@ def _tagged(tag: str, body: Any, depth: int, hashed: int) -> Any:
             (inside,) = body
             return _value(inside, depth, hashed)
         case "r":
-            return range(*map(_whole, body))
+            return range(*map(whole, body))
         case "n":
             return number(body)
         case "a":
@@ -359,7 +365,8 @@ def number(body: Any) -> Any:
     return float(wire) if found[1] == "f" else wire
 
 
-def _whole(wire: Any) -> int:
+def whole(wire: Any) -> int:
+    """Return an integer that is part of a range. Raises as `atom`."""
     found = atom(*wire) if type(wire) is tuple else wire
     if type(found) is not int:
         raise CodecError("a range wants whole numbers")
@@ -384,7 +391,7 @@ def _array_of(body: Any) -> Any:
     dtype, shape, flat = body
     values = [number([dtype, item]) for item in flat]
     kind = numpy.dtype(dtype).kind
-    if prod(shape) != len(values):
+    if len(shape) > MAX_DIMENSIONS or not all(type(n) is int and 0 <= n < 1 << 32 for n in shape) or prod(shape) != len(values):
         raise CodecError("an array's shape is not that of its values")
     if kind in "US" and max(map(len, values), default=0) * len(values) > 16 * sum(map(len, values)) + (1 << 16):
         raise CodecError("array too large")

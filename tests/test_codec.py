@@ -65,6 +65,13 @@ def test_comes_back(value: Any) -> None:
     assert b"".join(codec.encode_parts(value)) == codec.encode(value)
 
 
+@pytest.mark.parametrize("n", [65_535, 65_536, 65_537, 131_072, 131_073, 140_000])
+def test_all_pieces_but_the_last_are_long_enough(n: int) -> None:
+    pieces = list(codec.encode_parts([0] * n))
+    assert all(len(piece) >= codec.MIN_PART for piece in pieces[:-1])
+    assert codec.decode(b"".join(pieces)) == [0] * n
+
+
 def test_nan_comes_back() -> None:
     assert math.isnan(codec.decode(codec.encode(math.nan)))
 

@@ -85,12 +85,17 @@ def _scalar(wire: Any) -> Any:
     if type(wire) is tuple:
         tag, body = wire
         if tag == "S":
-            return _scalar(body[0])
+            return _scalar(_only(body))
         if tag not in ("i", "c", "q", "m", "n"):
             return codec.Opaque(tag)
         found = codec.atom(tag, body)
         return int(found) if type(found) is bool else found  # numpy's bool is none of Python's
     return codec.Opaque("list") if type(wire) is list else wire
+
+
+def _only(body: Any) -> Any:
+    (inside,) = body
+    return inside
 
 
 def _is_floats(value: Any) -> bool:
@@ -115,7 +120,7 @@ def _same(expected: Any, wire: Any) -> bool:
     tag, body = wire
     match tag:
         case "S":
-            return _same(expected, body[0])
+            return _same(expected, _only(body))
         case "t":
             return kind is tuple and _all_same(expected, body)
         case "T" | "L":
@@ -131,7 +136,7 @@ def _same(expected: Any, wire: Any) -> bool:
                 return kind.__name__ == "deque" and _all_same(expected, inside)
             return kind is wanted and _same(expected, inside)
         case "r":
-            return kind is range and len(body) == 3 and bool(expected == range(*map(_key, body)))
+            return kind is range and len(body) == 3 and bool(expected == range(*map(codec.whole, body)))
         case "a":
             return _same_array(expected, body)
         case "o" | "I":
@@ -191,17 +196,17 @@ def _key(wire: Any, most: int = -1) -> Any:
         case "f" if len(body) <= most:
             return frozenset(_key(item, most) for item in body)
         case "r":
-            return range(*map(_key, body))
+            return range(*map(codec.whole, body))
         case "S":
-            return _key(body[0], most)
-        case "u" if body[0] == "UserString":
-            return str(body[1])
+            return _key(_only(body), most)
+        case "u" if body[0] == "UserString" and type(body[1]) is str:
+            return body[1]
     return codec.atom(tag, body)
 
 
 def _same_array(expected: Any, body: Any) -> bool:
     dtype, shape, flat = body
-    if type(expected).__name__ != "ndarray" or list(expected.shape) != shape:
+    if type(expected).__name__ != "ndarray" or list(expected.shape) != shape or set(map(type, shape)) - {int}:
         return False
     if _kind(expected.dtype.kind) != _kind(dtype.strip("<>|=")[0]):
         return False
@@ -268,7 +273,7 @@ def _is_set_of(expected: Any, wire: Any) -> bool:
     elements: dict[str, Callable[[Any], Any]] = {
         "t": iter, "s": iter, "f": iter, "I": iter, "b": bytes.fromhex,
         "T": lambda body: _rows("T", body), "L": lambda body: _rows("L", body), "d": lambda body: (key for key, _ in body),
-        "r": lambda body: islice(range(*map(_key, body)), 4 * len(wanted) + 4096),
+        "r": lambda body: islice(range(*map(codec.whole, body)), 4 * len(wanted) + 4096),
     }  # fmt: skip
     if isinstance(wire, list | str):
         return _covers(wanted, wire)
@@ -276,8 +281,8 @@ def _is_set_of(expected: Any, wire: Any) -> bool:
         return False
     tag, body = wire
     if tag in ("S", "u"):
-        return _is_set_of(expected, body[-1])
+        return _is_set_of(expected, _only(body[tag == "u" :]))
     if tag == "a":
         dtype, shape, flat = body
-        return len(shape) == 1 and _covers(wanted, [("n", [dtype, item]) for item in flat])
+        return shape == [len(flat)] and type(shape[0]) is int and _covers(wanted, [("n", [dtype, item]) for item in flat])
     return tag in elements and _covers(wanted, elements[tag](body))

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from sandbox import Box, BoxOutOfMemory, Limits, Sandbox, converse
-from toolkit.oracle.findings import Facts, Finding, of_ending
+from sandbox import Box, BoxOutOfMemory, Limits, Sandbox, Status, converse
+from toolkit.oracle.findings import Facts, Finding, of_end, of_ending
 from toolkit.types import Task, Verdict
 
 TEST_S = 10.0
@@ -23,7 +23,7 @@ def judge_by_check(
             other.check(task.prompt + task.canonical_solution, task.test, task.entry_point, limits=tests) as test,
         ):
             ending = converse(candidate, test)
-            facts.add(candidate.end())
-            return of_ending(ending)
+            facts.add(end := candidate.end())
+            return of_end(end, "beside its answers") if end.status is Status.VIOLATED else of_ending(ending)
     except BoxOutOfMemory as error:
         return Finding(Verdict.MEMORY_LIMIT, str(error))

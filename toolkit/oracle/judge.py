@@ -25,7 +25,7 @@ from toolkit.oracle.table import Table
 from toolkit.samples import unjudgeable
 from toolkit.types import DEFECT, Result, Sample, Task, Verdict
 
-VERSION = 2
+VERSION = 3
 """Raised whenever a verdict could come out otherwise than before: stored verdicts are then not used."""
 TOTAL_TIMEOUT_S = 60.0
 PRINTED_BYTES = 64 << 20

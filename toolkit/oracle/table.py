@@ -64,7 +64,8 @@ class Table:
         """Run one process of the program over chunks; note for each part why it has failed, or how many calls are right.
 
         When the process ends before its time, the part in which that happened has failed, and a part that it did not
-        come to is left as it was: the caller runs that in a new process, as EvalPlus does.
+        come to is left as it was: the caller runs that in a new process, as EvalPlus does. A process that writes what is
+        no answer has failed in all parts.
         """
         total = min(self.total_timeout_s, self.timeout_s * sum(chunk.n_calls for chunk in chunks)) + 4 * self.right.charged_s
         limits = replace(self.limits, wall_s=total, cpu_s=2 * total)
@@ -83,7 +84,9 @@ class Table:
                     found.update({at: finding} if loaded else {chunk.plus: finding for chunk in chunks})
                     if session.execution is not None:
                         break
-                facts.add(session.end())
+                facts.add(end := session.end())
+                if end.status is Status.VIOLATED:  # when it is noticed is chance: so it is what all parts show
+                    found.update({chunk.plus: of_end(end, "beside its answers") for chunk in chunks})
         except BoxOutOfMemory as error:
             found.setdefault(at, Finding(Verdict.MEMORY_LIMIT, str(error)))
 
