@@ -6,13 +6,15 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
-from sandbox import Execution, Sandbox, Status, codec
+from sandbox import Box, BoxDestroyed, Execution, Sandbox, Status, codec
 from sandbox.conversation import text_of
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,32 @@ class Gate(ABC):
         return Report(
             gate=self.name, passed=not any(one.decisive for one in found), score=score, findings=found, **more
         )
+
+
+    def failed(self, _: Solution, error: Exception) -> Report:
+        """Return the report on a program that its box did not survive, twice; raise whatever else it was."""
+        if not isinstance(error, BoxDestroyed):
+            raise error
+        return self.report([refused("crash", "its box did not survive it, twice")], 0.0)
+
+
+def one_by_one(
+    act: Callable[[Box, tuple[Solution, ...]], list[R]], alone: Callable[[Solution, Exception], R], sandbox: Sandbox
+) -> Callable[[tuple[Solution, ...], Exception], list[R]]:
+    """Return the `failed` of `Sandbox.map` for batches: of one that a box did not survive, each is looked at alone."""
+
+    def failed(batch: tuple[Solution, ...], error: Exception) -> list[R]:
+        if len(batch) == 1 or not isinstance(error, BoxDestroyed):
+            return [alone(batch[0], error)]
+        return [found for solution in batch for found in again((solution,))]
+
+    def again(batch: tuple[Solution, ...]) -> list[R]:
+        try:
+            return sandbox.attempt(lambda box: act(box, batch))
+        except Exception as error:
+            return failed(batch, error)
+
+    return failed
 
 
 def batched(solutions: Iterable[Solution], n: int) -> Iterator[tuple[Solution, ...]]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, ClassVar
 
-from gates.base import Finding, Gate, Report, Solution, batched, of_end
-from sandbox import Box, Execution, Limits, Sandbox
+from gates.base import Finding, Gate, Report, Solution, batched, of_end, one_by_one
+from sandbox import Box, BoxDestroyed, Execution, Limits, Sandbox
 
 BATCH = 64
 LIMITS = Limits(wall_s=10.0, cpu_s=20.0)
@@ -26,7 +26,8 @@ class Compile(Gate):
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
         """Compile each; many at a time."""
-        for reports in sandbox.map(self._check, batched(solutions, BATCH)):
+        failed = one_by_one(self._check, lambda solution, error: (solution, self.failed(solution, error)), sandbox)
+        for reports in sandbox.map(self._check, batched(solutions, BATCH), failed=failed):
             for solution, report in reports:
                 newer = self._newer(solution, sandbox) if _is_syntax(report) else None
                 yield report if newer is None else replace(report, findings=(newer, *report.findings))
@@ -50,7 +51,10 @@ class Compile(Gate):
     @staticmethod
     def _newer(solution: Solution, sandbox: Sandbox) -> Finding | None:
         """Ask whether a newer Python reads what this one does not."""
-        said = sandbox.attempt(lambda box: box.examine("newer", [solution.code], limits=LIMITS), "lint")[0]
+        try:
+            said = sandbox.attempt(lambda box: box.examine("newer", [solution.code], limits=LIMITS), "lint")[0]
+        except BoxDestroyed:
+            return None
         if not isinstance(said, dict) or said["newest"] or not said["this"]:
             return None
         return Finding(symbol="newer-python", message="; ".join(said["this"]), severity="error", decisive=True)

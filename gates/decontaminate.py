@@ -43,7 +43,7 @@ from itertools import chain
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from gates.base import Finding, Gate, Report, Solution, batched, of_end
+from gates.base import Finding, Gate, Report, Solution, batched, of_end, one_by_one
 from gates.tokens import grams, hashes
 from sandbox import Box, Execution, Limits, Sandbox
 
@@ -102,7 +102,9 @@ class Decontaminate(Gate):
         batches = batched(solutions, BATCH)
         for first in batches:
             known = _Known(self.corpus, list(_shapes([code for _, _, code in self.corpus.items], sandbox)))
-            for reports in sandbox.map(partial(self._check, known), chain([first], batches)):
+            check = partial(self._check, known)
+            failed = one_by_one(check, self.failed, sandbox)
+            for reports in sandbox.map(check, chain([first], batches), failed=failed):
                 yield from reports
 
     def _check(self, known: "_Known", box: Box, solutions: tuple[Solution, ...]) -> list[Report]:

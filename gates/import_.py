@@ -44,7 +44,7 @@ class Import(Gate):
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
         """Load each, in a process of its own."""
-        return sandbox.map(self._check, solutions)
+        return sandbox.map(self._check, solutions, failed=self.failed)
 
     def _check(self, box: Box, solution: Solution) -> Report:
         started = monotonic()

@@ -44,7 +44,7 @@ class Quality(Gate):
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
         """Lint each, in a process of its own."""
-        return sandbox.map(self._check, solutions, "lint")
+        return sandbox.map(self._check, solutions, "lint", failed=self.failed)
 
     def _check(self, box: Box, solution: Solution) -> Report:
         started = monotonic()

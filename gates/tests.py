@@ -145,7 +145,7 @@ class Tests(Gate):
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
         """Test each, in two boxes."""
-        return sandbox.map(lambda box, solution: self._check(box, solution, sandbox), solutions)
+        return sandbox.map(lambda box, solution: self._check(box, solution, sandbox), solutions, failed=self.failed)
 
     def _check(self, box: Box, solution: Solution, sandbox: Sandbox) -> Report:
         started = monotonic()
