@@ -391,7 +391,8 @@ def _array_of(body: Any) -> Any:
     dtype, shape, flat = body
     values = [number([dtype, item]) for item in flat]
     kind = numpy.dtype(dtype).kind
-    if len(shape) > MAX_DIMENSIONS or not all(type(n) is int and 0 <= n < 1 << 32 for n in shape) or prod(shape) != len(values):
+    is_shape = len(shape) <= MAX_DIMENSIONS and all(type(n) is int and 0 <= n < 1 << 32 for n in shape)
+    if not is_shape or prod(shape) != len(values):
         raise CodecError("an array's shape is not that of its values")
     if kind in "US" and max(map(len, values), default=0) * len(values) > 16 * sum(map(len, values)) + (1 << 16):
         raise CodecError("array too large")

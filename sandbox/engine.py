@@ -19,7 +19,8 @@ from sandbox.limits import MIB, Limits
 
 OVERHEAD_BYTES = 192 * MIB
 """Memory of a box beyond its program's: supervisor, warm interpreter, outputs that wait to be fetched."""
-STOP_S = 5
+SEND_S = 60.0
+"""Within this time a box takes a message, or is lost."""
 
 
 class Connection(Protocol):
@@ -232,7 +233,7 @@ class SocketConnection:
     def send(self, data: bytes) -> None:
         try:
             with self._used:
-                self._socket.settimeout(60)
+                self._socket.settimeout(SEND_S)
                 self._socket.sendall(data)
         except OSError as error:
             raise BoxLost(f"box {self.name[:12]} went away: {_short(error)}") from None

@@ -1,6 +1,7 @@
 """Faults, planted and real: each costs at most the sample that it hits, and no thread, box or descriptor is left behind."""
 
 import contextlib
+import json
 import os
 import threading
 import time
@@ -10,14 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import sandbox.engine
 import sandbox.sandbox
-from sandbox import Box, BoxLost, DockerEngine, EngineUnavailable, Limits, Sandbox, codec, frames
+from gates import Corpus, Solution, parse
+from sandbox import Box, BoxLost, BoxOutOfMemory, DockerEngine, EngineUnavailable, Limits, Sandbox, Starved, codec, frames
 from sandbox.box import Session
+from toolkit import cli, runs
+from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.benchmarks.base import Benchmark, Loaded
 from toolkit.cache import VerdictCache
 from toolkit.oracle import Oracle, expected, table
+from toolkit.runs import RunFolder
 from toolkit.types import DEFECT, Result, Sample, Task, Verdict
 
 SMALL = Limits(memory_bytes=256 << 20, disk_bytes=8 << 20)
@@ -281,3 +287,167 @@ def test_no_program_is_given_what_another_one_did(
     is_retried = error in (frames.ProtocolError, BoxLost, EngineUnavailable)
     assert found[:3] + found[4:] == [found[0].replace("0", str(n)) for n in range(10) if n != 3]
     assert found[3] == (found[0].replace("0", "3") if is_retried else f"{error.__name__} of 3")
+
+
+def test_what_is_raised_while_a_result_is_journalled_costs_that_sample_alone(
+    engine: DockerEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Through the command line: exit code 70, and a run that goes on as if nothing had been."""
+    tasks = dict(list(BENCHMARKS["humaneval"].load(Options()).tasks.items())[:10])
+    hit, n = list(tasks)[3], len(ERRORS)
+    rows = [{"task_id": t.task_id, "solution": f"{t.prompt}{t.canonical_solution}\n# {i}"} for t in tasks.values() for i in range(n)]
+    file = tmp_path / "samples.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command = ["eval", "humaneval", "--samples", str(file), "--limit", "10", "--timeout", "5", "--no-cache", "--allow-uniform"]
+    command += ["--parallel", "2", "--output", str(tmp_path / "run")]
+    append = RunFolder.append
+
+    def struck(self: RunFolder, result: Result, facts: Any) -> None:
+        if result.task_id == hit:
+            raise ERRORS[result.sample_id]("planted")
+        append(self, result, facts)
+
+    with monkeypatch.context() as patch, nothing_left(engine):
+        patch.setattr(RunFolder, "append", struck)
+        done = CliRunner().invoke(cli.app, command)
+    found = runs.read(tmp_path / "run")
+    errors = {type_: found[hit, i].error or "" for i, type_ in enumerate(ERRORS)}
+    assert done.exit_code == 70, done.output
+    assert "Traceback" in done.stderr
+    assert f"5 of {len(rows)} samples could not be judged because of a defect" in done.stderr
+    assert [one for one, said in errors.items() if said == "not judged: planted"] == [OSError, BoxLost, EngineUnavailable]
+    assert sum(said.startswith(DEFECT) for said in errors.values()) == 5
+    assert sum(result.verdict is Verdict.PASSED for result in found.values()) == len(rows) - n
+    assert CliRunner().invoke(cli.app, [*command, "--resume"]).exit_code == 0
+    assert [result.verdict for result in runs.read(tmp_path / "run").values()] == [Verdict.PASSED] * len(rows)
+
+
+# -- whose doing it is that a box is lost ------------------------------------------------------------------------------
+
+
+def judge(by: Oracle, kind: str, source: str = RIGHT) -> Result:
+    ((_, result, _),) = by.judge_many([Sample(task_id=HIT[kind], sample_id=0, solution=source)])
+    assert not by.defects, by.defects[0]
+    return result
+
+
+def often(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: Exception, n: int = 1 << 30) -> list[int]:
+    """Raise in a method, the first `n` times that it is called; returns one item for each time."""
+    real, times = getattr(owner, name), list[int]()
+
+    def struck(*given: Any, **more: Any) -> Any:
+        if len(times) < n:
+            times.append(len(times))
+            raise error
+        return real(*given, **more)
+
+    monkeypatch.setattr(owner, name, struck)
+    return times
+
+
+@pytest.mark.parametrize("kind", HIT)
+@pytest.mark.parametrize("error", [BoxLost("gone"), Starved("busy")], ids=["lost", "starved"])
+def test_a_box_that_is_lost_once_is_replaced(
+    kind: str, error: Exception, pool: Sandbox, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = often(monkeypatch, Session, "batch", error, 1)
+    with nothing_left(engine, 4):
+        assert judge(oracle(pool), kind).verdict is Verdict.PASSED
+    assert times
+
+
+@pytest.mark.parametrize("kind", HIT)
+def test_a_box_that_is_lost_twice_while_a_known_program_runs_is_the_programs_doing(
+    kind: str, pool: Sandbox, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = often(monkeypatch, Session, "batch", BoxLost("gone"))
+    with nothing_left(engine, 4):
+        result = judge(oracle(pool), kind)
+    assert (result.verdict, result.base, result.detail) == (
+        Verdict.RUNTIME_ERROR, Verdict.RUNTIME_ERROR, "its box did not survive it, twice",
+    )  # fmt: skip
+    assert result.plus == (Verdict.RUNTIME_ERROR if kind == "table" else None)
+    assert len(times) == 2
+
+
+@pytest.mark.parametrize("kind", HIT)
+@pytest.mark.parametrize(("error", "n_tried"), [(BoxLost("gone"), 1), (Starved("busy"), 3)], ids=["lost", "starved"])
+def test_what_happens_to_a_known_program_too_is_no_verdict(
+    kind: str, error: Exception, n_tried: int, pool: Sandbox, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = often(monkeypatch, Session, "batch", error)
+    known = often(monkeypatch, Box, "run", error)
+    with nothing_left(engine, 4):
+        result = judge(oracle(pool), kind)
+    assert (result.verdict, result.error) == (None, f"not judged: {error}")
+    assert (len(times), len(known)) == (n_tried, 3 if n_tried == 1 else 0)
+
+
+@pytest.mark.parametrize("kind", HIT)
+@pytest.mark.parametrize("error", [BoxLost("gone"), BoxOutOfMemory("no room")], ids=["lost", "memory"])
+def test_a_box_that_never_came_up_is_held_against_no_program(
+    kind: str, error: Exception, pool: Sandbox, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A known program runs; it is the box of the program, or of its test, that does not start, each time."""
+    real, n_started = Box.hear, 0
+
+    def hear(self: Box, op: str, *more: Any) -> Any:
+        nonlocal n_started
+        if op == "ready" and here.sample is not None:
+            n_started += 1
+            if kind == "table" or n_started % 2 == 0:
+                raise error
+        return real(self, op, *more)
+
+    with pool.box("run", "test") as other, pool.box() as one, pool.box() as two:
+        for box in (one, two, *[other] * (kind == "check")):
+            box.close()
+        with pool.box("run", "test") as last:
+            last.close()
+    monkeypatch.setattr(Box, "hear", hear)
+    with nothing_left(engine, 4):
+        result = judge(oracle(pool), kind)
+    assert (result.verdict, result.error) == (None, f"not judged: {error}")
+    assert n_started == (3 if kind == "table" else 6)
+
+
+def test_a_map_is_told_of_a_program_that_its_box_does_not_survive(pool: Sandbox, engine: DockerEngine) -> None:
+    def act(box: Box, item: int) -> str:
+        if item == 3:
+            raise BoxLost("gone")
+        return box.run(f"print({item})").stdout
+
+    def failed(item: int, error: Exception) -> str:
+        return f"{type(error).__name__} {item}"
+
+    with nothing_left(engine, 4):
+        found = list(pool.map(act, range(6), failed=failed))
+    assert found == ["0\n", "1\n", "2\n", "BoxDestroyed 3", "4\n", "5\n"]
+
+
+def test_gates_refuse_what_its_box_does_not_survive_twice(engine: DockerEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of ten; and whatever else is raised ends the run, with nothing left."""
+    codes = [f"def double{i}(x):\n    return x + x\n" for i in range(10)]
+    programs = [Solution(code=code, test=f"assert double{i}(2) == 4") for i, code in enumerate(codes)]
+    corpus = Corpus(items=(("other", "print(1)", "print(1)"),))
+    kinds = ["compile", "import", "tests", "decontaminate"]
+    real, n_left, error = Box.tell, 0, BoxLost("gone")
+
+    def tell(self: Box, header: Any, payload: bytes = b"") -> None:
+        nonlocal n_left
+        if n_left and b"double3" in payload:
+            n_left -= 1
+            raise error
+        real(self, header, payload)
+
+    monkeypatch.setattr(Box, "tell", tell)
+    with nothing_left(engine), Sandbox(engine, 2) as pool:
+        for kind in kinds:
+            gates = parse(kind, given={"corpus": corpus})
+            for n_left, is_refused in ((1, False), (9, True)):  # noqa: B007
+                reports = [one for (one,) in gates.check_many(programs, pool)]
+                assert [report.passed for report in reports] == [i != 3 or not is_refused for i in range(10)], kind
+            assert [one.message for one in reports[3].findings] == ["its box did not survive it, twice"]
+    n_left, error = 1, StopIteration("planted")  # type: ignore[assignment]
+    with nothing_left(engine), Sandbox(engine, 2) as pool, pytest.raises((StopIteration, RuntimeError)):
+        list(parse("import").check_many(programs, pool))

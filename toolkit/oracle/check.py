@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sandbox import Box, BoxOutOfMemory, Limits, Sandbox, Status, converse
-from toolkit.oracle.findings import Facts, Finding, of_end, of_ending
+from toolkit.oracle.findings import OF_THE_BOX, Facts, Finding, of_end, of_ending
 from toolkit.types import Task, Verdict
 
 TEST_S = 10.0
@@ -25,5 +25,5 @@ def judge_by_check(
             ending = converse(candidate, test)
             facts.add(end := candidate.end())
             return of_end(end, "beside its answers") if end.status is Status.VIOLATED else of_ending(ending)
-    except BoxOutOfMemory as error:
-        return Finding(Verdict.MEMORY_LIMIT, str(error))
+    except BoxOutOfMemory:
+        return Finding(Verdict.MEMORY_LIMIT, OF_THE_BOX)

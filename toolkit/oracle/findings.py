@@ -11,6 +11,8 @@ _ENDS = {
     Status.MEMORY_EXCEEDED: Verdict.MEMORY_LIMIT,
     Status.OUTPUT_EXCEEDED: Verdict.OUTPUT_LIMIT,
 }
+OF_THE_BOX = "the whole box ran out of memory"
+"""Detail of a program with which the box itself went: which box it was differs from run to run."""
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from toolkit.benchmarks.base import Benchmark
 from toolkit.benchmarks.compare import matches
 from toolkit.oracle import expected as answers
 from toolkit.oracle.expected import Chunk, Expected
-from toolkit.oracle.findings import Facts, Finding, earned, of_end, of_frame
+from toolkit.oracle.findings import OF_THE_BOX, Facts, Finding, earned, of_end, of_frame
 from toolkit.types import Task, Verdict
 
 
@@ -87,8 +87,8 @@ class Table:
                 facts.add(end := session.end())
                 if end.status is Status.VIOLATED:  # when it is noticed is chance: so it is what all parts show
                     found.update({chunk.plus: of_end(end, "beside its answers") for chunk in chunks})
-        except BoxOutOfMemory as error:
-            found.setdefault(at, Finding(Verdict.MEMORY_LIMIT, str(error)))
+        except BoxOutOfMemory:
+            found.setdefault(at, Finding(Verdict.MEMORY_LIMIT, OF_THE_BOX))
 
     def _ask(self, session: Session, chunk: Chunk, *, is_last: bool) -> tuple[bool, Finding | None]:
         """Have the calls of a chunk made; return whether the program was loaded, and None where every answer is right."""
