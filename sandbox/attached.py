@@ -34,6 +34,7 @@ class AttachedEngine:
     def __init__(self, runtime: str | None = None, folder: Path | None = None) -> None:
         self.folder = folder or Path(os.environ.get("EXOGATE_BOXES") or FOLDER)
         self._tags: dict[str, str] = {}
+        self._is_in_vain = False
         if runtime:
             raise EngineUnavailable("--runtime is chosen where boxes are started; these run already")
         deadline = time.monotonic() + WAIT_S / 2
@@ -60,18 +61,23 @@ class AttachedEngine:
         return self._tags[kind]
 
     def start(self, limits: Limits, kind: str = "run") -> "AttachedConnection":
-        """Take a box that is free.
+        """Take a box that is free. When one was waited for in vain, nobody waits again until there is one.
 
         Raises:
             EngineUnavailable: a box is made of something else, or is not shut in as it must be.
             BoxLost: none came free, or came back, in time.
         """
         deadline = time.monotonic() + WAIT_S
-        while time.monotonic() < deadline:
+        while True:
             for place in random.sample(places := self._places(kind), len(places)):
                 with contextlib.suppress(BoxLost):
-                    return self._taken(place, limits, kind)
+                    taken = self._taken(place, limits, kind)
+                    self._is_in_vain = False
+                    return taken
+            if self._is_in_vain or time.monotonic() > deadline:
+                break
             time.sleep(0.02)
+        self._is_in_vain = True
         n = len(self._places(kind))
         raise BoxLost(f"{self.folder}: none of {n} {kind} boxes came free in {WAIT_S:.0f} s (a program may take two)")
 

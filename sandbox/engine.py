@@ -9,7 +9,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
 from typing import Any, Protocol
@@ -126,6 +126,7 @@ class DockerEngine:
                 f"{_short(error)}. Start one (`make engine` does where it may), or set DOCKER_HOST."
             ) from None
         self._ids: dict[str, str] = {}
+        self._left: set[str] = set()
         profile = Path(__file__).parent.parent / "images" / "seccomp.json"
         self._is_podman = any("Podman" in str(part.get("Name")) for part in about.get("Components") or [])
         self._profile = str(profile) if self._is_podman else profile.read_text()  # Podman wants the file's name
@@ -191,23 +192,36 @@ class DockerEngine:
 
                 self._ids.clear()
                 raise ImageMissing(f"the image of {kind} boxes is gone; make it with `toolkit images build`") from None
-            name = container["Id"]
+            name, connection = container["Id"], None
             try:
                 if container.get("Warnings"):  # such as: limits are not supported here, and have been left out
                     raise EngineUnavailable(f"the engine would weaken a box: {' '.join(container['Warnings'])}")
                 stream = api.attach_socket(name, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+                connection = DockerConnection(api, name, stream, lambda: self._remove(name))
                 api.start(name)
             except BaseException:
-                with contextlib.suppress(Exception):
-                    api.remove_container(name, force=True)
+                if connection:
+                    connection.close()
+                else:
+                    self._remove(name)
                 raise
-        return DockerConnection(api, name, stream)
+        return connection
+
+    def _remove(self, name: str) -> None:
+        """Remove a container, now or when boxes are next swept. Never raises."""
+        self._left.add(name)
+        with contextlib.suppress(Exception):
+            with contextlib.suppress(self._docker.errors.NotFound):
+                self.client.api.remove_container(name, force=True, v=True)
+            self._left.discard(name)
 
     def capacity(self, kind: str, wanted: int) -> int:
         return wanted
 
     def sweep(self) -> int:
         swept = 0
+        for name in list(self._left):
+            self._remove(name)
         with self._asking():
             for found in self.client.api.containers(all=True, filters={"label": "exogate.box"}):
                 if not _owner_lives(found.get("Labels", {}).get("exogate.owner", "")):
@@ -272,9 +286,9 @@ class SocketConnection:
 class DockerConnection(SocketConnection):
     """The attached standard streams of one container."""
 
-    def __init__(self, api: Any, name: str, stream: Any) -> None:
+    def __init__(self, api: Any, name: str, stream: Any, remove: Callable[[], None]) -> None:
         super().__init__(name, getattr(stream, "_sock", stream))
-        self._api, self._stream = api, stream
+        self._api, self._stream, self._remove = api, stream, remove
         self._out = bytearray()
 
     def receive(self, n: int, deadline: float) -> bytes:
@@ -305,8 +319,7 @@ class DockerConnection(SocketConnection):
 
     def close(self) -> None:
         if self._leave(self._stream, self._socket, getattr(self._stream, "_response", None)):
-            with contextlib.suppress(Exception):
-                self._api.remove_container(self.name, force=True, v=True)
+            self._remove()
 
 
 def _knock(host: str) -> None:

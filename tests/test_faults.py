@@ -1,28 +1,58 @@
 """Faults, planted and real: each costs at most the sample that it hits, and no thread, box or descriptor is left behind."""
 
 import contextlib
+import copy
+import fcntl
+import gc
 import json
 import os
+import resource
+import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import docker
 import pytest
 from typer.testing import CliRunner
 
+import sandbox.box
 import sandbox.engine
 import sandbox.sandbox
 from gates import Corpus, Solution, parse
-from sandbox import Box, BoxLost, BoxOutOfMemory, DockerEngine, EngineUnavailable, Limits, Sandbox, Starved, codec, frames
+from sandbox import (
+    ENGINES,
+    Box,
+    BoxLost,
+    BoxNotStarted,
+    BoxOutOfMemory,
+    DockerEngine,
+    EngineUnavailable,
+    Limits,
+    Sandbox,
+    Starved,
+    Status,
+    attached,
+    codec,
+    frames,
+    images,
+)
+from sandbox.attached import AttachedConnection
 from sandbox.box import Session
+from tests.conftest import opened
 from toolkit import cli, runs
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.benchmarks.base import Benchmark, Loaded
 from toolkit.cache import VerdictCache
-from toolkit.oracle import Oracle, expected, table
+from toolkit.evaluate import Settings, evaluate
+from toolkit.oracle import Oracle, Refused, canary, expected, table
+from toolkit.oracle.canary import PROGRAMS
+from toolkit.oracle.findings import Finding
 from toolkit.runs import RunFolder
 from toolkit.types import DEFECT, Result, Sample, Task, Verdict
 
@@ -256,7 +286,7 @@ def test_right_answers_that_cannot_be_read_cost_their_task_alone(
         assert (hit.error or "").startswith("not judged: planted" if error is OSError else DEFECT)
 
 
-@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("error", [MemoryError, OSError, BoxLost])
 @pytest.mark.parametrize("how", ["run", "examine"])
 def test_no_program_is_given_what_another_one_did(
     how: str, error: type[Exception], engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
@@ -451,3 +481,557 @@ def test_gates_refuse_what_its_box_does_not_survive_twice(engine: DockerEngine, 
     n_left, error = 1, StopIteration("planted")  # type: ignore[assignment]
     with nothing_left(engine), Sandbox(engine, 2) as pool, pytest.raises((StopIteration, RuntimeError)):
         list(parse("import").check_many(programs, pool))
+
+
+# -- boxes that really go ----------------------------------------------------------------------------------------------
+
+SLOW = f"import time\ntime.sleep(0.4)\n{RIGHT}"
+DESTROYER = f"""
+import os, sys
+for fd in (3, 4): os.set_inheritable(fd, True)
+os.execv(sys.executable, ["python3", "-c", '''
+import os
+open("/proc/self/oom_score_adj", "w").write("0")
+os.write(4, b"L" + bytes(4))
+held = []
+while True:
+    held.append(os.memfd_create("held"))
+    for _ in range(7): os.write(held[-1], bytes(8 << 20))
+'''])
+{RIGHT}
+"""
+"""Holds its memory where no process has it mapped, so that the kernel ends the box's supervisor, or its zygote, for it."""
+
+
+@pytest.fixture(scope="module", params=sorted(ENGINES))
+def real(request: pytest.FixtureRequest, pool: Sandbox) -> Iterator[Oracle]:
+    """An oracle with one box of each role, of either engine."""
+    with opened(request.param, n_run=3, disk="64m") as engine, Sandbox(engine, 1, replace(SMALL, disk_bytes=64 << 20)) as own:
+        yield oracle(own)
+
+
+@pytest.mark.parametrize("kind", HIT)
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_box_that_is_killed_from_outside(
+    kind: str, n: int, real: Oracle, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once: the verdict is as usual. Twice, under the same program: that counts as its doing."""
+    calls, killed = Box.calls, list[str]()
+
+    @contextlib.contextmanager
+    def killing(self: Box, *given: Any, **more: Any) -> Iterator[Session]:
+        with calls(self, *given, **more) as session:
+            if len(killed) < n:
+                assert self._connection
+                killed.append(self._connection.name.removeprefix("run."))
+                engine.client.api.kill(killed[-1])
+                if self._connection.name != killed[-1]:  # that of a service, whose starter brings it back
+                    engine.client.api.start(killed[-1])
+            yield session
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Box, "calls", killing)
+        result = judge(real, kind, SLOW)
+    assert result.verdict is (Verdict.PASSED if n == 1 else Verdict.RUNTIME_ERROR), result
+    assert len(killed) == n
+    assert judge(real, kind).verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize("kind", HIT)
+def test_a_program_that_destroys_its_box_has_a_verdict(kind: str, real: Oracle) -> None:
+    """Which one is the kernel's choice: where it ended the supervisor of an attached box, nobody can say what for."""
+    result = judge(real, kind, DESTROYER)
+    details = {Verdict.MEMORY_LIMIT: "the whole box ran out of memory", Verdict.RUNTIME_ERROR: "its box did not survive it, twice"}
+    assert result.detail == details[result.verdict or Verdict.PASSED], result
+    assert judge(real, kind).verdict is Verdict.PASSED
+
+
+def test_a_gate_refuses_a_program_that_destroys_its_box(real: Oracle) -> None:
+    programs = [Solution(code=RIGHT), Solution(code=DESTROYER), Solution(code=RIGHT + "\n")]
+    assert [one.passed for (one,) in parse("import").check_many(programs, real.pool)] == [True, False, True]
+
+
+def test_what_a_program_may_do_to_its_own_oom_score_does_no_harm(real: Oracle) -> None:
+    """It may be lowered to what the supervisor has. A program that uses memory as programs do is still the one that is ended."""
+    anew = "import os, sys\nos.execv(sys.executable, ['python3', '-c', '''{}'''])"
+    lowered = 'open("/proc/self/oom_score_adj", "w").write("0")\nprint("lowered", flush=True)\n'
+    below = 'open("/proc/self/oom_score_adj", "w", buffering=1).write("-1\\\\n")'
+    with real.pool.box() as box:
+        limits = replace(box.limits, wall_s=10)
+        assert box.run(anew.format(lowered), limits=limits).stdout == "lowered\n"
+        assert "PermissionError" in box.run(anew.format(below), limits=limits).stderr
+        n_started = box.n_started
+        found = box.run(anew.format(lowered + 'x = b"x" * (1 << 30)'), limits=limits)
+        assert (found.status, found.stdout) == (Status.MEMORY_EXCEEDED, "lowered\n")
+        assert box.run("print(1)").stdout == "1\n"
+        assert box.n_started == n_started
+
+
+def test_sync_is_without_effect(real: Oracle) -> None:
+    """The whole machine would wait for it."""
+    source = (
+        "import ctypes, os\nopen('dirty', 'wb').write(bytes(1 << 20))\nfor _ in range(50_000): os.sync()\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\nprint(libc.syncfs(os.open('.', 0)), ctypes.get_errno())"
+    )
+    with real.pool.box() as box:
+        found = box.run(source, limits=replace(box.limits, wall_s=5, cpu_s=5))
+    assert found.stdout == "0 0\n", found
+
+
+# -- interrupted -------------------------------------------------------------------------------------------------------
+
+ENDLESS = "def pairs(xs):\n    while True: pass\n"
+
+
+def soon(seconds: float) -> float:
+    """Seconds on the wall that something which takes `seconds` may take on a machine that others use as well."""
+    return seconds * max(1.0, 2 * os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+@contextlib.contextmanager
+def interrupted(engine: DockerEngine, *, is_closed: bool = True) -> Iterator[tuple[Oracle, Iterator[Any], list[float]]]:
+    """Give an oracle, what it judges (one right program and many endless ones), and where to note when it was interrupted."""
+    at: list[float] = []
+    many = [Sample(task_id=task, sample_id=i, solution=f"{ENDLESS}\n# {i}") for i in range(10) for task in HIT.values()]
+    with nothing_left(engine, within_s=30):
+        with Sandbox(engine, 2, SMALL) as own:
+            by = Oracle(own, OWN, TASKS, "faults-1", timeout_s=60)
+            yield by, by.judge_many([Sample(task_id="Own/3", sample_id=99, solution=RIGHT), *many]), at
+            if not is_closed:
+                assert time.monotonic() - at[0] < soon(2)
+                assert judge(by, "check").verdict is judge(by, "table").verdict is Verdict.PASSED
+                return
+        assert time.monotonic() - at[0] < soon(2)
+
+
+def test_a_consumer_that_raises_ends_what_runs(pool: Sandbox, engine: DockerEngine) -> None:
+    """The pool is as good as before."""
+
+    def consume(by: Oracle, judging: Iterator[Any], at: list[float]) -> None:
+        for _, result, _ in judging:
+            assert result.verdict is Verdict.PASSED
+            time.sleep(0.5)
+            at.append(time.monotonic())
+            raise KeyboardInterrupt
+
+    with interrupted(engine, is_closed=False) as given:
+        with contextlib.suppress(KeyboardInterrupt):
+            consume(*given)
+        given[1].close()  # type: ignore[attr-defined]
+
+
+def test_ctrl_c_while_results_are_waited_for(pool: Sandbox, engine: DockerEngine) -> None:
+    with interrupted(engine) as (_, judging, at):
+        assert next(judging)[1].verdict is Verdict.PASSED
+
+        def interrupt() -> None:
+            at.append(time.monotonic())
+            signal.raise_signal(signal.SIGINT)
+
+        timer = threading.Timer(0.5, interrupt)
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            next(judging)
+        timer.join()
+
+
+def test_a_pool_that_is_closed_in_the_middle(pool: Sandbox, engine: DockerEngine) -> None:
+    """Every sample has an error; none is begun in a new box."""
+    with interrupted(engine) as (by, judging, at):
+        assert next(judging)[1].verdict is Verdict.PASSED
+
+        def close() -> None:
+            at.append(time.monotonic())
+            by.pool.close()
+
+        timer = threading.Timer(0.5, close)
+        timer.start()
+        results = [result for _, result, _ in judging]
+        timer.join()
+    assert len(results) == 20
+    assert all((result.error or "").startswith("not judged: ") for result in results)
+
+
+def test_ctrl_c_in_a_run(pool: Sandbox, engine: DockerEngine, tmp_path: Path) -> None:
+    first = BENCHMARKS["humaneval"].load(Options()).tasks["HumanEval/0"]
+    programs = [first.prompt + first.canonical_solution, *["while True: pass"] * 3]
+    file = tmp_path / "samples.jsonl"
+    file.write_text("".join(json.dumps({"task_id": f"HumanEval/{i}", "solution": it}) + "\n" for i, it in enumerate(programs)))
+    at: list[float] = []
+
+    def advance(what: str, n: int, *_: Any) -> None:
+        if what == "humaneval" and n:
+            at.append(time.monotonic())
+            raise KeyboardInterrupt
+
+    settings = Settings(benchmark="humaneval", samples=file, timeout_s=60, limit=4, use_cache=False, output=tmp_path / "run")
+    with nothing_left(engine, within_s=30):
+        outcome = evaluate(settings, advance)
+        assert time.monotonic() - at[0] < soon(2)
+    assert outcome.interrupted
+    assert outcome.summary["interrupted"] == "1 of 4 samples were judged"
+
+
+# -- a map, and the canaries -------------------------------------------------------------------------------------------
+
+
+def test_results_come_as_they_are_complete(pool: Sandbox, engine: DockerEngine) -> None:
+    late = threading.Event()
+
+    def act(_: Box, item: int) -> int:
+        if item == 0:
+            assert late.wait(20)
+        return item
+
+    with nothing_left(engine, 4):
+        found = []
+        for item in pool.map(act, range(12), is_ordered=False):
+            found.append(item)
+            if len(found) == 11:
+                late.set()
+        assert found[-1] == 0
+        assert sorted(found) == list(range(12))
+        assert list(pool.map(act, range(12))) == list(range(12))
+
+
+@pytest.mark.parametrize("is_ordered", [False, True])
+def test_failed_keeps_what_one_item_raises_from_the_others(is_ordered: bool, pool: Sandbox, engine: DockerEngine) -> None:
+    def act(_: Box, item: int) -> str:
+        if item % 4 == 3:
+            raise ERRORS[item // 4]("planted")
+        return str(item)
+
+    def failed(item: int, error: Exception) -> str:
+        return f"{item} {type(error).__name__}"
+
+    n = 4 * (len(ERRORS) - 2)
+    wanted = [f"{i} {ERRORS[i // 4].__name__}" if i % 4 == 3 else str(i) for i in range(n)]
+    with nothing_left(engine, 4):
+        found = list(pool.map(act, range(n), is_ordered=is_ordered, failed=failed))
+    assert found == wanted if is_ordered else sorted(found) == sorted(wanted)
+
+
+@pytest.mark.parametrize("is_ordered", [False, True])
+def test_a_failed_that_raises_ends_the_map(is_ordered: bool, engine: DockerEngine) -> None:
+    begun = []
+
+    def act(box: Box, item: int) -> str:
+        begun.append(item)
+        if item == 3:
+            raise ValueError("planted")
+        return box.run(f"print({item})").stdout
+
+    def failed(_: int, error: Exception) -> str:
+        raise error
+
+    with nothing_left(engine), Sandbox(engine, 1, SMALL) as own:
+        with pytest.raises(ValueError, match="planted"):
+            list(own.map(act, range(1000), is_ordered=is_ordered, failed=failed))
+        assert len(begun) < 10
+        with pytest.raises(BoxLost, match="closed"):
+            next(own.map(act, range(4)))
+
+
+def test_the_canaries_change_nothing_and_ask_for_each_kind_of_test(
+    pool: Sandbox, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked = Oracle.findings, list[tuple[str, str]]()
+
+    def findings(self: Oracle, task: Task, *given: Any, **more: Any) -> Any:
+        found = real(self, task, *given, **more)
+        asked.append((task.task_id, found[0].verdict))
+        return found
+
+    def attributes() -> dict[str, Any]:
+        return copy.deepcopy({name: it for name, it in vars(by).items() if name not in ("pool", "_lock")})
+
+    monkeypatch.setattr(Oracle, "findings", findings)
+    by = oracle(pool)
+    before, known = attributes(), ["compile_error", "passed", "runtime_error", "time_limit", "wrong_answer"]
+    with nothing_left(engine, 4):
+        canary(by)
+    assert sorted(asked) == [(f"canary/{kind}", verdict) for kind in ("check", "table") for verdict in known]
+    assert attributes() == before
+    for name, kind in (("Own/0", "table"), ("Own/8", "check")):
+        asked.clear()
+        by.tasks = {name: TASKS[name]}
+        monkeypatch.setattr(
+            Oracle, "findings",
+            lambda _, task, source, *__: asked.append((task.task_id, source)) or (Finding(known_as(source)), None),
+        )  # fmt: skip
+        canary(by)
+        assert sorted(asked) == sorted((f"canary/{kind}", source) for source in PROGRAMS.values())
+
+
+def known_as(source: str) -> Verdict:
+    (verdict,) = (verdict for verdict, program in PROGRAMS.items() if program == source)
+    return verdict
+
+
+@pytest.mark.parametrize("kind", HIT)
+@pytest.mark.parametrize("wanted", PROGRAMS)
+def test_one_canary_that_is_judged_otherwise_refuses_the_oracle(
+    kind: str, wanted: Verdict, pool: Sandbox, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def findings(_: Oracle, task: Task, solution: str, *__: Any) -> tuple[Finding, None]:
+        known = known_as(solution)
+        is_other = known is wanted and task.task_id == f"canary/{kind}"
+        return Finding(next(v for v in Verdict if v is not known) if is_other else known), None
+
+    monkeypatch.setattr(Oracle, "findings", findings)
+    with nothing_left(engine, 4), pytest.raises(Refused, match=f"canary/{kind}: a program known to be {wanted} was judged"):
+        canary(oracle(pool))
+
+
+def test_a_comparison_that_takes_anything_refuses_the_oracle(pool: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "matches", lambda *_: True)
+    with pytest.raises(Refused, match="known to be wrong_answer was judged passed"):
+        canary(oracle(pool))
+
+
+# -- what a host has only so much of -----------------------------------------------------------------------------------
+
+
+class Api:
+    """What a Docker engine answers, with real sockets."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.running = dict[str, list[str]]()
+        self.is_gone = False
+
+    def version(self, **_: Any) -> dict[str, str]:
+        return {"ApiVersion": "1.41"}
+
+    def create_host_config(self, **given: Any) -> dict[str, Any]:
+        return given
+
+    def create_container(self, _: str, *, command: list[str], labels: dict[str, str], **__: Any) -> dict[str, Any]:
+        self.n += 1
+        self.running[str(self.n)] = command
+        return {"Id": str(self.n), "Warnings": []}
+
+    def attach_socket(self, _: str, **__: Any) -> socket.socket:
+        return socket.socket(socket.AF_UNIX)
+
+    def start(self, _: str) -> None:
+        if self.is_gone:
+            raise docker.errors.APIError("gone")
+
+    def remove_container(self, name: str, **_: Any) -> None:
+        if self.is_gone:
+            raise docker.errors.APIError("gone")
+        self.running.pop(name, None)
+
+    def containers(self, **_: Any) -> list[Any]:
+        if self.is_gone:
+            raise docker.errors.APIError("gone")
+        return []
+
+
+@pytest.fixture
+def stubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[DockerEngine, Api]]:
+    """An engine with nothing behind it."""
+    api = Api()
+    found = SimpleNamespace(get=lambda name: SimpleNamespace(id=name))
+    client = SimpleNamespace(api=api, images=found, close=lambda: None)
+    monkeypatch.setattr(docker, "from_env", lambda **_: client)
+    engine = DockerEngine(host="tcp://127.0.0.1:1")
+    yield engine, api
+    engine.close()
+
+
+def rss_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def test_a_hundred_thousand_boxes_of_one_engine_exhaust_nothing(stubbed: tuple[DockerEngine, Api]) -> None:
+    engine, api = stubbed
+    limits, begun = Limits(), time.monotonic()
+
+    def sizes() -> tuple[int, dict[str, int]]:
+        return len(os.listdir("/proc/self/fd")), {name: len(it) for name, it in vars(engine).items() if hasattr(it, "__len__")}
+
+    slots = set()
+    for _ in range(10_000):
+        connection = engine.start(limits)
+        slots.add(api.running[connection.name][0])
+        connection.close()
+    gc.collect()
+    before, memory = sizes(), rss_bytes()
+    for _ in range(90_000):
+        engine.start(limits).close()
+    gc.collect()
+    assert sizes() == before
+    assert rss_bytes() - memory < 4 << 20
+    assert api.n == 100_000
+    assert not api.running
+    assert len(slots) == 3998  # ranges of user ids, which come round again
+    assert time.monotonic() - begun < soon(20)
+
+
+def test_a_container_that_an_engine_did_not_remove_is_removed_when_it_is_back(stubbed: tuple[DockerEngine, Api]) -> None:
+    engine, api = stubbed
+    connection = engine.start(Limits())
+    api.is_gone = True
+    connection.close()
+    with pytest.raises(EngineUnavailable):
+        engine.start(Limits())
+    with pytest.raises(EngineUnavailable):
+        engine.sweep()
+    assert len(api.running) == 2
+    api.is_gone = False
+    engine.sweep()
+    assert not api.running
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT CHECKED: only root may take all that a user may have of pipes")
+def test_a_box_works_with_pipes_of_any_size(pool: Sandbox) -> None:
+    """All pipes of a user are counted, of all its boxes together: from some on, there are only small ones."""
+    source = "import fcntl\nsize = fcntl.fcntl(4, 1032)\ndef pairs(xs):\n    assert size < 1 << 20, size\n    return [(x, x * x) for x in xs]\n"
+    most = int(Path("/proc/sys/fs/pipe-user-pages-soft").read_text()) * resource.getpagesize()
+    with contextlib.ExitStack() as stack:
+        for _ in range(most // (1 << 20) + 1):
+            ends = os.pipe()
+            for end in ends:
+                stack.callback(os.close, end)
+            fcntl.fcntl(ends[0], 1031, 1 << 20)
+        results = [judge(oracle(pool), kind, source) for kind in HIT]
+    assert [result.verdict for result in results] == [Verdict.PASSED] * 2, results
+
+
+# -- waits are bounded -------------------------------------------------------------------------------------------------
+
+
+class Quiet:
+    """An engine whose boxes say `said`, and then what `says` says."""
+
+    def __init__(self, said: bytes = b"", says: Callable[[socket.socket], None] = lambda _: None) -> None:
+        self.said, self.says = said, says
+        self.n = 0
+        self._theirs: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+
+    def start(self, *_: Any) -> AttachedConnection:
+        self.n += 1
+        ours, theirs = socket.socketpair()
+        theirs.sendall(self.said)
+        self._theirs.append(theirs)
+        self._threads.append(threading.Thread(target=self.says, args=[theirs]))
+        self._threads[-1].start()
+        return AttachedConnection("run.quiet", ours)
+
+    def image_digest(self, _: str = "") -> str:
+        return ""
+
+    def capacity(self, _: str, wanted: int) -> int:
+        return wanted
+
+    def sweep(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        for theirs in self._theirs:
+            theirs.close()
+        for thread in self._threads:
+            thread.join()
+
+
+READY = frames.pack({"op": "ready", "unbounded": []})
+
+
+def trickle(theirs: socket.socket) -> None:
+    """A byte now and then, of a message that never ends."""
+    message = iter(frames.pack({"op": "end", "why": "x" * 10000}))
+    with contextlib.suppress(OSError):
+        while True:
+            theirs.sendall(bytes([next(message)]))
+            time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("said", "says", "code", "n_boxes"),
+    [
+        (b"", lambda _: None, "print(1)", 1),  # nothing: the pool has no box
+        (READY, lambda _: None, "print(1)", 4),  # no answer, and none for the known program, three times
+        (READY, trickle, "print(1)", 4),
+        (READY, lambda _: None, "#" * (8 << 20), 4),  # takes no more than fits into the socket
+    ],
+)
+def test_a_supervisor_that_says_nothing_is_given_up(
+    said: bytes, says: Callable[[socket.socket], None], code: str, n_boxes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox.box, "START_S", 0.3)
+    monkeypatch.setattr(sandbox.box, "STARVED_S", 0.1)
+    monkeypatch.setattr(sandbox.box, "GRACE_S", 0.1)
+    monkeypatch.setattr(sandbox.sandbox, "KNOWN_S", 0.1)
+    monkeypatch.setattr(sandbox.engine, "SEND_S", 0.3)
+    limits, quiet, threads, begun = Limits(wall_s=0.1), Quiet(said, says), set(threading.enumerate()), time.monotonic()
+    with Sandbox(quiet, 1, limits) as own, pytest.raises(BoxLost):
+        next(own.map(lambda box, code: box.run(code), [code]))
+    most_s = max(0.3, 3 * 0.1 + 0.1 + 0.1)
+    assert time.monotonic() - begun < n_boxes * most_s + soon(0.5)
+    assert quiet.n == n_boxes
+    quiet.close()
+    assert set(threading.enumerate()) <= threads
+
+
+# -- attached boxes ----------------------------------------------------------------------------------------------------
+
+FLOODS = {
+    "while it is loaded": "import os\nwhile True: os.write(4, bytes(1 << 20))\n",
+    "one long answer": "import os\ndef pairs(xs):\n    while True: os.write(4, b'R' * (1 << 20))\n",
+    "answers": "import os\ndef pairs(xs):\n    while True: os.write(4, (b'R' + (1).to_bytes(4, 'big') + b'1') * 100_000)\n",
+    "by children": "import os\ndef pairs(xs):\n    for _ in range(4):\n        if not os.fork():\n            while True: os.write(4, b'R' * (1 << 20))\n",
+}
+
+
+def test_a_flood_of_answers_wedges_no_attached_box(pool: Sandbox) -> None:
+    """Four boxes: four floods, two at a time; a client that goes in the middle of one; and the next one is served at once."""
+    by_kind = [Sample(task_id=HIT[kind], sample_id=i, solution=it) for i, it in enumerate(FLOODS.values()) for kind in HIT]
+    with opened("attached", n_run=4) as engine:
+        with Sandbox(engine, 2, SMALL) as own:
+            by = Oracle(own, OWN, TASKS, "faults-1", timeout_s=0.5)
+            results = [result for _, result, _ in by.judge_many(by_kind[::2])]
+            assert {result.verdict for result in results} <= {Verdict.TIME_LIMIT, Verdict.RUNTIME_ERROR}, results
+            by.timeout_s = 60
+            timer = threading.Timer(0.5, own.close)
+            timer.start()
+            assert not any(result.verdict is Verdict.PASSED for _, result, _ in by.judge_many(by_kind[1::2]))
+            timer.join()
+        begun = time.monotonic()
+        with Sandbox(engine, 2, SMALL) as own:
+            found = {result.task_id: result.verdict for result in judged(oracle(own))}
+        assert found == VERDICTS
+        assert time.monotonic() - begun < soon(5)
+
+
+def test_an_attached_engine_reads_a_recipe_once_and_waits_in_vain_once(
+    pool: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, tag = [], images.tag
+
+    def reading(kind: str) -> str:
+        read.append(kind)
+        return tag(kind)
+
+    monkeypatch.setattr(images, "tag", reading)
+    monkeypatch.setattr(attached, "WAIT_S", 1.0)
+    with opened("attached", n_run=1) as engine:
+        read.clear()
+        assert {engine.image_digest(kind) for kind in ("run", "lint") for _ in range(100)} == {tag("run"), tag("lint")}
+        with Box(engine, SMALL) as one:
+            for least_s, most_s in ((1, soon(3)), (0, 0.5), (0, 0.5)):
+                begun = time.monotonic()
+                with pytest.raises(BoxNotStarted, match="none of 1 run boxes came free"):
+                    Box(engine, SMALL).start()
+                assert least_s <= time.monotonic() - begun < most_s
+            one.close()
+            monkeypatch.setattr(attached, "WAIT_S", 20.0)
+            deadline = time.monotonic() + 20
+            while True:  # it is free when it is clean
+                with contextlib.suppress(BoxNotStarted), Box(engine, SMALL) as other:
+                    assert other.run("print(1)").stdout == "1\n"
+                    break
+                assert time.monotonic() < deadline
+    assert read == ["run", "lint"]
