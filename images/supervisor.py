@@ -50,6 +50,8 @@ SETTLE_S = 0.5
 HELD_BYTES = 48 << 20
 """Memory that a program may leave charged to the box, over what a fresh box holds: the kernel gives back late."""
 NOBODY = 65534
+OWN_SOCKETS = 3
+"""Lines of the kernel's list of sockets where no other shares the box's network: a heading, and both ends of `control`."""
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 WRITABLE = ("/tmp", "/dev/shm", "/dev/mqueue", "/var/tmp", "/run/lock")
 
@@ -596,12 +598,10 @@ class Supervisor:
 
     @staticmethod
     def _sockets() -> int:
-        """Return how many sockets the box has, or 0 where not told; some may be on their way in each other."""
-        try:
-            with open("/proc/net/unix", "rb") as file:
-                return file.read().count(b"\n")
-        except OSError:
-            return 0
+        """Return how many sockets the box has, and one; 0 where not told."""
+        with contextlib.suppress(OSError), open("/proc/net/unix", "rb") as file:
+            return file.read().count(b"\n")
+        return 0
 
     def residue(self) -> str:
         """Say what of a program is left that has neither a process nor a file's name: sockets, memory, and room.
@@ -615,15 +615,15 @@ class Supervisor:
         while True:
             more = self.cgroup.held() - held
             full = [place for place, was, now in zip(self.places, free, self._free(), strict=True) if was > now]
-            is_linked = self._sockets() > n_sockets
+            for end in socket.socketpair():
+                end.close()
+            is_linked = n_sockets <= OWN_SOCKETS < self._sockets()  # else others share the box's network: they come and go
             if more <= HELD_BYTES and not full and not is_linked:
                 return ""
             if time.monotonic() > deadline:
                 if is_linked:
                     return "sockets are left"
                 return f"{more} bytes of memory are held" if more > HELD_BYTES else f"{full[0]} is fuller than before"
-            for end in socket.socketpair():
-                end.close()
             time.sleep(0.005)
 
     def forget_times(self) -> None:

@@ -951,16 +951,16 @@ def trickle(theirs: socket.socket) -> None:
     ("said", "says", "code", "n_boxes"),
     [
         (b"", lambda _: None, "print(1)", 1),  # nothing: the pool has no box
-        (READY, lambda _: None, "print(1)", 4),  # no answer, and none for the known program, three times
-        (READY, trickle, "print(1)", 4),
-        (READY, lambda _: None, "#" * (8 << 20), 4),  # takes no more than fits into the socket
+        (READY, lambda _: None, "print(1)", 1 + TRIES),  # no answer, and none for the known program, each time
+        (READY, trickle, "print(1)", 1 + TRIES),
+        (READY, lambda _: None, "#" * (8 << 20), 1 + TRIES),  # takes no more than fits into the socket
     ],
 )
 def test_a_supervisor_that_says_nothing_is_given_up(
     said: bytes, says: Callable[[socket.socket], None], code: str, n_boxes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sandbox.box, "START_S", 0.3)
-    monkeypatch.setattr(sandbox.box, "STARVED_S", 0.1)
+    monkeypatch.setattr(sandbox.box.frames, "longest_s", lambda wall_s, _: 3 * wall_s + 0.1)
     monkeypatch.setattr(sandbox.box, "GRACE_S", 0.1)
     monkeypatch.setattr(sandbox.sandbox, "KNOWN_S", 0.1)
     monkeypatch.setattr(sandbox.engine, "SEND_S", 0.3)
