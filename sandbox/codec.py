@@ -85,7 +85,7 @@ class Opaque:
         return False
 
     def __hash__(self) -> int:
-        return hash(self.type_name)
+        return id(self)  # those of one type are all different, and so are their hashes
 
     def __repr__(self) -> str:
         return f"<{self.type_name}>"
