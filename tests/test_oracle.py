@@ -88,6 +88,12 @@ def test_a_wrong_answer_is_seen_before_an_endless_call_has_had_its_time(oracle: 
     assert time.monotonic() - started < oracle.timeout_s
 
 
+def test_a_part_is_judged_also_when_the_one_before_failed_with_calls_left(oracle: Oracle) -> None:
+    wait = "import time\ndef pairs(xs):\n    time.sleep(0.02 if xs else 0.3)\n"
+    result = judge(oracle, f"{wait}    return [(x, x * x) for x in xs] if xs != [1, 2, 3] else None")
+    assert (result.base, result.plus) == (Verdict.WRONG_ANSWER, Verdict.PASSED)
+
+
 def test_equal_solutions_run_once_and_verdicts_are_kept(oracle: Oracle, tmp_path: Path) -> None:
     source = TABLE.prompt + TABLE.canonical_solution
     samples = [Sample(task_id="Own/0", sample_id=i, solution=source) for i in range(5)]
