@@ -21,6 +21,8 @@ FOLDER = "/run/exogate"
 """Where the boxes' sockets are, unless `EXOGATE_BOXES` names another folder."""
 WAIT_S = 60.0
 """Within this time a box is free, or comes back from where its starter has it, or it is lost."""
+BRIEF_S = 2.0
+"""The same, once a box was waited for in vain: a box that was given back is free again within that."""
 
 
 class AttachedEngine:
@@ -61,20 +63,20 @@ class AttachedEngine:
         return self._tags[kind]
 
     def start(self, limits: Limits, kind: str = "run") -> "AttachedConnection":
-        """Take a box that is free. When one was waited for in vain, nobody waits again until there is one.
+        """Take a box that is free. When one was waited for in vain, nobody waits for long again until there is one.
 
         Raises:
             EngineUnavailable: a box is made of something else, or is not shut in as it must be.
             BoxLost: none came free, or came back, in time.
         """
-        deadline = time.monotonic() + WAIT_S
+        deadline = time.monotonic() + (min(BRIEF_S, WAIT_S) if self._is_in_vain else WAIT_S)
         while True:
             for place in random.sample(places := self._places(kind), len(places)):
                 with contextlib.suppress(BoxLost):
                     taken = self._taken(place, limits, kind)
                     self._is_in_vain = False
                     return taken
-            if self._is_in_vain or time.monotonic() > deadline:
+            if time.monotonic() > deadline:
                 break
             time.sleep(0.02)
         self._is_in_vain = True

@@ -1015,11 +1015,12 @@ def test_an_attached_engine_reads_a_recipe_once_and_waits_in_vain_once(
 
     monkeypatch.setattr(images, "tag", reading)
     monkeypatch.setattr(attached, "WAIT_S", 1.0)
+    monkeypatch.setattr(attached, "BRIEF_S", 0.1)
     with opened("attached", n_run=1) as engine:
         read.clear()
         assert {engine.image_digest(kind) for kind in ("run", "lint") for _ in range(100)} == {tag("run"), tag("lint")}
         with Box(engine, SMALL) as one:
-            for least_s, most_s in ((1, soon(3)), (0, 0.5), (0, 0.5)):
+            for least_s, most_s in ((1, soon(3)), (0, 0.7), (0, 0.7)):
                 begun = time.monotonic()
                 with pytest.raises(BoxNotStarted, match="none of 1 run boxes came free"):
                     Box(engine, SMALL).start()

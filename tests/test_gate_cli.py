@@ -563,7 +563,7 @@ def test_a_call_that_grows_when_it_is_read(tmp_path: Path) -> None:
     command = [TOOLKIT, "gate", "--kind", "tests", "--no-cache", file, "-o", out]
     assert peak_rss_kib(command) < 200 << 10
     (row,) = rows(out / "rejected.jsonl")
-    assert [f["message"] for f in row["reports"][0]["findings"]] == ["in call 0: ValueError"]
+    assert [f["message"] for f in row["reports"][0]["findings"]] == ["in call 0: ended with exit code 120"]
 
 
 def program(line: bytes, *, has_reports: bool = False) -> _Program:
