@@ -263,6 +263,7 @@ def of_end(execution: Execution, where: str = "") -> Finding:
         Status.MEMORY_EXCEEDED: ("memory-limit", "needed more than the memory limit"),
         Status.OUTPUT_EXCEEDED: ("output-limit", "wrote more than the output limit"),
         Status.EXITED: ("exit", f"ended with exit code {code}"),
+        Status.VIOLATED: ("crash", "what the program wrote as its answers is none, or too many"),
     }.get(execution.status, ("crash", f"ended with signal {-code}"))
     return refused(symbol, f"{where}: {message}" if where else message)
 

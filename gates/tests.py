@@ -24,7 +24,7 @@ from time import monotonic
 from typing import ClassVar
 
 from gates.base import Finding, Gate, Report, Solution, cut, of_end, of_frame, refused
-from sandbox import Box, BoxOutOfMemory, Ending, Sandbox, codec, converse
+from sandbox import Box, BoxOutOfMemory, Ending, Sandbox, Status, codec, converse
 from sandbox.conversation import text_of
 
 TEST_S = 10.0
@@ -156,8 +156,7 @@ class Tests(Gate):
         n_calls = 0
         try:
             if (solution.test or "").strip():
-                ending = self._converse(box, solution, sandbox)
-                findings, n_calls = list(_findings(ending)), ending.n_calls
+                findings, n_calls = self._converse(box, solution, sandbox)
             else:
                 findings = [refused("no-tests", "no tests came with the program")]
         except BoxOutOfMemory:
@@ -167,7 +166,8 @@ class Tests(Gate):
         seconds = round(monotonic() - started, 6)
         return self.report(findings, float(not findings), values={"calls": n_calls}, seconds=seconds)
 
-    def _converse(self, box: Box, solution: Solution, sandbox: Sandbox) -> Ending:
+    def _converse(self, box: Box, solution: Solution, sandbox: Sandbox) -> tuple[list[Finding], int]:
+        """Return what speaks against the program, at most one thing, and how many calls the test asked for."""
         last = ["candidate", *re.findall(r"^(?:async +)?def +(\w+)", solution.code, re.M)][-1]
         given = f"TEST = {solution.test!r}\nENTRY = {solution.entry_point!r}\nLAST = {last!r}\n"
         limits = replace(box.limits, wall_s=self.timeout, cpu_s=2 * self.timeout)
@@ -177,7 +177,10 @@ class Tests(Gate):
             box.calls(solution.code + _CALLED, "_exogate_called", limits=limits) as program,
             other.check(_CHECK, given, "_exogate_call", limits=bounds) as test,
         ):
-            return converse(program, test)
+            ending = converse(program, test)
+            end = program.end()
+            violated = [of_end(end, "beside its answers")] if end.status is Status.VIOLATED else []
+            return violated or list(_findings(ending)), ending.n_calls
 
 
 def _findings(ending: Ending) -> Iterator[Finding]:

@@ -557,7 +557,7 @@ def test_hostile_rows_cost_their_own(tmp_path: Path) -> None:
 def test_a_call_that_grows_when_it_is_read(tmp_path: Path) -> None:
     """200 bytes of a row that were 1.8 GB in this process, and 288 MB in the file."""
     call = b'[["f",[{"n":["S1",30000000]}],{"d":[]}]]'
-    test = f"import os\nos.write(4, b'Q' + {len(call).to_bytes(4, 'big')!r} + {call!r})"
+    test = f"import os, signal\nos.write(4, b'Q' + {len(call).to_bytes(4, 'big')!r} + {call!r})\nsignal.pause()"
     file = write(tmp_path / "in.jsonl", {"code": "def f(x):\n    raise ValueError", "test": test})
     out = tmp_path / "out"
     command = [TOOLKIT, "gate", "--kind", "tests", "--no-cache", file, "-o", out]

@@ -153,11 +153,13 @@ def test_refusals(
 
 
 def test_what_cannot_be_read_is_no_exception_for_the_test_to_catch(sandbox: Sandbox) -> None:
-    code = "import os\ndef double(x):\n    x == 1 or os.write(4, b'R\\0\\0\\0\\1x')\n    return 2"
+    code = "import os\ndef double(x):\n    x == 1 or os.write(4, b'R\\0\\0\\0\\1x') and {}\n    return 2"
     test = "assert double(1) == 2\ntry:\n    double(2)\nexcept:\n    pass\n"
-    symbol, message = ask(sandbox, "tests", Solution(code=code, test=test))
-    assert symbol in ("wrong-answer", "crash")
+    symbol, message = ask(sandbox, "tests", Solution(code=code.format("os._exit(0)"), test=test))
+    assert symbol == "wrong-answer"
     assert message.startswith("the answer of double cannot be read")
+    found = ask(sandbox, "tests", Solution(code=code.format("0"), test=test))
+    assert found == ("crash", "beside its answers: what the program wrote as its answers is none, or too many")
 
 
 def test_a_long_message_is_cut(sandbox: Sandbox) -> None:
