@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from sandbox import BoxDestroyed, Execution, Sandbox, SandboxError, Status, codec
+from sandbox import BoxDestroyed, Execution, Sandbox, SandboxError, Status
 from sandbox.conversation import text_of
+from sandbox.wire import codec
 
 R = TypeVar("R")
 MAX_TEXT = 1 << 20

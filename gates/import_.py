@@ -15,7 +15,8 @@ from time import monotonic
 from typing import ClassVar
 
 from gates.base import Finding, Gate, Report, Solution, of_end, of_frame, refused
-from sandbox import Box, BoxOutOfMemory, Sandbox, codec
+from sandbox import Box, BoxOutOfMemory, Sandbox
+from sandbox.wire import codec
 
 LOAD_S = 10.0
 """Seconds in which a program must be loaded."""

@@ -24,8 +24,9 @@ from time import monotonic
 from typing import ClassVar
 
 from gates.base import Finding, Gate, Report, Solution, cut, of_end, of_frame, refused
-from sandbox import Box, BoxOutOfMemory, Ending, Sandbox, Status, codec, converse
+from sandbox import Box, BoxOutOfMemory, Ending, Sandbox, Status, converse
 from sandbox.conversation import text_of
+from sandbox.wire import codec
 
 TEST_S = 10.0
 """What the tests themselves may take, in seconds; what they wait for the program is not counted."""

@@ -11,10 +11,10 @@ A program's misbehaviour is a value (`Execution`); our own failure is an excepti
 import os
 from collections.abc import Callable
 
-from sandbox.attached import AttachedEngine
 from sandbox.box import Batch, Box, Session
 from sandbox.conversation import Ending, converse
-from sandbox.engine import DockerEngine, Engine
+from sandbox.engines.attached import AttachedEngine
+from sandbox.engines.docker import DockerEngine, Engine
 from sandbox.errors import (
     BoxDestroyed,
     BoxLost,
@@ -27,7 +27,7 @@ from sandbox.errors import (
 )
 from sandbox.execution import Execution, Status
 from sandbox.limits import Limits
-from sandbox.sandbox import Sandbox
+from sandbox.pool import Sandbox
 
 __all__ = [
     "ENGINES",

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from sandbox import codec, frames
-from sandbox.engine import Connection, Engine
+from sandbox.engines.docker import Connection, Engine
 from sandbox.errors import BoxLost, BoxNotStarted, BoxOutOfMemory, EngineUnavailable, Starved
 from sandbox.execution import Execution, Status
 from sandbox.limits import Limits
+from sandbox.wire import codec, frames
 
 START_S = 60.0
 """Within this time a box has started, or is lost."""

@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from sandbox import codec
 from sandbox.box import Session
 from sandbox.execution import Execution, Status
+from sandbox.wire import codec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,7 +128,7 @@ def throughput() -> None:
 
 
 def _docker_run(engine: DockerEngine) -> Callable[[str], object]:
-    from sandbox import images
+    from sandbox import recipes as images
 
     name = images.tag("run")
     flags = ["docker", "run", "--rm", "-i", "--network", "none", "--entrypoint", "python3", name, "-"]
@@ -136,7 +136,7 @@ def _docker_run(engine: DockerEngine) -> Callable[[str], object]:
 
 
 def _docker_exec(engine: DockerEngine, programs: list[str]) -> float:
-    from sandbox import images
+    from sandbox import recipes as images
 
     container = engine.client.containers.run(
         images.tag("run"), ["-c", "import time; time.sleep(600)"], entrypoint="python3", detach=True, network_mode="none"

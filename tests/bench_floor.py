@@ -74,7 +74,8 @@ def _call(_task_id: str, source: str, entry_point: str, calls: list[Any]) -> Non
 
 def _python() -> tuple[str, str, str]:
     """Return the interpreter for the floor (of the boxes' version where the system has it), its version and the boxes'."""
-    from sandbox import DockerEngine, images
+    from sandbox import DockerEngine
+    from sandbox import recipes as images
 
     ask = "import platform; print(platform.python_version())"
     engine = DockerEngine()

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox import DockerEngine, Limits, Sandbox
-from toolkit import models, prompts
 from toolkit.benchmarks import BENCHMARKS, Options
-from toolkit.generators.base import Prompt, Sampling, Source, cut
-from toolkit.generators.transformers_ import TransformersGenerator
+from toolkit.models import adapters as models
+from toolkit.models import prompts
+from toolkit.models.generators.base import Prompt, Sampling, Source, cut
+from toolkit.models.generators.transformers_ import TransformersGenerator
 from toolkit.oracle import Oracle
-from toolkit.types import Sample, Task, Verdict
+from toolkit.records import Sample, Task, Verdict
 
 N = int(os.environ.get("BENCH_TASKS", "64"))
 TOKENS = int(os.environ.get("BENCH_TOKENS", "128"))
@@ -126,7 +127,7 @@ def _same(first: Sequence[str], second: Sequence[str]) -> int:
 
 def _verdicts(tasks: Sequence[Task], asked: Sequence[Prompt], texts: Sequence[str]) -> list[Verdict | None]:
     """The oracle's verdicts, in the order of the tasks."""
-    from toolkit.sanitize import Sanitizer
+    from toolkit.samples.sanitize import Sanitizer
 
     with Sanitizer() as sanitizer:
         samples = [

@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sandbox import DockerEngine, images
+from sandbox import DockerEngine
+from sandbox import recipes as images
 from tests.bench_tables import OVERRIDE, REPEAT, SHARED, load
 
 NAME, FILE = "humaneval+", "llama-3-8b-instruct.humaneval.jsonl.gz"

@@ -15,7 +15,7 @@ from pathlib import Path
 from sandbox import DockerEngine, Limits, Sandbox
 from toolkit.benchmarks import BENCHMARKS, DataMissing, Options
 from toolkit.oracle import Oracle
-from toolkit.types import Sample, Task
+from toolkit.records import Sample, Task
 
 REPEAT = int(os.environ.get("BENCH_REPEAT", "3"))
 SHARED = Path(__file__).parents[2] / "shared" / "data"

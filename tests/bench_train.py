@@ -16,11 +16,11 @@ def lora_overhead() -> None:
     """
     import torch
 
-    from toolkit import models
     from toolkit.benchmarks import BENCHMARKS, Options
-    from toolkit.generators.base import Source
-    from toolkit.packing import Blocks
-    from toolkit.train import TrainSettings, train
+    from toolkit.models import adapters as models
+    from toolkit.models.generators.base import Source
+    from toolkit.training.data import Blocks
+    from toolkit.training.loop import TrainSettings, train
 
     tasks = BENCHMARKS["humaneval"].load(Options()).tasks.values()
     texts = [task.prompt + task.canonical_solution for task in tasks]

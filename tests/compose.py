@@ -13,7 +13,7 @@ from typing import Any
 import docker
 import yaml
 
-from sandbox import images
+from sandbox import recipes as images
 
 FILE = Path(__file__).parent.parent / "docker-compose.yml"
 GROUP = 54321

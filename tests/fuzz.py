@@ -25,14 +25,15 @@ from typing import Any
 
 import numpy
 
-from sandbox import DockerEngine, Engine, Limits, Sandbox, codec
+from sandbox import DockerEngine, Engine, Limits, Sandbox
+from sandbox.wire import codec
 from tests import plain_rule
 from tests.hostile import HOSTILE, hashed, mutated, near, rewritten, value
 from toolkit.benchmarks import humaneval_plus, mbpp_plus
 from toolkit.benchmarks.base import Benchmark
 from toolkit.benchmarks.compare import matches
 from toolkit.oracle import Oracle
-from toolkit.types import Sample, Task, Verdict
+from toolkit.records import Sample, Task, Verdict
 
 SEEDS = Path(__file__).parent / "seeds"
 LONGEST_S = 20.0

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy
 
-from sandbox import codec
+from sandbox.wire import codec
 
 P = 2**61 - 1
 """Python's hash of an integer is its rest by this: its multiples all collide."""

@@ -62,7 +62,7 @@ def _radon(code: str) -> dict[str, object]:
 
 def plain(engine: Any, programs: list[str], way: str) -> dict[str, Any]:
     """Return {seconds, said: one a program} of a run of this file in a container of the lint image."""
-    from sandbox import images
+    from sandbox import recipes as images
 
     command = ["docker", "run", "--rm", "-i", "--network=none", "--entrypoint", "python3", images.find(engine.client, "lint")]
     done = subprocess.run(

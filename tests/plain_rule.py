@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy
 
-from sandbox import codec
+from sandbox.wire import codec
 from toolkit.benchmarks import mbpp_plus
 from toolkit.benchmarks.base import Benchmark
-from toolkit.types import Task
+from toolkit.records import Task
 
 MOST = 1_000_000
 """Elements that are taken out of an answer, at most."""

@@ -13,10 +13,12 @@ import docker
 import pytest
 import yaml
 
-from sandbox import AttachedEngine, Box, BoxLost, DockerEngine, EngineUnavailable, Limits, Status, attached, images
+from sandbox import AttachedEngine, Box, BoxLost, DockerEngine, EngineUnavailable, Limits, Status
+from sandbox import recipes as images
+from sandbox.engines import attached
 from tests import compose
 from tests.processes import started
-from toolkit import evaluate
+from toolkit.commands import evaluate
 
 pytestmark = pytest.mark.skipif(not compose.may_look(), reason="NOT CHECKED: only root may open an engine's volume from outside")
 SMALL = Limits(wall_s=2, cpu_s=4, memory_bytes=256 << 20, disk_bytes=8 << 20)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import ENGINES, Box, BoxLost, DockerEngine, EngineUnavailable, Execution, Limits, Sandbox, Status, codec
+from sandbox import ENGINES, Box, BoxLost, DockerEngine, EngineUnavailable, Execution, Limits, Sandbox, Status
+from sandbox.wire import codec
 from tests.conftest import opened
 from tests.processes import busy, started
 
@@ -312,7 +313,7 @@ def test_time_waiting_for_a_busy_processor_is_not_charged(engine: DockerEngine) 
 
 def test_what_gets_a_processor_for_its_time_is_not_starved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty threads of its own may keep the first one waiting; that is no verdict left open."""
-    for folder in ("sandbox", "images"):
+    for folder in ("sandbox/wire", "images"):
         monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / folder))
     program = importlib.import_module("supervisor").Program
     own = program.__new__(program)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox import codec, frames
+from sandbox.wire import codec, frames
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
 scalars |= st.complex_numbers(allow_nan=False) | st.fractions()

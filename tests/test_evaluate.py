@@ -15,11 +15,16 @@ import pytest
 from typer.testing import CliRunner
 from typer.testing import Result as Ended
 
-from toolkit import cli, comparison, evaluate, gating, report, runs
+from toolkit.analysis import comparison
 from toolkit.benchmarks import BENCHMARKS, Benchmark, Options, humaneval_plus
+from toolkit.cli import main as cli
+from toolkit.commands import evaluate
+from toolkit.commands import gate as gating
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.oracle import Facts
-from toolkit.types import Result, Sample, Verdict
+from toolkit.records import Result, Sample, Verdict
+from toolkit.report import page as report
+from toolkit.store import run_folder as runs
 
 ROOT = str(Path(__file__).parent.parent)
 TASKS = list(BENCHMARKS["humaneval"].load(Options()).tasks)
@@ -380,13 +385,13 @@ def failing(error: BaseException) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("owner", "command"),
     [
-        ("toolkit.evaluate.evaluate", ["eval", "humaneval", "--samples", "x"]),
-        ("toolkit.evaluate.validate", ["validate", "humaneval"]),
-        ("toolkit.gating.gate", ["gate", "x.jsonl"]),
-        ("toolkit.train.train", ["train", "x.jsonl", "--output", "y"]),
-        ("toolkit.rounds.run", ["rounds"]),
-        ("toolkit.doctor.report", ["doctor"]),
-        ("sandbox.images.build", ["images", "build"]),
+        ("toolkit.commands.evaluate.evaluate", ["eval", "humaneval", "--samples", "x"]),
+        ("toolkit.commands.evaluate.validate", ["validate", "humaneval"]),
+        ("toolkit.commands.gate.gate", ["gate", "x.jsonl"]),
+        ("toolkit.training.loop.train", ["train", "x.jsonl", "--output", "y"]),
+        ("toolkit.rounds.run.run", ["rounds"]),
+        ("toolkit.commands.doctor.report", ["doctor"]),
+        ("sandbox.recipes.build", ["images", "build"]),
     ],
 )
 def test_every_command_ends_as_its_error_says(
@@ -417,7 +422,7 @@ def test_bad_flags_stay_usage_errors() -> None:
         assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("where", ["toolkit.evaluate._read", "toolkit.report.summarise", "toolkit.runs.RunFolder.create"])
+@pytest.mark.parametrize("where", ["toolkit.commands.evaluate._read", "toolkit.report.page.summarise", "toolkit.store.run_folder.RunFolder.create"])
 def test_a_defect_is_no_usage_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str) -> None:
     monkeypatch.setattr(where, failing(ValueError("ours")))
     done = run("--samples", write(tmp_path / "s.jsonl", HALF))
@@ -467,7 +472,7 @@ NAMED = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/toolkit-gate-1")
 def test_a_full_temporary_folder_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: OSError) -> None:
     file = write(tmp_path / "s.jsonl", HALF)
     with monkeypatch.context() as patch:
-        patch.setattr("toolkit.samples.read", failing(error))
+        patch.setattr("toolkit.samples.read.read", failing(error))
         with pytest.raises(InfrastructureError, match="TMPDIR"):
             evaluate.evaluate(evaluate.Settings(benchmark="humaneval", samples=file))
     monkeypatch.setattr("tempfile.NamedTemporaryFile", failing(error))
@@ -482,6 +487,6 @@ def test_a_full_temporary_folder_is_one_line(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_other_errors_of_the_system_are_not_taken_for_a_full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("toolkit.samples.read", failing(OSError(errno.EBADF, "Bad file descriptor")))
+    monkeypatch.setattr("toolkit.samples.read.read", failing(OSError(errno.EBADF, "Bad file descriptor")))
     done = run("--samples", write(tmp_path / "s.jsonl", HALF))
     assert done.exit_code == 70

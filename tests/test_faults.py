@@ -22,8 +22,8 @@ import pytest
 from typer.testing import CliRunner
 
 import sandbox.box
-import sandbox.engine
-import sandbox.sandbox
+import sandbox.engines.docker
+import sandbox.pool
 from gates import Corpus, Solution, parse
 from sandbox import (
     ENGINES,
@@ -37,25 +37,25 @@ from sandbox import (
     Sandbox,
     Starved,
     Status,
-    attached,
-    codec,
-    frames,
-    images,
 )
-from sandbox.attached import AttachedConnection
+from sandbox import recipes as images
 from sandbox.box import Session
-from sandbox.sandbox import TRIES
+from sandbox.engines import attached
+from sandbox.engines.attached import AttachedConnection
+from sandbox.pool import TRIES
+from sandbox.wire import codec, frames
 from tests.conftest import opened
-from toolkit import cli, runs
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.benchmarks.base import Benchmark, Loaded
-from toolkit.cache import VerdictCache
-from toolkit.evaluate import Settings, evaluate
+from toolkit.cli import main as cli
+from toolkit.commands.evaluate import Settings, evaluate
 from toolkit.oracle import Oracle, Refused, canary, expected, table
 from toolkit.oracle.canary import PROGRAMS
 from toolkit.oracle.findings import Finding
-from toolkit.runs import RunFolder
-from toolkit.types import DEFECT, Result, Sample, Task, Verdict
+from toolkit.records import DEFECT, Result, Sample, Task, Verdict
+from toolkit.store import run_folder as runs
+from toolkit.store.cache import VerdictCache
+from toolkit.store.run_folder import RunFolder
 
 SMALL = Limits(memory_bytes=256 << 20, disk_bytes=8 << 20)
 OWN = Benchmark(name="own", load=lambda _: Loaded(tasks={}, data_hash=""))

@@ -6,7 +6,7 @@ from sandbox import DockerEngine, Limits, Sandbox
 from tests.tamper import FORGED, UNTOUCHED
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.oracle import Oracle
-from toolkit.types import Sample, Verdict
+from toolkit.records import Sample, Verdict
 
 LAST = {"a frame more at the end", "two frames in the last write", "a frame less", "bytes of a frame behind the last"}
 """How many calls a test makes is known to no program: these cannot be made here."""

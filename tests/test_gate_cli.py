@@ -16,7 +16,7 @@ import pytest
 from gates import GATES, Finding, Report, Solution, parse
 from tests.processes import peak_rss_kib, started
 from toolkit.benchmarks import BENCHMARKS, Options
-from toolkit.gating import MAX_REASONS, _line, _Program, _Tally
+from toolkit.commands.gate import MAX_REASONS, _line, _Program, _Tally
 
 TOOLKIT = str(Path(sys.executable).parent / "toolkit")
 TASKS = BENCHMARKS["humaneval"].load(Options()).tasks
@@ -307,7 +307,7 @@ def test_github_annotations(tmp_path: Path) -> None:
 
 def test_messages_of_programs_cannot_forge_annotations() -> None:
     from gates import Finding
-    from toolkit.annotations import Kept, Located, github, sarif
+    from toolkit.report.annotations import Kept, Located, github, sarif
 
     finding = Finding(symbol="a,b:c", message="100%\r\n::error file=x::gotcha\x1b[31m\ud800", line=3, column=0)
     with Kept() as kept:
@@ -493,9 +493,10 @@ def test_what_generate_wrote_is_gated_and_learnt_as_it_was_written(tmp_path: Pat
     """A chat's prompt is no part of the program; the gate by perplexity reads it as the model did."""
     pytest.importorskip("torch")
     from tests.tiny import tiny
-    from toolkit import models, packing
-    from toolkit.generators import Source
-    from toolkit.scoring import ModelScorer
+    from toolkit.models import adapters as models
+    from toolkit.models.generators import Source
+    from toolkit.models.scorer import ModelScorer
+    from toolkit.training import data as packing
 
     model = tiny(tmp_path / "model")
     prompt = "<fim_prefix>user\nSquare it.<fim_suffix>\n```python\n"

@@ -326,7 +326,7 @@ class Fragile(Box):
 
 @pytest.fixture
 def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    monkeypatch.setattr("sandbox.sandbox.Box", Fragile)
+    monkeypatch.setattr("sandbox.pool.Box", Fragile)
     engine: Any = SimpleNamespace(capacity=lambda _kind, wanted: wanted, sweep=lambda: 0, image_digest=lambda _kind: "0")
     with Sandbox(engine, 2) as made:
         yield made

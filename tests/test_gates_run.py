@@ -12,8 +12,8 @@ import pytest
 from gates import GATES, Report, Solution, parse
 from sandbox import DockerEngine, Limits, Sandbox
 from toolkit.benchmarks import BENCHMARKS, Options
-from toolkit.public_tests import WRONG, public_tests
-from toolkit.types import Task
+from toolkit.benchmarks.examples import WRONG, public_tests
+from toolkit.records import Task
 
 DOUBLE = "def double(x):\n    return 2 * x\n"
 ASSERTS = "assert double(2) == 4\nassert abs(double(x=2.5) - 5) < 1e-9\n"

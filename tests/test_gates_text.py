@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-import toolkit.corpus
+import toolkit.benchmarks.corpus
 from gates import Corpus, Report, Solution, parse
 from gates.decontaminate import Decontaminate
 from gates.duplicate import Duplicate
@@ -20,7 +20,7 @@ from gates.repetition import Repetition
 from gates.tokens import grams, hashes, tokens
 from sandbox import DockerEngine, Sandbox
 from toolkit.benchmarks import BENCHMARKS, Benchmark, DataMissing, Loaded, Options
-from toolkit.types import Task
+from toolkit.records import Task
 
 
 class Kept(dict[str, dict[str, Any]]):
@@ -209,8 +209,8 @@ def corpus() -> Corpus:
 
     with pytest.MonkeyPatch.context() as patch:
         two = {"humaneval": BENCHMARKS["humaneval"], "absent": Benchmark(name="absent", load=absent)}
-        patch.setattr(toolkit.corpus, "BENCHMARKS", two)
-        return toolkit.corpus.known_benchmarks()
+        patch.setattr(toolkit.benchmarks.corpus, "BENCHMARKS", two)
+        return toolkit.benchmarks.corpus.known_benchmarks()
 
 
 def ask(texts: list[str], corpus: Corpus, sandbox: Sandbox) -> list[Report]:

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from tests.tiny import tiny
-from toolkit import prompts, samples
 from toolkit.benchmarks import BENCHMARKS, Options
+from toolkit.commands.generate import Writer, Writing
 from toolkit.errors import InfrastructureError, UsageError
-from toolkit.generate import Writer, Writing
-from toolkit.generators import (
+from toolkit.models import prompts
+from toolkit.models.generators import (
     GENERATORS,
     BadModel,
     GenerationFailed,
@@ -33,11 +33,12 @@ from toolkit.generators import (
     openai_,
     transformers_,
 )
-from toolkit.generators.base import Generation, cut
-from toolkit.generators.openai_ import OpenAIGenerator
-from toolkit.generators.replay import ReplayGenerator
-from toolkit.generators.transformers_ import TransformersGenerator, draw
-from toolkit.types import Task
+from toolkit.models.generators.base import Generation, cut
+from toolkit.models.generators.openai_ import OpenAIGenerator
+from toolkit.models.generators.replay import ReplayGenerator
+from toolkit.models.generators.transformers_ import TransformersGenerator, draw
+from toolkit.records import Task
+from toolkit.samples import read as samples
 
 TOOLKIT = str(Path(sys.executable).parent / "toolkit")
 TASKS = dict(list(BENCHMARKS["humaneval"].load(Options()).tasks.items())[:4])
@@ -547,7 +548,7 @@ class Planted:
 
 
 def writer(monkeypatch: pytest.MonkeyPatch, planted: Any, **more: Any) -> Writer:
-    from toolkit import generate
+    from toolkit.commands import generate
 
     monkeypatch.setattr(generate, "resolve", lambda _: planted)
     return Writer.open(Writing(source=Source(model="x.jsonl"), **{"n": 3, **more}), TASKS)

@@ -11,7 +11,8 @@ from typing import Any
 import docker
 import pytest
 
-from sandbox import DockerEngine, EngineUnavailable, ImageMissing, SandboxError, images
+from sandbox import DockerEngine, EngineUnavailable, ImageMissing, SandboxError
+from sandbox import recipes as images
 
 PROFILE = json.loads((Path(__file__).parent.parent / "images" / "seccomp.json").read_text())
 

@@ -54,13 +54,13 @@ def test_only_the_command_line_prints_or_exits() -> None:
 
 
 def test_starting_is_cheap() -> None:
-    code = "import sys, toolkit.cli; print(','.join(m for m in sys.modules if '.' not in m))"
+    code = "import sys, toolkit.cli.main; print(','.join(m for m in sys.modules if '.' not in m))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert not set(loaded.split(",")) & HEAVY - {"rich"}
 
 
 def test_only_models_load_what_models_need() -> None:
-    names = "toolkit.evaluate, toolkit.gating, toolkit.generate, toolkit.prompts, toolkit.doctor"
+    names = "toolkit.commands.evaluate, toolkit.commands.gate, toolkit.commands.generate, toolkit.models.prompts, toolkit.commands.doctor"
     code = f"import sys, {names}; print(','.join(m for m in sys.modules if '.' not in m))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert not set(loaded.split(",")) & MODELS

@@ -20,10 +20,10 @@ from tests.tiny import tiny
 torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 
-from toolkit import models  # noqa: E402
 from toolkit.errors import InfrastructureError, UsageError  # noqa: E402
-from toolkit.generators.base import Source  # noqa: E402
-from toolkit.scoring import ModelScorer  # noqa: E402
+from toolkit.models import adapters as models  # noqa: E402
+from toolkit.models.generators.base import Source  # noqa: E402
+from toolkit.models.scorer import ModelScorer  # noqa: E402
 
 NO_BOX = cast(Sandbox, None)
 PAIRS = [

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from sandbox import Box, BoxLost, DockerEngine, Limits, Sandbox, codec
+from sandbox import Box, BoxLost, DockerEngine, Limits, Sandbox
+from sandbox.wire import codec
 from toolkit.benchmarks import BENCHMARKS, Options, humaneval_plus, mbpp_plus
 from toolkit.benchmarks.base import Benchmark, Loaded
 from toolkit.benchmarks.compare import matches
-from toolkit.cache import VerdictCache
 from toolkit.oracle import Oracle, canary
-from toolkit.types import Result, Sample, Task, Verdict
+from toolkit.records import Result, Sample, Task, Verdict
+from toolkit.store.cache import VerdictCache
 
 PROGRAMS = Path(__file__).parent / "programs"
 TABLE = Task(

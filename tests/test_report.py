@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from toolkit import report, stats
-from toolkit.types import Result, Verdict
+from toolkit.analysis import stats
+from toolkit.records import Result, Verdict
+from toolkit.report import page as report
 
 HOSTILE = "</pre></script><script>alert(1)</script>\"'&\x1b[31m\u202e\ud800\0<img src=x onerror=alert(2)>"
 

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from sandbox import DockerEngine, Sandbox
-from toolkit import ledger, pool, rounds
+from toolkit.analysis import ledger
 from toolkit.errors import UsageError
-from toolkit.rounds import Changed, RoundsSettings, Waiting
-from toolkit.rounds_cell import Machine, Weights
-from toolkit.types import Task
+from toolkit.records import Task
+from toolkit.rounds import pool
+from toolkit.rounds import run as rounds
+from toolkit.rounds.cell import Machine, Weights
+from toolkit.rounds.run import Changed, RoundsSettings, Waiting
 
 ITEMS = [
     {
@@ -69,7 +71,7 @@ def settings(folder: Path, **more: Any) -> RoundsSettings:
 @pytest.fixture
 def planted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Policy], None]:
     def plant(policy: Policy) -> None:
-        monkeypatch.setattr("toolkit.rounds_cell.Machine", Planted)
+        monkeypatch.setattr("toolkit.rounds.cell.Machine", Planted)
         monkeypatch.setattr(Planted, "policy", staticmethod(policy), raising=False)
         monkeypatch.setattr(Planted, "n_generated", 0)
         monkeypatch.setattr(Planted, "n_trained", 0)

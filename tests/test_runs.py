@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from tests.processes import started
-from toolkit import report, runs
-from toolkit.runs import RunExists, RunFolder, RunFolderError, RunFolderUnwritable, RunInUse, SettingsChanged
-from toolkit.types import Result, Sample, Verdict
+from toolkit.records import Result, Sample, Verdict
+from toolkit.report import page as report
+from toolkit.store import run_folder as runs
+from toolkit.store.run_folder import RunExists, RunFolder, RunFolderError, RunFolderUnwritable, RunInUse, SettingsChanged
 
 SETTINGS = {"benchmark": "humaneval+", "timeout_s": 5.0, "samples": Path("s.jsonl")}
 DATA = {"humaneval+": "fe585eb4df8c88d844eeb463ea4d0302"}
@@ -273,7 +274,7 @@ import resource, sys
 sys.path[:0] = [{str(Path(__file__).parent.parent)!r}]
 from pathlib import Path
 from tests.test_runs import create, judge, samples
-from toolkit.runs import RunFolderUnwritable
+from toolkit.store.run_folder import RunFolderUnwritable
 with create(Path({str(tmp_path)!r})) as folder:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
     try:

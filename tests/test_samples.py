@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from tests.processes import peak_rss_kib
-from toolkit.samples import MAX_BYTES, BadInput, Problems, read, unjudgeable
-from toolkit.sanitize import Sanitizer
-from toolkit.types import Sample, Task
+from toolkit.records import Sample, Task
+from toolkit.samples.read import MAX_BYTES, BadInput, Problems, read, unjudgeable
+from toolkit.samples.sanitize import Sanitizer
 
 TASKS = {
     f"HumanEval/{i}": Task(
@@ -178,8 +178,8 @@ def test_a_gzip_bomb_is_one_line_too_long(tmp_path: Path) -> None:
 
 READ = """
 import sys
-from toolkit.samples import BadInput, read
-from toolkit.types import Task
+from toolkit.samples.read import BadInput, read
+from toolkit.records import Task
 task = Task(task_id="T/0", prompt="", entry_point="f", canonical_solution="")
 try:
     read(sys.argv[1], {"T/0": task})

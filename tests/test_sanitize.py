@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.sanitize import Sanitizer, longest_program, without_thoughts
-from toolkit.types import Task
+from toolkit.records import Task
+from toolkit.samples.sanitize import Sanitizer, longest_program, without_thoughts
 
 PROMPT = (
     'from typing import List\n\n\ndef helper(x):\n    return x\n\n\ndef total(xs: List[int]) -> int:\n    """Sum."""\n'

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit import stats
+from toolkit.analysis import stats
 
 small = st.integers(1, 9).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n)))
 
@@ -260,7 +260,7 @@ def test_only_shared_tasks_with_enough_samples_count() -> None:
 
 
 def test_import_is_cheap() -> None:
-    code = """import sys, toolkit.stats, toolkit.runs, toolkit.report
+    code = """import sys, toolkit.analysis.stats, toolkit.store.run_folder, toolkit.report.page
 assert not {"numpy", "rich", "docker", "typer"} & set(sys.modules)"""
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 

@@ -27,12 +27,14 @@ pytest.importorskip("peft")
 pytest.importorskip("accelerate")
 
 from tests.processes import started  # noqa: E402
-from toolkit import cli, models, packing  # noqa: E402
+from toolkit.cli import main as cli  # noqa: E402
 from toolkit.errors import InfrastructureError, UsageError  # noqa: E402
-from toolkit.generators.base import Source  # noqa: E402
-from toolkit.generators.transformers_ import TransformersGenerator, load  # noqa: E402
-from toolkit.packing import Blocks, Middle, arranged, pack, restored  # noqa: E402
-from toolkit.train import PAPER, TrainSettings, train  # noqa: E402
+from toolkit.models import adapters as models  # noqa: E402
+from toolkit.models.generators.base import Source  # noqa: E402
+from toolkit.models.generators.transformers_ import TransformersGenerator, load  # noqa: E402
+from toolkit.training import data as packing  # noqa: E402
+from toolkit.training.data import Blocks, Middle, arranged, pack, restored  # noqa: E402
+from toolkit.training.loop import PAPER, TrainSettings, train  # noqa: E402
 
 PROGRAMS = [f"def f{i}(x):\n    return x + {i}\n" for i in range(40)]
 

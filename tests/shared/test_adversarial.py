@@ -14,7 +14,7 @@ from sandbox import ENGINES, Box, DockerEngine, Engine, Execution, Limits, Sandb
 from tests.conftest import opened
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.oracle import Oracle
-from toolkit.types import Sample, Verdict
+from toolkit.records import Sample, Verdict
 
 ROOT = Path(__file__).parents[3] / "shared"
 

@@ -10,7 +10,7 @@ from sandbox import DockerEngine, Limits, Sandbox
 from tests.tamper import FORGED, UNTOUCHED
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.oracle import Oracle
-from toolkit.types import Sample, Task, Verdict
+from toolkit.records import Sample, Task, Verdict
 
 pytestmark = pytest.mark.timeout(1800)
 DATA = {"humaneval+": "HumanEvalPlus.jsonl.gz", "mbpp+": "MbppPlus.jsonl.gz"}

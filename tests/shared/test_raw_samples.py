@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from toolkit.sanitize import Sanitizer
-from toolkit.types import Task
+from toolkit.records import Task
+from toolkit.samples.sanitize import Sanitizer
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

@@ -9,8 +9,8 @@ import pytest
 from sandbox import DockerEngine, Limits, Sandbox
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.oracle import Oracle
-from toolkit.samples import read
-from toolkit.types import Verdict
+from toolkit.records import Verdict
+from toolkit.samples.read import read
 
 pytestmark = pytest.mark.timeout(3600)
 FILES = {"humaneval": ("humaneval+", "HumanEvalPlus.jsonl.gz"), "mbpp": ("mbpp+", "MbppPlus.jsonl.gz")}

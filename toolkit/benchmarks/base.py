@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.types import Task
+from toolkit.records import Task
 
 
 class DataMissing(Exception):

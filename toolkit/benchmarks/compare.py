@@ -24,9 +24,9 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any
 
-from sandbox import codec
+from sandbox.wire import codec
 from toolkit.benchmarks.base import Benchmark
-from toolkit.types import Task
+from toolkit.records import Task
 
 LARGE_BYTES = 1 << 20
 """Answers longer than that are compared one at a time, so that memory does not grow with the number of boxes."""
@@ -41,7 +41,7 @@ class _Differs(Exception):
 
 
 def matches(benchmark: Benchmark, task: Task, arguments: Sequence[Any], expected: bytes, got: bytes) -> bool:
-    """Say whether `got` is right where `expected` is; both are the bytes of a value (`sandbox/codec.py`).
+    """Say whether `got` is right where `expected` is; both are the bytes of a value (`sandbox/wire/codec.py`).
 
     `got` is a program's. Time and memory are bounded by the length of both, and nothing that `got` holds raises.
     """

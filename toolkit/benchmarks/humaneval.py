@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 from toolkit.benchmarks.base import Benchmark, DataMissing, Loaded, Options, file_hash
-from toolkit.types import Task
+from toolkit.records import Task
 
 
 def load(options: Options) -> Loaded:

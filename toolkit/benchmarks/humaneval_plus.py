@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from toolkit.benchmarks.base import Benchmark, Loaded, Options, load_evalplus
-from toolkit.types import Task
+from toolkit.records import Task
 
 OVERRIDE = "HUMANEVAL_OVERRIDE_PATH"
 

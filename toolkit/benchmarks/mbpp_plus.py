@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from toolkit.benchmarks.base import Benchmark, Loaded, Options, load_evalplus
-from toolkit.types import Task
+from toolkit.records import Task
 
 OVERRIDE = "MBPP_OVERRIDE_PATH"
 _NOT_NONE = {"check_str", "text_match_three", "text_starta_endb"}

@@ -6,7 +6,7 @@ from sandbox import Box, Sandbox
 from toolkit.benchmarks.base import Benchmark
 from toolkit.oracle.findings import Facts
 from toolkit.oracle.judge import Oracle
-from toolkit.types import Task, Verdict
+from toolkit.records import Task, Verdict
 
 _TABLE = Task(
     task_id="canary/table",

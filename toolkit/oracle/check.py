@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sandbox import Box, BoxOutOfMemory, Limits, Sandbox, Status, converse
 from toolkit.oracle.findings import OF_THE_BOX, Facts, Finding, of_end, of_ending
-from toolkit.types import Task, Verdict
+from toolkit.records import Task, Verdict
 
 TEST_S = 10.0
 """Seconds that a test may take beyond the program's own limit; what it waits for the program is not counted."""

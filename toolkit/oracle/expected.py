@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sandbox import Box, SandboxError, codec
-from toolkit import cache
-from toolkit.types import Task
+from sandbox import Box, SandboxError
+from sandbox.wire import codec
+from toolkit.records import Task
+from toolkit.store import cache
 
 VERSION = 2
 CHUNK_BYTES = 8 << 20

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from sandbox import Ending, Execution, SandboxError, Status, codec
+from sandbox import Ending, Execution, SandboxError, Status
 from sandbox.conversation import text_of
-from toolkit.types import Verdict
+from sandbox.wire import codec
+from toolkit.records import Verdict
 
 _ENDS = {
     Status.TIMED_OUT: Verdict.TIME_LIMIT,

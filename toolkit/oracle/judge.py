@@ -16,14 +16,14 @@ from typing import Any
 
 from sandbox import Box, BoxDestroyed, Sandbox, SandboxError
 from toolkit.benchmarks.base import Benchmark
-from toolkit.cache import VerdictCache
 from toolkit.oracle import expected as answers
 from toolkit.oracle.check import judge_by_check
 from toolkit.oracle.expected import Expected
 from toolkit.oracle.findings import Facts, Finding
 from toolkit.oracle.table import Table
-from toolkit.samples import unjudgeable
-from toolkit.types import DEFECT, Result, Sample, Task, Verdict
+from toolkit.records import DEFECT, Result, Sample, Task, Verdict
+from toolkit.samples.read import unjudgeable
+from toolkit.store.cache import VerdictCache
 
 VERSION = 3
 """Raised whenever a verdict could come out otherwise than before: stored verdicts are then not used."""

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sandbox import Batch, Box, BoxOutOfMemory, Limits, Session, Status, codec
+from sandbox import Batch, Box, BoxOutOfMemory, Limits, Session, Status
+from sandbox.wire import codec
 from toolkit.benchmarks.base import Benchmark
 from toolkit.benchmarks.compare import matches
 from toolkit.oracle import expected as answers
 from toolkit.oracle.expected import Chunk, Expected
 from toolkit.oracle.findings import OF_THE_BOX, Facts, Finding, earned, of_end, of_frame
-from toolkit.types import Task, Verdict
+from toolkit.records import Task, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

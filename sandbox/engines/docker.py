@@ -1,0 +1,334 @@
+"""Engines: what starts the container of a box and carries bytes to and from its supervisor.
+
+An engine is one class with the methods of `Engine`; a new one is one file and one line in `sandbox.ENGINES`.
+"""
+
+import contextlib
+import os
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import cycle
+from pathlib import Path
+from typing import Any, Protocol
+
+from sandbox.errors import BoxLost, EngineUnavailable
+from sandbox.limits import MIB, Limits
+
+OVERHEAD_BYTES = 192 * MIB
+"""Memory of a box beyond its program's: supervisor, warm interpreter, outputs that wait to be fetched."""
+SEND_S = 60.0
+"""Within this time a box takes a message, or is lost."""
+
+
+class Connection(Protocol):
+    """A running box: bytes in, bytes out."""
+
+    name: str
+
+    def send(self, data: bytes) -> None:
+        """Write all of `data`.
+
+        Raises:
+            BoxLost: the box has gone away.
+        """
+
+    def receive(self, n: int, deadline: float) -> bytes:
+        """Read exactly `n` bytes before `deadline` (of `time.monotonic`).
+
+        Raises:
+            BoxLost: the box has gone away, or the deadline has passed.
+        """
+
+    def close(self) -> None:
+        """End the box and remove every trace of it. Never raises; may be called twice."""
+
+    def memory_exceeded(self) -> bool:
+        """Whether the box was ended by the kernel for its memory; asked before `close`, after a `BoxLost`."""
+
+
+class Engine(Protocol):
+    """Starts boxes."""
+
+    def start(self, limits: Limits, kind: str = "run") -> Connection:
+        """Start a box of the image `kind` that can give a program `limits`.
+
+        Raises:
+            EngineUnavailable: no engine answers, or it refuses.
+            ImageMissing: the image has not been built.
+        """
+
+    def image_digest(self, kind: str = "run") -> str:
+        """Return the digest of the image `kind` (raises as `start`)."""
+
+    def capacity(self, kind: str, wanted: int) -> int:
+        """Return how many of the boxes that are wanted one may have, in each of two roles."""
+
+    def sweep(self) -> int:
+        """Remove boxes whose owner is gone; return how many."""
+
+    def close(self) -> None:
+        """Let go of the engine."""
+
+
+def _owner() -> str:
+    """Name this process so that no later one can be taken for it: boot, pid and start time."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot}/{os.getpid()}/{_start_time(os.getpid())}"
+
+
+def _start_time(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()[19]
+
+
+def _owner_lives(owner: str) -> bool:
+    try:
+        boot, pid, start = owner.split("/")
+        if boot != Path("/proc/sys/kernel/random/boot_id").read_text().strip():
+            return False
+        return _start_time(int(pid)) == start
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+class DockerEngine:
+    """Boxes as containers of any engine that speaks the Docker API (`DOCKER_HOST` is honoured).
+
+    Args:
+        runtime: an OCI runtime other than the engine's default, such as `runsc`.
+        host: where the engine is, instead of `DOCKER_HOST`.
+    """
+
+    def __init__(self, runtime: str | None = None, host: str | None = None) -> None:
+        try:
+            import docker
+        except ModuleNotFoundError:
+            raise EngineUnavailable("the package docker is not installed here: say TOOLKIT_ENGINE=attached") from None
+
+        self._docker = docker
+        self.runtime = runtime
+        host = host or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+        environment = {**os.environ, "DOCKER_HOST": host}
+        try:
+            _knock(host)
+            asking = docker.from_env(version="1.24", timeout=10, environment=environment)
+            try:
+                about = asking.api.version(api_version=False)
+                version = about["ApiVersion"]
+            finally:
+                asking.close()
+            self.client = docker.from_env(version=version, timeout=60, environment=environment)
+        except (docker.errors.DockerException, OSError, KeyError) as error:
+            raise EngineUnavailable(
+                f"no Docker engine answers at {host}: "
+                f"{_short(error)}. Start one (`make engine` does where it may), or set DOCKER_HOST."
+            ) from None
+        self._ids: dict[str, str] = {}
+        self._left: set[str] = set()
+        profile = Path(__file__).parents[2] / "images" / "seccomp.json"
+        self._is_podman = any("Podman" in str(part.get("Name")) for part in about.get("Components") or [])
+        self._profile = str(profile) if self._is_podman else profile.read_text()  # Podman wants the file's name
+        self._uid_slots = cycle(random.sample(range(2, 4000), 3998))
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Turn the client library's errors into ours."""
+        import requests
+
+        try:
+            yield
+        except (self._docker.errors.DockerException, requests.RequestException, OSError) as error:
+            raise EngineUnavailable(f"the engine refused or is gone: {_short(error)}") from None
+
+    def image_digest(self, kind: str = "run") -> str:
+        from sandbox import recipes as images
+
+        if kind not in self._ids:
+            with self._asking():
+                self._ids[kind] = images.find(self.client, kind)
+        return self._ids[kind]
+
+    def start(self, limits: Limits, kind: str = "run") -> "DockerConnection":
+        image = self.image_digest(kind)
+        with self._lock:
+            uid_first = next(self._uid_slots) << 19
+        api = self.client.api
+        memory = limits.memory_bytes + OVERHEAD_BYTES
+        tmpfs = f"rw,noexec,nosuid,nodev,mode=1777,size={limits.disk_bytes}"
+        if not self._is_podman:  # which knows no bound on files: there, they are bounded by the memory that they take
+            tmpfs += ",nr_inodes=16384"
+        with self._asking():
+            try:
+                host = api.create_host_config(
+                    network_mode="none",
+                    read_only=True,
+                    cap_drop=["ALL"],
+                    cap_add=["SETUID", "SETGID", "KILL"],
+                    security_opt=["no-new-privileges:true", f"seccomp={self._profile}"],
+                    pids_limit=limits.processes + 16,
+                    mem_limit=memory,
+                    memswap_limit=memory,
+                    ipc_mode="private",
+                    shm_size=16 * MIB,
+                    tmpfs={"/tmp": tmpfs},
+                    log_config={"type": "none"},
+                    init=False,
+                    runtime=self.runtime,
+                )
+                container = api.create_container(
+                    image,
+                    command=[str(uid_first)],
+                    host_config=host,
+                    stdin_open=True,
+                    network_disabled=True,
+                    labels={"exogate.box": "1", "exogate.owner": _owner()},
+                    hostname="box",
+                )
+            except self._docker.errors.ImageNotFound:
+                from sandbox.errors import ImageMissing
+
+                self._ids.clear()
+                raise ImageMissing(f"the image of {kind} boxes is gone; make it with `toolkit images build`") from None
+            name, connection = container["Id"], None
+            try:
+                if container.get("Warnings"):  # such as: limits are not supported here, and have been left out
+                    raise EngineUnavailable(f"the engine would weaken a box: {' '.join(container['Warnings'])}")
+                stream = api.attach_socket(name, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+                connection = DockerConnection(api, name, stream, lambda: self._remove(name))
+                api.start(name)
+            except BaseException:
+                if connection:
+                    connection.close()
+                else:
+                    self._remove(name)
+                raise
+        return connection
+
+    def _remove(self, name: str) -> None:
+        """Remove a container, now or when boxes are next swept. Never raises."""
+        self._left.add(name)
+        with contextlib.suppress(Exception):
+            with contextlib.suppress(self._docker.errors.NotFound):
+                self.client.api.remove_container(name, force=True, v=True)
+            self._left.discard(name)
+
+    def capacity(self, kind: str, wanted: int) -> int:
+        return wanted
+
+    def sweep(self) -> int:
+        swept = 0
+        for name in list(self._left):
+            self._remove(name)
+        with self._asking():
+            for found in self.client.api.containers(all=True, filters={"label": "exogate.box"}):
+                if not _owner_lives(found.get("Labels", {}).get("exogate.owner", "")):
+                    with contextlib.suppress(self._docker.errors.APIError):
+                        self.client.api.remove_container(found["Id"], force=True, v=True)
+                        swept += 1
+        return swept
+
+    def close(self) -> None:
+        self.client.close()
+
+
+class SocketConnection:
+    """A connection over a socket, which one thread uses and another may close."""
+
+    def __init__(self, name: str, used: socket.socket) -> None:
+        self.name, self._socket = name, used
+        self._buffer = bytearray()
+        self.stderr = b""
+        self._closed = False
+        self._used = threading.Lock()
+
+    def send(self, data: bytes) -> None:
+        try:
+            with self._used:
+                self._socket.settimeout(SEND_S)
+                self._socket.sendall(data)
+        except OSError as error:
+            raise BoxLost(f"box {self.name[:12]} went away: {_short(error)}") from None
+
+    def _fill(self, n: int, deadline: float, buffer: bytearray) -> None:
+        while len(buffer) < n:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise BoxLost(f"box {self.name[:12]} does not answer")
+            try:
+                with self._used:
+                    self._socket.settimeout(left)
+                    part = self._socket.recv(max(n - len(buffer), 1 << 16))
+            except TimeoutError:
+                continue
+            except OSError as error:
+                raise BoxLost(f"box {self.name[:12]} went away: {_short(error)}") from None
+            if not part:
+                raise BoxLost(f"box {self.name[:12]} went away {self.stderr.decode(errors='replace').strip()[:200]}")
+            buffer += part
+
+    def _leave(self, *streams: Any) -> bool:
+        """Close the socket, and what else holds it; False where that has been done."""
+        if self._closed:
+            return False
+        self._closed = True
+        with contextlib.suppress(Exception):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        with self._used:  # a thread about to wait would else wait on whatever gets the number of this socket next
+            for stream in streams:
+                with contextlib.suppress(Exception):
+                    stream.close()
+        return True
+
+
+class DockerConnection(SocketConnection):
+    """The attached standard streams of one container."""
+
+    def __init__(self, api: Any, name: str, stream: Any, remove: Callable[[], None]) -> None:
+        super().__init__(name, getattr(stream, "_sock", stream))
+        self._api, self._stream, self._remove = api, stream, remove
+        self._out = bytearray()
+
+    def receive(self, n: int, deadline: float) -> bytes:
+        parts = self._out
+        while len(parts) < n:
+            self._fill(8, deadline, self._buffer)
+            kind, size = self._buffer[0], int.from_bytes(self._buffer[4:8], "big")
+            if kind not in (1, 2) or size > 1 << 26:
+                raise BoxLost(f"box {self.name[:12]}: the engine sends what is no stream")
+            self._fill(8 + size, deadline, self._buffer)
+            if kind == 1:
+                parts += memoryview(self._buffer)[8 : 8 + size]
+            else:
+                self.stderr = (self.stderr + bytes(self._buffer[8 : 8 + size]))[-1000:]
+            del self._buffer[: 8 + size]
+        data = bytes(memoryview(parts)[:n])
+        del parts[:n]
+        return data
+
+    def memory_exceeded(self) -> bool:
+        with contextlib.suppress(Exception):
+            for _ in range(20):
+                state = self._api.inspect_container(self.name)["State"]
+                if not state["Running"]:
+                    return bool(state["OOMKilled"])
+                time.sleep(0.05)
+        return False
+
+    def close(self) -> None:
+        if self._leave(self._stream, self._socket, getattr(self._stream, "_response", None)):
+            self._remove()
+
+
+def _knock(host: str) -> None:
+    """Raise OSError at once where nobody listens on a unix socket (the client library leaves sockets open then)."""
+    if host.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as knocking:
+            knocking.settimeout(10)
+            knocking.connect("/" + host.removeprefix("unix://").lstrip("/"))
+
+
+def _short(error: BaseException) -> str:
+    return str(getattr(error, "explanation", None) or error)[:300]

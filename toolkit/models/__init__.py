@@ -1,0 +1,1 @@
+"""Models: loading, saving, prompts, scores and generators."""

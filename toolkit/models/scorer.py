@@ -1,0 +1,139 @@
+"""A model as a judge: how likely it finds texts, and what it would say next. For the gates that ask a model.
+
+Texts go in batches of about the same length, filled up at the right end, where a causal model cannot see it: what is said of
+a text does not depend on its neighbours (in float32 up to rounding, about 1e-5 a token; 16 bits have far less).
+"""
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from toolkit.errors import UsageError
+from toolkit.models.adapters import explained, weights_hash
+from toolkit.models.generators.transformers_ import Loaded
+from toolkit.training.data import tokens_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class ModelScorer:
+    """A `gates.Scorer`. The model's weights must not change while it is in use.
+
+    Attributes:
+        loaded: the model.
+        max_tokens: the longest text that is read: of a longer one, the first tokens of the completion and as many of the
+            prompt's last as there is room for.
+        batch_tokens: tokens of a batch, at most, unless one text has more.
+    """
+
+    loaded: Loaded
+    max_tokens: int = 2048
+    batch_tokens: int = 4096
+
+    def __repr__(self) -> str:
+        about = self.loaded.about
+        return f"ModelScorer({about['model']}, {about['dtype']}, sha256={self.identity}, max_tokens={self.max_tokens})"
+
+    @functools.cached_property
+    def identity(self) -> str:
+        """The SHA-256 of the weights."""
+        return weights_hash(self.loaded.model)
+
+    @functools.cached_property
+    def _limit(self) -> int:
+        context = getattr(self.loaded.model.config, "max_position_embeddings", None)
+        return min(self.max_tokens, context or self.max_tokens)
+
+    def logprobs(
+        self, prompts: Sequence[str], completions: Sequence[str], chats: Sequence[bool] = ()
+    ) -> "list[NDArray[np.float64]]":
+        """Return, for each completion, the natural logarithm of each token's probability after all that precedes it.
+
+        Both are read as one text; a token that lies across the seam is the completion's. Without a prompt, the completion
+        stands behind an end-of-text token, as in training, unless the tokenizer begins every text with one of its own.
+        Where `chats` says that a prompt is as a chat template wrote it, the two are read apart, as when the model went on
+        from it, and the prompt's special tokens are meant. Those of a completion never are.
+
+        Raises:
+            UsageError: the tokenizer cannot say where in a text its tokens stand.
+            InfrastructureError: there is no memory for a batch.
+        """
+        import numpy as np
+
+        chats = chats or [False] * len(prompts)
+        rows = [self._ids(*each) for each in zip(prompts, completions, chats, strict=True)]
+        found = [np.zeros(0)] * len(rows)
+        for indices, logits, ids in self._batches([ids for ids, _ in rows], [n > 0 for _, n in rows]):
+            chosen = logits[:, :-1].gather(-1, ids[:, 1:, None])[..., 0] - logits[:, :-1].logsumexp(-1)
+            for index, row in zip(indices, chosen.double().cpu().numpy(), strict=True):
+                end, n = len(rows[index][0]) - 1, rows[index][1]
+                found[index] = row[end - n : end].copy()
+        return found
+
+    def next_logits(
+        self, texts: Sequence[str], words: Sequence[str], *, suffix: str = "", last: int | None = None
+    ) -> "NDArray[np.float64]":
+        """Return the logit of each word behind each text and `suffix`: n texts x n words.
+
+        Of a text, only the `last` tokens are read. A word of several tokens stands for the first in which words differ.
+
+        Raises:
+            UsageError: the words begin alike to the end, so that nothing tells them apart.
+            InfrastructureError: there is no memory for a batch.
+        """
+        import numpy as np
+
+        tokenizer = self.loaded.tokenizer
+        answers = [self._encode(suffix + word, add_special_tokens=False) for word in words]
+        n_same = next((i for i, tokens in enumerate(zip(*answers, strict=False)) if len(set(tokens)) > 1), None)
+        if n_same is None:
+            alike = " from ".join(map(repr, words))
+            raise UsageError(f"the tokenizer of {self.loaded.about['model']} does not tell {alike}")
+        behind, targets = answers[0][:n_same], [answer[n_same] for answer in answers]
+        last = min(last or self._limit, self._limit - len(behind))
+        rows = [self._encode(text)[-last:] + behind or [tokenizer.eos_token_id] for text in texts]
+        found = np.zeros((len(texts), len(words)))
+        for indices, logits, _ in self._batches(rows, [True] * len(rows)):
+            for index, row in zip(indices, logits, strict=True):
+                found[index] = row[len(rows[index]) - 1, targets].double().cpu().numpy()
+        return found
+
+    def _encode(self, text: str, **flags: Any) -> list[int]:
+        return list(self.loaded.tokenizer.encode(text, split_special_tokens=True, verbose=False, **flags))
+
+    def _ids(self, prompt: str, completion: str, chat: bool) -> tuple[list[int], int]:
+        """Return what the model reads, and how many tokens at its end are the completion's."""
+        tokenizer = self.loaded.tokenizer
+        if chat:
+            head = list(tokenizer.encode(prompt, add_special_tokens=False, verbose=False)) or [tokenizer.eos_token_id]
+            tail = tokens_of(tokenizer, completion, inside=True)[: self._limit - 1]
+            return head[max(0, len(head) + len(tail) - self._limit) :] + tail, len(tail)
+        if not getattr(tokenizer, "is_fast", False):
+            raise UsageError(f"perplexity needs a fast tokenizer, which {self.loaded.about['model']} has not")
+        read = tokenizer(prompt + completion, return_offsets_mapping=True, split_special_tokens=True, verbose=False)
+        ids = list(read.input_ids)
+        n = sum(end > len(prompt) for _, end in read.offset_mapping)
+        if n == len(ids):
+            ids = [tokenizer.eos_token_id, *ids]
+        head, tail = ids[: len(ids) - n], ids[len(ids) - n :][: self._limit - 1]
+        return head[max(0, len(head) + len(tail) - self._limit) :] + tail, len(tail)
+
+    def _batches(self, rows: Sequence[list[int]], wanted: Sequence[bool]) -> Iterator[tuple[list[int], Any, Any]]:
+        """Give indices of rows, their logits (n x longest x vocabulary) and tokens, the longest rows first."""
+        import torch
+
+        model = self.loaded.model
+        order = sorted((i for i in range(len(rows)) if wanted[i]), key=lambda i: -len(rows[i]))
+        with explained(), torch.inference_mode():
+            while order:
+                n = max(1, self.batch_tokens // len(rows[order[0]]))
+                batch, order = order[:n], order[n:]
+                ids = torch.zeros((len(batch), len(rows[batch[0]])), dtype=torch.long)
+                for at, index in enumerate(batch):
+                    ids[at, : len(rows[index])] = torch.tensor(rows[index])
+                ids = ids.to(model.device)
+                yield batch, model(input_ids=ids, use_cache=False).logits.float(), ids

@@ -1,0 +1,1 @@
+"""Recursive rounds under gates."""

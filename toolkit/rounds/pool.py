@@ -1,0 +1,208 @@
+"""Prompt pools: what recursive rounds generate from, and what people wrote in answer to it.
+
+`stdlib` needs no download: the functions with docstrings of the run image's own Python standard library, signature and
+docstring as prompt, the body as human solution, and the docstring's `>>>` examples as tests where it has some. Source
+and licence: CPython 3.11, Python Software Foundation License 2.0. Anything else is a JSONL file, or a data set of the hub
+(`OWNER/NAME[@REVISION][:CONFIG][:SPLIT]`, or a folder that `datasets` can read): rows with `prompt`, and where they have
+them `solution` (what follows the prompt, or a program where the prompt is prose), `test`, `entry_point` and `id`.
+"""
+
+import ast
+import hashlib
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox import Box, Engine, Limits, SandboxError
+from toolkit.records import Task
+
+STDLIB = "stdlib"
+COLUMNS = ("prompt", "solution", "test", "entry_point", "id")
+LICENCE = "CPython 3.11 standard library, PSF-2.0"
+_EXTRACT = '''
+import ast, json, pathlib, sysconfig
+found = {}
+for path in sorted(pathlib.Path(sysconfig.get_path("stdlib")).rglob("*.py")):
+    parts = path.parts
+    if "test" in parts or "tests" in parts or "idlelib" in parts or "site-packages" in parts or "lib2to3" in parts:
+        continue
+    try:
+        text = path.read_text("utf-8")
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, OSError):
+        continue
+    lines = text.splitlines(True)
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef) or node.decorator_list or len(node.body) < 2:
+            continue
+        doc = ast.get_docstring(node)
+        start, split, end = node.lineno - 1, node.body[0].end_lineno, node.end_lineno
+        if not doc or not 20 <= len(doc) <= 1000 or not 2 <= end - split <= 40:
+            continue
+        row = {"id": f"{path.stem}.{node.name}", "prompt": "".join(lines[start:split]),
+               "solution": "".join(lines[split:end]), "entry_point": node.name}
+        found.setdefault(row["prompt"], row)
+for row in found.values():
+    print(json.dumps(row))
+'''
+
+
+class PoolError(ValueError):
+    """A pool cannot be used; says where and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One prompt of a pool.
+
+    Attributes:
+        task: prompt, entry point and what a person wrote (`canonical_solution`, empty where not known).
+        test: tests that came with it, or the examples in its docstring; empty where there are none.
+        held_out: never trained on.
+    """
+
+    task: Task
+    test: str = ""
+    held_out: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the solution is a program without the prompt, which is prose."""
+        try:
+            ast.parse(self.task.prompt + self.task.canonical_solution)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return True
+        return False
+
+    @property
+    def human(self) -> str:
+        """The whole human program."""
+        return self.task.prompt * (not self.is_whole) + self.task.canonical_solution
+
+
+def load(
+    source: str, engine: Engine | None = None, held_out: float = 0.1, columns: Mapping[str, str] | None = None
+) -> list[Item]:
+    """Read a pool; which items are held out depends on the prompt's hash alone, so it is the same in all runs.
+
+    Args:
+        source: `stdlib`, a JSONL file, or a data set.
+        engine: needed for `stdlib`.
+        held_out: share of prompts that are held out, 0 to 1.
+        columns: where the file or data set has what we call otherwise, such as `{"prompt": "text", "test": "test_list"}`;
+            lists of strings become lines.
+
+    Raises:
+        PoolError: the file cannot be read, or a row is not usable: all of them are listed.
+        SandboxError: the standard library cannot be read in a box.
+    """
+    if source == STDLIB:
+        rows = _stdlib(engine)
+    else:
+        found = _file(Path(source)) if Path(source).is_file() or source.endswith(".jsonl") else _dataset(source)
+        for ours, theirs in (columns or {}).items():
+            if ours not in COLUMNS or not any(theirs in row for _, row in found):
+                raise PoolError(f"{source}: {ours}={theirs}: want {', '.join(COLUMNS)}, each named after one that is there")
+        rows = [(place, _renamed(row, columns or {})) for place, row in found]
+    items: dict[str, Item] = {}
+    problems = []
+    for place, row in rows:
+        prompt = row.get("prompt")
+        name, solution, test, own = (row.get(field) or "" for field in ("entry_point", "solution", "test", "id"))
+        texts = (prompt, name, solution, test, own)
+        if not prompt or not all(isinstance(text, str) for text in texts):
+            problems.append(f"{place}: wants `prompt`, and text in `solution`, `test`, `entry_point` and `id`")
+            continue
+        digest = hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()
+        items.setdefault(digest, Item(
+            task=Task(task_id=own or f"pool/{digest[:12]}", prompt=prompt, entry_point=name, canonical_solution=solution),
+            test=test,
+            held_out=int(digest[:8], 16) / 2**32 < held_out,
+        ))  # fmt: skip
+    if problems or not items:
+        raise PoolError("\n".join(problems or [f"{source}: no prompt in it"]))
+    names = [item.task.task_id for item in items.values()]
+    if len(set(names)) < len(names):
+        raise PoolError(f"{source}: {next(n for n in names if names.count(n) > 1)!r} is the id of two different prompts")
+    return list(items.values())
+
+
+def _renamed(row: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+    named = row | {ours: row.get(theirs) for ours, theirs in columns.items()}
+    lines = {name: value for name, value in named.items() if isinstance(value, list)}
+    named |= {name: "\n".join(value) for name, value in lines.items() if all(isinstance(line, str) for line in value)}
+    return named | ({"id": str(named["id"])} if isinstance(named.get("id"), int) else {})
+
+
+def _dataset(source: str) -> list[tuple[str, dict[str, Any]]]:
+    try:
+        import datasets
+    except ImportError:
+        raise PoolError(f"{source} is no file, and data sets need a package: pip install datasets") from None
+    name, *parts = source.split(":")
+    name, _, revision = name.partition("@")
+    config, split = (None, "train") if not parts else (None, parts[0]) if len(parts) == 1 else (parts[0], parts[1])
+    datasets.disable_progress_bars()
+    try:
+        found = datasets.load_dataset(name, config, split=split, revision=revision or None)
+    except Exception as error:  # whatever it, the hub's client or a reader raises
+        reason = " ".join(str(error).split())[:300]
+        raise PoolError(f"{source} is no file here, and no data set that can be read: {reason}") from None
+    return [(f"{source}, row {number}", dict(row)) for number, row in enumerate(found, 1)]
+
+
+def _file(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    rows = []
+    problems = []
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PoolError(f"{path}: {error}") from None
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise ValueError("not an object")
+                rows.append((f"{path}:{number}", row))
+            except ValueError as error:
+                problems.append(f"{path}:{number}: {error}")
+    if problems:
+        raise PoolError("\n".join(problems))
+    return rows
+
+
+def _stdlib(engine: Engine | None) -> list[tuple[str, dict[str, str]]]:
+    from toolkit.benchmarks.examples import public_tests
+
+    if engine is None:
+        raise PoolError("the pool `stdlib` is read in a box, which needs an engine: see `toolkit doctor`")
+    limits = Limits(wall_s=120, cpu_s=120, output_bytes=32 << 20)
+    with Box(engine, limits) as box:
+        execution = box.run(_EXTRACT, limits=limits)
+    if execution.exit_code != 0 or execution.truncated:
+        raise SandboxError(f"the standard library could not be read: {execution.status} {execution.stderr[-300:]}")
+    rows = []
+    for line in execution.stdout.splitlines():
+        row = json.loads(line)
+        task = Task(task_id=row["id"], prompt=row["prompt"], entry_point=row["entry_point"], canonical_solution="")
+        row["id"] += "-" + hashlib.sha256(row["prompt"].encode()).hexdigest()[:6]
+        rows.append((row["id"], row | {"test": public_tests(task) or ""}))
+    return rows
+
+
+def order(items: Sequence[Item], seed: int) -> list[Item]:
+    """Return the items that may be trained on, shuffled by `seed`."""
+    chosen = [item for item in items if not item.held_out]
+    random.Random(seed).shuffle(chosen)
+    return chosen
+
+
+def held_out(items: Sequence[Item]) -> list[Item]:
+    """Return the items that are never trained on, in an order that is the same in all runs."""
+    chosen = [item for item in items if item.held_out]
+    random.Random(0).shuffle(chosen)
+    return chosen

