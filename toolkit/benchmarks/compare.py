@@ -1,19 +1,28 @@
 """Whether an answer is right: compared as it is on the wire, never built larger than what it is compared with.
 
 The rule is EvalPlus 0.3.1's (evalplus/eval/__init__.py, `unsafe_execute`): Python's `==`, else, where floats are expected
-or the task has a tolerance, `numpy.allclose` of values of the same type. It differs in these points, each stricter:
+or the task has a tolerance, `numpy.allclose` of values of the same type. It is stricter in these points:
 
 - An answer of another shape is wrong: nothing is broadcast, and `allclose` over nothing proves nothing.
 - A numpy array equals no list and no number, unless it has no dimension; there, arrays of one element happen to work.
-- numpy's half and single precision are compared as the number that they hold, not at their own precision.
-- An own class equals nothing, whatever its `__eq__` says; containers of the library's are compared as Python does.
+- Within a tolerance are Python's numbers, and lists and tuples of them; there, all that numpy can make an array of.
+- numpy's half and single precision are compared as the number that they hold, not at their own precision, and its bytes as
+  they are, not without zeros at their end.
+- An object of an own class, or of the library's that holds no plain data, equals nothing, whatever its `__eq__` says.
+- A Counter is compared as the dict that it is; there, keys that count nothing are left out.
 - The tolerance of 1e-6 for floats holds for the call whose expected value is a float, there for all later calls as well.
-- Mbpp/164 takes any bool, there anything at all; HumanEval/32 any zero of the polynomial, there nothing ever passes.
+- Mbpp/164 takes any bool, there anything at all; HumanEval/32 any int or float that is a zero of the polynomial, there
+  nothing ever passes.
 - An answer with far more parts or characters than the expected one is wrong before it is read (`_is_oversized`); so is one
   of over 16 MiB unless it is equal to the byte.
-- Of a frozenset inside a set, at most as many elements are read as the largest expected one has.
+- What cannot be written (`codec.encode`) is wrong: nested too deep, too long an iterator, a surrogate pair in a text.
 
-One thing is more lenient: a NaN where a NaN is expected is right, as equal bytes are. There nobody passes such a test.
+It is more lenient where there nobody, or no sane program, fails:
+
+- A NaN where a NaN is expected is right, as equal bytes are.
+- An array where an equal array is expected is right; there, what `==` makes of two has no truth.
+- Values are taken as the plain data that they hold: a subclass of a number that denies being equal to it, the order of an
+  OrderedDict, an array of no dimension in a set, an own class's name where its object is what is expected.
 """
 
 import math
@@ -162,9 +171,9 @@ def _rows(tag: str, body: Any) -> Iterator[Any]:
 
 
 def _same_dict(expected: dict[Any, Any], body: Any) -> bool:
-    seen = set()
+    seen, most = set(), _largest(expected)
     for key_wire, value in body:
-        key = _key(key_wire)
+        key = _key(key_wire, most)
         if key not in expected or not _same(expected[key], value):
             return False
         seen.add(key)
@@ -173,8 +182,7 @@ def _same_dict(expected: dict[Any, Any], body: Any) -> bool:
 
 def _covers(expected: Any, elements: Any) -> bool:
     """Say whether the elements are all in `expected`, and all of it; only what is in `expected` is ever put into a table."""
-    most = max((len(item) for item in expected if type(item) is frozenset), default=-1)
-    seen = set()
+    seen, most = set(), _largest(expected)
     for wire in elements:
         key = _key(wire, most)
         if key not in expected:
@@ -183,8 +191,14 @@ def _covers(expected: Any, elements: Any) -> bool:
     return len(seen) == len(expected)
 
 
-def _key(wire: Any, most: int = -1) -> Any:
-    """Return what can be hashed; of a frozenset at most `most` elements are read. Raises `_Differs`."""
+def _largest(items: Any) -> int:
+    """Return the size of the largest frozenset in what can be hashed; -1 where there is none."""
+    nested = [item for item in items if type(item) in (frozenset, tuple)]
+    return max((max(_largest(item), len(item) if type(item) is frozenset else -1) for item in nested), default=-1)
+
+
+def _key(wire: Any, most: int) -> Any:
+    """Return what can be hashed; a frozenset of more than `most` elements is not read. Raises `_Differs`."""
     if type(wire) is list:
         raise _Differs
     if type(wire) is not tuple:
@@ -284,5 +298,6 @@ def _is_set_of(expected: Any, wire: Any) -> bool:
         return _is_set_of(expected, _only(body[tag == "u" :]))
     if tag == "a":
         dtype, shape, flat = body
-        return shape == [len(flat)] and type(shape[0]) is int and _covers(wanted, [("n", [dtype, item]) for item in flat])
+        is_flat = shape == [len(flat)] == [len(expected)] and type(shape[0]) is int
+        return is_flat and _covers(wanted, [("n", [dtype, item]) for item in flat])
     return tag in elements and _covers(wanted, elements[tag](body))

@@ -39,15 +39,13 @@ def special(task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bo
         return bool((got if isinstance(got, bool) else got is not None) == (expected is not None))
     if name == "are_equivalent":
         return isinstance(got, bool)
-    if got == expected:
-        return None
     if name == "sum_div":
-        return bool(got == 0)
-    if name == "surface_Area":
-        return bool(abs(got - _surface_area(*arguments)) <= task.atol)
-    if name == "digit_distance_nums":
-        return bool(got == _digit_distance(*arguments))
-    return None
+        is_right = got == 0
+    elif name == "surface_Area":
+        is_right = got != expected and abs(got - _surface_area(*arguments)) <= task.atol
+    else:
+        is_right = name == "digit_distance_nums" and got == _digit_distance(*arguments)
+    return True if is_right else None
 
 
 def _surface_area(edge: float, height: float) -> int:
