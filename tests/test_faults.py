@@ -135,7 +135,7 @@ def known_here(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(self, sample, box)
 
     monkeypatch.setattr(Oracle, "judge", judge)
-    monkeypatch.setattr(sandbox.sandbox, "ENGINE_WAIT_S", 0.5)
+    monkeypatch.setattr(sandbox.pool, "ENGINE_WAIT_S", 0.5)
 
 
 def oracle(pool: Sandbox, **more: Any) -> Oracle:
@@ -199,7 +199,7 @@ def start(plant: Plant) -> None:
 
 def hear_in_part(plant: Plant) -> None:
     plant.after = dict.fromkeys(plant.after, 1)
-    plant.at(sandbox.engine.DockerConnection, "receive")
+    plant.at(sandbox.engines.docker.DockerConnection, "receive")
 
 
 def cache_get(plant: Plant) -> None:
@@ -209,8 +209,8 @@ def cache_get(plant: Plant) -> None:
 
 PLACES: dict[str, Callable[[Plant], None]] = {
     "start": start,
-    "send": lambda plant: plant.at(sandbox.engine.SocketConnection, "send"),
-    "hear": lambda plant: plant.at(sandbox.engine.DockerConnection, "receive"),
+    "send": lambda plant: plant.at(sandbox.engines.docker.SocketConnection, "send"),
+    "hear": lambda plant: plant.at(sandbox.engines.docker.DockerConnection, "receive"),
     "hear in part": hear_in_part,
     "fetch": lambda plant: plant.at(Session, "fetch"),
     "decode": lambda plant: plant.at(codec, "split_frames"),
@@ -293,7 +293,7 @@ def test_no_program_is_given_what_another_one_did(
     how: str, error: type[Exception], engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A conversation that breaks off leaves answers in the box, and the next program must not get them."""
-    real, n_left = sandbox.engine.DockerConnection.receive, 1
+    real, n_left = sandbox.engines.docker.DockerConnection.receive, 1
 
     def receive(self: Any, n: int, deadline: float) -> bytes:
         nonlocal n_left
@@ -311,7 +311,7 @@ def test_no_program_is_given_what_another_one_did(
     def failed(item: int, error: Exception) -> str:
         return f"{type(error).__name__} of {item}"
 
-    monkeypatch.setattr(sandbox.engine.DockerConnection, "receive", receive)
+    monkeypatch.setattr(sandbox.engines.docker.DockerConnection, "receive", receive)
     with nothing_left(engine), Sandbox(engine, 1, SMALL) as pool:
         found = list(pool.map(act, range(10), failed=failed))
     assert n_left == 0
@@ -962,8 +962,8 @@ def test_a_supervisor_that_says_nothing_is_given_up(
     monkeypatch.setattr(sandbox.box, "START_S", 0.3)
     monkeypatch.setattr(sandbox.box.frames, "longest_s", lambda wall_s, _: 3 * wall_s + 0.1)
     monkeypatch.setattr(sandbox.box, "GRACE_S", 0.1)
-    monkeypatch.setattr(sandbox.sandbox, "KNOWN_S", 0.1)
-    monkeypatch.setattr(sandbox.engine, "SEND_S", 0.3)
+    monkeypatch.setattr(sandbox.pool, "KNOWN_S", 0.1)
+    monkeypatch.setattr(sandbox.engines.docker, "SEND_S", 0.3)
     limits, quiet, threads, begun = Limits(wall_s=0.1), Quiet(said, says), set(threading.enumerate()), time.monotonic()
     with Sandbox(quiet, 1, limits) as own, pytest.raises(BoxLost):
         next(own.map(lambda box, code: box.run(code), [code]))
