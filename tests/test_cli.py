@@ -274,3 +274,37 @@ def test_help_is_quick_and_names_every_command() -> None:
     assert time.monotonic() - started < 3
     for name in ("eval", "run", "validate", "doctor", "images"):
         assert name in done.stdout
+
+
+def test_hostile_rows_cost_their_own_verdict(tmp_path: Path) -> None:
+    tasks = list(BENCHMARKS["humaneval"].load(Options()).tasks.values())[:12]
+    right = {task.task_id: task.prompt + task.canonical_solution for task in tasks}
+    name = [task.entry_point for task in tasks]
+    hostile = {
+        tasks[0].task_id: right[tasks[0].task_id] + "#\0",
+        tasks[1].task_id: right[tasks[1].task_id] + "# \udcff",
+        tasks[2].task_id: "# " + "x" * (2 << 20),
+        tasks[3].task_id: "(" * 100_000,
+        tasks[4].task_id: f"def {name[4]}(*a):\n    raise ValueError('\\x1b]0;title\\x07<script>alert(1)</script>\\u202e' + 'y' * 10**6)",
+        tasks[5].task_id: f"import sys\nsys.setrecursionlimit(10**9)\ndef {name[5]}(*a):\n    return {name[5]}(*a)",
+        tasks[6].task_id: f"def {name[6]}(*a):\n    return ['[' * 10**7]",
+        tasks[7].task_id: f"class E(Exception):\n    def __str__(self): raise self\ndef {name[7]}(*a):\n    raise E",
+        tasks[8].task_id: f"import os\ndef {name[8]}(*a):\n    os.kill(os.getppid(), 9); os.kill(0, 9)",
+        tasks[9].task_id: f"def {name[9]}(*a):\n    while True: print('\\x1b[2J' * 10**5)",
+        tasks[10].task_id: f"class {name[10]}(str): __eq__ = lambda s, o: True\n",
+    }
+    rows = [{"task_id": at, "solution": text} for at, text in (right | hostile).items()]
+    (tmp_path / "s.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = tmp_path / "run"
+    done = toolkit("eval", "humaneval", "--samples", tmp_path / "s.jsonl", "--limit", 12, "--timeout", 1, "--no-cache", "-o", out)
+    assert done.returncode == 0, done.stderr
+    results = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    passed = {row["task_id"] for row in results if row["verdict"] == "passed"}
+    assert passed == {tasks[11].task_id}
+    assert {row["verdict"] for row in results if row["task_id"] in list(hostile)[:3]} == {"compile_error"}
+    assert all(row["verdict"] for row in results)
+    assert max(len(json.dumps(row)) for row in results) < 5000
+    page = (out / "report.html").read_text()
+    for text in (done.stdout, done.stderr, page):
+        assert not {"\x1b", "\x07", "\u202e", "\0"} & set(text)
+    assert "<script>alert" not in page
