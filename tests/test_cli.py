@@ -221,7 +221,7 @@ def test_interrupted(tmp_path: Path) -> None:
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     assert "interrupted" in out
-    assert "--resume" in err
+    assert f"go on with: toolkit {' '.join(command[1:])} --resume\n" in err
     assert "Traceback" not in err
 
 

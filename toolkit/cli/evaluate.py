@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -37,6 +38,7 @@ from toolkit.cli.options import (
     Timeout,
     TopP,
     TotalTimeout,
+    again,
     fail,
     stderr_console,
     writing_of,
@@ -147,10 +149,16 @@ def evaluate(
         from toolkit.report.page import render
 
         Console(highlight=False, soft_wrap=False).print(render(outcome.summary))
+    scored = {int(each) for part in outcome.summary["pass_at_k"].values() for each in part}
+    left = [str(each) for each in ks if each not in scored]
+    source = context.get_parameter_source("k")
+    if left and scored and source is not None and source.name != "DEFAULT":
+        console.print(f"warning: no pass@k for --k {','.join(left)}: some task has fewer samples", markup=False)
     if outcome.problems:
         console.print(f"left out {len(outcome.problems)} bad lines, the first: {outcome.problems[0]}", markup=False)
     if outcome.interrupted:
-        console.print(f"interrupted; go on with: toolkit eval ... --output {outcome.folder} --resume", markup=False)
+        command_line = again(f"--output {shlex.quote(str(outcome.folder))}", "--resume")
+        console.print(f"interrupted; go on with: {command_line}", markup=False, soft_wrap=True)
         raise typer.Exit(130)
     if n_defects := outcome.summary["n_defects"]:
         print("".join(outcome.defects[:1]), end="", file=sys.stderr)
@@ -199,7 +207,7 @@ def generate(
             with contextlib.closing(Writer.open(writing, command.select(tasks, id_range, limit))) as writer:
                 written = writer.write(output, resume=resume, overwrite=overwrite, advance=advance)
         except KeyboardInterrupt:
-            console.print(f"interrupted; go on with: toolkit generate ... --output {output} --resume", markup=False)
+            console.print(f"interrupted; go on with: {again('--resume')}", markup=False, soft_wrap=True)
             raise typer.Exit(130) from None
     if as_json:
         print(json.dumps({"output": str(output), **asdict(written)}, indent=2))

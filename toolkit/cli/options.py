@@ -1,5 +1,6 @@
 """Flags that several commands have, and how a command fails."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -11,7 +12,9 @@ Timeout = Annotated[float, typer.Option("--timeout", help="Seconds: one call (ta
 TotalTimeout = Annotated[
     float, typer.Option("--total-timeout", help="Seconds: all calls of one sample together, whatever each may take.")
 ]
-Parallel = Annotated[int | None, typer.Option("--parallel", "-p", help="Samples judged at one time [default: cores].")]
+Parallel = Annotated[
+    int | None, typer.Option("--parallel", "-p", min=1, help="Samples judged at one time [default: cores].")
+]
 Data = Annotated[Path | None, typer.Option("--data", help="The benchmark's data file, instead of the usual one.")]
 Runtime = Annotated[str | None, typer.Option("--runtime", help="OCI runtime of the boxes, such as runsc.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
@@ -40,6 +43,15 @@ Chat = Annotated[bool | None, typer.Option("--chat/--no-chat", help="Through the
 BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Samples at one time [64; 16 for endpoints].")]
 Device = Annotated[str | None, typer.Option("--device", help="cuda, cuda:1, cpu... [the GPU where there is one]")]
 Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16 [16 bits on GPUs].")]
+
+
+def again(*more: str) -> str:
+    """Return the command that was given, ready to be pasted, with `more` flags that it does not have."""
+    words = ["toolkit", *sys.argv[1:]]
+    given = {"--output" if word.startswith("-o") else word.partition("=")[0] for word in words}
+    for flag in more:
+        words += shlex.split(flag) if flag.split()[0] not in given else []
+    return shlex.join(words)
 
 
 def fail(message: str, code: int) -> NoReturn:
