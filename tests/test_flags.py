@@ -51,3 +51,11 @@ def test_the_command_to_go_on_with_can_be_pasted(monkeypatch: pytest.MonkeyPatch
     ]  # fmt: skip
     monkeypatch.setattr(sys, "argv", ["toolkit", "eval", "humaneval", "-o", "a"])
     assert again("--output a", "--resume") == "toolkit eval humaneval -o a --resume"
+
+
+def test_another_package_of_the_name_is_told(tmp_path: Path) -> None:
+    (tmp_path / "gates").mkdir()
+    (tmp_path / "gates" / "__init__.py").touch()
+    done = toolkit("--version", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"toolkit: Python finds the package gates at {tmp_path}; give exogate an environment of its own")

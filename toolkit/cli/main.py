@@ -7,12 +7,14 @@ standard output has gone.
 
 import codecs
 import contextlib
+import importlib.util
 import io
 import os
 import select
 import sys
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -141,8 +143,22 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     return "".join({"█": "#", "·": "-", "…": "..."}.get(c, ascii(c)[1:-1]) for c in text), error.end
 
 
+def _hidden() -> str | None:
+    """Say which of our packages another one of the same name hides, and where that is."""
+    ours = Path(__file__).parents[2]
+    for name in ("sandbox", "gates", "images"):
+        spec = importlib.util.find_spec(name)
+        found = Path(spec.origin or "?").parent.parent if spec else None
+        if found != ours:
+            return f"the package {name} at {found}" if found else f"no package {name}, which should be at {ours}"
+    return None
+
+
 def main() -> None:
     """Run the command line."""
+    if hidden := _hidden():
+        print(f"toolkit: Python finds {hidden}; give exogate an environment of its own, or take that off the path", file=sys.stderr)
+        sys.exit(2)
     codecs.register_error("plain", _plain)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
