@@ -157,7 +157,8 @@ def _hidden() -> str | None:
 def main() -> None:
     """Run the command line."""
     if hidden := _hidden():
-        print(f"toolkit: Python finds {hidden}; give exogate an environment of its own, or take that off the path", file=sys.stderr)
+        remedy = "give exogate an environment of its own, or take that off the path"
+        print(f"toolkit: Python finds {hidden}; {remedy}", file=sys.stderr)
         sys.exit(2)
     codecs.register_error("plain", _plain)
     for stream in (sys.stdout, sys.stderr):
