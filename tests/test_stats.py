@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.analysis import stats
+from toolkit.analysis import ledger, stats
 
 small = st.integers(1, 9).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n)))
 
@@ -297,3 +297,33 @@ def test_agreement_where_a_number_does_not_exist() -> None:
     assert refused["recall"] and refused["recall"]["value"] == 0  # noqa: PT018
     same = stats.agreement([(2, 2, 2, 2)] * 5)
     assert same["lift"] == {"value": 1.0, "low": None, "high": None}
+
+
+@pytest.mark.parametrize(("n", "c", "low", "high"), [
+    (1, 0, 0.0, 0.7934506856227626), (1, 1, 0.2065493143772375, 1.0), (40, 7, 0.08745413746035918, 0.3194999033178771),
+    (164, 163, 0.9662737492602964, 0.9989228186095374), (164, 100, 0.5334033189423291, 0.6810848072509673),
+    (12.5, 3.3, 0.09867525524414024, 0.5402798671389061),
+])  # fmt: skip
+def test_wilson_stays_what_it_was(n: float, c: float, low: float, high: float) -> None:
+    assert stats.wilson(n, c) == pytest.approx((low, high), abs=1e-9)
+
+
+@pytest.mark.parametrize(("scores", "good", "area"), [
+    ([0.0, 0.9, -0.7, -1.8, -0.7, -1.0, 0.9, -1.5, 0.0, 0.3, 0.5, 0.8, 0.7], "1101101010110", 0.6875),
+    ([-0.7, 0.2, 0.7, 2.0], "1000", 0.0), ([-0.2, 1.1, 2.4, 0.8, 2.4, -0.2, 0.1], "1011000", 0.5),
+    ([0.9, 0.4, -0.5, 1.4, 0.5, 1.0, 0.3, 0.7, 2.3], "110110100", 0.4), ([0.3, 1.2, -0.4, 0.4, -0.3], "10100", 0.1667),
+    ([math.inf, 1.0, -math.inf, 1.0], "1100", 0.875), ([1.0, 2.0], "11", None), ([1.0, 2.0], "00", None), ([], "", None),
+])  # fmt: skip
+def test_auc_stays_what_it_was(scores: list[float], good: str, area: float | None) -> None:
+    found = ledger.auc(scores, [each == "1" for each in good])
+    assert found == (None if area is None else pytest.approx(area, abs=1e-9))
+
+
+@pytest.mark.parametrize(("values", "tau", "p_value"), [
+    ([0.7, 1.0, 0.2, 0.0, 1.0, 0.5, 0.4, 0.2, 0.6, 0.8], -0.0222, 0.5), ([0.7, 0.1, 1.0, 0.6, 0.8, 0.3, 0.2], -0.2381, 0.281),
+    ([0.9, 1.0, 0.5, 0.5, 0.7, 0.5, 0.3, 0.4], -0.6071, 0.0186), ([0.1, 0.8, 0.5, 0.2, 0.9], 0.4, 0.2417),
+    ([0.3, 0.1, 0.3, 0.8, 0.9, 0.4, 0.8, 0.8, 0.7, 0.7, 0.8, 0.4, 0.7, 0.3], 0.0659, 0.3921),
+    ([0.5, 0.3, 0.7, 0.5, 0.8, 0.6, 0.8], 0.5238, 0.0635), ([1.0], 0.0, 1.0), ([], 0.0, 1.0),
+])  # fmt: skip
+def test_trend_stays_what_it_was(values: list[float], tau: float, p_value: float) -> None:
+    assert ledger.trend(values) == pytest.approx((tau, p_value), abs=1e-9)
