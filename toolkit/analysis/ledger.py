@@ -10,30 +10,12 @@ import html as markup
 import itertools
 import math
 import statistics
-import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gates import Report
-
-
-def texts(completions: Sequence[str]) -> dict[str, float | None]:
-    """Return how varied texts are, all in [0, 1] but the length: distinct-1/2/3, compressed size, repeated lines."""
-    if not completions:
-        return {}
-    words = [completion.split() for completion in completions]
-    found: dict[str, float | None] = {}
-    for n in (1, 2, 3):
-        grams = Counter(gram for each in words for gram in zip(*(each[i:] for i in range(n)), strict=False))
-        found[f"distinct_{n}"] = round(len(grams) / max(1, grams.total()), 4)
-    joined = "\n".join(completions).encode("utf-8", "surrogatepass")
-    found["compressed"] = round(len(zlib.compress(joined, 6)) / max(1, len(joined)), 4)
-    lines = Counter(line.strip() for each in completions for line in each.splitlines() if line.strip())
-    found["repeated_lines"] = round((lines.total() - len(lines)) / max(1, lines.total()), 4)
-    found["unique"] = round(len(set(completions)) / len(completions), 4)
-    found["characters"] = round(sum(map(len, completions)) / len(completions), 1)
-    return found
+from toolkit.analysis.trend import auc, trend
 
 
 def classes(reports: Sequence[Sequence[Report]]) -> dict[str, Any]:
@@ -51,6 +33,18 @@ def classes(reports: Sequence[Sequence[Report]]) -> dict[str, Any]:
         "relaxed": round((counted["ran"] + counted["import-missing"]) / n, 4),
         "classes": dict(counted.most_common(20)),
     }
+
+
+def reasons(reports: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, int]:
+    """Count the symbols of decisive findings, each once a program; return the 20 most frequent, in that order.
+
+    Args:
+        reports: those of each program, as plain data.
+    """
+    counted: Counter[str] = Counter()
+    for each in reports:
+        counted.update({f["symbol"] for report in each for f in report["findings"] if f["decisive"]})
+    return dict(counted.most_common(20))
 
 
 def ran(reports: Sequence[Report]) -> bool:
@@ -98,54 +92,6 @@ def held_out(rows: Sequence[Mapping[str, Any]], ran: Sequence[bool], sign: int =
 
 def _entropy(share: float) -> float:
     return -sum(p * math.log2(p) for p in (share, 1 - share) if p)
-
-
-def auc(scores: Sequence[float], labels: Sequence[bool]) -> float | None:
-    """Return the area under the ROC curve of `scores` for `labels`; None where all labels or all scores are missing.
-
-    Ties count half.
-    """
-    n_good, n_bad = sum(labels), len(labels) - sum(labels)
-    if not n_good or not n_bad:
-        return None
-    order = sorted(range(len(scores)), key=scores.__getitem__)
-    rank_sum, at = 0.0, 0
-    for _, group in itertools.groupby(order, key=scores.__getitem__):
-        tied = list(group)
-        rank_sum += sum(labels[i] for i in tied) * (at + (len(tied) + 1) / 2)
-        at += len(tied)
-    return round((rank_sum - n_good * (n_good + 1) / 2) / (n_good * n_bad), 4)
-
-
-def quantiles(values: Sequence[float]) -> dict[str, float] | None:
-    """Return minimum, quartiles and maximum of the finite values."""
-    finite = sorted(value for value in values if math.isfinite(value))
-    if not finite:
-        return None
-    return {name: round(finite[round(q * (len(finite) - 1))], 4)
-            for name, q in (("min", 0), ("q25", 0.25), ("median", 0.5), ("q75", 0.75), ("max", 1))}  # fmt: skip
-
-
-def trend(values: Sequence[float]) -> tuple[float, float]:
-    """Return Kendall's tau of `values` over their order, and the one-sided exact p-value of a trend of that sign.
-
-    Enumerated over all orders up to 8 values, else by the normal approximation.
-    """
-    def concordance(order: Sequence[float]) -> int:
-        return sum((b > a) - (b < a) for a, b in itertools.combinations(order, 2))
-
-    n, s = len(values), concordance(values)
-    pairs = n * (n - 1) / 2
-    if not pairs:
-        return 0.0, 1.0
-    sign = 1 if s >= 0 else -1
-    if n <= 8:
-        every = [sign * concordance(order) for order in itertools.permutations(values)]
-        p_value = sum(each >= sign * s for each in every) / len(every)
-    else:
-        z = (abs(s) - 1) / math.sqrt(n * (n - 1) * (2 * n + 5) / 18)
-        p_value = 0.5 * math.erfc(z / math.sqrt(2))
-    return round(s / pairs, 4), round(min(1.0, p_value), 4)
 
 
 def cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

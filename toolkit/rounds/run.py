@@ -351,12 +351,4 @@ def plan(settings: RoundsSettings, machine: str, n_parameters: float) -> dict[st
     }
 
 
-def reasons(reports: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, int]:
-    """Count the symbols of decisive findings, the most frequent first; each once a program."""
-    counted: Counter[str] = Counter()
-    for each in reports:
-        counted.update({f["symbol"] for report in each for f in report["findings"] if f["decisive"]})
-    return dict(counted.most_common(20))
-
-
 __all__ = ["Changed", "InfrastructureError", "RoundsSettings", "UsageError", "Waiting", "plan", "read", "run", "stage"]
