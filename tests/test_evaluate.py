@@ -23,7 +23,7 @@ from toolkit.commands import gate as gating
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.oracle import Facts
 from toolkit.records import Result, Sample, Verdict
-from toolkit.report import page as report
+from toolkit.report import summary as report
 from toolkit.store import run_folder as runs
 
 ROOT = str(Path(__file__).parent.parent)

@@ -392,12 +392,3 @@ def test_the_preset_small_in_a_smaller_form(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "report.html").stat().st_size > 1000
     again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.stdout == done.stdout
-
-
-def test_a_regime_has_one_colour_in_all_figures() -> None:
-    summary = json.loads((Path(__file__).parents[1] / "experiments" / "mbpp-cpu" / "summary.json").read_text())
-    figures = ledger.figures(summary).values()
-    assert len(figures) == 6
-    for regime in summary["settings"]["regimes"]:
-        colours = {found for figure in figures for found in re.findall(rf'fill="(#\w+)">{regime}<', figure)}
-        assert len(colours) == 1

@@ -230,7 +230,7 @@ def evaluate_command(
     else:
         from rich.console import Console
 
-        from toolkit.report.page import render
+        from toolkit.report.terminal import render
 
         Console(highlight=False, soft_wrap=False).print(render(outcome.summary))
     if outcome.problems:

@@ -10,7 +10,7 @@ from typing import Self
 from urllib.parse import quote
 
 from gates import Finding
-from toolkit.report.page import visible
+from toolkit.report.text import visible
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 

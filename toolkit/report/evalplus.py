@@ -29,7 +29,7 @@ def parts(results: Sequence[Result], run: Mapping[str, Any], solution: Callable[
     for i, (task_id, scored) in enumerate(tasks.items()):
         yield f"{', ' if i else ''}{json.dumps(task_id)}: ["
         for j, result in enumerate(scored):
-            row = {
+            row: dict[str, Any] = {
                 "task_id": task_id,
                 "solution": solution((task_id, result.sample_id)),
                 "base_status": _status(result.base or result.verdict),

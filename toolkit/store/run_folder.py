@@ -217,13 +217,12 @@ class RunFolder:
 
         Args:
             results: at most one a sample, in the order of the input.
-            summary: what `report.summarise` returned.
+            summary: what `summary.summarise` returned.
 
         Raises:
             RunFolderUnwritable: as the class says; files not yet replaced are left as they were.
         """
-        from toolkit.report import evalplus
-        from toolkit.report import page as report
+        from toolkit.report import evalplus, page
 
         self._close_journals()
         self._write(RESULTS, (_line(to_row(result)) for result in results))
@@ -240,7 +239,7 @@ class RunFolder:
                 return str(json.loads(_at(file, places[key]))["solution"]) if key in places else ""
 
             self._write(EVALPLUS, evalplus.parts(results, self.run, solution))
-            self._write(REPORT, [report.html(summary, results, run=self.run, solution=solution)])
+            self._write(REPORT, [page.html(summary, results, run=self.run, solution=solution)])
 
     def _write(self, name: str, parts: Iterable[str]) -> None:
         """Write a file in parts, and so that others see the old or the new one, never half of either."""
