@@ -233,21 +233,24 @@ def test_rounds_page_gives_hostile_text_no_foothold(monkeypatch: pytest.MonkeyPa
 def test_a_regime_has_one_colour_and_mark_in_all_figures() -> None:
     found = figures.figures(ROUNDS)
     assert len(found) == 6
-    assert all(caption.endswith("(5 rounds of 4 steps)") for caption in found)
+    assert all(figure.caption.endswith("(5 rounds of 4 steps)") for figure in found)
     for i, regime in enumerate(ROUNDS["settings"]["regimes"]):
-        lines = [line for svg in found.values() if (line := re.search(rf'<g id="line-{i}">.*?stroke: (\S+?);', svg, re.S))]
-        assert {line[1] for line in lines} == {f"var(--c{i},{figures.COLOURS[i]})"}
-        assert sum(f">{regime}<" in svg for svg in found.values()) == len(lines) > 0
+        entries = {entry[1:] for figure in found for entry in figure.legend if entry[0] == regime}
+        assert {colour for colour, _ in entries} == {f"var(--c{i},{figures.COLOURS[i]})"}
+        assert len(entries) == 1
+        for figure in found:
+            line = re.search(rf'<g id="line-{i}">.*?stroke: (\S+?);', figure.svg, re.S)
+            assert (line and line[1]) == next((colour for name, colour, _ in figure.legend if name == regime), None)
 
 
 def test_a_figure_is_the_same_each_time_and_stands_alone() -> None:
-    lines = {"a $x_1$": [(0, 0.5, 0.25, 0.75), (1, 1.0, 1.0, 1.0)], "_b": [(0, 0.0, 0.0, 0.0)]}
-    svg = figures.plot(lines, ["z"])
-    assert svg == figures.plot(lines, ["z"])
-    assert ">a $x_1$<" in svg, "a name is no formula"
-    assert ">_b<" in svg
-    assert not re.search(r"<style|<metadata|<!|<\?|#ffffff|#01020", svg)
-    assert figures.plot({}) == figures.plot({"a": []}) == ""
+    lines = {"a $x_1$": [(0, 0.5, 0.25, 0.75), (1, 1.0, 1.0, 1.0)], HOSTILE: [(0, 0.0, 0.0, 0.0)]}
+    figure = figures.plot(HOSTILE, lines, ["z"])
+    assert figure == figures.plot(HOSTILE, lines, ["z"])
+    assert [name for name, _, _ in figure.legend] == list(lines)
+    assert re.findall(">([^<>]*[^<>\\s][^<>]*)<", figure.svg)[:2] == ["0", "1"]
+    assert not re.search(r"<style|<metadata|<!|<\?|#ffffff|#01020|x_1|alert", figure.svg)
+    assert figures.plot("", {"a": [(1, 0.0, 0.0, 0.0)]}).svg, "all is nought"
 
 
 def test_tables_share_their_columns() -> None:

@@ -62,7 +62,8 @@ def _tasks(results: Iterable[Result], solution: Solution | None) -> Iterator[dic
         order = sorted(found.items(), key=lambda item: (item[0][0] == "passed", -len(item[1])))
         shown, whole = [], left > 0
         for i, ((verdict, detail), samples) in enumerate(order[:_MAX_KINDS]):
-            named = ", ".join(map(str, samples[:_MAX_NAMED])) + (", …" if len(samples) > _MAX_NAMED else "")
+            named = ("samples " if len(samples) > 1 else "sample ") + ", ".join(map(str, samples[:_MAX_NAMED]))
+            named += ", …" if len(samples) > _MAX_NAMED else ""
             program = solution((task_id, samples[0])) if solution and whole and i < MAX_SOLUTIONS else None
             cut = (program or "")[:MAX_CHARS]
             left -= len(cut)
