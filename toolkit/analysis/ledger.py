@@ -1,6 +1,6 @@
-"""What is written down of each round, and what the rounds of a cell show together.
+"""What a ledger records of each round, and what the rounds of a cell show together.
 
-Definitions. Acceptance mass: accepted candidates over all candidates, those of every chunk. AUC: the chance that the gate
+Definitions. Acceptance mass: accepted candidates over all candidates, of every chunk. AUC: the chance that the gate
 prefers, by its score, a candidate that runs to one that does not; 0.5 is no discrimination. Retention: pass@1 over that
 of the first model. Retention area: trapezoids under it over rounds, 1 where nothing is lost. Rubber stamp: acceptance
 rises while pass@1 falls, by the sign of Kendall's tau over rounds, with its exact one-sided p-value.
@@ -18,9 +18,9 @@ from toolkit.analysis.trend import auc, trend
 
 
 def classes(reports: Sequence[Sequence[Report]]) -> dict[str, Any]:
-    """Return how programs ended: `ran` (loaded, and passed their tests where there are any), or what stopped them.
+    """Count how programs ended: `ran` (they loaded, and passed their tests if they have any) or what stopped them.
 
-    `strict` is the share that ran; in `relaxed` those that lack a package count as well.
+    `strict` is the share that ran; `relaxed` adds those that only lack a package. `classes` has the 20 most frequent ends.
     """
     counted = Counter(
         next((f.symbol for report in each for f in report.findings if f.decisive), "ran") for each in reports
@@ -47,22 +47,25 @@ def reasons(reports: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, int]:
 
 
 def ran(reports: Sequence[Report]) -> bool:
-    """Say whether a program did all that was asked of it."""
+    """Return whether a program passed everything it was given."""
     return all(report.passed for report in reports)
 
 
 def held_out(rows: Sequence[Mapping[str, Any]], ran: Sequence[bool], sign: int = 1) -> dict[str, Any] | None:
-    """Return how far the gate tells answers to one held-out prompt apart, which arXiv 2606.28438 assumes it does not.
+    """Measure how well the gate tells answers to the same held-out prompt apart; arXiv 2606.28438 assumes it cannot.
 
-    For a prompt x with answers c that the model wrote, q(c) = r(c) p(c) / Z is what is left of p under the gate's decisions
-    r. The total variation between q and p, on the answers drawn, is 1 - Z where anything was accepted: 0 where all were,
-    so that filtering equals no filtering (the assumption of self-confirming acceptance, exactly). Prompts with no answer
-    accepted have no q; they are counted.
+    For a prompt x whose answers c the model draws from p, the gate's decisions r leave q(c) = r(c) p(c) / Z. On the answers
+    drawn, the total variation between q and p is 1 - Z if any was accepted; it is 0 if all were, so that filtering changes
+    nothing (exactly the assumption of self-confirming acceptance). A prompt with no accepted answer has no q; such prompts
+    are counted in `none_accepted`.
 
     Args:
         rows: `task_id`, `accepted` and `score` of each answer.
-        ran: whether each of them runs.
-        sign: -1 where the gate prefers low scores.
+        ran: whether each answer runs.
+        sign: -1 if the gate prefers low scores.
+
+    Returns:
+        Shares and means rounded to 4 digits; None without rows.
     """
     if not rows:
         return None
@@ -94,7 +97,11 @@ def _entropy(share: float) -> float:
 
 
 def cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return, for each regime, seed and benchmark, what its rounds show."""
+    """Summarise the rounds of each regime, seed and benchmark: retention, its area, and trends of acceptance and pass@1.
+
+    Args:
+        rows: of all ledgers, each with `regime`, `seed`, `round`, `scores` and, from round 1, `acceptance_mass`.
+    """
     found = []
     names = dict.fromkeys((row["regime"], row["seed"]) for row in rows)
     for regime, seed in names:

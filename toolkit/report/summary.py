@@ -14,10 +14,10 @@ MAX_REASONS = 10
 
 
 def counts(results: Iterable[Result], variant: str) -> dict[str, tuple[int, int]]:
-    """Return (n, c) by task id: scored samples, and those that passed; tasks without a scored sample are left out.
+    """Return (n, c) by task id: how many samples were scored, and how many passed. Tasks with no scored sample are left out.
 
     Args:
-        variant: `base`, the original tests; `plus`, these and the extra tests.
+        variant: `base` counts the original tests, `plus` those and the extra tests.
     """
     n: Counter[str] = Counter()
     c: Counter[str] = Counter()
@@ -29,24 +29,24 @@ def counts(results: Iterable[Result], variant: str) -> dict[str, tuple[int, int]
 
 
 def is_defect(result: Result) -> bool:
-    """Say whether a sample is unscored because of an error in this code, rather than of a machine that failed."""
+    """Return whether a sample is unscored because of a bug of ours rather than a failing machine."""
     return (result.error or "").startswith(DEFECT)
 
 
 def bounds(
     results: Iterable[Result], variant: str, k: int, lost: Mapping[str, int], n_stray: int = 0, missing: Collection[str] = ()
 ) -> dict[str, float]:
-    """Return between what `low` and `high` the mean pass@k would lie, had all samples been judged.
+    """Return the lowest and highest mean pass@k that judging every sample could have given, as `low` and `high`.
 
-    An unscored sample is one more of its task, failed for `low` and passed for `high`; so is a bad line that names a
-    task. A task of which fewer than k samples are known to have been there, such as one that lost its only one, counts
-    as failed for `low`, passed for `high`. A bad line that names no task is the only sample of a task without any, as
-    long as there are such tasks, and then one more of whichever task it moves the furthest: by k / (n + 1) at most.
+    An unscored sample counts as one more sample of its task, failed for `low` and passed for `high`; so does a bad line
+    that names a task. A task with fewer than k known samples counts as failed for `low` and passed for `high`. A bad line
+    that names no task counts as the only sample of a task that has none; once there are no such tasks left, as one more
+    sample of the task whose value it moves furthest, which is by at most k / (n + 1).
 
     Args:
-        lost: bad lines that were left out, by the task that they name.
-        n_stray: bad lines that may be of any task.
-        missing: tasks that were asked for and have no sample.
+        lost: number of bad lines left out, by the task they name.
+        n_stray: number of bad lines that could belong to any task.
+        missing: tasks that were selected but have no sample.
     """
     results = list(results)
     known = counts(results, variant)
@@ -86,26 +86,26 @@ def summarise(
     refused: str | None = None,
     **about: Any,
 ) -> dict[str, Any]:
-    """Return what `summary.json` holds.
+    """Return the content of `summary.json`.
 
-    pass@k is a mean over the tasks that have a scored sample, with n = scored samples, for each k that all of those
-    tasks reach: unscored samples count neither as passed nor as failed. Where there are such, or bad lines that were left
-    out, `bounds` says what pass@k can have been (see the function); it is empty otherwise. The caller may add `comparison`,
-    what `comparison.Other.compare` returns; and `interrupted`, how far an interrupted run came.
+    pass@k is the mean over the tasks with a scored sample, n being the scored samples, for each k that all of these tasks
+    reach; unscored samples count as neither passed nor failed. If there are any, or bad lines were left out, `bounds` has
+    the range that pass@k could have had (see the function), else it is empty. The caller may add `comparison` (what
+    `comparison.Other.compare` returns) and `interrupted` (how far an interrupted run got).
 
     Args:
-        results: at most one a sample.
-        n_tasks: of the benchmark, chosen or not [default: those in `results`].
-        n_tasks_sampled: those of which there are samples [default: those in `results`].
-        n_samples: samples that were asked for [default: those in `results`].
-        has_plus: there are extra tests, scored as a variant of their own; `base` is there always.
-        seconds: on the wall, since the toolkit was started.
+        results: at most one per sample.
+        n_tasks: tasks of the benchmark, selected or not [default: those in `results`].
+        n_tasks_sampled: tasks that have samples [default: those in `results`].
+        n_samples: samples to judge [default: those in `results`].
+        has_plus: score the extra tests as a second variant; `base` is always scored.
+        seconds: wall time since the toolkit was started.
         n_cached: verdicts that were known without a run.
         n_skipped: bad lines of the input that were left out.
         lost, n_stray, missing: as for `bounds`.
-        warnings: what makes the score less sure.
-        refused: why the score cannot be believed; there is then no pass@k.
-        about: recorded as it is: `folder`, `timeout_s`, `parallel`.
+        warnings: reasons to trust the score less.
+        refused: reason not to trust the score at all; there is no pass@k then.
+        about: recorded unchanged: `folder`, `timeout_s`, `parallel`.
     """
     shares: dict[str, dict[str, dict[str, float]]] = {}
     between: dict[str, dict[str, dict[str, float]]] = {}
