@@ -422,7 +422,7 @@ def test_bad_flags_stay_usage_errors() -> None:
         assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("where", ["toolkit.commands.evaluate._read", "toolkit.report.page.summarise", "toolkit.store.run_folder.RunFolder.create"])
+@pytest.mark.parametrize("where", ["toolkit.commands.evaluate._read", "toolkit.report.summary.summarise", "toolkit.store.run_folder.RunFolder.create"])
 def test_a_defect_is_no_usage_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str) -> None:
     monkeypatch.setattr(where, failing(ValueError("ours")))
     done = run("--samples", write(tmp_path / "s.jsonl", HALF))
