@@ -23,7 +23,7 @@ from toolkit.commands import gate as gating
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.oracle import Facts
 from toolkit.records import Result, Sample, Verdict
-from toolkit.report import page as report
+from toolkit.report import summary as report
 from toolkit.store import run_folder as runs
 
 ROOT = str(Path(__file__).parent.parent)
@@ -422,7 +422,7 @@ def test_bad_flags_stay_usage_errors() -> None:
         assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("where", ["toolkit.commands.evaluate._read", "toolkit.report.page.summarise", "toolkit.store.run_folder.RunFolder.create"])
+@pytest.mark.parametrize("where", ["toolkit.commands.evaluate._read", "toolkit.report.summary.summarise", "toolkit.store.run_folder.RunFolder.create"])
 def test_a_defect_is_no_usage_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str) -> None:
     monkeypatch.setattr(where, failing(ValueError("ours")))
     done = run("--samples", write(tmp_path / "s.jsonl", HALF))

@@ -144,7 +144,7 @@ def evaluate(
     else:
         from rich.console import Console
 
-        from toolkit.report.page import render
+        from toolkit.report.terminal import render
 
         Console(highlight=False, soft_wrap=False).print(render(outcome.summary))
     if outcome.problems:

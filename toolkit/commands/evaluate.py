@@ -265,7 +265,7 @@ def _read(settings: Settings, path: Path | None, selected: Mapping[str, Task], t
 
 def _interrupted(benchmark: Benchmark, folder: "runs.RunFolder", n_tasks: int, n_samples: int, started: float) -> Outcome:
     """Return what there is to say when samples were still being written."""
-    from toolkit.report import page as report
+    from toolkit.report import summary as report
 
     seconds = time.monotonic() - started
     summary = report.summarise(
@@ -287,7 +287,7 @@ def _judge(
     advance: Advance,
     started: float,
 ) -> Outcome:
-    from toolkit.report import page as report
+    from toolkit.report import summary as report
 
     refused: str | None = None
     interrupted = False
@@ -465,7 +465,7 @@ def validate(
     Raises:
         UsageError, InfrastructureError: as `evaluate`.
     """
-    from toolkit.report import page as report
+    from toolkit.report import summary as report
 
     started = time.monotonic()
     settings = Settings(

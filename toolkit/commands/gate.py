@@ -678,7 +678,7 @@ def render(summary: Mapping[str, Any]) -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
-    from toolkit.report.page import visible
+    from toolkit.report.text import visible
 
     def table(*names: str) -> Table:
         made = Table(box=None, pad_edge=False, header_style="dim", expand="example" in names)

@@ -10,14 +10,12 @@ Source: the protocol of arXiv 2606.28438, without its weak points: acceptance is
 intervals, and a gate is set beside execution (AUC), not beside its own pass rate.
 """
 
-import csv
 import hashlib
-import io
 import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,8 @@ from typing import Any
 from gates import fields_of
 from toolkit.analysis import ledger
 from toolkit.errors import InfrastructureError, UsageError
+from toolkit.report.rounds import html
+from toolkit.report.table import csv, leaves
 from toolkit.rounds import pool
 from toolkit.store.cache import write_atomically
 
@@ -247,8 +247,8 @@ def run(settings: RoundsSettings, advance: Advance = lambda *_: None) -> dict[st
                 waiting.append(str(error))
     summary = summarise(settings, waiting)
     write_atomically(settings.output / "summary.json", (json.dumps(summary, indent=1) + "\n").encode())
-    write_atomically(settings.output / "rounds.csv", _csv(summary["rows"]).encode())
-    write_atomically(settings.output / "report.html", ledger.html(summary).encode())
+    write_atomically(settings.output / "rounds.csv", csv(leaves(summary["rows"]), summary["rows"]).encode())
+    write_atomically(settings.output / "report.html", html(summary).encode())
     return summary
 
 
@@ -288,24 +288,6 @@ def _seconds(settings: RoundsSettings) -> dict[str, float]:
 def name_of(regime: str) -> str:
     """Return a regime's folder name."""
     return "".join(c if c.isalnum() or c in "+-_." else "_" for c in regime)
-
-
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    flat = [dict(_flat(row)) for row in rows]
-    names = list(dict.fromkeys(name for row in flat for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names)
-    writer.writeheader()
-    writer.writerows(flat)
-    return text.getvalue()
-
-
-def _flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in row.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        elif not isinstance(value, list):
-            yield prefix + name, value
 
 
 # --- the plan ---------------------------------------------------------------------------------------------------------
@@ -349,14 +331,6 @@ def plan(settings: RoundsSettings, machine: str, n_parameters: float) -> dict[st
         "hours_total": round(sum(hours.values()), 3),
         "settings": json.loads(json.dumps(asdict(settings), default=str)),
     }
-
-
-def reasons(reports: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, int]:
-    """Count the symbols of decisive findings, the most frequent first; each once a program."""
-    counted: Counter[str] = Counter()
-    for each in reports:
-        counted.update({f["symbol"] for report in each for f in report["findings"] if f["decisive"]})
-    return dict(counted.most_common(20))
 
 
 __all__ = ["Changed", "InfrastructureError", "RoundsSettings", "UsageError", "Waiting", "plan", "read", "run", "stage"]
