@@ -102,7 +102,7 @@ def floor() -> None:
 
 def _floor(name: str, python: str) -> None:
     from tests.bench_tables import REPEAT, canonical, judge, load, timed
-    from toolkit.oracle.expected import inputs
+    from toolkit.records import Table
 
     loaded = load(name)
     if loaded is None:
@@ -113,7 +113,7 @@ def _floor(name: str, python: str) -> None:
     ours: list[float] = []
     bare: list[float] = []
     with tempfile.NamedTemporaryFile() as file:
-        programs = [(t.task_id, t.prompt + t.canonical_solution, t.entry_point, inputs(t)) for t in tasks.values()]
+        programs = [(t.task_id, t.prompt + t.canonical_solution, t.entry_point, t.tests_as(Table).calls) for t in tasks.values()]
         file.write(pickle.dumps(programs))
         file.flush()
         command = [python, "-c", "import sys; from tests.bench_floor import serve; serve(sys.argv[1])", file.name]

