@@ -18,6 +18,7 @@ from toolkit.analysis.diversity import texts
 from toolkit.analysis.ledger import ran
 from toolkit.analysis.trend import auc, quantiles
 from toolkit.benchmarks import Options
+from toolkit.benchmarks import load as benchmarks
 from toolkit.commands import evaluate
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.models.generators.base import Sampling, Source
@@ -101,9 +102,9 @@ class Machine:
                      "licence": pool.LICENCE if settings.pool == pool.STDLIB else None,
                      "sha256": write_rows(folder / "pool.jsonl", rows)}  # fmt: skip
             for name in settings.benchmarks:
-                benchmark = evaluate.benchmark_named(name)
-                tasks, data_hash = evaluate.load(benchmark, Options())
-                chosen = evaluate.select(tasks, None, settings.limit or None).values()
+                benchmark = benchmarks.benchmark_named(name)
+                tasks, data_hash = benchmarks.load(benchmark, Options())
+                chosen = benchmarks.select(benchmark, tasks, None, settings.limit or None).values()
                 write_rows(folder / f"{name_of(name)}.jsonl", [
                     {"task_id": t.task_id, "prompt": t.prompt, "entry_point": t.entry_point} for t in chosen
                 ])  # fmt: skip

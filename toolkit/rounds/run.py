@@ -22,6 +22,7 @@ from typing import Any
 
 from gates import fields_of
 from toolkit.analysis import ledger
+from toolkit.benchmarks.load import benchmark_named
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.report.rounds import html
 from toolkit.report.table import csv, leaves
@@ -313,7 +314,7 @@ def plan(settings: RoundsSettings, machine: str, n_parameters: float) -> dict[st
     cells = len(settings.regimes) * len(settings.seeds)
     n_rounds = cells * settings.rounds
     tokens = n_rounds * (settings.budget + settings.probe * settings.probe_samples) * settings.max_new_tokens
-    n_tasks = sum({"humaneval": 164, "humaneval+": 164, "mbpp+": 378}.get(name, 400) for name in settings.benchmarks)
+    n_tasks = sum(benchmark_named(name).n_tasks or 400 for name in settings.benchmarks)
     n_tasks = min(n_tasks, settings.limit * len(settings.benchmarks)) if settings.limit else n_tasks
     scored = (n_rounds + len(settings.seeds)) * n_tasks * settings.samples * settings.eval_tokens
     trained = n_rounds * settings.steps * settings.batch_size * settings.sequence
