@@ -22,7 +22,7 @@ from toolkit.oracle.expected import Expected
 from toolkit.oracle.findings import Facts, Finding
 from toolkit.oracle.table import Table
 from toolkit.records import DEFECT, Result, Sample, Task, Verdict
-from toolkit.samples.read import unjudgeable
+from toolkit.samples.lines import unjudgeable
 from toolkit.store.cache import VerdictCache
 
 VERSION = 3
