@@ -246,19 +246,29 @@ class Box:
             yield session
             session.end()
 
-    @contextlib.contextmanager
-    def check(self, prelude: str, test: str, entry_point: str, *, limits: Limits | None = None) -> Iterator[Session]:
+    def check(
+        self, prelude: str, test: str, entry_point: str, *, limits: Limits | None = None
+    ) -> contextlib.AbstractContextManager[Session]:
         """Run a benchmark's `check(candidate)` under its own authority; its calls come out as frames. Raises as `run`."""
+        return self._test([prelude, test], limits, entry_point=entry_point, asserts=False)
+
+    def asserts(
+        self, test: str, entry_point: str | None, last: str, *, limits: Limits | None = None
+    ) -> contextlib.AbstractContextManager[Session]:
+        """Run any test of a program likewise; a call is (name, arguments, keywords). See `images/box/asserts.py`."""
+        return self._test([test, entry_point, last], limits, asserts=True)
+
+    @contextlib.contextmanager
+    def _test(self, parts: list[str | None], limits: Limits | None, **more: object) -> Iterator[Session]:
         limits = self._within(limits)
-        payload = codec.encode([prelude, test])
         with self._whole():
-            self._begin("check", payload, b"", limits, call_s=limits.wall_s, entry_point=entry_point)
+            self._begin("check", codec.encode(parts), b"", limits, call_s=limits.wall_s, **more)
             session = Session(self, limits)
             yield session
             session.end()
 
     def examine(self, tool: str, texts: Sequence[str], *, limits: Limits | None = None) -> list[Any]:
-        """Have one of the image's tools (`images/tools.py`, `images/lint.py`) look at texts, none of which is run.
+        """Have one of the image's tools (`images/box/tools.py`, `images/box/lint.py`) look at texts, none of which is run.
 
         Returns one value a text, in order: what the tool said; a line of text where the tool raised; or an `Execution`
         where the text ended the tool's process or exceeded a limit. The texts share a process as long as it lives;

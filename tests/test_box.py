@@ -1,15 +1,14 @@
 """The box: every limit is tripped, everything a program leaves is gone, and it can reach nothing."""
 
-import importlib
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from images.box.job import Program
 from sandbox import ENGINES, Box, BoxLost, DockerEngine, EngineUnavailable, Execution, Limits, Sandbox, Status
 from sandbox.wire import codec
 from tests.conftest import opened
@@ -313,12 +312,9 @@ def test_time_waiting_for_a_busy_processor_is_not_charged(engine: DockerEngine) 
 
 def test_what_gets_a_processor_for_its_time_is_not_starved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty threads of its own may keep the first one waiting; that is no verdict left open."""
-    for folder in ("sandbox/wire", "images"):
-        monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / folder))
-    program = importlib.import_module("supervisor").Program
-    own = program.__new__(program)
+    own = Program.__new__(Program)
     own.spec = {"limits": {"wall_s": 1.0, "call_s": 1.0, "cpu_s": 2.0}}
-    own.charged_wait, own.started, own.mark_cpu, own.own_before = 0.0, 0.0, 0.0, program._own_cpu()
+    own.charged_wait, own.started, own.mark_cpu, own.own_before = 0.0, 0.0, 0.0, Program._own_cpu()
     for cpu, elapsed, why in ((0.1, 24.0, "starved"), (1.1, 24.0, "timed_out"), (1.1, 22.0, "")):
         monkeypatch.setattr(own, "charge", lambda _now, cpu=cpu: (0.5, 0.5, cpu))
         assert own._over_time(elapsed) == why

@@ -1,6 +1,7 @@
 """The engine `attached`: boxes that something else started (compose, a pod's sidecars, a person), each behind a socket.
 
-Nothing here may start or end a container, so the toolkit needs no engine's socket. See `images/door.py` for the other end.
+Nothing here may start or end a container, so the toolkit needs no engine's socket. The other end is
+`images/box/door.py`.
 """
 
 import contextlib

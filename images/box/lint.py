@@ -20,13 +20,14 @@ from typing import Any
 import astroid
 import pylint
 import radon
-import tools
 from pylint.lint import Run
 from pylint.message import Message
 from pylint.reporters import BaseReporter
 from radon.complexity import cc_visit_ast
 from radon.metrics import mi_compute, mi_parameters, mi_visit
-from tools import MAX_NAME, PATH, bounded, cut, finding
+
+from images.box import tools
+from images.box.tools import MAX_NAME, PATH, bounded, cut, finding
 
 MAX_ROWS, MAX_NOTES = 1000, 100
 """Messages, blocks and functions in an answer, the worst of them; pragmas, places of hidden code, and messages of ruff."""

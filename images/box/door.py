@@ -28,7 +28,7 @@ class Door:
     """
 
     def __init__(self, folder: str, group: int) -> None:
-        kind = "lint" if os.path.exists("/box/lint.py") else "run"
+        kind = "lint" if os.path.exists(os.path.join(os.path.dirname(__file__), "lint.py")) else "run"
         self.place = f"{folder}/{kind}.{socket.gethostname()}"
         os.chmod(folder, 0o755)  # a volume may come open to all
         os.setresgid(-1, group, -1)  # whatever is made from here on belongs to that group
