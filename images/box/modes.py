@@ -188,7 +188,7 @@ def _answer_calls(function: Callable[..., Any], *, listed: bool = False) -> None
             parts.append(frame(kind, body))
             size += len(body) + 5
             n_answered += 1
-            if n_answered == n_flush or size > _FLUSH_BYTES or clock() - flushed > _FLUSH_S:
+            if batch and (n_answered == n_flush or size > _FLUSH_BYTES or clock() - flushed > _FLUSH_S):
                 if n_answered == n_flush:  # the next call may be endless: most answers before it are then there
                     n_flush *= 2
                 send(b"".join(parts))
