@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
-from gates.base import All, Finding, Gate, Memo, Report, Solution
+from gates.base import Finding, Gate, Report, Solution
+from gates.chain import All, Memo
 from gates.compile import Compile
 from gates.decontaminate import Corpus, Decontaminate
 from gates.duplicate import Duplicate

@@ -63,8 +63,10 @@ class Duplicate(Gate):
                 near.insert(index, sketch, check_duplication=False)
             yield self.report(findings, score, seconds=round(monotonic() - started, 6))
 
-    def depends(self, solution: Solution) -> None:
-        """Return None: it depends on what came before."""
+    @property
+    def compares(self) -> bool:
+        """Whether a decision depends on other programs: on those that came before."""
+        return True
 
 
 def _bands(similarity: float) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from gates.base import Finding, Gate, Report, Solution, refused
 from sandbox import Sandbox
@@ -38,10 +38,18 @@ class Noisy(Gate):
         for name, value in {**own, "name": f"{self.gate.name}~{self.p:g}"}.items():
             object.__setattr__(self, name, value)
 
-    def depends(self, solution: Solution) -> Sequence[str | None] | None:
-        """Return what the gate's report depends on, and the program."""
-        parts = self.gate.depends(solution)
-        return None if parts is None else [*parts, solution.code]
+    @property
+    def compares(self) -> bool:
+        """Whether the gate's decisions depend on other programs."""
+        return self.gate.compares
+
+    def settings(self) -> dict[str, Any]:
+        """Return the gate's settings, the probability and the seed."""
+        return {**self.gate.settings(), "p": self.p, "seed": self.seed}
+
+    def depends(self, solution: Solution) -> Sequence[str | None]:
+        """Return what determines the gate's report, and the program."""
+        return [*self.gate.depends(solution), solution.code]
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
         """Ask the gate, and turn round what is hit."""

@@ -52,7 +52,7 @@ class Perplexity(Ranked):
         """Return the model's hash."""
         return {"model": self.model.identity}
 
-    def parts(self, solution: Solution) -> Sequence[str | None]:
+    def depends(self, solution: Solution) -> Sequence[str | None]:
         """Return prompt and completion, and whether the prompt is a chat's."""
         return [*_texts(solution), "chat" if solution.chat else None]
 

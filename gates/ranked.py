@@ -89,13 +89,10 @@ class Ranked(Gate):
     def seen(self) -> Mapping[str, str]:
         """Return the `versions` of a report: the model that was asked."""
 
-    def parts(self, solution: Solution) -> Sequence[str | None]:
-        """Return all of a solution that its score depends on."""
-        return [solution.code]
-
-    def depends(self, solution: Solution) -> Sequence[str | None] | None:
-        """Return what the score depends on; None where the decision depends on the other programs as well."""
-        return None if self.threshold is None else self.parts(solution)
+    @property
+    def compares(self) -> bool:
+        """Whether a decision depends on the other programs of the call: without a threshold it does."""
+        return self.threshold is None
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
         """Score, then decide: by group where there is a threshold, else when all have come."""

@@ -241,7 +241,7 @@ def test_a_wrong_threshold_is_refused() -> None:
 def test_a_report_depends_on_the_tests(sandbox: Sandbox) -> None:
     gate = GATES["tests"]()
     parts = [gate.depends(replace(RIGHT, **{name: "x"})) for name in ("code", "test", "entry_point")]
-    assert len({tuple(part or ()) for part in [*parts, gate.depends(RIGHT)]}) == 4
+    assert len({tuple(part) for part in [*parts, gate.depends(RIGHT)]}) == 4
 
 
 # -- public tests ------------------------------------------------------------------------------------------------------

@@ -16,13 +16,13 @@ import tempfile
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from gates import All, Gate, Report, Solution, fields_of, parse
+from gates import All, Report, Solution, fields_of, parse
 from gates.base import DEFECT
 from sandbox import Sandbox, SandboxError, open_engine
 from toolkit.analysis import stats
@@ -182,7 +182,10 @@ def gate(
                     "kind": settings.kind,
                     "inputs": list(settings.files) or [source.name for source in sources],
                     "folder": str(folder),
-                    "thresholds": {one.name: _thresholds(one) for one in gates.gates},
+                    "thresholds": {
+                        one.name: {name: it for name, it in one.settings().items() if isinstance(it, int | float)}
+                        for one in gates.gates
+                    },
                     "all_findings": settings.all_findings,
                     **tally.summary(),
                     "n_defects": tally.n_defects,
@@ -250,17 +253,6 @@ def _scorer(model: str | None) -> Any:
     from toolkit.models.scorer import ModelScorer
 
     return ModelScorer(loaded=models.load(Source(model=chosen(model))))
-
-
-def _thresholds(gate: Gate) -> dict[str, float]:
-    """Return the numbers that a gate decides by, and those of a gate within it."""
-    found: dict[str, float] = {}
-    for name, value in ((at.name, getattr(gate, at.name)) for at in fields(gate)):
-        if isinstance(value, Gate):
-            found |= _thresholds(value)
-        elif isinstance(value, int | float):
-            found[name] = value
-    return found
 
 
 # -- what comes in -----------------------------------------------------------------------------------------------------
