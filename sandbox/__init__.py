@@ -14,7 +14,8 @@ from collections.abc import Callable
 from sandbox.box import Batch, Box, Session
 from sandbox.conversation import Ending, converse
 from sandbox.engines.attached import AttachedEngine
-from sandbox.engines.docker import DockerEngine, Engine
+from sandbox.engines.base import Engine
+from sandbox.engines.docker import DockerEngine
 from sandbox.errors import (
     BoxDestroyed,
     BoxLost,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from sandbox.engines.docker import Connection, Engine
+from sandbox.engines.base import Connection, Engine
 from sandbox.errors import BoxLost, BoxNotStarted, BoxOutOfMemory, EngineUnavailable, Starved
 from sandbox.execution import Execution, Status
 from sandbox.limits import Limits

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from sandbox.box import Box
-from sandbox.engines.docker import Engine
+from sandbox.engines.base import Engine
 from sandbox.errors import BoxDestroyed, BoxLost, BoxNotStarted, EngineUnavailable, SandboxError, Starved
 from sandbox.limits import Limits
 

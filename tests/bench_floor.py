@@ -74,13 +74,12 @@ def _call(_task_id: str, source: str, entry_point: str, calls: list[Any]) -> Non
 
 def _python() -> tuple[str, str, str]:
     """Return the interpreter for the floor (of the boxes' version where the system has it), its version and the boxes'."""
-    from sandbox import DockerEngine
-    from sandbox import recipes as images
+    from sandbox import DockerEngine, recipes
 
     ask = "import platform; print(platform.python_version())"
     engine = DockerEngine()
     try:
-        said = engine.client.containers.run(images.tag("run"), ["-c", ask], entrypoint="python3", network_mode="none", remove=True)
+        said = engine.client.containers.run(recipes.tag("run"), ["-c", ask], entrypoint="python3", network_mode="none", remove=True)
     finally:
         engine.close()
     boxes = said.decode().strip()

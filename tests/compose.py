@@ -13,7 +13,7 @@ from typing import Any
 import docker
 import yaml
 
-from sandbox import recipes as images
+from sandbox import recipes
 
 FILE = Path(__file__).parent.parent / "docker-compose.yml"
 GROUP = 54321
@@ -25,7 +25,7 @@ def services(**given: str) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = yaml.safe_load(text)["services"]
     for service in found.values():  # `latest` is of whichever checkout built last
         name, _, kind = str(service["image"]).partition("-")
-        service["image"] = images.tag(kind) if name == "exogate" and kind in images.KINDS else service["image"]
+        service["image"] = recipes.tag(kind) if name == "exogate" and kind in recipes.KINDS else service["image"]
     return found
 
 

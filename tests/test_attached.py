@@ -13,8 +13,7 @@ import docker
 import pytest
 import yaml
 
-from sandbox import AttachedEngine, Box, BoxLost, DockerEngine, EngineUnavailable, Limits, Status
-from sandbox import recipes as images
+from sandbox import AttachedEngine, Box, BoxLost, DockerEngine, EngineUnavailable, Limits, Status, recipes
 from sandbox.engines import attached
 from tests import compose
 from tests.processes import started
@@ -155,7 +154,7 @@ def test_what_is_not_shut_in_is_refused() -> None:
 def test_too_small_a_box_and_one_of_another_recipe_are_refused(monkeypatch: pytest.MonkeyPatch, own: AttachedEngine) -> None:
     with pytest.raises(EngineUnavailable, match="memory_bytes"):
         Box(own, Limits(memory_bytes=2 << 30)).start()
-    monkeypatch.setitem(images.WHEELS, "run", ("numpy==0",))
+    monkeypatch.setitem(recipes.WHEELS, "run", ("numpy==0",))
     with pytest.raises(EngineUnavailable, match="build and start it anew"):
         Box(AttachedEngine(folder=own.folder), SMALL).start()
 

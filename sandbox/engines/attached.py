@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sandbox import recipes as images
-from sandbox.engines.docker import OVERHEAD_BYTES, SocketConnection
+from sandbox import recipes
+from sandbox.engines.base import OVERHEAD_BYTES, SocketConnection
 from sandbox.errors import BoxLost, EngineUnavailable
 from sandbox.limits import Limits
 from sandbox.wire import frames
@@ -55,13 +55,13 @@ class AttachedEngine:
         return [place for place in self.folder.glob(f"{kind}.*") if _lives(place)]
 
     def capacity(self, kind: str, wanted: int) -> int:
-        """Return how many boxes of a kind one role of two may have; lint boxes have one role."""
+        """Return how many of `wanted` boxes may be taken per role: run boxes have two roles, lint boxes one."""
         return max(1, min(wanted, len(self._places(kind)) // (2 if kind == "run" else 1)))
 
     def image_digest(self, kind: str = "run") -> str:
         """Return the name of the image `kind`, which has its recipe's hash; a box of another is refused."""
         if kind not in self._tags:
-            self._tags[kind] = images.tag(kind)
+            self._tags[kind] = recipes.tag(kind)
         return self._tags[kind]
 
     def start(self, limits: Limits, kind: str = "run") -> "AttachedConnection":
