@@ -14,7 +14,7 @@ from gates.base import Finding, Gate, Report, Solution, apart, batched, cut, fro
 from sandbox import Box, BoxDestroyed, Limits, Sandbox
 
 BATCH = 64
-LIMITS = Limits(wall_s=10.0, cpu_s=20.0)
+LIMITS = Limits(charged_s=10.0, cpu_s=20.0)
 
 
 @dataclass(frozen=True, kw_only=True)

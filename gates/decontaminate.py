@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BATCH = 64
-LIMITS = Limits(wall_s=10.0, cpu_s=20.0)
+LIMITS = Limits(charged_s=10.0, cpu_s=20.0)
 LONG, SHORT = 13, 8
 NODES = 16
 

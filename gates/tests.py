@@ -92,8 +92,8 @@ class Tests(Gate):
     def _converse(self, box: Box, solution: Solution, sandbox: Sandbox) -> tuple[list[Finding], int]:
         """Return what speaks against the program, at most one thing, and how many calls the test asked for."""
         last = ["candidate", *re.findall(r"^(?:async +)?def +(\w+)", solution.code, re.M)][-1]
-        limits = replace(box.limits, wall_s=self.timeout, cpu_s=2 * self.timeout)
-        bounds = replace(box.limits, wall_s=TEST_S, cpu_s=2 * TEST_S)
+        limits = replace(box.limits, charged_s=self.timeout, cpu_s=2 * self.timeout)
+        bounds = replace(box.limits, charged_s=TEST_S, cpu_s=2 * TEST_S)
         with (
             sandbox.box("run", "test") as other,
             box.calls(solution.code + _CALLED, "_exogate_called", limits=limits) as program,

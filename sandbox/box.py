@@ -218,7 +218,7 @@ class Box:
         limits = self._within(limits)
         try:
             with self._whole():
-                self._begin("script", _bytes(source), stdin, limits, call_s=limits.wall_s)
+                self._begin("script", _bytes(source), stdin, limits, call_s=limits.charged_s)
                 return self.hear_end(limits)
         except BoxOutOfMemory:
             return _out_of_memory(limits)
@@ -235,13 +235,13 @@ class Box:
     ) -> Iterator[Session]:
         """Load a program as a module, then have its `entry_point` called in batches.
 
-        `limits.wall_s` bounds all of it and `call_s` one call; `listed` writes out the elements of iterators that it
+        `limits.charged_s` bounds all of it and `call_s` one call; `listed` writes out the elements of iterators that it
         returns. Raises as `run`.
         """
         limits = self._within(limits)
         more = {"entry_point": entry_point, "listed": listed}
         with self._whole():
-            self._begin("calls", _bytes(source), b"", limits, call_s=call_s or limits.wall_s, **more)
+            self._begin("calls", _bytes(source), b"", limits, call_s=call_s or limits.charged_s, **more)
             session = Session(self, limits)
             yield session
             session.end()
@@ -262,7 +262,7 @@ class Box:
     def _test(self, parts: list[str | None], limits: Limits | None, **more: object) -> Iterator[Session]:
         limits = self._within(limits)
         with self._whole():
-            self._begin("check", codec.encode(parts), b"", limits, call_s=limits.wall_s, **more)
+            self._begin("check", codec.encode(parts), b"", limits, call_s=limits.charged_s, **more)
             session = Session(self, limits)
             yield session
             session.end()
@@ -288,10 +288,10 @@ class Box:
 
     def _examine(self, tool: str, texts: Sequence[str], limits: Limits) -> tuple[list[Any], Execution]:
         """Return what the tool said of the first texts, as far as one process came, and how that ended."""
-        bounds = replace(limits, wall_s=len(texts) * limits.wall_s, cpu_s=len(texts) * limits.cpu_s)
+        bounds = replace(limits, charged_s=len(texts) * limits.charged_s, cpu_s=len(texts) * limits.cpu_s)
         try:
             with self._whole():
-                self._begin("tool", b"", b"", bounds, call_s=limits.wall_s, entry_point=tool)
+                self._begin("tool", b"", b"", bounds, call_s=limits.charged_s, entry_point=tool)
                 session = Session(self, bounds)
                 batch = session.batch(codec.encode_batch([[text] for text in texts]), len(texts), last=True)
                 if not batch.loaded and not batch.n_frames and session.end().status is Status.EXITED:
@@ -352,7 +352,7 @@ class Box:
         connection = self._connection
         if connection is None:
             raise BoxLost("the box is not running")
-        longest_s = frames.longest_s(limits.wall_s, self._call_s) + GRACE_S
+        longest_s = frames.longest_s(limits.charged_s, self._call_s) + GRACE_S
         deadline = time.monotonic() + (START_S if op == "ready" else longest_s)
         try:
             header, payload = frames.read(lambda n: connection.receive(n, deadline))
@@ -380,7 +380,7 @@ class Box:
                 exit_code=header["exit_code"],
                 stdout=output[:at].decode("utf-8", "replace"),
                 stderr=output[at:].decode("utf-8", "replace"),
-                wall_s=float(header["wall_s"]),
+                charged_s=float(header["charged_s"]),
                 cpu_s=float(header["cpu_s"]),
                 memory_peak_bytes=int(header["memory_peak_bytes"]),
                 truncated=bool(header["truncated"]),
@@ -406,7 +406,7 @@ def _out_of_memory(limits: Limits) -> Execution:
         exit_code=None,
         stdout="",
         stderr="",
-        wall_s=0.0,
+        charged_s=0.0,
         cpu_s=0.0,
         memory_peak_bytes=limits.memory_bytes,
         truncated=False,

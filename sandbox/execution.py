@@ -24,7 +24,7 @@ class Execution:
         status: how it ended.
         exit_code: 0 to 255 when `exited`, minus the signal's number when `signaled`, else None.
         stdout, stderr: the first bytes written, at most 1 MiB of each, decoded as UTF-8 with replacement.
-        wall_s: seconds from fork to end, less the time spent waiting for a processor.
+        charged_s: seconds from fork to end, less the time spent waiting for a processor; what `Limits.charged_s` bounds.
         cpu_s: CPU seconds, user and system, of the program and its reaped children.
         memory_peak_bytes: resident set of its largest process at its peak.
         truncated: more was written to stdout or stderr than is kept here.
@@ -34,7 +34,7 @@ class Execution:
     exit_code: int | None
     stdout: str
     stderr: str
-    wall_s: float
+    charged_s: float
     cpu_s: float
     memory_peak_bytes: int
     truncated: bool

@@ -131,7 +131,7 @@ class Sandbox:
 
     def _prove(self, box: Box, is_unwanted: Callable[[], bool]) -> None:
         """Show that a program which is known to be harmless runs in a fresh box. Raises as `attempt`."""
-        limits = replace(box.limits, wall_s=KNOWN_S, cpu_s=KNOWN_S)
+        limits = replace(box.limits, charged_s=KNOWN_S, cpu_s=KNOWN_S)
         for left in reversed(range(TRIES)):
             try:
                 box.close()

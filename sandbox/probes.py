@@ -9,7 +9,7 @@ from pathlib import Path
 from sandbox import AttachedEngine, Box, DockerEngine, Engine, Execution, Limits, SandboxError, Status
 from sandbox.engines.attached import FOLDER
 
-LIMITS = Limits(wall_s=5, cpu_s=5, memory_bytes=256 << 20, disk_bytes=8 << 20)
+LIMITS = Limits(charged_s=5, cpu_s=5, memory_bytes=256 << 20, disk_bytes=8 << 20)
 SHUT = "shut"
 _TRIED = """
 import ctypes, os, socket, sys, time

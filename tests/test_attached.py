@@ -20,7 +20,7 @@ from tests.processes import started
 from toolkit.commands import evaluate
 
 pytestmark = pytest.mark.skipif(not compose.may_look(), reason="NOT CHECKED: only root may open an engine's volume from outside")
-SMALL = Limits(wall_s=2, cpu_s=4, memory_bytes=256 << 20, disk_bytes=8 << 20)
+SMALL = Limits(charged_s=2, cpu_s=4, memory_bytes=256 << 20, disk_bytes=8 << 20)
 
 ATTACK = """
 import os, shutil, socket
@@ -131,7 +131,7 @@ def test_a_box_that_cannot_be_shown_to_be_clean_is_started_anew(own: AttachedEng
 def test_memory_of_a_whole_box_is_the_programs_doing(own: AttachedEngine) -> None:
     with Box(own, SMALL) as box:
         hog = "import os\nfor _ in range(20): os.fork()\nx = bytearray(64 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1"
-        assert box.run(hog, limits=Limits(wall_s=10, memory_bytes=256 << 20, disk_bytes=8 << 20)).status in (
+        assert box.run(hog, limits=Limits(charged_s=10, memory_bytes=256 << 20, disk_bytes=8 << 20)).status in (
             Status.MEMORY_EXCEEDED, Status.TIMED_OUT, Status.EXITED,
         )  # fmt: skip
         assert box.run("x = b'x' * (1 << 30)").status is Status.MEMORY_EXCEEDED

@@ -556,7 +556,7 @@ def test_what_a_program_may_do_to_its_own_oom_score_does_no_harm(real: Oracle) -
     lowered = 'open("/proc/self/oom_score_adj", "w").write("0")\nprint("lowered", flush=True)\n'
     below = 'open("/proc/self/oom_score_adj", "w", buffering=1).write("-1\\\\n")'
     with real.pool.box() as box:
-        limits = replace(box.limits, wall_s=10)
+        limits = replace(box.limits, charged_s=10)
         assert box.run(anew.format(lowered), limits=limits).stdout == "lowered\n"
         assert "PermissionError" in box.run(anew.format(below), limits=limits).stderr
         n_started = box.n_started
@@ -573,7 +573,7 @@ def test_sync_is_without_effect(real: Oracle) -> None:
         "libc = ctypes.CDLL(None, use_errno=True)\nprint(libc.syncfs(os.open('.', 0)), ctypes.get_errno())"
     )
     with real.pool.box() as box:
-        found = box.run(source, limits=replace(box.limits, wall_s=5, cpu_s=5))
+        found = box.run(source, limits=replace(box.limits, charged_s=5, cpu_s=5))
     assert found.stdout == "0 0\n", found
 
 
@@ -961,11 +961,11 @@ def test_a_supervisor_that_says_nothing_is_given_up(
     said: bytes, says: Callable[[socket.socket], None], code: str, n_boxes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sandbox.box, "START_S", 0.3)
-    monkeypatch.setattr(sandbox.box.frames, "longest_s", lambda wall_s, _: 3 * wall_s + 0.1)
+    monkeypatch.setattr(sandbox.box.frames, "longest_s", lambda charged_s, _: 3 * charged_s + 0.1)
     monkeypatch.setattr(sandbox.box, "GRACE_S", 0.1)
     monkeypatch.setattr(sandbox.pool, "KNOWN_S", 0.1)
     monkeypatch.setattr(sandbox.engines.base, "SEND_S", 0.3)
-    limits, quiet, threads, begun = Limits(wall_s=0.1), Quiet(said, says), set(threading.enumerate()), time.monotonic()
+    limits, quiet, threads, begun = Limits(charged_s=0.1), Quiet(said, says), set(threading.enumerate()), time.monotonic()
     with Sandbox(quiet, 1, limits) as own, pytest.raises(BoxLost):
         next(own.map(lambda box, code: box.run(code), [code]))
     most_s = max(0.3, 3 * 0.1 + 0.1 + 0.1)

@@ -242,19 +242,19 @@ class Program:
         """Say why the program has to end for its time, if it has to."""
         limits = self.spec["limits"]
         elapsed = now - self.started - self.charged_wait
-        if elapsed < min(TICK_S, limits["wall_s"]):
+        if elapsed < min(TICK_S, limits["charged_s"]):
             return ""
         call, total, cpu = self.charge(now)
         if self.mark_cpu is None:
             self.mark_cpu = cpu
-        if total >= limits["wall_s"] or call >= limits["call_s"]:
+        if total >= limits["charged_s"] or call >= limits["call_s"]:
             return "timed_out"
         if cpu >= limits["cpu_s"] or cpu - self.mark_cpu >= 2 * limits["call_s"]:
             return "timed_out"
-        if elapsed <= frames.longest_s(limits["wall_s"], limits["call_s"]):
+        if elapsed <= frames.longest_s(limits["charged_s"], limits["call_s"]):
             return ""
         # One thread alone that gets so much of the processors is over its time: others of its own are why this one is not.
-        return "timed_out" if cpu + self._own_cpu() - self.own_before >= limits["wall_s"] else "starved"
+        return "timed_out" if cpu + self._own_cpu() - self.own_before >= limits["charged_s"] else "starved"
 
     # -- the program's turn --------------------------------------------------------------------------------------------
 
@@ -274,7 +274,7 @@ class Program:
             self.patience = PARTLY_S
         limits = self.spec["limits"]
         while not self.reason and (is_script or self.n_frames < asked):
-            left = min(limits["wall_s"] - (now - self.started - self.charged_wait), limits["call_s"] - (now - self.mark))
+            left = min(limits["charged_s"] - (now - self.started - self.charged_wait), limits["call_s"] - (now - self.mark))
             if self.ended and not self._drain():
                 return
             for fd, event in self.poll.poll(max(1, int(1000 * min(max(left, TICK_S), 0.1)))):
@@ -450,7 +450,7 @@ class Program:
         facts = {
             "status": name,
             "exit_code": code if name in ("exited", "signaled") else None,
-            "wall_s": round(max(spent, 0.0), 6),
+            "charged_s": round(max(spent, 0.0), 6),
             "cpu_s": round(ended["cpu_s"], 6),
             "memory_peak_bytes": ended["rss"] << 10,
             "truncated": self.out.size > len(self.out.data) or self.err.size > len(self.err.data),

@@ -53,7 +53,7 @@ def test_messages_score_complexity_and_index_are_equal(engine: DockerEngine, sha
             one for part in threads.map(lambda c: plain(engine, c, "fork")["said"], [codes[:half], codes[half:]]) for one in part
         ]
     with Sandbox(engine, os.cpu_count() or 1) as sandbox:
-        said = list(sandbox.map(lambda box, code: box.examine("lint", [code], limits=Limits(wall_s=60, cpu_s=60))[0], codes, "lint"))
+        said = list(sandbox.map(lambda box, code: box.examine("lint", [code], limits=Limits(charged_s=60, cpu_s=60))[0], codes, "lint"))
     wrong = [(code, a, b) for code, a, b in zip(codes, said, expected, strict=True) if different(a, b)]
     print(f"{name}: {len(codes)} programs, {len(wrong)} different")
     assert not wrong, wrong[0]

@@ -14,8 +14,8 @@ def judge_by_check(
     task: Task, solution: str, box: Box, pool: Sandbox, limits: Limits, timeout_s: float, facts: Facts
 ) -> Finding:
     """Run `check(candidate)` in a box of the role `test`. `timeout_s` bounds the whole program. Raises as `converse`."""
-    ours = replace(limits, wall_s=timeout_s, cpu_s=2 * timeout_s)
-    tests = replace(limits, wall_s=timeout_s + TEST_S, cpu_s=timeout_s + TEST_S)
+    ours = replace(limits, charged_s=timeout_s, cpu_s=2 * timeout_s)
+    tests = replace(limits, charged_s=timeout_s + TEST_S, cpu_s=timeout_s + TEST_S)
     try:
         with (
             pool.box("run", "test") as other,

@@ -69,7 +69,7 @@ class Table:
         no answer has failed in all parts.
         """
         total = min(self.total_timeout_s, self.timeout_s * sum(chunk.n_calls for chunk in chunks)) + 4 * self.right.charged_s
-        limits = replace(self.limits, wall_s=total, cpu_s=2 * total)
+        limits = replace(self.limits, charged_s=total, cpu_s=2 * total)
         listed = self.benchmark.is_set(self.task)
         at = chunks[0].plus
         try:
