@@ -124,14 +124,14 @@ class Gate(ABC):
     Attributes:
         name: as in `--kind`.
         cost: those of lower cost are asked first.
-        kind: of the boxes it needs; None when it needs none.
+        image: of the boxes it needs; None when it needs none.
         worst: score of what is refused without a look; None where that has none.
         version: raised whenever a report could come out otherwise than before.
     """
 
     name: ClassVar[str]
     cost: ClassVar[float]
-    kind: ClassVar[str | None] = None
+    image: ClassVar[str | None] = None
     worst: ClassVar[float | None] = None
     version: ClassVar[int] = 1
 

@@ -103,7 +103,7 @@ class All:
             return True
         if self.memo is None or gate.compares:
             return False
-        image = sandbox.engine.image_digest(gate.kind) if gate.kind else ""
+        image = sandbox.engine.image_digest(gate.image) if gate.image else ""
         parts = gate.depends(row.solution)
         key = [gate.name, gate.version, gate.settings(), image, repr(sandbox.limits), *parts]
         row.key = "gate " + hashlib.sha256(json.dumps(key).encode()).hexdigest()

@@ -23,7 +23,7 @@ class Compile(Gate):
 
     name: ClassVar[str] = "compile"
     cost: ClassVar[float] = 10
-    kind: ClassVar[str | None] = "run"
+    image: ClassVar[str | None] = "run"
     worst: ClassVar[float | None] = 0.0
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:

@@ -91,7 +91,7 @@ class Decontaminate(Gate):
 
     name: ClassVar[str] = "decontaminate"
     cost: ClassVar[float] = 30
-    kind: ClassVar[str | None] = "run"
+    image: ClassVar[str | None] = "run"
     ngram: float = 0.5
     run: float = 40
     ast: float = 0.8

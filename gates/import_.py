@@ -41,7 +41,7 @@ class Import(Gate):
 
     name: ClassVar[str] = "import"
     cost: ClassVar[float] = 50
-    kind: ClassVar[str | None] = "run"
+    image: ClassVar[str | None] = "run"
     worst: ClassVar[float | None] = 0.0
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:

@@ -34,7 +34,7 @@ class Noisy(Gate):
     def __post_init__(self) -> None:
         if not 0 <= self.p <= 1:
             raise ValueError(f"noise is a probability between 0 and 1, not {self.p}")
-        own = {name: getattr(self.gate, name) for name in ("cost", "kind", "worst", "version")}
+        own = {name: getattr(self.gate, name) for name in ("cost", "image", "worst", "version")}
         for name, value in {**own, "name": f"{self.gate.name}~{self.p:g}"}.items():
             object.__setattr__(self, name, value)
 

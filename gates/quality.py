@@ -36,7 +36,7 @@ class Quality(Gate):
 
     name: ClassVar[str] = "quality"
     cost: ClassVar[float] = 100
-    kind: ClassVar[str | None] = "lint"
+    image: ClassVar[str | None] = "lint"
     pylint: float = 7.0
     cc: float = 10
     mi: float = 20.0

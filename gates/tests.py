@@ -57,7 +57,7 @@ class Tests(Gate):
 
     name: ClassVar[str] = "tests"
     cost: ClassVar[float] = 200
-    kind: ClassVar[str | None] = "run"
+    image: ClassVar[str | None] = "run"
     worst: ClassVar[float | None] = 0.0
     version: ClassVar[int] = 2
     timeout: float = 5.0

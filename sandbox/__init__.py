@@ -8,7 +8,6 @@
 A program's misbehaviour is a value (`Execution`); our own failure is an exception (`SandboxError`).
 """
 
-import os
 from collections.abc import Callable
 
 from sandbox.box import Batch, Box, Session
@@ -29,6 +28,7 @@ from sandbox.errors import (
 from sandbox.execution import Execution, Status
 from sandbox.limits import Limits
 from sandbox.pool import Sandbox
+from sandbox.wire.environment import variable
 
 __all__ = [
     "ENGINES",
@@ -61,7 +61,7 @@ ENGINES: dict[str, Callable[..., Engine]] = {"docker": DockerEngine, "attached":
 
 def open_engine(runtime: str | None = None) -> Engine:
     """Open the engine that `TOOLKIT_ENGINE` names, else the Docker API's. Raises `EngineUnavailable`."""
-    name = os.environ.get("TOOLKIT_ENGINE") or "docker"
+    name = variable("ENGINE") or "docker"
     if name not in ENGINES:
         raise EngineUnavailable(f"TOOLKIT_ENGINE is one of {', '.join(ENGINES)}, not {name!r}")
     return ENGINES[name](runtime)

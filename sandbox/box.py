@@ -153,10 +153,11 @@ class Box:
     Args:
         engine: starts the container.
         limits: what programs may use. Memory, disk and processes are fixed for the box's life.
+        image: what the container is made of: `run`, or `lint`, which has linters.
     """
 
-    def __init__(self, engine: Engine, limits: Limits | None = None, kind: str = "run") -> None:
-        self.engine, self.limits, self.kind = engine, limits or Limits(), kind
+    def __init__(self, engine: Engine, limits: Limits | None = None, image: str = "run") -> None:
+        self.engine, self.limits, self.image = engine, limits or Limits(), image
         self._connection: Connection | None = None
         self._is_spoiled = self._is_retired = False
         self._call_s = 0.0
@@ -171,7 +172,7 @@ class Box:
         with self._whole():
             try:
                 self._ask_retired()
-                self._connection = self.engine.start(self.limits, self.kind)
+                self._connection = self.engine.start(self.limits, self.image)
                 self.n_started += 1
                 self._ask_retired()  # again: meanwhile there was nothing to close
                 header, _ = self.hear("ready", self.limits)

@@ -1,4 +1,4 @@
-"""Boxes of every kind, started when first needed, and work spread over them."""
+"""Boxes of every image, started when first needed, and work spread over them."""
 
 import contextlib
 import queue
@@ -30,7 +30,7 @@ KNOWN_S = 10.0
 
 
 class Sandbox:
-    """`parallel` boxes of each kind of image that is asked for: `with Sandbox(engine) as sandbox: sandbox.map(...)`.
+    """`parallel` boxes of each image that is asked for: `with Sandbox(engine) as sandbox: sandbox.map(...)`.
 
     Work that needs two boxes at once takes the second in another role: those are boxes of their own, so as long as all
     work takes them in the same order, none waits for one that waits for it.
@@ -53,15 +53,15 @@ class Sandbox:
         self._outage = threading.Lock()
         self._is_engine_gone = False
 
-    def start(self, kind: str = "run", role: str = "") -> None:
-        """Start the boxes of a kind and role unless they have been; all at once. Raises as `Box.start`."""
-        key = kind, role
+    def start(self, image: str = "run", role: str = "") -> None:
+        """Start the boxes of an image and role unless they have been; all at once. Raises as `Box.start`."""
+        key = image, role
         with self._lock:
             if self._closing.is_set():
                 raise BoxLost("the sandbox has been closed")
             if key in self._free:
                 return
-            boxes = [Box(self.engine, self.limits, kind) for _ in range(self.engine.capacity(kind, self.parallel))]
+            boxes = [Box(self.engine, self.limits, image) for _ in range(self.engine.capacity(image, self.parallel))]
             is_first, self._boxes = not self._boxes, self._boxes + boxes
             try:
                 with ThreadPoolExecutor(self.parallel + 1) as threads:
@@ -82,10 +82,10 @@ class Sandbox:
                 self._free[key].put(box)
 
     @contextlib.contextmanager
-    def box(self, kind: str = "run", role: str = "") -> Iterator[Box]:
-        """Lend a box, alone; waits while all of its kind and role are lent. Raises as `Box.start`."""
-        self.start(kind, role)
-        free = self._free[kind, role]
+    def box(self, image: str = "run", role: str = "") -> Iterator[Box]:
+        """Lend a box, alone; waits while all of its image and role are lent. Raises as `Box.start`."""
+        self.start(image, role)
+        free = self._free[image, role]
         box = free.get()
         try:
             self._lent[box] = threading.get_ident()
@@ -94,7 +94,7 @@ class Sandbox:
             self._lent.pop(box, None)
             free.put(box)
 
-    def attempt(self, act: Callable[[Box], R], kind: str = "run") -> R:
+    def attempt(self, act: Callable[[Box], R], image: str = "run") -> R:
         """Return what `act` returns with a box, in which it runs one program or several together.
 
         When the box is lost, a known program has to run in a fresh one, and `act` is tried there once more. A box that
@@ -106,13 +106,13 @@ class Sandbox:
             Starved: the machine was too busy, each time.
             EngineUnavailable, ImageMissing: boxes cannot be started, and the engine did not come back in time.
         """
-        return self._attempt(act, kind, self._closing.is_set)
+        return self._attempt(act, image, self._closing.is_set)
 
-    def _attempt(self, act: Callable[[Box], R], kind: str, is_unwanted: Callable[[], bool]) -> R:
+    def _attempt(self, act: Callable[[Box], R], image: str, is_unwanted: Callable[[], bool]) -> R:
         """Do as `attempt` does, until nobody wants to know any more."""
         is_lost, n_tried = False, 0
         while True:
-            with self.box(kind) as box:
+            with self.box(image) as box:
                 try:
                     return act(box)
                 except (Starved, EngineUnavailable, BoxNotStarted) as error:
@@ -163,7 +163,7 @@ class Sandbox:
         self,
         act: Callable[[Box, T], R],
         items: Iterable[T],
-        kind: str = "run",
+        image: str = "run",
         *,
         is_ordered: bool = True,
         failed: Callable[[T, Exception], R] | None = None,
@@ -186,7 +186,7 @@ class Sandbox:
 
         def work(item: T) -> R:
             try:
-                return self._attempt(lambda box: act(box, item), kind, is_unwanted)
+                return self._attempt(lambda box: act(box, item), image, is_unwanted)
             except Exception as error:
                 if failed is None:
                     raise

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sandbox import AttachedEngine, Box, DockerEngine, Engine, Execution, Limits, SandboxError, Status
 from sandbox.engines.attached import FOLDER
+from sandbox.wire.environment import variable
 
 LIMITS = Limits(charged_s=5, cpu_s=5, memory_bytes=256 << 20, disk_bytes=8 << 20)
 SHUT = "shut"
@@ -113,7 +114,7 @@ def engines() -> Iterator[tuple[str, Callable[[], Engine]]]:
             about = f"{name} {version.get('Version')}{' rootless' if rootless else ''} {runtime or 'its runtime'}"
             given = None if runtime == default else runtime
             yield about, lambda host=host, given=given: DockerEngine(given, host=host)  # type: ignore[misc]
-    if Path(os.environ.get("EXOGATE_BOXES") or FOLDER).is_dir():
+    if Path(variable("BOXES") or FOLDER).is_dir():
         yield "attached", AttachedEngine
 
 

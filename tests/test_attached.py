@@ -177,7 +177,7 @@ def test_the_service_gives_the_bytes_that_a_local_run_gives(engine: DockerEngine
     samples = project / "samples.jsonl"
     evaluate.write_canonical("humaneval", samples, [Path("examples/broken.jsonl")], None)
     samples.chmod(0o644)
-    service = compose.services(EXOGATE_UID="1234", EXOGATE_GID=str(compose.GROUP))["toolkit"]
+    service = compose.services(TOOLKIT_UID="1234", TOOLKIT_GID=str(compose.GROUP))["toolkit"]
     with compose.boxes(2, 1, memory="4288m", disk="64m") as folder:
         paths = {"boxes": folder.parent.name, ".": str(project), "./runs": str(project / "runs")}
 

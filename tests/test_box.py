@@ -322,7 +322,7 @@ def test_what_gets_a_processor_for_its_time_is_not_starved(monkeypatch: pytest.M
 
 def test_what_a_box_needs_to_become_warm_is_not_charged(engine: DockerEngine) -> None:
     """The first program of a box whose interpreter takes seconds to become warm, on a busy machine."""
-    with busy(2 * (os.cpu_count() or 1)), Box(engine, kind="lint") as own:
+    with busy(2 * (os.cpu_count() or 1)), Box(engine, image="lint") as own:
         assert isinstance(own.examine("lint", ["x = 1\n"], limits=Limits(charged_s=1, cpu_s=2))[0], dict)
 
 

@@ -1,6 +1,6 @@
 """How a box is reached that something else started: a unix socket in a volume that it shares with the toolkit.
 
-Every box has a folder of its own there, `KIND.HOSTNAME`, which belongs to the supervisor and, to look into and no more, to
+Every box has a folder of its own there, `IMAGE.HOSTNAME`, which belongs to the supervisor and, to look into and no more, to
 the toolkit's group. A program, whose user and group are neither, can reach nothing in it. The box holds a lock on the
 folder's `alive` as long as it lives. The socket is there only while no client is served.
 """
@@ -11,6 +11,8 @@ import os
 import shutil
 import socket
 from typing import Any
+
+from sandbox.wire.environment import variable
 
 SOCKET, ALIVE = "socket", "alive"
 MAX = 1 << 62
@@ -28,8 +30,8 @@ class Door:
     """
 
     def __init__(self, folder: str, group: int) -> None:
-        kind = "lint" if os.path.exists(os.path.join(os.path.dirname(__file__), "lint.py")) else "run"
-        self.place = f"{folder}/{kind}.{socket.gethostname()}"
+        image = "lint" if os.path.exists(os.path.join(os.path.dirname(__file__), "lint.py")) else "run"
+        self.place = f"{folder}/{image}.{socket.gethostname()}"
         os.chmod(folder, 0o755)  # a volume may come open to all
         os.setresgid(-1, group, -1)  # whatever is made from here on belongs to that group
         self._sweep(folder)
@@ -89,16 +91,20 @@ def _bound(v1: str, v2: str) -> int | None:
 
 def unbounded() -> list[str]:
     """Say what the kernel does not bound though it could; where it tells nothing (gVisor), nothing is said."""
-    accepted = os.environ.get("EXOGATE_ACCEPT", "").split(",")
     found = []
     for what, v1, v2 in (
         ("memory", "memory/memory.limit_in_bytes", "memory.max"),
         ("processes", "pids/pids.max", "pids.max"),
     ):
         is_told = any(os.path.exists(f"/sys/fs/cgroup/{name}") for name in (v1, v2))
-        if is_told and _bound(v1, v2) is None and what not in accepted:
+        if is_told and _bound(v1, v2) is None and what not in _accepted():
             found.append(what)
     return found
+
+
+def _accepted() -> list[str]:
+    """Return what the starter, which can do no better, accepts to be open."""
+    return variable("ACCEPT").split(",")
 
 
 def _open() -> list[str]:
@@ -117,7 +123,7 @@ def _open() -> list[str]:
     memory, with_swap = _bound("memory/memory.limit_in_bytes", ""), _bound("memory/memory.memsw.limit_in_bytes", "")
     if with_swap != memory or _bound("", "memory.swap.max") not in (None, 0):
         found.append("it may swap")
-    accepted = os.environ.get("EXOGATE_ACCEPT", "").split(",")  # by the starter, which can do no better
+    accepted = _accepted()
     if set(os.listdir("/sys/class/net")) - {"lo"} and "network" not in accepted:
         found.append("it has a network")
     if _bound("pids/pids.max", "pids.max") is None and "processes" not in accepted:

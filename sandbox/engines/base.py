@@ -47,18 +47,18 @@ class Connection(Protocol):
 class Engine(Protocol):
     """Starts boxes."""
 
-    def start(self, limits: Limits, kind: str = "run") -> Connection:
-        """Start a box of the image `kind` that can give a program `limits`.
+    def start(self, limits: Limits, image: str = "run") -> Connection:
+        """Start a box of `image` that can give a program `limits`.
 
         Raises:
             EngineUnavailable: no engine answers, or it refuses.
             ImageMissing: the image has not been built.
         """
 
-    def image_digest(self, kind: str = "run") -> str:
-        """Return the digest of the image `kind` (raises as `start`)."""
+    def image_digest(self, image: str = "run") -> str:
+        """Return the digest of `image` (raises as `start`)."""
 
-    def capacity(self, kind: str, wanted: int) -> int:
+    def capacity(self, image: str, wanted: int) -> int:
         """Return how many of `wanted` boxes this engine can run per role."""
 
     def sweep(self) -> int:

@@ -87,14 +87,14 @@ class DockerEngine:
         except (self._docker.errors.DockerException, requests.RequestException, OSError) as error:
             raise EngineUnavailable(f"the engine refused or is gone: {short(error)}") from None
 
-    def image_digest(self, kind: str = "run") -> str:
-        if kind not in self._ids:
+    def image_digest(self, image: str = "run") -> str:
+        if image not in self._ids:
             with self._asking():
-                self._ids[kind] = recipes.find(self.client, kind)
-        return self._ids[kind]
+                self._ids[image] = recipes.find(self.client, image)
+        return self._ids[image]
 
-    def start(self, limits: Limits, kind: str = "run") -> "DockerConnection":
-        image = self.image_digest(kind)
+    def start(self, limits: Limits, image: str = "run") -> "DockerConnection":
+        digest = self.image_digest(image)
         with self._lock:
             uid_first = next(self._uid_slots) << 19
         api = self.client.api
@@ -121,7 +121,7 @@ class DockerEngine:
                     runtime=self.runtime,
                 )
                 container = api.create_container(
-                    image,
+                    digest,
                     command=[str(uid_first)],
                     host_config=host,
                     stdin_open=True,
@@ -131,7 +131,7 @@ class DockerEngine:
                 )
             except self._docker.errors.ImageNotFound:
                 self._ids.clear()
-                raise ImageMissing(f"the image of {kind} boxes is gone; make it with `toolkit images build`") from None
+                raise ImageMissing(f"the image of {image} boxes is gone; make it with `toolkit images build`") from None
             name, connection = container["Id"], None
             try:
                 if container.get("Warnings"):  # such as: limits are not supported here, and have been left out
@@ -155,7 +155,7 @@ class DockerEngine:
                 self.client.api.remove_container(name, force=True, v=True)
             self._left.discard(name)
 
-    def capacity(self, kind: str, wanted: int) -> int:
+    def capacity(self, image: str, wanted: int) -> int:
         return wanted
 
     def sweep(self) -> int:
@@ -186,11 +186,11 @@ class DockerConnection(SocketConnection):
         parts = self._out
         while len(parts) < n:
             self._fill(8, deadline, self._buffer)
-            kind, size = self._buffer[0], int.from_bytes(self._buffer[4:8], "big")
-            if kind not in (1, 2) or size > 1 << 26:
+            number, size = self._buffer[0], int.from_bytes(self._buffer[4:8], "big")
+            if number not in (1, 2) or size > 1 << 26:
                 raise BoxLost(f"box {self.name[:12]}: the engine sends what is no stream")
             self._fill(8 + size, deadline, self._buffer)
-            if kind == 1:
+            if number == 1:
                 parts += memoryview(self._buffer)[8 : 8 + size]
             else:
                 self.stderr = (self.stderr + bytes(self._buffer[8 : 8 + size]))[-1000:]

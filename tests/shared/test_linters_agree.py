@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from sandbox import DockerEngine, Limits, Sandbox
+from sandbox.wire.environment import variable
 from tests.plain_linters import different, plain
 
 pytestmark = pytest.mark.timeout(3600)
 DATA = Path(__file__).parents[3] / "shared" / "data"
-SHARE = 1 if os.environ.get("EXOGATE_ALL_SAMPLES") else 5
+SHARE = 1 if variable("ALL_SAMPLES") else 5
 """Of models' samples every fifth is compared, as pylint takes a second for each; with the variable set, all are."""
 
 

@@ -560,7 +560,7 @@ def images_build() -> None:
     from sandbox import recipes as images
 
     try:
-        for tag in images.build(DockerEngine().client, images.KINDS, lambda line: print(line, file=sys.stderr)):
+        for tag in images.build(DockerEngine().client, images.IMAGES, lambda line: print(line, file=sys.stderr)):
             print(tag)
     except SandboxError as error:
         _fail(str(error), 3)

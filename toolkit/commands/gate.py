@@ -164,7 +164,7 @@ def gate(
             engine = open_engine(settings.runtime)
             stack.callback(engine.close)
             sandbox = stack.enter_context(Sandbox(engine, settings.parallel))
-            images = {kind: engine.image_digest(kind) for kind in sorted({one.kind for one in gates.gates if one.kind})}
+            images = {it: engine.image_digest(it) for it in sorted({one.image for one in gates.gates if one.image})}
             judging = time.monotonic()
             with _written(folder) as files:
                 for program, reports in _judged(gates, sources, tasks, sandbox):
