@@ -1,4 +1,4 @@
-"""Several gates asked about programs as one: each program by the cheapest first, and from memory where that is known."""
+"""Several gates as one: the cheapest is asked first, and a known report is not asked for again."""
 
 import contextlib
 import hashlib
@@ -13,7 +13,7 @@ from sandbox import Sandbox
 
 
 class Memo(Protocol):
-    """Where reports are kept between runs; may forget."""
+    """Keeps reports between runs; may forget."""
 
     def get(self, key: str) -> dict[str, Any] | None:
         """Return what was put under `key`, or None."""
@@ -42,7 +42,7 @@ class All:
     Attributes:
         gates: in the order in which they are asked.
         all_findings: ask all gates, and do not stop at the first refusal.
-        memo: reports given before; a program's report is then taken from there.
+        memo: keeps reports between runs.
     """
 
     gates: Sequence[Gate]
@@ -50,12 +50,11 @@ class All:
     memo: Memo | None = None
 
     def check_many(self, solutions: Iterable[Solution | str], sandbox: Sandbox) -> Iterator[list[Report]]:
-        """Give the reports of each solution, in order: of all gates, or up to the first that refused.
+        """Yield the reports of each solution, in order: of all gates, or up to the first that refuses.
 
-        A program is accepted when all of its reports passed. A plain string is taken for the whole program. Solutions
-        are taken as they are needed, so any number of them may be streamed through. What is no text of a program (a NUL
-        byte, a lone surrogate), or has more than `MAX_TEXT` bytes, is refused in the name of each gate, none of which sees
-        it. Raises `SandboxError`.
+        A program is accepted if all its reports passed. A plain string is a whole program. Solutions are taken as they
+        are needed, so any number may be streamed through. A text that cannot be a program (a NUL byte, a lone surrogate)
+        or has more than `MAX_TEXT` bytes is refused in the name of each gate, unseen. Raises `SandboxError`.
         """
         given = (Solution(code=s) if isinstance(s, str) else s for s in solutions)
         rows: Iterator[_Row] = (_Row(solution, [], unfit(solution)) for solution in given)
@@ -64,7 +63,7 @@ class All:
         return (row.reports for row in rows)
 
     def _ask(self, gate: Gate, rows: Iterator[_Row], sandbox: Sandbox) -> Iterator[_Row]:
-        """Pass rows on in order, those that are alive with the gate's report added."""
+        """Pass rows on in order, and add the gate's report to those that are alive."""
         waiting: deque[tuple[_Row, bool]] = deque()
         for first in rows:  # as long as nothing has to be asked, nothing has to wait
             if first.alive and not self._recall(gate, first, sandbox):
@@ -96,7 +95,7 @@ class All:
             yield row
 
     def _recall(self, gate: Gate, row: _Row, sandbox: Sandbox) -> bool:
-        """Whether the gate's report on a row is known without asking it; it is added then."""
+        """Add the gate's report on a row if it is known without asking; return whether it is."""
         row.key = None
         if row.unfit is not None:
             row.add(gate.unseen(row.unfit), go_on=self.all_findings)

@@ -1,7 +1,7 @@
-"""A gate that errs: any other gate's decision, turned round with a known probability. Written `compile~0.1`.
+"""A gate that errs: another gate's decision, flipped with a known probability. Written `compile~0.1`.
 
-Which programs are hit depends on their text, the gate and the seed, and on nothing else: the same program is always hit
-or never, so equal programs are treated alike and a run can be repeated. Score: the gate's own.
+Which programs are hit depends only on their text, the gate and the seed: a program is hit always or never, so equal
+programs are treated alike and a run can be repeated. Score: the gate's own.
 """
 
 import hashlib
@@ -17,11 +17,11 @@ from sandbox import Sandbox
 
 @dataclass(frozen=True, kw_only=True)
 class Noisy(Gate):
-    """Turns round each decision of a gate with a probability. Has the gate's cost, boxes and version.
+    """Flips each decision of `gate` with probability `p`. Has that gate's cost, boxes and version.
 
     Attributes:
-        gate: that is asked.
-        p: the probability.
+        gate: the gate that is asked.
+        p: the probability, 0 to 1.
         seed: another one hits other programs.
     """
 
@@ -52,7 +52,7 @@ class Noisy(Gate):
         return [*self.gate.depends(solution), solution.code]
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
-        """Ask the gate, and turn round what is hit."""
+        """Ask the gate, and flip the decisions that are hit."""
         codes: deque[str] = deque()
 
         def noted() -> Iterator[Solution]:

@@ -29,9 +29,9 @@ from sandbox.conversation import text_of
 from sandbox.wire import codec
 
 TEST_S = 10.0
-"""What the tests themselves may take, in seconds; what they wait for the program is not counted."""
+"""Seconds that the tests themselves may take; waiting for the program does not count."""
 MAX_CALL, MAX_SHOWN = 1000, 200
-"""Bytes of a call that is shown; characters that are shown of it."""
+"""Bytes of a call that is shown at all; characters of it that are shown."""
 _CALLED = """
 
 0
@@ -49,7 +49,7 @@ def _exogate_called(name, arguments, keywords):
 
 @dataclass(frozen=True, kw_only=True)
 class Tests(Gate):
-    """Refuses what does not pass its own tests. Score: 1 or 0.
+    """Refuses programs that fail their own tests. Score: 1 or 0.
 
     Attributes:
         timeout: seconds that the program may take for all of them.
@@ -90,7 +90,7 @@ class Tests(Gate):
         return self.report(findings, float(not findings), values={"calls": n_calls}, seconds=seconds)
 
     def _converse(self, box: Box, solution: Solution, sandbox: Sandbox) -> tuple[list[Finding], int]:
-        """Return what speaks against the program, at most one thing, and how many calls the test asked for."""
+        """Return (at most one finding against the program, number of calls that the test made)."""
         last = ["candidate", *re.findall(r"^(?:async +)?def +(\w+)", solution.code, re.M)][-1]
         limits = replace(box.limits, charged_s=self.timeout, cpu_s=2 * self.timeout)
         bounds = replace(box.limits, charged_s=TEST_S, cpu_s=2 * TEST_S)
@@ -106,7 +106,7 @@ class Tests(Gate):
 
 
 def _findings(ending: Ending) -> Iterator[Finding]:
-    """Give what speaks against the program: at most one thing."""
+    """Yield at most one finding against the program."""
     where = f"in call {ending.n_calls - 1}{_shown(ending.call)}" if ending.loaded else "while it was loaded"
     name, _, text = text_of(ending.body).partition(": ")
     if ending.kind == codec.RAISED and name == "NotApplicable":

@@ -1,4 +1,4 @@
-"""What a program may use: asked for here (`Limits`), spent in `execution.py`."""
+"""What a program may use; `execution.py` has what it did use."""
 
 import math
 from dataclasses import dataclass, fields

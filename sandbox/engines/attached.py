@@ -22,9 +22,9 @@ from sandbox.wire.environment import variable
 FOLDER = "/run/exogate"
 """Where the boxes' sockets are, unless `TOOLKIT_BOXES` names another folder."""
 WAIT_S = 60.0
-"""Within this time a box is free, or comes back from where its starter has it, or it is lost."""
+"""Seconds in which a box must be free, or be brought back by its starter."""
 BRIEF_S = 2.0
-"""The same, once a box was waited for in vain: a box that was given back is free again within that."""
+"""The same after a wait in vain: enough for a box that was given back to be free again."""
 
 
 class AttachedEngine:
@@ -65,11 +65,11 @@ class AttachedEngine:
         return self._tags[image]
 
     def start(self, limits: Limits, image: str = "run") -> "AttachedConnection":
-        """Take a box that is free. When one was waited for in vain, nobody waits for long again until there is one.
+        """Take a free box. After a wait in vain, nobody waits long again until one is free.
 
         Raises:
-            EngineUnavailable: a box is made of something else, or is not shut in as it must be.
-            BoxLost: none came free, or came back, in time.
+            EngineUnavailable: a box is made of something else, or is not locked down.
+            BoxLost: none came free in time.
         """
         deadline = time.monotonic() + (min(BRIEF_S, WAIT_S) if self._is_in_vain else WAIT_S)
         while True:
@@ -125,7 +125,7 @@ class AttachedConnection(SocketConnection):
         return data
 
     def memory_exceeded(self) -> bool:
-        """Whether the kernel ended the box for its memory: it says so itself where it still can."""
+        """Return False: a box that the kernel ended for its memory says so itself where it still can."""
         return False
 
     def close(self) -> None:

@@ -13,9 +13,9 @@ from sandbox.errors import BoxLost
 from sandbox.limits import MIB, Limits
 
 OVERHEAD_BYTES = 192 * MIB
-"""Memory of a box beyond its program's: supervisor, warm interpreter, outputs that wait to be fetched."""
+"""Memory of a box beyond the program's: supervisor, warm interpreter, outputs that wait to be fetched."""
 SEND_S = 60.0
-"""Within this time a box takes a message, or is lost."""
+"""Seconds in which a box must take a message, or it is lost."""
 
 
 class Connection(Protocol):
@@ -41,7 +41,7 @@ class Connection(Protocol):
         """End the box and remove every trace of it. Never raises; may be called twice."""
 
     def memory_exceeded(self) -> bool:
-        """Whether the box was ended by the kernel for its memory; asked before `close`, after a `BoxLost`."""
+        """Return whether the kernel ended the box for its memory; to be asked after a `BoxLost` and before `close`."""
 
 
 class Engine(Protocol):
