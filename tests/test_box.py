@@ -257,6 +257,15 @@ def test_memory_of_the_interpreter_holds_nothing_of_earlier_programs(box: Box) -
     assert execution.stdout == "0\n" or "PermissionError" in execution.stderr, execution
 
 
+def test_our_modules_are_not_on_a_programs_path(box: Box) -> None:
+    source = (
+        "import importlib, sys\nfor name in ('images.box.job', 'sandbox.wire.codec', 'codec', 'tools', 'supervisor'):\n"
+        "    try: importlib.import_module(name); print(name)\n    except ModuleNotFoundError: pass\n"
+        "print([path for path in sys.path if path == '/box'])"
+    )
+    assert box.run(source).stdout == "[]\n"
+
+
 def test_calls(box: Box) -> None:
     with box.calls("def f(a, b=2):\n    print('noise')\n    return [a, {b}]", "f") as session:
         batch = session.batch(codec.encode_batch([[1], [(2, "x"), None]]), 2)

@@ -52,7 +52,7 @@ _DENIED: dict[str, tuple[int, int, int, int, tuple[int, ...], tuple[int, ...]]] 
 
 
 def seccomp_filter(machine: str) -> bytes:
-    """Return the classic BPF program for `machine`, or nothing where its call numbers are not known here."""
+    """Return the classic BPF program for `machine`, or nothing if its call numbers are not known here."""
     if machine not in _DENIED:
         return b""
     arch, socket_nr, prctl_nr, clone_nr, without_effect, denied = _DENIED[machine]
@@ -77,7 +77,7 @@ def seccomp_filter(machine: str) -> bytes:
 
 
 _OPTIONAL = ("RLIMIT_MSGQUEUE", "RLIMIT_SIGPENDING")
-"""gVisor's kernel has no such limits to set; what they bound counts as memory of the box."""
+"""gVisor's kernel lacks these limits; what they bound counts as memory of the box there."""
 
 
 def lock_down(spec: dict[str, Any], bpf: bytes) -> None:

@@ -38,11 +38,11 @@ NOBODY = 65534
 
 
 class HostGone(Exception):
-    """The host closed its end: this box has no reason to go on."""
+    """The host closed its end, so this box has no reason to go on."""
 
 
 class NotClean(Exception):
-    """Something of a program is left and cannot be removed: this box must not be used again."""
+    """Something of a program is left that cannot be removed: this box must not be used again."""
 
 
 def _first_number(path: str, key: str = "") -> int:
@@ -58,7 +58,7 @@ def _first_number(path: str, key: str = "") -> int:
 
 
 class Cgroup:
-    """What the kernel says of the whole box, in either version of cgroups."""
+    """The kernel's numbers about the whole box, in either version of cgroups."""
 
     def __init__(self) -> None:
         self.v1 = os.path.exists("/sys/fs/cgroup/memory/memory.oom_control")
@@ -70,14 +70,14 @@ class Cgroup:
         return _first_number("/sys/fs/cgroup/memory.events", "oom_kill")
 
     def oom_killed(self) -> bool:
-        """Whether the kernel has killed for memory since last asked."""
+        """Return whether the kernel has killed for memory since the last call."""
         before, self.oom_kills = self.oom_kills, self._oom_kills()
         return self.oom_kills > before
 
     def held(self) -> int:
-        """Bytes that are charged to the box and that the kernel cannot just drop; 0 where not told.
+        """Return the bytes charged to the box that the kernel cannot simply drop, or 0 if it does not tell.
 
-        These are memory of processes, of files in memory wherever their names are, and of the kernel on the box's behalf.
+        That is memory of processes, of files in memory, named or not, and of the kernel on the box's behalf.
         """
         if self.v1:
             at, used, dropped = "/sys/fs/cgroup/memory/memory.stat", "memory/memory.usage_in_bytes", b"total_%b_file "
@@ -93,7 +93,7 @@ class Cgroup:
         return _first_number(f"/sys/fs/cgroup/{used}") - sum(int(number) for number in found if number)
 
     def cpu_s(self) -> float:
-        """CPU seconds of everything in the box so far, or 0 where not told."""
+        """Return the CPU seconds of everything in the box so far, or 0 if the kernel does not tell."""
         if self.v1:
             return _first_number("/sys/fs/cgroup/cpuacct/cpuacct.usage") / 1e9
         return _first_number("/sys/fs/cgroup/cpu.stat", "usage_usec") / 1e6
@@ -106,7 +106,7 @@ class Captured:
         self.fd, self.keep, self.size, self.data = fd, keep, 0, bytearray()
 
     def read(self) -> bool:
-        """Take what is there; False at the end of the stream or when nothing is there."""
+        """Take what is there; return False if that is nothing, or at the end of the stream."""
         try:
             part = os.read(self.fd, 1 << 16)
         except OSError:
@@ -225,7 +225,7 @@ class Program:
     # -- time ----------------------------------------------------------------------------------------------------------
 
     def charge(self, now: float) -> tuple[float, float, float]:
-        """Return (seconds charged since the last frame, seconds charged in all), the kernel's queue taken off."""
+        """Return seconds (charged since the last frame, charged in all, of CPU), less waits for a processor."""
         if not self.ended:
             self.delay = run_delay_ns(self.pid) or self.delay
         total = now - self.started - self.charged_wait - self.delay / 1e9
@@ -234,12 +234,12 @@ class Program:
         return call, max(total, 0.0), cpu
 
     def waited(self, seconds: float) -> None:
-        """Charge nothing for a wait for the host; a program that is still at work has what the host takes to compare."""
+        """Do not charge a wait for the host; a program still at work gains the time that the host takes to compare."""
         self.charged_wait += seconds
         self.mark += seconds
 
     def _over_time(self, now: float) -> str:
-        """Say why the program has to end for its time, if it has to."""
+        """Return why the program must end for its time, or nothing."""
         limits = self.spec["limits"]
         elapsed = now - self.started - self.charged_wait
         if elapsed < min(TICK_S, limits["charged_s"]):
@@ -262,9 +262,9 @@ class Program:
         """Let the program work until it has answered with `asked` frames, has ended, or has hit a limit.
 
         Args:
-            asked: frames; one more is a violation. None are asked of a script, which works to its end.
-            goes_on: the same calls as in the last turn are still being answered.
-            in_parts: come back early with what there is, when it takes long.
+            asked: number of frames; one more is a violation. A script is asked for none, and works to its end.
+            goes_on: whether the calls of the last turn are still being answered.
+            in_parts: whether to return early with what there is if it takes long.
         """
         self.asked = asked
         is_script = self.spec["mode"] == "script"
@@ -298,11 +298,11 @@ class Program:
             self._read_channel()  # an answer too many is seen as soon as it is there
 
     def _is_between(self) -> bool:
-        """Say whether some answers are there, and all whole."""
+        """Return whether some answers are there, all of them complete."""
         return self.n_frames > 0 and not self.head and not self.in_pieces
 
     def is_quiet(self) -> bool:
-        """Say whether the program has written nothing since its last answer; if it has, it ends."""
+        """Return whether the program has written nothing since its last answer; otherwise it must end."""
         self.asked = 0
         self._read_channel()
         return not self.reason
@@ -328,7 +328,7 @@ class Program:
         self.ended_at = time.monotonic()
 
     def _read_channel(self) -> bool:
-        """Take frames, of which no more are read than were asked for; False where nothing is there."""
+        """Take frames, no more than were asked for; return False if nothing is there."""
         if self.is_violated:
             return False
         try:
@@ -372,9 +372,9 @@ class Program:
         return True
 
     def _drain(self) -> bool:
-        """After its end: take what the pipes still hold; False when they hold no more.
+        """After the program's end, take what the pipes still hold; return False if that is nothing.
 
-        Never more than a pipe holds at one time: a process of the program's that lives on may fill it as fast as it is read.
+        Take no more than a pipe holds at one time: a process that lives on may fill it as fast as it is read.
         """
         some = self._read_channel()
         for captured in (self.out, self.err):
@@ -385,14 +385,14 @@ class Program:
         return some
 
     def _listen(self) -> None:
-        """Begin to collect the frames of a turn."""
+        """Start collecting the frames of a turn."""
         self.stream = bytearray()
         self.digest = hashlib.blake2b(digest_size=16)
         self.head, self.in_pieces = b"", False
         self.n_frames = self.n_values = self.n_bytes = self.body_left = 0
 
     def take(self) -> tuple[dict[str, Any], bytes]:
-        """Return (facts, frames) of the turn, and forget them; of too many bytes there is only the digest."""
+        """Return and forget (facts, frames) of the turn; if there are too many bytes, only their digest."""
         facts: dict[str, Any] = {"n_frames": self.n_frames, "n_values": self.n_values, "n_bytes": self.n_bytes}
         data = bytes(self.stream) if self.n_bytes <= KEPT_BYTES else b""
         facts["digest"] = self.digest.hexdigest()
@@ -402,7 +402,7 @@ class Program:
     # -- the end -------------------------------------------------------------------------------------------------------
 
     def kill(self) -> str:
-        """End all that is left of the program and remove its files; return what could not be removed, in words."""
+        """End whatever is left of the program and remove its files; return in words what could not be removed."""
         self.finished = self.ended is not None
         self.over = time.monotonic()
         if not self.finished:
@@ -428,7 +428,7 @@ class Program:
         return f"left behind: {left[:3]}"[:300] if left else self.box.residue()
 
     def facts(self) -> tuple[dict[str, Any], bytes]:
-        """Return (facts, captured output) of the program, which is over."""
+        """Return (facts, captured output) once the program is over."""
         oom = self.box.cgroup.oom_killed()
         for fd in {self.out.fd, self.err.fd, self.channel_in, self.channel_out, self.stdin} - {-1}:
             os.close(fd)
@@ -478,9 +478,9 @@ class Program:
 
 
 def _remove(paths: list[str]) -> None:
-    """Remove trees whose owner we are, whatever modes, names and depth they have; what resists is found by the next look.
+    """Remove trees that we own, whatever their modes, names and depth; the next look finds what resists.
 
-    A directory within another is first moved to the top, so no path is ever longer than two names.
+    Nested directories are first moved to the top, so no path is ever longer than two names.
     """
     mark = os.urandom(8).hex()  # no program can have taken the name
     with contextlib.suppress(OSError):

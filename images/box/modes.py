@@ -47,7 +47,7 @@ def _frame(kind: bytes, body: bytes) -> bytes:
 
 
 def _describe(error: BaseException) -> bytes:
-    """One line about an exception, without trusting its methods."""
+    """Return one line about an exception, without trusting its methods."""
     name = type(error).__name__
     try:
         text = str(error)
@@ -68,7 +68,7 @@ def _module(name: str, source: str) -> types.ModuleType:
 
 
 def _script(_spec: dict[str, Any]) -> None:
-    """Run the text as `python FILE` would, and leave with its exit code."""
+    """Run the text as `python FILE` would, and exit with its exit code."""
     source = _receive()
     path = f"{os.getcwd()}/main.py"
     with open(path, "wb") as file:
@@ -116,7 +116,7 @@ def _leave(code: int) -> None:
 
 
 def _calls(spec: dict[str, Any]) -> None:
-    """Load the text as a module, then answer batches of calls of its entry point with one frame a call."""
+    """Load the text as a module, then answer batches of calls of its entry point, one frame per call."""
     source = _receive()
     entry = spec["entry_point"]
     send, frame = _send, _frame
@@ -140,7 +140,7 @@ def _calls(spec: dict[str, Any]) -> None:
 
 
 def _tool(spec: dict[str, Any]) -> None:
-    """Answer batches of calls of one of our tools, whose argument is a program's text: it is never run."""
+    """Answer batches of calls of one of our tools; the argument is a program's text, which is never run."""
     _receive()
     _answer_calls(tools.TOOLS[spec["entry_point"]])
 
@@ -212,7 +212,7 @@ def _compile(source: bytes, name: str) -> types.CodeType | None:
 
 
 class CandidateFailed(BaseException):
-    """The call of the candidate raised. Not an `Exception`, so that no test swallows it."""
+    """The candidate raised. Not an `Exception`, so that no test swallows it."""
 
 
 def _check(spec: dict[str, Any]) -> None:

@@ -39,7 +39,7 @@ SETTLE_S = 0.5
 HELD_BYTES = 48 << 20
 """Memory that a program may leave charged to the box, over what a fresh box holds: the kernel gives back late."""
 OWN_SOCKETS = 3
-"""Lines of the kernel's list of sockets where no other shares the box's network: a heading, and both ends of `control`."""
+"""Lines in the kernel's list of sockets of a box with a network of its own: a heading, and both ends of `control`."""
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 WRITABLE = ("/tmp", "/dev/shm", "/dev/mqueue", "/var/tmp", "/run/lock")
 
@@ -100,27 +100,27 @@ class Supervisor:
         return dict(json.loads(data))
 
     def settle(self) -> None:
-        """Before the first program: wait until the zygote is warm, and note what a fresh box holds."""
+        """Before the first program, wait until the zygote is warm, and note what a fresh box holds."""
         if self.fresh is None:
             self.told()
             self.fresh = self.cgroup.held(), self._free(), self._sockets()
 
     def _free(self) -> list[tuple[int, int]]:
-        """Return free blocks and free inodes of each place where programs can write."""
+        """Return (free blocks, free inodes) of each place where programs can write."""
         return [(found.f_bfree, found.f_ffree) for found in map(os.statvfs, self.places)]
 
     @staticmethod
     def _sockets() -> int:
-        """Return how many sockets the box has, and one; 0 where not told."""
+        """Return the number of sockets in the box plus one, or 0 if the kernel does not tell."""
         with contextlib.suppress(OSError), open("/proc/net/unix", "rb") as file:
             return file.read().count(b"\n")
         return 0
 
     def residue(self) -> str:
-        """Say what of a program is left that has neither a process nor a file's name: sockets, memory, and room.
+        """Return in words what is left without a process or a file name: sockets, memory, and room.
 
-        Sockets, which may have names of their own, and files may be on their way in sockets that refer to each other. The
-        kernel looks for those when a socket is closed.
+        Sockets, which may have names of their own, and files may be in transit in sockets that refer to each other. The
+        kernel looks for those whenever a socket is closed.
         """
         assert self.fresh is not None
         held, free, n_sockets = self.fresh
@@ -140,24 +140,24 @@ class Supervisor:
             time.sleep(0.005)
 
     def forget_times(self) -> None:
-        """Set the times of what every program may touch and no program may remove: they can be a message to the next."""
+        """Reset the times of what programs may touch but not remove: they could carry a message to the next program."""
         for path in (*self.places, *(f"/dev/{name}" for name in DEVICES)):
             with contextlib.suppress(OSError):
                 os.utime(path, (0, 0))
 
     def alone(self) -> bool:
-        """Whether no process is left but the supervisor and the zygote."""
+        """Return whether only the supervisor and the zygote are left."""
         return {name for name in os.listdir("/proc") if name.isdigit()} == {"1", str(self.zygote)}
 
     def litter(self) -> list[str]:
-        """Return all paths that lie where programs can write."""
+        """Return all paths in the places where programs can write."""
         found = []
         for place in self.places:
             found += [f"{place}/{name}" for name in os.listdir(place)]
         return found
 
     def serve_clients(self, entrance: Door) -> None:
-        """Serve one client after another, for ever."""
+        """Serve one client after another, forever."""
         while True:
             entrance.wait()
             try:
@@ -184,7 +184,7 @@ class Supervisor:
                 _answer({"op": "pong"})
 
     def _run(self, spec: dict[str, Any], payload: bytes) -> None:
-        """Run one program; a box that is not clean after it gives what is kept to be fetched, and runs no other."""
+        """Run one program; a box that is not clean afterwards only answers fetches, and runs no other."""
         self.kept = b""
         running = Program(self, spec, payload)
         try:
@@ -243,9 +243,9 @@ class Supervisor:
 
 
 def main() -> None:
-    """Serve until the host goes away; leave with an error when the box is not clean, so that it is never used again.
+    """Serve until the host goes away; exit with an error if the box is not clean, so that it is never used again.
 
-    Arguments: the first user id for programs; or `listen`, a folder and a group's number (see `Door`).
+    Arguments: the first user id for programs; or `listen`, a folder and a group id (see `Door`).
     """
     listens = sys.argv[1] == "listen"
     uid_first, uid_count = random.randrange(2, 4000) << 19 if listens else int(sys.argv[1]), 1 << 19

@@ -27,7 +27,7 @@ _WARM = (
 def zygote(control: socket.socket, machine: str) -> None:
     """Fork a program for each request on `control`, until it closes.
 
-    A request is a JSON object and five descriptors; the answers are `pid` at once and, when the process has ended,
+    A request is a JSON object and five descriptors. The answers are `pid` at once and, once the process has ended,
     its wait status, CPU seconds, peak memory in KiB and nanoseconds spent waiting for a processor.
     """
     for name in _WARM.split():
@@ -65,7 +65,7 @@ def zygote(control: socket.socket, machine: str) -> None:
 
 
 def _hide() -> None:
-    """Forget where our modules are, and that they are loaded: a program's `import sandbox` is not about them."""
+    """Forget where our modules are and that they are loaded, so that no program can import them by name."""
     sys.path.remove("/box")
     for name in list(sys.modules):
         if name.partition(".")[0] in ("images", "sandbox"):
@@ -73,7 +73,7 @@ def _hide() -> None:
 
 
 def run_delay_ns(pid: int) -> int:
-    """Return how long the first thread of `pid` has been runnable without a processor; 0 where the kernel tells not."""
+    """Return how long the first thread of `pid` has waited for a processor, or 0 if the kernel does not tell."""
     try:
         with open(f"/proc/{pid}/schedstat", "rb") as file:
             return int(file.read().split()[1])

@@ -13,7 +13,7 @@ MAX_PAYLOAD = 96 << 20
 
 
 def longest_s(charged_s: float, call_s: float) -> float:
-    """Return how long a program may be in a box on a machine so busy that most of it is not charged."""
+    """Return the most seconds that a program may be in a box, on a machine so busy that most of them are not charged."""
     return 3 * charged_s + 10 * call_s + 10
 
 
