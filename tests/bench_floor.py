@@ -86,14 +86,13 @@ def _call(write: Callable[[Any], object], _task_id: str, source: str, entry_poin
 
 def _python() -> tuple[str, str, str]:
     """Return the interpreter for the floor (of the boxes' version where the system has it), its version and the boxes'."""
-    from sandbox import DockerEngine
-    from sandbox import recipes as images
+    from sandbox import DockerEngine, recipes
 
     ask = "import platform; print(platform.python_version())"
     engine = DockerEngine()
     try:
         said = engine.client.containers.run(
-            images.tag("run"), ["-c", ask], entrypoint="python3", network_mode="none", remove=True
+            recipes.tag("run"), ["-c", ask], entrypoint="python3", network_mode="none", remove=True
         )
     finally:
         engine.close()

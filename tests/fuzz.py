@@ -1,6 +1,6 @@
 """Fuzz: random and mutated answers against the comparison on the host, and against the oracle with real boxes.
 
-`make fuzz` works for EXOGATE_FUZZ_S seconds (600); `python -m tests.fuzz --seed N` repeats a run, and `python -m tests.fuzz
+`make fuzz` works for TOOLKIT_FUZZ_S seconds (600); `python -m tests.fuzz --seed N` repeats a run, and `python -m tests.fuzz
 FILE...` reruns cases that were kept in tests/seeds/. What must hold of a case: it ends in time and in bounded memory, nothing
 but True, False, a CodecError or a verdict comes out, and right is only what the plain rule (`tests/plain_rule.py`) calls right.
 """
@@ -27,6 +27,7 @@ import numpy
 
 from sandbox import DockerEngine, Engine, Limits, Sandbox
 from sandbox.wire import codec
+from sandbox.wire.environment import variable
 from tests import plain_rule
 from tests.hostile import HOSTILE, hashed, mutated, near, rewritten, value
 from toolkit.benchmarks import humaneval_plus, mbpp_plus
@@ -234,7 +235,8 @@ RETURNED = codec.RETURNED
 KINDS = [b"L", b"C", b"X", b"R", b"U", b"Q", b"D", b"P", b"r", b"\0", b"\xff"]
 
 PROGRAM = """\
-import base64, codec, os, sys, time, zlib
+import base64, os, sys, time, zlib
+codec = sys._getframe(1).f_globals["codec"]
 SAID = {said!r}
 BATCHES = {batches!r}
 HOW, ENDS, PACE = {how!r}, {ends!r}, {pace!r}
@@ -511,7 +513,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*", type=Path, help="only these cases")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
-    parser.add_argument("--seconds", type=float, default=float(os.environ.get("EXOGATE_FUZZ_S", "600")))
+    parser.add_argument("--seconds", type=float, default=float(variable("FUZZ_S", "600")))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as cache:
         os.environ["TOOLKIT_CACHE"] = cache

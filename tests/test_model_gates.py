@@ -361,7 +361,7 @@ def test_noise_flips_the_share_that_it_says() -> None:
     truth = ask(Even(), codes)
     for p in (0.0, 0.05, 0.2, 1.0):
         gate = Noisy(gate=Even(), p=p)
-        assert (gate.name, gate.cost, gate.kind, gate.version) == (f"even~{p:g}", 7, None, 3)
+        assert (gate.name, gate.cost, gate.image, gate.version) == (f"even~{p:g}", 7, None, 3)
         reports = ask(gate, codes)
         flipped = [one.passed != other.passed for one, other in zip(reports, truth, strict=True)]
         assert abs(sum(flipped) - 4000 * p) <= 5 * math.sqrt(4000 * p * (1 - p))

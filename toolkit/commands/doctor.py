@@ -123,7 +123,7 @@ def _images(engine: Any) -> list[Diagnosis]:
             checks.append(Diagnosis(name=f"{kind} image", ok=False, found=str(error), remedy="toolkit images build"))
     if checks[0].ok:
         try:
-            with Box(engine, Limits(wall_s=5)) as box:
+            with Box(engine, Limits(charged_s=5)) as box:
                 seen = box.run(_PROBE)
             weak = seen.stdout.strip() if seen.exit_code == 0 else seen.stderr[-200:]
             checks.append(Diagnosis(name="box", ok=not weak, found=weak or "starts, runs a program, and shuts it in",

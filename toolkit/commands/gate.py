@@ -12,13 +12,13 @@ import re
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from gates import All, Gate, Report, Solution, fields_of, parse
+from gates import All, Report, Solution, fields_of, parse
 from gates.base import DEFECT
 from sandbox import Sandbox, SandboxError, open_engine
 from toolkit.analysis import stats
@@ -121,7 +121,7 @@ def gate(
             engine = open_engine(settings.runtime)
             stack.callback(engine.close)
             sandbox = stack.enter_context(Sandbox(engine, settings.parallel))
-            images = {kind: engine.image_digest(kind) for kind in sorted({one.kind for one in gates.gates if one.kind})}
+            images = {it: engine.image_digest(it) for it in sorted({one.image for one in gates.gates if one.image})}
             judging = time.monotonic()
             with _written(folder) as written:
                 for program, reports in _judged(gates, files, tasks, sandbox):
@@ -139,7 +139,10 @@ def gate(
                     "kind": settings.kind,
                     "inputs": list(settings.files) or [file.name for file in files],
                     "folder": str(folder),
-                    "thresholds": {one.name: _thresholds(one) for one in gates.gates},
+                    "thresholds": {
+                        one.name: {name: it for name, it in one.settings().items() if isinstance(it, int | float)}
+                        for one in gates.gates
+                    },
                     "all_findings": settings.all_findings,
                     **tally.summary(),
                     "n_defects": tally.n_defects,
@@ -207,17 +210,6 @@ def _scorer(model: str | None) -> Any:
     from toolkit.models.scorer import ModelScorer
 
     return ModelScorer(loaded=models.load(Source(model=chosen(model))))
-
-
-def _thresholds(gate: Gate) -> dict[str, float]:
-    """Return the numbers that a gate decides by, and those of a gate within it."""
-    found: dict[str, float] = {}
-    for name, value in ((at.name, getattr(gate, at.name)) for at in fields(gate)):
-        if isinstance(value, Gate):
-            found |= _thresholds(value)
-        elif isinstance(value, int | float):
-            found[name] = value
-    return found
 
 
 # -- what is done with it ----------------------------------------------------------------------------------------------

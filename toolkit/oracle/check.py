@@ -16,9 +16,9 @@ ROLE = "test"
 def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Findings:
     """Run `check(candidate)` in a box of the role `test`. Raises as `converse`."""
     test = task.tests_as(Check).source
-    wall_s = rules.timeout_s
-    ours = replace(rules.limits, wall_s=wall_s, cpu_s=2 * wall_s)
-    tests = replace(rules.limits, wall_s=wall_s + TEST_S, cpu_s=wall_s + TEST_S)
+    total_s = rules.timeout_s
+    ours = replace(rules.limits, charged_s=total_s, cpu_s=2 * total_s)
+    tests = replace(rules.limits, charged_s=total_s + TEST_S, cpu_s=total_s + TEST_S)
     try:
         with (
             rules.pool.box("run", ROLE) as other,

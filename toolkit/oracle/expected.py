@@ -155,7 +155,7 @@ def compute(task: Task, key: str, box: Box, folder: Path | None = None, *, liste
 
 def _compute(task: Task, box: Box, file: Any, *, listed: bool) -> list[Chunk]:
     calls, n_base = task.tests_as(Table).calls, len(task.tests_as(Table).base)
-    limits = replace(box.limits, wall_s=CANONICAL_S, cpu_s=CANONICAL_S)
+    limits = replace(box.limits, charged_s=CANONICAL_S, cpu_s=CANONICAL_S)
     chunks: list[Chunk] = []
     first = at = 0
     n_next = 8

@@ -49,7 +49,7 @@ class Facts:
 
     def add(self, execution: Execution) -> None:
         """Add one run of the program."""
-        self.charged_s = round(self.charged_s + execution.wall_s, 6)
+        self.charged_s = round(self.charged_s + execution.charged_s, 6)
         self.cpu_s = round(self.cpu_s + execution.cpu_s, 6)
         self.memory_peak_bytes = max(self.memory_peak_bytes, execution.memory_peak_bytes)
 

@@ -87,7 +87,7 @@ class _Judging:
         """
         rules, call_s = self.rules, self.rules.timeout_s
         total = min(rules.total_timeout_s, call_s * sum(chunk.n_calls for chunk in chunks)) + 4 * self.right.charged_s
-        limits = replace(rules.limits, wall_s=total, cpu_s=2 * total)
+        limits = replace(rules.limits, charged_s=total, cpu_s=2 * total)
         listed = rules.benchmark.is_set(self.task)
         at = chunks[0].plus
         try:

@@ -168,7 +168,7 @@ def _stdlib(engine: Engine | None) -> list[tuple[str, dict[str, str]]]:
 
     if engine is None:
         raise PoolError("the pool `stdlib` is read in a box, which needs an engine: see `toolkit doctor`")
-    limits = Limits(wall_s=120, cpu_s=120, output_bytes=32 << 20)
+    limits = Limits(charged_s=120, cpu_s=120, output_bytes=32 << 20)
     with Box(engine, limits) as box:
         execution = box.run(_EXTRACT, limits=limits)
     if execution.exit_code != 0 or execution.truncated:
