@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-T = TypeVar("T", bound="Tests")
+T = TypeVar("T", bound="TaskTests")
 DEFECT = "defect: "
 """The `error` of a sample begins so if a defect of this toolkit kept it from being judged."""
 
@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Tests:
+class TaskTests:
     """The tests of a task. This base class has none; each kind is a subclass, and has a judge in `toolkit.oracle.judge`."""
 
     @property
@@ -38,7 +38,7 @@ class Tests:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table(Tests):
+class Table(TaskTests):
     """Calls of the entry point, whose values are compared with those of the canonical solution.
 
     Attributes:
@@ -63,7 +63,7 @@ class Table(Tests):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check(Tests):
+class Check(TaskTests):
     """Source that defines `check(candidate)`, which raises if the candidate is wrong."""
 
     source: str
@@ -90,7 +90,7 @@ class Task:
     prompt: str
     entry_point: str
     canonical_solution: str
-    tests: Tests = Tests()
+    tests: TaskTests = TaskTests()
 
     def tests_as(self, kind: type[T]) -> T:
         """Return the tests, which have to be of `kind`. Raises TypeError if they are not."""

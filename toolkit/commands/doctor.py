@@ -156,12 +156,7 @@ def _data() -> list[Diagnosis]:
     for name, benchmark in BENCHMARKS.items():
         path = benchmark.data_file()
         is_there = path is None or path.is_file()
-        checks.append(
-            Diagnosis(
-                name=f"data of {name}",
-                ok=True if is_there else None,
-                found=str(path or "no file is needed") if is_there else f"not at {path}; {benchmark.source}".rstrip("; "),
-                remedy="" if is_there else "without a network: put the file there, or name it with --data",
-            )
-        )
+        found = str(path or "no file is needed") if is_there else f"not at {path}; {benchmark.source}".rstrip("; ")
+        remedy = "" if is_there else "without a network: put the file there, or name it with --data"
+        checks.append(Diagnosis(name=f"data of {name}", ok=True if is_there else None, found=found, remedy=remedy))
     return checks

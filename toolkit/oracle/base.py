@@ -7,7 +7,7 @@ from sandbox import Box, Limits, Sandbox
 from toolkit.benchmarks.base import Benchmark
 from toolkit.oracle.expected import Answers
 from toolkit.oracle.findings import Facts, Finding
-from toolkit.records import Task, Tests
+from toolkit.records import Task, TaskTests
 
 Findings = tuple[Finding, Finding | None]
 """What the base and the plus tests of a task showed; the second is None where no plus tests are judged."""
@@ -53,6 +53,6 @@ class Judge:
     """
 
     findings: Callable[[Task, str, Box, Rules, Facts], Findings]
-    canary: Tests
+    canary: TaskTests
     roles: tuple[str, ...] = ()
     cost_s: Callable[[Task, Rules], float] = lambda *_: 0.0

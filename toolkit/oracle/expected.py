@@ -119,27 +119,29 @@ def key_of(task: Task, data_hash: str, image: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def load(key: str, folder: Path | None = None) -> Expected | None:
+def _path(key: str) -> Path:
+    return cache.directory() / "expected" / f"{key}.frames"
+
+
+def load(key: str) -> Expected | None:
     """Return the stored answers of `key`, or None if there are none or they are incomplete."""
-    path = (folder or cache.directory()) / "expected" / f"{key}.frames"
-    try:
+    path = _path(key)
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         index = json.loads(path.with_suffix(".json").read_text())
         chunks = tuple(Chunk(**chunk) for chunk in index["chunks"])
         if path.stat().st_size == sum(chunk.n_bytes for chunk in chunks):
             return Expected(key=key, chunks=chunks, path=path)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
     return None
 
 
-def compute(task: Task, key: str, box: Box, folder: Path | None = None, *, listed: bool = False) -> Expected:
+def compute(task: Task, key: str, box: Box, *, listed: bool = False) -> Expected:
     """Run the canonical solution on all inputs and store its answers; `listed` as in `Box.calls`.
 
     Raises:
         SandboxError: it fails on one of them, so the data is not what it should be.
         OSError: the cache folder cannot be written.
     """
-    path = (folder or cache.directory()) / "expected" / f"{key}.frames"
+    path = _path(key)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.partial")
     try:
@@ -181,16 +183,10 @@ def _compute(task: Task, box: Box, file: Any, *, listed: bool) -> list[Chunk]:
                     break
                 spent, before = max(batch.charged_s - before, 0.0), batch.charged_s
                 file.write(stream)
-                new = Chunk(
-                    first=first,
-                    n_calls=batch.n_frames,
-                    plus=first >= n_base,
-                    at=at,
-                    n_bytes=len(stream),
-                    digest=batch.digest,
-                    charged_s=round(spent, 6),
-                )
-                chunks.append(new)
+                chunks.append(Chunk(
+                    first=first, n_calls=batch.n_frames, plus=first >= n_base, at=at, n_bytes=len(stream),
+                    digest=batch.digest, charged_s=round(spent, 6),
+                ))  # fmt: skip
                 first, at, left = first + batch.n_frames, at + len(stream), left - batch.n_frames
                 n_next = min(
                     batch.n_frames * 4,
@@ -204,28 +200,20 @@ def _compute(task: Task, box: Box, file: Any, *, listed: bool) -> list[Chunk]:
     return _merged(chunks, Path(file.name))
 
 
+def _joined(one: Chunk, other: Chunk) -> Chunk | None:
+    """Return two neighbours as one chunk, whose digest is yet to be formed; None if they must stay apart."""
+    n_bytes, charged_s = one.n_bytes + other.n_bytes, one.charged_s + other.charged_s
+    if one.plus != other.plus or not (one.n_bytes and other.n_bytes) or n_bytes > CHUNK_BYTES or charged_s > CHUNK_S:
+        return None
+    return replace(one, n_calls=one.n_calls + other.n_calls, n_bytes=n_bytes, charged_s=round(charged_s, 6), digest="")
+
+
 def _merged(chunks: list[Chunk], path: Path) -> list[Chunk]:
     """Join small neighbours, so that most tasks need one or two exchanges."""
     out: list[Chunk] = []
     for chunk in chunks:
-        last = out[-1] if out else None
-        if (
-            last is not None
-            and last.plus == chunk.plus
-            and last.n_bytes
-            and chunk.n_bytes
-            and last.n_bytes + chunk.n_bytes <= CHUNK_BYTES
-            and last.charged_s + chunk.charged_s <= CHUNK_S
-        ):
-            out[-1] = replace(
-                last,
-                n_calls=last.n_calls + chunk.n_calls,
-                n_bytes=last.n_bytes + chunk.n_bytes,
-                charged_s=round(last.charged_s + chunk.charged_s, 6),
-                digest="",
-            )
-        else:
-            out.append(chunk)
+        joined = _joined(out[-1], chunk) if out else None
+        out[-1:] = [joined] if joined else [*out[-1:], chunk]
     with path.open("rb") as file:
         for i, chunk in enumerate(out):
             if not chunk.digest:

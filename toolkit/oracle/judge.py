@@ -18,11 +18,11 @@ from toolkit.oracle import check, table
 from toolkit.oracle.base import Findings, Judge, Rules
 from toolkit.oracle.expected import Answers
 from toolkit.oracle.findings import Facts, Finding
-from toolkit.records import DEFECT, Check, Result, Sample, Table, Task, Tests, Verdict
+from toolkit.records import DEFECT, Check, Result, Sample, Table, Task, TaskTests, Verdict
 from toolkit.samples.lines import unjudgeable
 from toolkit.store.cache import VerdictCache
 
-JUDGES: dict[type[Tests], Judge] = {Table: table.JUDGE, Check: check.JUDGE}
+JUDGES: dict[type[TaskTests], Judge] = {Table: table.JUDGE, Check: check.JUDGE}
 
 VERSION = 3
 """Raised whenever a verdict could differ from what it was before: stored verdicts are then not used."""
@@ -199,11 +199,8 @@ def _to_stored(result: Result) -> dict[str, Any]:
 
 
 def _from_stored(stored: Mapping[str, Any], sample: Sample) -> Result:
+    base, plus = (Verdict(stored[part]) if stored[part] else None for part in ("base", "plus"))
     return Result(
-        task_id=sample.task_id,
-        sample_id=sample.sample_id,
-        verdict=Verdict(stored["verdict"]),
-        base=Verdict(stored["base"]) if stored["base"] else None,
-        plus=Verdict(stored["plus"]) if stored["plus"] else None,
+        task_id=sample.task_id, sample_id=sample.sample_id, verdict=Verdict(stored["verdict"]), base=base, plus=plus,
         detail=str(stored["detail"]),
-    )
+    )  # fmt: skip
