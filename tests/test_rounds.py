@@ -18,8 +18,10 @@ from toolkit.errors import UsageError
 from toolkit.records import Task
 from toolkit.rounds import pool
 from toolkit.rounds import run as rounds
-from toolkit.rounds.cell import Machine, Weights
-from toolkit.rounds.run import Changed, RoundsSettings, Waiting
+from toolkit.rounds.machine import Machine, Weights
+from toolkit.rounds.plan import plan
+from toolkit.rounds.run import Changed, Waiting
+from toolkit.rounds.settings import RoundsSettings, read
 
 ITEMS = [
     {
@@ -71,7 +73,7 @@ def settings(folder: Path, **more: Any) -> RoundsSettings:
 @pytest.fixture
 def planted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Policy], None]:
     def plant(policy: Policy) -> None:
-        monkeypatch.setattr("toolkit.rounds.cell.Machine", Planted)
+        monkeypatch.setattr("toolkit.rounds.machine.Machine", Planted)
         monkeypatch.setattr(Planted, "policy", staticmethod(policy), raising=False)
         monkeypatch.setattr(Planted, "n_generated", 0)
         monkeypatch.setattr(Planted, "n_trained", 0)
@@ -300,8 +302,8 @@ def test_auc_is_of_what_the_gate_prefers(
 
 def test_the_model_of_the_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOOLKIT_MODEL", "some/model")
-    assert rounds.read(None, {}).model == "some/model"
-    assert rounds.read(None, {"model": "other"}).model == "other"
+    assert read(None, {}).model == "some/model"
+    assert read(None, {"model": "other"}).model == "other"
 
 
 @pytest.mark.parametrize(
@@ -312,12 +314,12 @@ def test_the_model_of_the_environment_is_the_default(monkeypatch: pytest.MonkeyP
 )  # fmt: skip
 def test_bad_settings(given: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        rounds.read(None, given)
+        read(None, given)
 
 
 @pytest.mark.parametrize("preset", ["small", "paper"])
 def test_presets_are_read_and_flags_go_before_them(preset: str) -> None:
-    found = rounds.read(Path(preset), {"rounds": "7", "seeds": "1,2"})
+    found = read(Path(preset), {"rounds": "7", "seeds": "1,2"})
     assert (found.rounds, found.seeds) == (7, (1, 2))
 
 
@@ -383,11 +385,11 @@ def test_trend_is_kendalls_and_exact() -> None:
 
 def test_plan_counts_and_grows_with_the_model() -> None:
     asked = RoundsSettings(regimes=("none", "compile"), rounds=5, seeds=(0, 1, 2), budget=100, accept=50)
-    small, large = rounds.plan(asked, "h200", 5e8), rounds.plan(asked, "h200", 7e9)
+    small, large = plan(asked, "h200", 5e8), plan(asked, "h200", 7e9)
     assert (small["cells"], small["rounds"], small["candidates_at_most"]) == (6, 30, 3000)
     assert large["hours_total"] > 10 * small["hours_total"]
     with pytest.raises(UsageError, match="h200"):
-        rounds.plan(asked, "abacus", 1e9)
+        plan(asked, "abacus", 1e9)
 
 
 def test_the_preset_small_in_a_smaller_form(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import math
 import statistics
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gates import Report
@@ -51,6 +51,14 @@ def classes(reports: Sequence[Sequence[Report]]) -> dict[str, Any]:
         "relaxed": round((counted["ran"] + counted["import-missing"]) / n, 4),
         "classes": dict(counted.most_common(20)),
     }
+
+
+def reasons(reports: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, int]:
+    """Count the symbols of decisive findings, the most frequent first; each once a program."""
+    counted: Counter[str] = Counter()
+    for each in reports:
+        counted.update({f["symbol"] for report in each for f in report["findings"] if f["decisive"]})
+    return dict(counted.most_common(20))
 
 
 def ran(reports: Sequence[Report]) -> bool:

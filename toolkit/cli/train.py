@@ -83,7 +83,9 @@ def rounds(
 
     Run it again to go on: stages that are done are not done twice.
     """
-    from toolkit.rounds import run
+    from toolkit.rounds.plan import plan
+    from toolkit.rounds.run import run
+    from toolkit.rounds.settings import read
 
     words = list(context.args)
     flags: dict[str, str] = {}
@@ -96,12 +98,12 @@ def rounds(
     console = stderr_console()
     with ProgressBar(console, quiet=as_json) as advance:
         try:
-            settings = run.read(config, flags)
+            settings = read(config, flags)
             if dry_run:
-                found = run.plan(settings, gpu or "cpu", parameters)
+                found = plan(settings, gpu or "cpu", parameters)
                 print(json.dumps(found, indent=2))
                 return
-            summary = run.run(settings, advance)
+            summary = run(settings, advance)
         except KeyboardInterrupt:
             console.print("interrupted; the same command goes on", markup=False)
             raise typer.Exit(130) from None

@@ -7,7 +7,7 @@ seed and step, so a training that goes on from a checkpoint is the one that was 
 
 Left out: a validation set (rounds measure what counts), losses on the completion alone, masks between the texts of a
 block, weights divided among GPUs (FSDP, DeepSpeed; `accelerate launch` gives plain data parallelism), quantised weights,
-fused kernels, other optimisers. Settings are in `training.py`, data in `packing.py`, loading and saving in `models.py`.
+fused kernels, other optimisers. Settings are in `settings.py`, data in `data.py`, the folder in `folder.py`.
 
 Source: the defaults of full training, and packing, are those of arXiv 2606.28438 and its code.
 """
@@ -20,8 +20,7 @@ from math import ceil, isfinite
 from toolkit.errors import UsageError
 from toolkit.models import adapters as models
 from toolkit.models.generators.base import Source
-from toolkit.training import data as packing
-from toolkit.training import settings as training
+from toolkit.training import data, folder
 from toolkit.training.settings import PAPER, TrainOutcome, TrainSettings
 
 __all__ = ["PAPER", "TrainOutcome", "TrainSettings", "train"]
@@ -37,7 +36,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
         InfrastructureError: no package, memory or disk. What was done up to the last checkpoint is kept for `resume`.
     """
     started = time.monotonic()
-    texts, problems = packing.read(settings.data, skip_bad=settings.skip_bad)
+    texts, problems = data.read(settings.data, skip_bad=settings.skip_bad)
     with models.explained():
         import torch
         from accelerate import Accelerator
@@ -49,12 +48,12 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
         if settings.batch % world:
             raise UsageError(f"--batch {settings.batch} cannot be divided among {world} processes")
         asked = {name: value for name, value in settings.plain().items() if name not in _NOT_ASKED}
-        asked |= {"data": packing.hash_of(texts), "processes": world}
-        if done := training.begin(settings, asked):
+        asked |= {"data": data.hash_of(texts), "processes": world}
+        if done := folder.begin(settings, asked):
             return done
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
-            training.prepare(settings)
+            folder.prepare(settings)
 
         dtype = settings.dtype or ("float32" if device.type == "cpu" else "bfloat16")
         torch.manual_seed(settings.seed)
@@ -70,7 +69,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
         if settings.gradient_checkpointing:
             enable = getattr(loaded.model, "activation_checkpointing_enable", loaded.model.gradient_checkpointing_enable)
             enable({"use_reentrant": False})
-        blocks = packing.Blocks(
+        blocks = data.Blocks(
             texts=texts, tokenizer=loaded.tokenizer, length=settings.sequence, seed=settings.seed,
             fim_rate=settings.fim_rate, spm_rate=settings.spm_rate,
         )  # fmt: skip
@@ -82,7 +81,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
         groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
         model, optimizer = accelerator.prepare(loaded.model.train(), torch.optim.AdamW(groups))
         first, losses, tokens = 0, list[float](), 0
-        if state := training.kept(settings, device, asked):
+        if state := folder.kept(settings, device, asked):
             first, losses, tokens, started = state["step"], state["losses"], state["tokens"], started - state["seconds"]
             optimizer.load_state_dict(state["optimizer"])
             with torch.no_grad():
@@ -95,7 +94,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
             for group in optimizer.param_groups:
                 group["lr"] = settings.rate(step, n_steps)
             rows = blocks.take(step * settings.batch, settings.batch)
-            n_targets = max(1, int((rows[:, 1:] != packing.PADDING).sum()))
+            n_targets = max(1, int((rows[:, 1:] != data.PADDING).sum()))
             mine = torch.from_numpy(rows[rank::world]).long().to(device)
             loss = torch.zeros((), device=device)
             for start in range(0, len(mine), settings.micro_batch):
@@ -105,7 +104,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
                     with torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
                         logits = model(input_ids=ids.clamp(min=0), use_cache=False).logits[:, :-1].flatten(0, 1)
                     part = torch.nn.functional.cross_entropy(
-                        logits.float(), ids[:, 1:].flatten(), ignore_index=packing.PADDING, reduction="sum"
+                        logits.float(), ids[:, 1:].flatten(), ignore_index=data.PADDING, reduction="sum"
                     )
                     accelerator.backward(part * world / n_targets)  # for gradients are averaged over processes
                 loss += part.detach() / n_targets
@@ -118,7 +117,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
             optimizer.step()
             optimizer.zero_grad()
             if (step + 1) % settings.checkpoint_every == 0 and accelerator.is_main_process:
-                training.keep(settings, {
+                folder.keep(settings, {
                     "settings": asked, "step": step + 1, "losses": losses, "tokens": tokens, "weights": weights,
                     "seconds": time.monotonic() - started, "optimizer": optimizer.state_dict(),
                 })  # fmt: skip
@@ -130,7 +129,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
         )  # fmt: skip
         if accelerator.is_main_process:
             models.save(loaded.model.eval(), loaded.tokenizer, outcome.weights, below)
-            training.finish(settings, outcome, {
+            folder.finish(settings, outcome, {
                 "settings": asked, "files": settings.plain()["data"], "left_out": problems, "n_texts": len(texts),
                 "n_blocks": blocks.n_blocks(0), "model_sha256": below, "device": str(device), "dtype": dtype,
             })  # fmt: skip

@@ -1,18 +1,12 @@
-"""What a training is told, and the folder that it leaves. The loop itself is `train.py`."""
+"""What a training is told, and what it gives back."""
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from math import cos, isfinite, pi
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import InfrastructureError, UsageError
-from toolkit.store import cache
-
-RESULT, CHECKPOINT = "training.json", "checkpoint.pt"
+from toolkit.errors import UsageError
 
 PAPER: Mapping[str, Any] = {
     "full": True, "lr": 5e-5, "steps": 3000, "warmup": 500, "weight_decay": 0.05, "batch": 64, "sequence": 2048,
@@ -130,90 +124,3 @@ class TrainOutcome:
     tokens: int
     seconds: float
     is_main: bool = True
-
-
-def begin(settings: TrainSettings, asked: Mapping[str, Any]) -> TrainOutcome | None:
-    """Look at the folder before a training; return the one that is in it when it is over and shall be kept.
-
-    Raises:
-        UsageError: a training is there already, and neither `resume` nor `overwrite` was said; or it was another one.
-    """
-    folder, result = settings.output, settings.output / RESULT
-    if settings.resume and settings.overwrite:
-        raise UsageError("--resume and --overwrite exclude each other")
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--output {folder}: not a folder")
-    found = next((path.name for path in (result, folder / CHECKPOINT) if path.exists()), None)
-    if found and not (settings.resume or settings.overwrite):
-        raise UsageError(f"{folder} has a training already ({found}): go on with it (--resume), or replace it (--overwrite)")
-    if settings.overwrite or not result.exists():
-        return None
-    try:
-        done = json.loads(result.read_bytes())
-        same(folder, done["settings"], asked)
-        return TrainOutcome(
-            folder=folder, weights=folder / done["weights"], losses=tuple(done["losses"]), tokens=done["tokens"],
-            seconds=done["seconds"],
-        )  # fmt: skip
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise UsageError(f"{result} cannot be read ({error}); replace it (--overwrite)") from None
-
-
-def prepare(settings: TrainSettings) -> None:
-    """Make the folder; unless a training is gone on with, remove what says that one is in it. Raises InfrastructureError."""
-    try:
-        settings.output.mkdir(parents=True, exist_ok=True)
-        for name in () if settings.resume else (RESULT, CHECKPOINT):
-            (settings.output / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise InfrastructureError(f"{settings.output}: {error.strerror or error}") from None
-
-
-def same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise UsageError with the difference where a training was begun with other settings or data."""
-    changes = [f"{name}: {before.get(name)} -> {now[name]}" for name in now if before.get(name) != now[name]]
-    if changes:
-        lines = "\n  ".join(changes)
-        raise UsageError(f"{folder} was begun with other settings; give those, or --overwrite:\n  {lines}")
-
-
-def keep(settings: TrainSettings, state: Mapping[str, Any]) -> None:
-    """Replace the checkpoint; whenever the process dies, the one before or this one is there. Raises InfrastructureError."""
-    import torch
-
-    path = settings.output / CHECKPOINT
-    try:
-        torch.save(dict(state), path.with_suffix(".new"))
-        os.replace(path.with_suffix(".new"), path)
-    except (OSError, RuntimeError) as error:
-        raise InfrastructureError(f"{path} cannot be written: {error}") from None
-
-
-def kept(settings: TrainSettings, device: Any, asked: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the checkpoint to go on from, if there is one. Raises UsageError: it is of other settings, or broken."""
-    import torch
-
-    path = settings.output / CHECKPOINT
-    if not (settings.resume and path.exists()):
-        return None
-    try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:
-        raise UsageError(f"{path} cannot be read ({type(error).__name__}: {error}); begin anew (--overwrite)") from None
-    same(settings.output, state["settings"], asked)
-    return state
-
-
-def finish(settings: TrainSettings, outcome: TrainOutcome, about: Mapping[str, Any]) -> None:
-    """Write `training.json`, by which the training is over, and remove the checkpoint. Raises InfrastructureError."""
-    packages = ("exogate", "torch", "transformers", "peft", "accelerate")
-    row = {
-        **about, "weights": outcome.weights.name, "steps": len(outcome.losses),
-        "tokens": outcome.tokens, "seconds": round(outcome.seconds, 3), "losses": outcome.losses,
-        "versions": {name: metadata.version(name) for name in packages},
-    }  # fmt: skip
-    try:
-        cache.write_atomically(settings.output / RESULT, (json.dumps(row, indent=1) + "\n").encode())
-        (settings.output / CHECKPOINT).unlink(missing_ok=True)
-    except OSError as error:
-        raise InfrastructureError(f"{settings.output}: {error.strerror or error}") from None

@@ -1,0 +1,48 @@
+"""What a run of rounds would cost, before it is begun."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from toolkit.errors import UsageError
+from toolkit.rounds.settings import RoundsSettings
+
+MACHINES = {
+    # FLOP/s that training reaches, bytes/s of memory, tokens of a batch that decode together
+    "h200": (4.0e14, 4.0e12, 256),
+    "h100": (4.0e14, 2.7e12, 192),
+    "a100": (1.5e14, 1.6e12, 128),
+    "cpu": (5.0e10, 1.5e10, 16),
+}
+
+
+def plan(settings: RoundsSettings, machine: str, n_parameters: float) -> dict[str, Any]:
+    """Return what a run would do, about how long models would be busy with it on `machine`, and all settings.
+
+    Estimates: training takes 6 FLOP a parameter and token; decoding reads all weights (2 bytes a parameter) once for
+    each step of a batch, or takes 2 FLOP a parameter and token, whichever is longer. They hold within a factor of about 3.
+    """
+    if machine not in MACHINES:
+        raise UsageError(f"--gpu {machine}: no such machine is known; there are {', '.join(MACHINES)}")
+    flops, bandwidth, together = MACHINES[machine]
+    cells = len(settings.regimes) * len(settings.seeds)
+    n_rounds = cells * settings.rounds
+    tokens = n_rounds * (settings.budget + settings.probe * settings.probe_samples) * settings.max_new_tokens
+    n_tasks = sum({"humaneval": 164, "humaneval+": 164, "mbpp+": 378}.get(name, 400) for name in settings.benchmarks)
+    n_tasks = min(n_tasks, settings.limit * len(settings.benchmarks)) if settings.limit else n_tasks
+    scored = (n_rounds + len(settings.seeds)) * n_tasks * settings.samples * settings.eval_tokens
+    trained = n_rounds * settings.steps * settings.batch_size * settings.sequence
+    each = 2 * n_parameters * max(1 / together / bandwidth, 1 / flops) / 3600
+    hours = {"generate": tokens * each, "write": scored * each, "train": 6 * n_parameters * trained / flops / 3600}
+    return {
+        "cells": cells,
+        "rounds": n_rounds,
+        "candidates_at_most": n_rounds * settings.budget,
+        "tokens_generated_at_most": tokens + scored,
+        "tokens_trained": trained,
+        "machine": machine,
+        "parameters": n_parameters,
+        "hours": {name: round(value, 3) for name, value in hours.items()},
+        "hours_total": round(sum(hours.values()), 3),
+        "settings": json.loads(json.dumps(asdict(settings), default=str)),
+    }

@@ -1,0 +1,149 @@
+"""What a run of rounds is told, from a TOML file, a preset, and flags."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import UsageError
+from toolkit.rounds import pool
+
+STAGES = ("pool", "generate", "gate", "train", "write", "judge", "measure")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundsSettings:
+    """All that a run of rounds can be told; every field is a key of the TOML file and a flag.
+
+    Attributes:
+        output: the run's folder.
+        model: as `toolkit generate --model`; "" is the default model. `TOOLKIT_MODEL` where neither file nor flag names it.
+        judge_model: the frozen model of the gate `judge`; "" is `model` as it was before the first round.
+        pool: `stdlib`, a JSONL file of prompts, or a data set of the hub, `OWNER/NAME[@REVISION][:CONFIG][:SPLIT]`.
+        pool_columns: where that file or data set has other names, as `prompt=text`.
+        held_out: share of the prompts that are never trained on.
+        regimes: gates, as `toolkit gate --kind`.
+        rounds, seeds: how many rounds, and the seeds of the cells.
+        accept, budget: a round generates until so many programs are accepted, or so many candidates are spent.
+        chunk: candidates generated at a time; 0 is `accept` (`budget` for gates that compare candidates).
+        thresholds: of the gates, as `--threshold`.
+        freeze: gates that compare candidates keep a fraction in round 1 only; from then on all that score at least as
+            well as the worst that was kept there. So their acceptance can rise and fall.
+        data: train on this round's programs (`replace`), on those of all rounds (`accumulate`), or on this round's with
+            human programs among them (`mixed`).
+        human: with `mixed`, the share of human programs.
+        anchors: share of human programs, each used once and only if it runs, that is added to every round's data whatever
+            `data` is.
+        weights: go on from the last round's weights (`cumulative`), or begin with the first model's (`base`).
+        temperature, top_p, max_new_tokens, prompt: of the candidates.
+        probe, probe_samples: how many held-out prompts are answered in each round, and how often, to see whether the gate
+            tells the answers to one prompt apart; nothing is trained on them.
+        steps, learning_rate, batch_size, sequence, full: of the training; `full` trains all weights, else LoRA.
+        benchmarks, limit, samples, eval_temperature, eval_tokens: what each round's model is scored on: the first
+            `limit` tasks (0: all), `samples` a task, greedy when the temperature is 0.
+        timeout: seconds, of the oracle.
+        measured: candidates whose execution is looked at, at most, in each of the ledger's populations.
+        stages: those that run here.
+        device: where models run; "" is the best there is.
+        parallel: boxes at one time.
+    """
+
+    output: Path = Path("runs/rounds")
+    model: str = ""
+    judge_model: str = ""
+    pool: str = pool.STDLIB
+    pool_columns: tuple[str, ...] = ()
+    held_out: float = 0.1
+    regimes: tuple[str, ...] = ("none", "compile", "compile+quality")
+    rounds: int = 2
+    seeds: tuple[int, ...] = (0,)
+    accept: int = 64
+    budget: int = 256
+    chunk: int = 0
+    thresholds: tuple[str, ...] = ()
+    freeze: bool = False
+    data: str = "replace"
+    human: float = 0.5
+    anchors: float = 0.0
+    weights: str = "cumulative"
+    temperature: float = 0.8
+    top_p: float = 0.95
+    max_new_tokens: int = 256
+    prompt: str = ""
+    probe: int = 0
+    probe_samples: int = 4
+    steps: int = 50
+    learning_rate: float = 2e-4
+    batch_size: int = 8
+    sequence: int = 512
+    full: bool = False
+    benchmarks: tuple[str, ...] = ("humaneval",)
+    limit: int = 0
+    samples: int = 1
+    eval_temperature: float = 0.0
+    eval_tokens: int = 512
+    timeout: float = 5.0
+    measured: int = 500
+    stages: tuple[str, ...] = STAGES
+    device: str = ""
+    parallel: int = 2
+
+    def __post_init__(self) -> None:
+        def wants(ok: bool, what: str) -> None:
+            if not ok:
+                raise UsageError(f"rounds: {what}")
+
+        wants(self.rounds >= 1 and bool(self.seeds) and bool(self.regimes), "at least one round, seed and regime")
+        wants(1 <= self.accept <= self.budget, "accept is at least 1 and at most budget")
+        wants(self.data in ("replace", "accumulate", "mixed"), "data is replace, accumulate or mixed")
+        wants(self.weights in ("cumulative", "base"), "weights is cumulative or base")
+        wants(0 <= self.human < 1 and 0 <= self.anchors < 1 and 0 <= self.held_out < 1, "shares are at least 0 and below 1")
+        wants(self.probe >= 0 and self.probe_samples >= 2, "probe is at least 0 and probe_samples at least 2")
+        wants(not (self.probe and not self.held_out), "probe wants prompts that are held out")
+        wants(not (self.probe and not self.temperature), "probe wants a temperature above 0, or all answers are the same")
+        wants(all("=" in pair for pair in self.pool_columns), "pool_columns are pairs, as prompt=text")
+        wants(set(self.stages) <= set(STAGES), f"stages are of {', '.join(STAGES)}")
+        wants(len(set(self.regimes)) == len(self.regimes), "a regime is named twice")
+
+
+def read(path: Path | None, flags: Mapping[str, Any]) -> RoundsSettings:
+    """Return the settings of a TOML file, or of a preset's name, with `flags` (as text) over them.
+
+    Raises:
+        UsageError: the file cannot be read, a key is not known, or a value is not of its type.
+    """
+    import tomllib
+
+    found: dict[str, Any] = {}
+    if path is not None:
+        preset = Path(__file__).parent / "presets" / f"{path}.toml"
+        try:
+            found = tomllib.loads((path if path.exists() else preset).read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            there = ", ".join(sorted(file.stem for file in preset.parent.glob("*.toml")))
+            raise UsageError(f"{path}: {error} (presets: {there})") from None
+    known = {field.name: field.default for field in fields(RoundsSettings)}
+    found.setdefault("model", os.environ.get("TOOLKIT_MODEL", ""))
+    for name, value in {**found, **flags}.items():
+        if name not in known:
+            raise UsageError(f"rounds has no setting {name!r}; there are {', '.join(known)}")
+        found[name] = _typed(name, known[name], value)
+    return RoundsSettings(**found)
+
+
+def _typed(name: str, default: Any, value: Any) -> Any:
+    try:
+        if isinstance(default, tuple):
+            parts = value.split(",") if isinstance(value, str) else value
+            return tuple(int(part) if name == "seeds" else str(part).strip() for part in parts if str(part).strip())
+        if isinstance(default, bool):
+            return {"true": True, "1": True, "": True, "false": False, "0": False}[str(value).lower()]
+        return type(default)(value) if not isinstance(default, Path) else Path(value)
+    except (ValueError, TypeError, KeyError):
+        raise UsageError(f"{name} wants a value like {default!r}, not {value!r}") from None
+
+
+def name_of(regime: str) -> str:
+    """Return a regime's folder name."""
+    return "".join(c if c.isalnum() or c in "+-_." else "_" for c in regime)
