@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -65,6 +66,10 @@ def rows(path: Path, items: Sequence[Any]) -> Path:
 def small(model: str, data: Path, output: Path, **more: Any) -> TrainSettings:
     told = {"sequence": 32, "batch": 4, "steps": 12, "lr": 5e-3, "checkpoint_every": 3, "device": "cpu", **more}
     return TrainSettings(data=(data,), output=output, model=model, **told)
+
+
+def changed(told: TrainSettings, **more: Any) -> TrainSettings:
+    return TrainSettings(**{**{name: getattr(told, name) for name in told.model_fields_set}, **more})
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -288,8 +293,8 @@ def test_learning_rate() -> None:
     assert rates[8] == pytest.approx(0.5)
     assert rates[4:] == sorted(rates[4:], reverse=True)
     assert 0 < rates[-1] < 0.05
-    assert replace(told, lr=None).rate(4, 12) == 2e-4
-    assert replace(told, lr=None, full=True, warmup=0).rate(0, 12) == 5e-5
+    assert changed(told, lr=None).rate(4, 12) == 2e-4
+    assert changed(told, lr=None, full=True, warmup=0).rate(0, 12) == 5e-5
     paper = TrainSettings(data=(), output=Path("x"), **PAPER)
     assert (paper.batch, paper.sequence, paper.rate(499, 3000), paper.weight_decay) == (64, 2048, 5e-5, 0.05)
 
@@ -299,14 +304,14 @@ def test_learning_rate() -> None:
 
 @pytest.mark.parametrize("full", [False, True])
 def test_going_on_is_the_same_to_the_bit(model: str, data: Path, tmp_path: Path, full: bool) -> None:
-    told = small(model, data, tmp_path / "whole", full=full, lora_dropout=0.2, fim_rate=0.5, steps=14, batch=6)
+    told = small(model, data, tmp_path / "whole", full=full, lora_dropout=0.0 if full else 0.2, fim_rate=0.5, steps=14, batch=6)
     train(told)
 
     def stop(_: str, done: int, total: int) -> None:
         if done == 8:
             raise KeyboardInterrupt
 
-    halves = replace(told, output=tmp_path / "halves")
+    halves = changed(told, output=tmp_path / "halves")
     with pytest.raises(KeyboardInterrupt):
         train(halves, stop)
     assert (halves.output / "checkpoint.pt").exists()
@@ -314,28 +319,28 @@ def test_going_on_is_the_same_to_the_bit(model: str, data: Path, tmp_path: Path,
     with pytest.raises(UsageError, match=r"has a training already \(checkpoint.pt\)"):
         train(halves)
     with pytest.raises(UsageError, match=r"lr: 0.005 -> 0.01"):
-        train(replace(halves, lr=0.01, resume=True))
+        train(changed(halves, lr=0.01, resume=True))
     seen: list[int] = []
-    outcome = train(replace(halves, resume=True), lambda _, done, total: seen.append(done))
+    outcome = train(changed(halves, resume=True), lambda _, done, total: seen.append(done))
     assert seen[0] == 6
     assert files(tmp_path / "whole") == files(tmp_path / "halves")
-    assert replace(train(replace(halves, resume=True)), seconds=outcome.seconds) == outcome
+    assert replace(train(changed(halves, resume=True)), seconds=outcome.seconds) == outcome
     with pytest.raises(UsageError, match="has a training already"):
         train(halves)
     with pytest.raises(UsageError, match="begun with other settings"):
-        train(replace(halves, resume=True, seed=1))
+        train(changed(halves, resume=True, seed=1))
     (halves.output / "checkpoint.pt").write_bytes(b"torn")
     (halves.output / "training.json").unlink()
     with pytest.raises(UsageError, match="cannot be read"):
-        train(replace(halves, resume=True))
-    train(replace(halves, overwrite=True, steps=2))
+        train(changed(halves, resume=True))
+    train(changed(halves, overwrite=True, steps=2))
     assert not (halves.output / "checkpoint.pt").exists()
 
 
 def test_killed_anywhere_and_gone_on(model: str, data: Path, tmp_path: Path) -> None:
     told = small(model, data, tmp_path / "whole", steps=150, checkpoint_every=1, lora_dropout=0.1)
     train(told)
-    killed = replace(told, output=tmp_path / "killed")
+    killed = changed(told, output=tmp_path / "killed")
     command = [sys.executable, "-m", "toolkit.cli", "train", str(data), "-o", str(killed.output), "--model", model, "--steps", "150"]
     command += ["--sequence", "32", "--batch", "4", "--lr", "5e-3", "--checkpoint-every", "1", "--device", "cpu"]
     command += ["--lora-dropout", "0.1"]
@@ -348,7 +353,7 @@ def test_killed_anywhere_and_gone_on(model: str, data: Path, tmp_path: Path) -> 
         time.sleep(np.random.default_rng().uniform(0, 0.3))
         process.send_signal(signal.SIGKILL)
     assert not (killed.output / "training.json").exists()
-    train(replace(killed, resume=True))
+    train(changed(killed, resume=True))
     assert files(tmp_path / "whole") == files(tmp_path / "killed")
 
 
@@ -413,16 +418,56 @@ def test_wrong_settings_are_said(model: str, data: Path, tmp_path: Path) -> None
     if not torch.cuda.is_available():
         with pytest.raises(UsageError, match="no GPU"):
             train(small(model, data, out, device="cuda"))
-    with pytest.raises(UsageError, match="exclude each other"):
-        train(small(model, data, out, resume=True, overwrite=True))
     with pytest.raises(UsageError, match=r"the loss is .* in step \d+: lower --lr"):
         train(small(model, data, out, lr=1e30, clip=0, full=True))
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="not a folder"):
         train(small(model, data, tmp_path / "file"))
-    for name, value in (("batch", 0), ("sequence", 1), ("lr", float("nan")), ("spm_rate", 1.1), ("dtype", "float16"), ("device", "x")):
-        with pytest.raises(UsageError, match="--" + name.replace("_", "-")):
-            small(model, data, out, **{name: value})
+
+
+WRONG = [
+    ({"batch": 0}, "--batch must be at least 1, not 0"),
+    ({"sequence": 1}, "--sequence must be at least 2, not 1"),
+    ({"lr": float("nan")}, "--lr must be at least 0, not nan"),
+    ({"spm_rate": 1.1}, "--spm-rate must be at least 0 and at most 1, not 1.1"),
+    ({"dtype": "bfloat61"}, "--dtype must be 'float32' or 'bfloat16', not bfloat61; did you mean 'bfloat16'?"),
+    ({"device": "cuda:1"}, "--device must be 'cpu' or 'cuda', not cuda:1; did you mean 'cuda'?"),
+    ({"seed": -1}, "--seed must be at least 0, not -1"),
+    ({"resume": True, "overwrite": True}, "--resume and --overwrite exclude each other"),
+    ({"full": True, "lora_rank": 8}, "--lora-rank has no effect with --full"),
+    ({"adapter": "x", "lora_alpha": 8}, "--lora-alpha has no effect with --adapter, which keeps its own"),
+    ({"steps": 3, "epochs": 2}, "--epochs has no effect where --steps says how many there are"),
+    ({"spm_rate": 0.2}, "--spm-rate has no effect without --fim-rate"),
+]
+
+
+@pytest.mark.parametrize(("given", "said"), WRONG, ids=lambda given: "-".join(given) if isinstance(given, dict) else "")
+def test_a_wrong_setting_is_said_before_anything_is_made(tmp_path: Path, given: dict[str, Any], said: str) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(UsageError, match=re.escape(said)):
+        TrainSettings(data=(tmp_path / "no.jsonl",), output=out, **given)
+    flags = [word for name, value in given.items()
+             for word in (f"--{name.replace('_', '-')}", str(value))[: 1 if value is True else 2]]  # fmt: skip
+    done = CliRunner().invoke(cli.app, ["train", str(tmp_path / "no.jsonl"), "-o", str(out), *flags])
+    assert (done.exit_code, done.stderr) == (2, f"toolkit: {said}\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_all_wrong_settings_are_said_a_line_each() -> None:
+    with pytest.raises(UsageError) as error:
+        TrainSettings(data=(), output=Path("x"), batch=0, lr=-1, sequense=3)  # type: ignore[call-arg]
+    first, second, third = str(error.value).splitlines()
+    assert first == "--batch must be at least 1, not 0"
+    assert second == "--lr must be at least 0, not -1"
+    assert third.startswith("no setting is called 'sequense'; there are data, output")
+    assert third.endswith("did you mean 'sequence'?")
+
+
+def test_help_describes_every_setting() -> None:
+    shown = " ".join(CliRunner().invoke(cli.app, ["train", "--help"]).stdout.split())
+    for name, field in TrainSettings.model_fields.items():
+        assert str(field.description) in shown
+        assert name == "data" or f"--{name.replace('_', '-')} " in shown
 
 
 def test_the_loop_is_short() -> None:

@@ -64,7 +64,7 @@ class Cell:
         return after
 
     def _thresholds(self) -> dict[str, float]:
-        return self.machine.thresholds(self.regime) | self.frozen
+        return self.settings.thresholds_of(self.regime) | self.frozen
 
     def _gate_inputs(self, made: Mapping[str, Any]) -> dict[str, Any]:
         judge = self.settings.judge_model or self.machine.first.model
@@ -283,11 +283,7 @@ class Cell:
 
 
 def _cut(regime: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Return the worst score that the gate which kept a fraction has kept, if there is one. Raises `UsageError`."""
-    found: dict[str, list[float]] = {}
-    for report in (report for row in rows for report in row["reports"]):
-        if report["values"].get("fraction") is not None and report["values"]["threshold"] is not None:
-            found.setdefault(report["gate"].partition("~")[0], []).append(report["values"]["threshold"])
-    if len(found) > 1:
-        raise UsageError(f"regime {regime!r}: freeze wants one gate that compares candidates, not {' and '.join(found)}")
-    return {"threshold": (max if prefers_low(regime) else min)(cuts) for cuts in found.values()}  # noqa: B035 - at most one
+    """Return the worst score kept by the gate that keeps a fraction, as its threshold; nothing where no gate does."""
+    values = [report["values"] for row in rows for report in row["reports"]]
+    cuts = [each["threshold"] for each in values if each.get("fraction") is not None and each["threshold"] is not None]
+    return {"threshold": (max if prefers_low(regime) else min)(cuts)} if cuts else {}

@@ -266,19 +266,6 @@ class Machine:
         inputs = {"programs": hash_of(row["solution"] for row in rows), **judged_by()}
         return set(stage(self.settings.output / "pool", "judge-anchors", inputs, self.settings.stages, act)["ids"])
 
-    def thresholds(self, kind: str) -> dict[str, float]:
-        """Return those of the settings' thresholds that the gates of `kind` have."""
-        found = {}
-        for text in self.settings.thresholds:
-            name, _, value = text.partition("=")
-            try:
-                with contextlib.suppress(ValueError):
-                    parse(kind, {name: float(value)}, given={"corpus": None, "model": None, "judge_model": None})
-                    found[name] = float(value)
-            except ValueError:
-                raise UsageError(f"thresholds: {text!r} is not NAME=NUMBER") from None
-        return found
-
     def judge(self, benchmark: str, samples: Path, folder: Path) -> dict[str, Any]:
         """Score a samples file; return pass@1 with its interval, and the verdicts."""
         settings = self.settings

@@ -1,7 +1,5 @@
 """What a run of rounds would cost, before it is begun."""
 
-import json
-from dataclasses import asdict
 from typing import Any
 
 from toolkit.errors import UsageError
@@ -44,5 +42,5 @@ def plan(settings: RoundsSettings, machine: str, n_parameters: float) -> dict[st
         "parameters": n_parameters,
         "hours": {name: round(value, 3) for name, value in hours.items()},
         "hours_total": round(sum(hours.values()), 3),
-        "settings": json.loads(json.dumps(asdict(settings), default=str)),
+        "settings": settings.plain(),
     }

@@ -17,7 +17,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +65,7 @@ def summarise(settings: RoundsSettings, waiting: Sequence[str] = ()) -> dict[str
                     outputs = json.loads(file.read_bytes())["outputs"]
                     rows.append({"regime": regime, "seed": seed, "round": number, **outputs})
     return {
-        "settings": json.loads(json.dumps(asdict(settings), default=str)),
+        "settings": settings.plain(),
         "rows": rows,
         "cells": ledger.cells(rows),
         "seconds": _seconds(settings),

@@ -1,147 +1,198 @@
-"""What a run of rounds is told, from a TOML file, a preset, and flags."""
+"""What a run of rounds is told, in a TOML file, by a preset, and by flags. All of it is parsed before anything runs."""
 
+import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
-from toolkit.errors import UsageError
-from toolkit.rounds import pool
+from pydantic import Field, NonNegativeInt, ValidationInfo, field_validator
 
-STAGES = ("pool", "generate", "gate", "train", "write", "judge", "measure")
+from gates import GATES, fields_of, parse, thresholds_of
+from toolkit.benchmarks import BENCHMARKS
+from toolkit.errors import UsageError, nearest
+from toolkit.models.prompts import STYLES
+from toolkit.rounds.pool import COLUMNS, STDLIB
+from toolkit.settings import Flag, FromText, Settings
+
+Stage = Literal["pool", "generate", "gate", "train", "write", "judge", "measure"]
+STAGES: tuple[str, ...] = get_args(Stage)
+PRESETS = Path(__file__).parent / "presets"
+Names = Annotated[tuple[str, ...], FromText]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoundsSettings:
-    """All that a run of rounds can be told; every field is a key of the TOML file and a flag.
+class RoundsSettings(Settings):
+    """All that a run of rounds can be told. Raises `UsageError` for a value that is not allowed, or has no effect."""
 
-    Attributes:
-        output: the run's folder.
-        model: as `toolkit generate --model`; "" is the default model. `TOOLKIT_MODEL` where neither file nor flag names it.
-        judge_model: the frozen model of the gate `judge`; "" is `model` as it was before the first round.
-        pool: `stdlib`, a JSONL file of prompts, or a data set of the hub, `OWNER/NAME[@REVISION][:CONFIG][:SPLIT]`.
-        pool_columns: where that file or data set has other names, as `prompt=text`.
-        held_out: share of the prompts that are never trained on.
-        regimes: gates, as `toolkit gate --kind`.
-        rounds, seeds: how many rounds, and the seeds of the cells.
-        accept, budget: a round generates until so many programs are accepted, or so many candidates are spent.
-        chunk: candidates generated at a time; 0 is `accept` (`budget` for gates that compare candidates).
-        thresholds: of the gates, as `--threshold`.
-        freeze: gates that compare candidates keep a fraction in round 1 only; from then on all that score at least as
-            well as the worst that was kept there. So their acceptance can rise and fall.
-        data: train on this round's programs (`replace`), on those of all rounds (`accumulate`), or on this round's with
-            human programs among them (`mixed`).
-        human: with `mixed`, the share of human programs.
-        anchors: share of human programs, each used once and only if it runs, that is added to every round's data whatever
-            `data` is.
-        weights: go on from the last round's weights (`cumulative`), or begin with the first model's (`base`).
-        temperature, top_p, max_new_tokens, prompt: of the candidates.
-        probe, probe_samples: how many held-out prompts are answered in each round, and how often, to see whether the gate
-            tells the answers to one prompt apart; nothing is trained on them.
-        steps, learning_rate, batch_size, sequence, full: of the training; `full` trains all weights, else LoRA.
-        benchmarks, limit, samples, eval_temperature, eval_tokens: what each round's model is scored on: the first
-            `limit` tasks (0: all), `samples` a task, greedy when the temperature is 0.
-        timeout: seconds, of the oracle.
-        measured: candidates whose execution is looked at, at most, in each of the ledger's populations.
-        stages: those that run here.
-        device: where models run; "" is the best there is.
-        parallel: boxes at one time.
-    """
+    output: Path = Field(Path("runs/rounds"), description="The run's folder.")
+    model: str = Field("", description="As toolkit generate --model [default: TOOLKIT_MODEL, or smollm2].")
+    judge_model: str = Field("", description="The frozen model of the gate judge [default: model, before the first round].")
+    pool: str = Field(STDLIB, min_length=1, description="stdlib, a JSONL file of prompts, or a data set of the hub, "
+                      "OWNER/NAME[@REVISION][:CONFIG][:SPLIT].")  # fmt: skip
+    pool_columns: Names = Field((), description="Where that file or data set has other names, as prompt=text.")
+    held_out: float = Field(0.1, ge=0, lt=1, description="Share of the prompts that are never trained on.")
+    regimes: Names = Field(("none", "compile", "compile+quality"), description="Gates, as toolkit gate --kind; compile~0.1 "
+                           "flips one decision in ten.")  # fmt: skip
+    rounds: int = Field(2, ge=1, description="Rounds of each cell: a regime with a seed.")
+    seeds: Annotated[tuple[NonNegativeInt, ...], FromText] = Field((0,), description="Seeds of the cells.")
+    accept: int = Field(64, ge=1, description="Generate until so many programs are accepted.")
+    budget: int = Field(256, ge=1, description="Generate at most so many candidates a round.")
+    chunk: int = Field(0, ge=0, description="Candidates at a time [default: accept; budget for gates that compare].")
+    thresholds: Names = Field((), description="Of the gates, as toolkit gate --threshold: pylint=8,cc=10.")
+    freeze: Flag = Field(False, description="Gates that keep a fraction do so in round 1; later they keep all that score at "
+                         "least as well as the worst kept there, so that their acceptance can change.")  # fmt: skip
+    data: Literal["replace", "accumulate", "mixed"] = Field("replace", description="Train on this round's programs "
+        "(replace), on those of all rounds (accumulate), or on this round's and human programs (mixed).")  # fmt: skip
+    human: float = Field(0.5, ge=0, lt=1, description="With data = mixed, the share of human programs.")
+    anchors: float = Field(0.0, ge=0, lt=1, description="Share of human programs that run, each used once, that is "
+                           "added to every round's data.")  # fmt: skip
+    weights: Literal["cumulative", "base"] = Field("cumulative", description="Go on from the last round's weights "
+        "(cumulative), or from the first model's (base).")  # fmt: skip
+    temperature: float = Field(0.8, ge=0, lt=100, description="Of the candidates.")
+    top_p: float = Field(0.95, gt=0, le=1, description="Of candidates and answers, where not greedy.")
+    max_new_tokens: int = Field(256, ge=1, description="Length of a candidate, at most.")
+    prompt: str = Field("", description=f"Prompt style: {', '.join(STYLES)} [default: the model's own].")
+    probe: int = Field(0, ge=0, description="Held-out prompts answered in each round, to see whether the gate tells the "
+                       "answers to one prompt apart; nothing is trained on them.")  # fmt: skip
+    probe_samples: int = Field(4, ge=2, description="Answers to each of them.")
+    steps: int = Field(50, ge=1, description="Training steps a round.")
+    learning_rate: float = Field(2e-4, ge=0, description="Highest learning rate.")
+    batch_size: int = Field(8, ge=1, description="Blocks a training step.")
+    sequence: int = Field(512, ge=2, description="Tokens of a block.")
+    full: Flag = Field(False, description="Train all weights, rather than an adapter (LoRA).")
+    benchmarks: Names = Field(("humaneval",), description="What each round's model is scored on.")
+    limit: int = Field(0, ge=0, description="Only the first so many tasks of a benchmark; 0: all.")
+    samples: int = Field(1, ge=1, description="Answers to each task.")
+    eval_temperature: float = Field(0.0, ge=0, lt=100, description="Of the answers; 0: greedy.")
+    eval_tokens: int = Field(512, ge=1, description="Length of an answer, at most.")
+    timeout: float = Field(5.0, gt=0, description="Seconds, of the oracle.")
+    measured: int = Field(500, ge=0, description="Candidates executed for each of the ledger's populations, at most.")
+    stages: Annotated[tuple[Stage, ...], FromText] = Field(get_args(Stage), description="Those that run here.")
+    device: Literal["", "cpu", "cuda"] = Field("", description="cpu or cuda [default: the GPU, if any].")
+    parallel: int = Field(2, ge=1, description="Boxes at one time.")
 
-    output: Path = Path("runs/rounds")
-    model: str = ""
-    judge_model: str = ""
-    pool: str = pool.STDLIB
-    pool_columns: tuple[str, ...] = ()
-    held_out: float = 0.1
-    regimes: tuple[str, ...] = ("none", "compile", "compile+quality")
-    rounds: int = 2
-    seeds: tuple[int, ...] = (0,)
-    accept: int = 64
-    budget: int = 256
-    chunk: int = 0
-    thresholds: tuple[str, ...] = ()
-    freeze: bool = False
-    data: str = "replace"
-    human: float = 0.5
-    anchors: float = 0.0
-    weights: str = "cumulative"
-    temperature: float = 0.8
-    top_p: float = 0.95
-    max_new_tokens: int = 256
-    prompt: str = ""
-    probe: int = 0
-    probe_samples: int = 4
-    steps: int = 50
-    learning_rate: float = 2e-4
-    batch_size: int = 8
-    sequence: int = 512
-    full: bool = False
-    benchmarks: tuple[str, ...] = ("humaneval",)
-    limit: int = 0
-    samples: int = 1
-    eval_temperature: float = 0.0
-    eval_tokens: int = 512
-    timeout: float = 5.0
-    measured: int = 500
-    stages: tuple[str, ...] = STAGES
-    device: str = ""
-    parallel: int = 2
+    @field_validator("regimes", "seeds", "benchmarks", "stages")
+    @classmethod
+    def _once(cls, values: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        if not values and info.field_name in ("regimes", "seeds"):
+            raise ValueError("at least one must be named")
+        if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+            raise ValueError(f"{twice[0]!r} is named twice")
+        return values
 
-    def __post_init__(self) -> None:
-        def wants(ok: bool, what: str) -> None:
-            if not ok:
-                raise UsageError(f"rounds: {what}")
+    @field_validator("regimes")
+    @classmethod
+    def _gates(cls, regimes: tuple[str, ...]) -> tuple[str, ...]:
+        for regime in regimes:
+            try:
+                _parsed(regime, {})
+            except ValueError as error:
+                names = [part.strip().partition("~")[0] for part in regime.split("+")]
+                near = next((near for name in names if name not in GATES and (near := nearest(name, GATES))), "")
+                raise ValueError(f"{regime!r}: {error}{near}") from None
+        return regimes
 
-        wants(self.rounds >= 1 and bool(self.seeds) and bool(self.regimes), "at least one round, seed and regime")
-        wants(1 <= self.accept <= self.budget, "accept is at least 1 and at most budget")
-        wants(self.data in ("replace", "accumulate", "mixed"), "data is replace, accumulate or mixed")
-        wants(self.weights in ("cumulative", "base"), "weights is cumulative or base")
-        wants(0 <= self.human < 1 and 0 <= self.anchors < 1 and 0 <= self.held_out < 1, "shares are at least 0 and below 1")
-        wants(self.probe >= 0 and self.probe_samples >= 2, "probe is at least 0 and probe_samples at least 2")
-        wants(not (self.probe and not self.held_out), "probe wants prompts that are held out")
-        wants(not (self.probe and not self.temperature), "probe wants a temperature above 0, or all answers are the same")
-        wants(all("=" in pair for pair in self.pool_columns), "pool_columns are pairs, as prompt=text")
-        wants(set(self.stages) <= set(STAGES), f"stages are of {', '.join(STAGES)}")
-        wants(len(set(self.regimes)) == len(self.regimes), "a regime is named twice")
+    @field_validator("thresholds")
+    @classmethod
+    def _numbers(cls, thresholds: tuple[str, ...]) -> tuple[str, ...]:
+        for text in thresholds:
+            try:
+                is_number = math.isfinite(float(text.partition("=")[2]))
+            except ValueError:
+                is_number = False
+            if not is_number:
+                raise ValueError(f"{text!r} is not NAME=NUMBER, such as pylint=8")
+        return thresholds
+
+    @field_validator("prompt", "benchmarks")
+    @classmethod
+    def _known(cls, given: Any, info: ValidationInfo) -> Any:
+        known = ["", *STYLES] if info.field_name == "prompt" else list(BENCHMARKS)
+        for name in (given,) if isinstance(given, str) else given:
+            if name not in known:
+                raise ValueError(f"there is no {name!r}; there are {', '.join(filter(None, known))}{nearest(name, known)}")
+        return given
+
+    @field_validator("pool_columns")
+    @classmethod
+    def _columns(cls, pairs: tuple[str, ...]) -> tuple[str, ...]:
+        for pair in pairs:
+            ours, equals, theirs = pair.partition("=")
+            if not (equals and theirs) or ours not in COLUMNS:
+                near = nearest(ours, COLUMNS) if equals else ""
+                raise ValueError(f"{pair!r} is no pair such as prompt=text; ours are {', '.join(COLUMNS)}{near}")
+        return pairs
+
+    def wrong(self) -> list[str]:
+        """Return what does not fit together, and what has no effect."""
+        wanted = {name for regime in self.regimes for name in fields_of(regime)}
+        wrong = [] if self.accept <= self.budget else [f"accept ({self.accept}) must be at most budget ({self.budget})"]
+        if self.probe and not self.held_out:
+            wrong.append("probe wants prompts that are held out: held_out must be above 0")
+        if self.probe and not self.temperature:
+            wrong.append("probe wants a temperature above 0, or all answers are the same")
+        if self.samples > 1 and not self.eval_temperature:
+            wrong.append(f"samples wants an eval_temperature above 0, or all {self.samples} answers to a task are the same")
+        wrong += self._thresholds()
+        wrong += self._frozen() if "fraction" in wanted else self.useless(["freeze"], "without a gate that keeps a fraction")
+        wrong += self.useless(["judge_model"], "without the gate judge") if "judge_model" not in wanted else []
+        wrong += self.useless(["human"], "unless data is mixed") if self.data != "mixed" else []
+        wrong += self.useless(["probe_samples"], "without probe") if not self.probe else []
+        wrong += self.useless(["pool_columns"], f"with the pool {STDLIB}") if self.pool == STDLIB else []
+        wrong += self.useless(["top_p"], "where all is greedy") if not self.temperature + self.eval_temperature else []
+        return wrong
+
+    def _thresholds(self) -> list[str]:
+        known = {name for regime in self.regimes for name in thresholds_of(regime)}
+        wrong = []
+        for text in self.thresholds:
+            if (name := text.partition("=")[0]) not in known:
+                there = ", ".join(sorted(known)) or "none at all"
+                near = nearest(name, known)
+                wrong.append(f"thresholds: no gate of the regimes has a threshold {name!r}; there are {there}{near}")
+        for regime in self.regimes:
+            try:
+                _parsed(regime, self.thresholds_of(regime))
+            except ValueError as error:
+                wrong.append(f"thresholds: {error}")
+        return list(dict.fromkeys(wrong))
+
+    def _frozen(self) -> list[str]:
+        def compares(regime: str) -> list[str]:
+            return [name for name in regime.split("+") if "fraction" in fields_of(name)]
+
+        return [f"regime {regime!r}: freeze wants one gate that compares candidates, not {' and '.join(compares(regime))}"
+                for regime in self.regimes if self.freeze and len(compares(regime)) > 1]  # fmt: skip
+
+    def thresholds_of(self, kind: str) -> dict[str, float]:
+        """Return those of the thresholds that the gates of `kind` have."""
+        pairs = [text.partition("=") for text in self.thresholds]
+        return {name: float(value) for name, _, value in pairs if name in thresholds_of(kind)}
+
+
+def _parsed(kind: str, thresholds: Mapping[str, float]) -> None:
+    """Raise `ValueError` where the gates of `kind` cannot be had, whatever model they will be given."""
+    parse(kind, thresholds, given=dict.fromkeys(("corpus", "model", "judge_model")))
 
 
 def read(path: Path | None, flags: Mapping[str, Any]) -> RoundsSettings:
-    """Return the settings of a TOML file, or of a preset's name, with `flags` (as text) over them.
+    """Return the settings of a TOML file, or of the preset of that name, with `flags` (as text) over them.
 
     Raises:
-        UsageError: the file cannot be read, a key is not known, or a value is not of its type.
+        UsageError: the file cannot be read, a setting is not known, or a value is not allowed: a line for each.
     """
     import tomllib
 
     found: dict[str, Any] = {}
     if path is not None:
-        preset = Path(__file__).parent / "presets" / f"{path}.toml"
         try:
-            found = tomllib.loads((path if path.exists() else preset).read_text("utf-8"))
+            found = tomllib.loads((path if path.exists() else PRESETS / f"{path}.toml").read_text("utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            there = ", ".join(sorted(file.stem for file in preset.parent.glob("*.toml")))
-            raise UsageError(f"{path}: {error} (presets: {there})") from None
-    known = {field.name: field.default for field in fields(RoundsSettings)}
+            there = sorted(file.stem for file in PRESETS.glob("*.toml"))
+            why = error.strerror if isinstance(error, OSError) else error
+            raise UsageError(f"{path}: {why}; presets are {', '.join(there)}{nearest(str(path), there)}") from None
     found.setdefault("model", os.environ.get("TOOLKIT_MODEL", ""))
-    for name, value in {**found, **flags}.items():
-        if name not in known:
-            raise UsageError(f"rounds has no setting {name!r}; there are {', '.join(known)}")
-        found[name] = _typed(name, known[name], value)
-    return RoundsSettings(**found)
-
-
-def _typed(name: str, default: Any, value: Any) -> Any:
-    try:
-        if isinstance(default, tuple):
-            parts = value.split(",") if isinstance(value, str) else value
-            return tuple(int(part) if name == "seeds" else str(part).strip() for part in parts if str(part).strip())
-        if isinstance(default, bool):
-            return {"true": True, "1": True, "": True, "false": False, "0": False}[str(value).lower()]
-        return type(default)(value) if not isinstance(default, Path) else Path(value)
-    except (ValueError, TypeError, KeyError):
-        raise UsageError(f"{name} wants a value like {default!r}, not {value!r}") from None
+    return RoundsSettings(**{**found, **flags})
 
 
 def name_of(regime: str) -> str:

@@ -21,8 +21,6 @@ def begin(settings: TrainSettings, asked: Mapping[str, Any]) -> TrainOutcome | N
         UsageError: a training is there already, and neither `resume` nor `overwrite` was said; or it was another one.
     """
     folder, result = settings.output, settings.output / RESULT
-    if settings.resume and settings.overwrite:
-        raise UsageError("--resume and --overwrite exclude each other")
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--output {folder}: not a folder")
     found = next((path.name for path in (result, folder / CHECKPOINT) if path.exists()), None)

@@ -1,12 +1,14 @@
 """What a training is told, and what it gives back."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from math import cos, isfinite, pi
+from dataclasses import dataclass
+from math import cos, pi
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from toolkit.errors import UsageError
+from pydantic import Field
+
+from toolkit.settings import Settings
 
 PAPER: Mapping[str, Any] = {
     "full": True, "lr": 5e-5, "steps": 3000, "warmup": 500, "weight_decay": 0.05, "batch": 64, "sequence": 2048,
@@ -15,82 +17,56 @@ PAPER: Mapping[str, Any] = {
 """A round's training in arXiv 2606.28438 and its code; in rounds after the first, `warmup` is 0."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainSettings:
-    """Everything that `toolkit train` can be told.
+class TrainSettings(Settings):
+    """Everything that `toolkit train` can be told. Raises `UsageError` for a value that is not allowed."""
 
-    Attributes:
-        data: JSONL files; see `packing.read`.
-        output: folder for `adapter/` or `model/`, and `training.json`.
-        model, revision: as `toolkit generate` takes them.
-        adapter: folder of an adapter to go on from; with `full` it becomes part of the weights.
-        full: train all weights, rather than an adapter (LoRA) on all linear layers but the last.
-        lora_rank, lora_alpha, lora_dropout: of a new adapter.
-        epochs: times that all data is seen, unless `steps` says how many steps there are.
-        batch: blocks a step, over all processes.
-        micro_batch: blocks that one process takes at a time.
-        sequence: tokens of a block.
-        lr: the highest learning rate; None: 5e-5 for `full` (the paper's), else 2e-4 (usual for adapters).
-        warmup: steps in which the learning rate rises; None: a tenth of all.
-        weight_decay: of AdamW, for matrices.
-        clip: the largest norm of the gradient; 0: any.
-        fim_rate: share of the texts that is cut up to be filled in the middle.
-        spm_rate: share of those that shows the suffix first.
-        gradient_checkpointing: compute activations again rather than keep them.
-        checkpoint_every: steps between checkpoints; each replaces the one before.
-        seed: of a new adapter, the order of the data, what is cut where, and dropout.
-        device: `cpu` or `cuda`; None: the GPU where there is one. `CUDA_VISIBLE_DEVICES` chooses among several.
-        dtype: of the arithmetic; None: bfloat16 on a GPU, else float32.
-        resume: go on with a training that was interrupted; one that is over is left as it is.
-        overwrite: begin anew where there is a training already.
-        skip_bad: leave bad rows out.
-    """
+    data: tuple[Path, ...] = Field(description="JSONL: content, solution, code or text; or prompt and completion.")
+    output: Path = Field(description="Folder for adapter/ or model/, and training.json.")
+    model: str = Field("smollm2", description="Hub id, folder, .gguf file, or smollm2.")
+    revision: str | None = Field(None, description="Commit, branch or tag of a hub id.")
+    adapter: str | None = Field(
+        None, description="Go on from this adapter of the model; with --full it is merged into the weights."
+    )
+    full: bool = Field(False, description="Train all weights, or an adapter (LoRA) [default: lora].")
+    lora_rank: int = Field(16, ge=1, description="Rank of a new adapter.")
+    lora_alpha: int = Field(32, ge=1, description="Scale of a new adapter, times its rank.")
+    lora_dropout: float = Field(0.0, ge=0, le=1, description="Dropout of a new adapter's input [default: 0].")
+    epochs: int = Field(1, ge=1, description="Times that all data is seen.")
+    steps: int | None = Field(None, ge=1, description="Steps, instead of epochs.")
+    batch: int = Field(8, ge=1, description="Blocks a step, over all processes.")
+    micro_batch: int = Field(1, ge=1, description="Blocks that one process takes at a time.")
+    sequence: int = Field(1024, ge=2, description="Tokens of a block.")
+    lr: float | None = Field(None, ge=0, description="Highest learning rate [default: 2e-4; with --full 5e-5].")
+    warmup: int | None = Field(None, ge=0, description="Steps of rising learning rate [default: a tenth of all].")
+    weight_decay: float = Field(0.05, ge=0, description="Of AdamW, for matrices.")
+    clip: float = Field(1.0, ge=0, description="Largest norm of the gradient; 0: any.")
+    fim_rate: float = Field(0.0, ge=0, le=1, description="Share of texts cut up to be filled in the middle [default: 0].")
+    spm_rate: float = Field(0.5, ge=0, le=1, description="Share of those that show the suffix first.")
+    gradient_checkpointing: bool = Field(False, description="Recompute activations: less memory, slower.")
+    checkpoint_every: int = Field(100, ge=1, description="Steps between checkpoints; each replaces the one before.")
+    seed: int = Field(0, ge=0, description="Seed of a new adapter, the order of data, cuts and dropout [default: 0].")
+    device: Literal["cpu", "cuda"] | None = Field(None, description="cpu or cuda [default: the GPU, if any].")
+    dtype: Literal["float32", "bfloat16"] | None = Field(
+        None, description="Of the arithmetic: float32 or bfloat16 [default: bfloat16 on a GPU]."
+    )
+    resume: bool = Field(False, description="Go on with a training that was interrupted; leave one that is over as it is.")
+    overwrite: bool = Field(False, description="Begin anew where there is a training.")
+    skip_bad: bool = Field(False, description="Leave bad rows out, and count them.")
 
-    data: tuple[Path, ...]
-    output: Path
-    model: str = "smollm2"
-    revision: str | None = None
-    adapter: str | None = None
-    full: bool = False
-    lora_rank: int = 16
-    lora_alpha: int = 32
-    lora_dropout: float = 0.0
-    epochs: int = 1
-    steps: int | None = None
-    batch: int = 8
-    micro_batch: int = 1
-    sequence: int = 1024
-    lr: float | None = None
-    warmup: int | None = None
-    weight_decay: float = 0.05
-    clip: float = 1.0
-    fim_rate: float = 0.0
-    spm_rate: float = 0.5
-    gradient_checkpointing: bool = False
-    checkpoint_every: int = 100
-    seed: int = 0
-    device: str | None = None
-    dtype: str | None = None
-    resume: bool = False
-    overwrite: bool = False
-    skip_bad: bool = False
+    @classmethod
+    def label(cls, name: str) -> str:
+        """Return the setting's flag."""
+        return f"--{name.replace('_', '-')}"
 
-    def __post_init__(self) -> None:
-        least = {
-            "lora_rank": 1, "lora_alpha": 1, "epochs": 1, "steps": 1, "batch": 1, "micro_batch": 1, "sequence": 2,
-            "warmup": 0, "checkpoint_every": 1, "seed": 0, "lr": 0, "weight_decay": 0, "clip": 0, "lora_dropout": 0,
-            "fim_rate": 0, "spm_rate": 0,
-        }  # fmt: skip
-        for name, low in least.items():
-            value = getattr(self, name)
-            high = 1 if name in ("lora_dropout", "fim_rate", "spm_rate") else float("inf")
-            if value is not None and not (isfinite(value) and low <= value <= high):
-                most = f" and at most {high}" if isfinite(high) else ""
-                raise UsageError(f"--{name.replace('_', '-')} must be at least {low}{most}, not {value}")
-        if self.dtype not in (None, "float32", "bfloat16"):
-            raise UsageError(f"--dtype is float32 or bfloat16 in training, not {self.dtype}")
-        if self.device not in (None, "cpu", "cuda"):
-            raise UsageError(f"--device is cpu or cuda in training, not {self.device}")
+    def wrong(self) -> list[str]:
+        """Return what does not fit together, and what has no effect."""
+        wrong = ["--resume and --overwrite exclude each other"] if self.resume and self.overwrite else []
+        new = ("lora_rank", "lora_alpha", "lora_dropout")
+        wrong += self.useless(new, "with --full") if self.full else []
+        wrong += self.useless(new, "with --adapter, which keeps its own") if self.adapter and not self.full else []
+        wrong += self.useless(["epochs"], "where --steps says how many there are") if self.steps else []
+        wrong += self.useless(["spm_rate"], "without --fim-rate") if not self.fim_rate else []
+        return wrong
 
     def rate(self, step: int, n_steps: int) -> float:
         """Return the learning rate of a step, from 0: up in a line, then down to 0 along half a cosine."""
@@ -99,10 +75,6 @@ class TrainSettings:
         if step < warmup:
             return highest * (step + 1) / warmup
         return highest * (1 + cos(pi * (step - warmup) / max(1, n_steps - warmup))) / 2
-
-    def plain(self) -> dict[str, Any]:
-        """Return all of it as plain data."""
-        return {**asdict(self), "data": [str(path) for path in self.data], "output": str(self.output)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
