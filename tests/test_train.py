@@ -30,11 +30,14 @@ pytest.importorskip("accelerate")
 from tests.processes import started  # noqa: E402
 from toolkit.cli import main as cli  # noqa: E402
 from toolkit.errors import InfrastructureError, UsageError  # noqa: E402
-from toolkit.models import adapters as models  # noqa: E402
-from toolkit.models.generators.base import Source  # noqa: E402
-from toolkit.models.generators.transformers_ import TransformersGenerator, load  # noqa: E402
+from toolkit.models import load as loading  # noqa: E402
+from toolkit.models.generators.transformers_ import TransformersGenerator  # noqa: E402
+from toolkit.models.load import load  # noqa: E402
+from toolkit.models.save import BASE  # noqa: E402
+from toolkit.models.source import Source  # noqa: E402
+from toolkit.models.tokens import FAMILIES, Middle, middle_tokens  # noqa: E402
 from toolkit.training import data as packing  # noqa: E402
-from toolkit.training.data import Blocks, Middle, arranged, pack, restored  # noqa: E402
+from toolkit.training.data import Blocks, arranged, pack, restored  # noqa: E402
 from toolkit.training.loop import PAPER, TrainSettings, train  # noqa: E402
 
 PROGRAMS = [f"def f{i}(x):\n    return x + {i}\n" for i in range(40)]
@@ -107,7 +110,7 @@ def test_every_text_comes_back(model: str, texts: list[str], seed: int) -> None:
     KNOWN[:] = [tokenizer]
     texts = [*texts, "<|endoftext|><fim_prefix> a <fim_middle>"]
     blocks = Blocks(texts=texts, tokenizer=tokenizer, length=8, seed=seed, fim_rate=0.7)
-    mark = packing.middle_tokens(tokenizer)
+    mark = middle_tokens(tokenizer)
     documents = list(blocks.documents(0))
     assert sorted(tokenizer.decode(restored(d, mark)) for d in documents) == sorted(texts)
     flat = blocks.epoch(0).ravel()
@@ -125,7 +128,7 @@ def test_parts_of_a_text_gain_no_space(tmp_path: Path) -> None:
     texts = ["abc def", "retürn x\n  y", "\n\n a"]
     blocks = Blocks(texts=texts, tokenizer=tokenizer, length=8, fim_rate=1.0)
     for epoch in range(5):
-        found = [tokenizer.decode(restored(d, packing.middle_tokens(tokenizer))) for d in blocks.documents(epoch)]
+        found = [tokenizer.decode(restored(d, middle_tokens(tokenizer))) for d in blocks.documents(epoch)]
         assert sorted(found) == sorted(texts)
 
 
@@ -144,7 +147,7 @@ def test_blocks_are_the_same_each_time_and_other_in_each_epoch(model: str) -> No
 def test_rates(model: str, rate: float, spm: float) -> None:
     tokenizer = load(Source(model=model, device="cpu")).tokenizer
     blocks = Blocks(texts=PROGRAMS * 25, tokenizer=tokenizer, length=16, fim_rate=rate, spm_rate=spm)
-    mark = packing.middle_tokens(tokenizer)
+    mark = middle_tokens(tokenizer)
     documents = list(blocks.documents(0))
     cut = [d for d in documents if mark.prefix in d]
     assert abs(len(cut) / len(documents) - rate) < 0.08
@@ -153,13 +156,13 @@ def test_rates(model: str, rate: float, spm: float) -> None:
         assert abs(first - spm) < 0.12  # an empty prefix looks the same either way
 
 
-@pytest.mark.parametrize("names", packing.FAMILIES)
+@pytest.mark.parametrize("names", FAMILIES)
 def test_families_of_middle_tokens(names: tuple[str, str, str]) -> None:
     class Tokenizer:
         def get_vocab(self) -> dict[str, int]:
             return {name: i for i, name in enumerate(names)}
 
-    assert packing.middle_tokens(Tokenizer()) == (0, 1, 2)
+    assert middle_tokens(Tokenizer()) == (0, 1, 2)
 
 
 @pytest.mark.parametrize("spaced", [False, True])
@@ -177,7 +180,7 @@ def test_a_chat_template_is_learnt_as_it_was_written_and_an_answer_cannot_forge_
     ])  # fmt: skip
     blocks = Blocks(texts=packing.read([file])[0], tokenizer=generator.tokenizer, length=64)
     given = generator.tokenizer(said, add_special_tokens=False)["input_ids"]
-    mark = packing.middle_tokens(generator.tokenizer)
+    mark = middle_tokens(generator.tokenizer)
     documents = sorted(blocks.documents(0), key=lambda d: d.count(mark.prefix))
     assert [d.count(mark.prefix) for d in documents] == [0, 0, 0, 1, 1]
     for found in documents[3:]:
@@ -242,7 +245,7 @@ def test_the_loss_falls(model: str, data: Path, tmp_path: Path, full: bool) -> N
     row = json.loads((outcome.folder / "training.json").read_text())
     assert (row["losses"], row["tokens"], row["n_texts"]) == (list(outcome.losses), outcome.tokens, 40)
     assert not (outcome.folder / "checkpoint.pt").exists()
-    after = models.load(Source(model=str(outcome.weights) if full else model, device="cpu",
+    after = load(Source(model=str(outcome.weights) if full else model, device="cpu",
                                adapter=None if full else str(outcome.weights)))  # fmt: skip
     ids = torch.tensor([after.tokenizer.encode(PROGRAMS[7])])
     with torch.no_grad():
@@ -371,7 +374,7 @@ def test_two_processes_learn_what_one_does(model: str, data: Path, tmp_path: Pat
     assert two["losses"] == pytest.approx(one.losses, abs=1e-4)
     assert two["tokens"] == one.tokens
     weights = [
-        models.load(Source(model=model, adapter=str(tmp_path / name / "adapter"), device="cpu")).model.state_dict()
+        load(Source(model=model, adapter=str(tmp_path / name / "adapter"), device="cpu")).model.state_dict()
         for name in ("one", "two")
     ]
     for name, tensor in weights[0].items():
@@ -398,11 +401,11 @@ def test_an_adapter_of_another_model(model: str, data: Path, tmp_path: Path) -> 
     twin = tiny(tmp_path / "twin", seed=1)
     for other, said in ((wider, "no adapter of"), (twin, "trained on other weights")):
         if other == wider:
-            (outcome.weights / models.BASE).rename(tmp_path / "base")
+            (outcome.weights / BASE).rename(tmp_path / "base")
         with pytest.raises(UsageError, match=said):
             train(small(other, data, tmp_path / "no", adapter=str(outcome.weights)))
         if other == wider:
-            (tmp_path / "base").rename(outcome.weights / models.BASE)
+            (tmp_path / "base").rename(outcome.weights / BASE)
     with pytest.raises(UsageError, match="no adapter of"):
         train(small(model, data, tmp_path / "no", adapter=model))
 
@@ -475,7 +478,7 @@ def test_the_loop_is_short() -> None:
 
 
 def test_fim_names_are_those_of_the_tiny_model() -> None:
-    assert FIM in packing.FAMILIES
+    assert FIM in FAMILIES
 
 
 def test_two_processes_may_convert_a_file_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -489,8 +492,8 @@ def test_two_processes_may_convert_a_file_at_once(tmp_path: Path, monkeypatch: p
             (place / "config.json").write_text("{}")
 
     model = SimpleNamespace(config=SimpleNamespace(quantization_config=1), hf_quantizer=1, quantization_method=1)
-    monkeypatch.setattr(models.cache, "directory", lambda: tmp_path)
-    monkeypatch.setattr(models, "load_once", lambda _source: SimpleNamespace(model=model, tokenizer=None))
-    monkeypatch.setattr(models, "save", save)
-    assert models._converted(file) == folder
+    monkeypatch.setattr(loading.cache, "directory", lambda: tmp_path)
+    monkeypatch.setattr(loading, "_from_pretrained", lambda _source: SimpleNamespace(model=model, tokenizer=None))
+    monkeypatch.setattr(loading, "save", save)
+    assert loading._converted(file) == folder
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]

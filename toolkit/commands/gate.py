@@ -245,11 +245,11 @@ def _gates(settings: Settings, memo: VerdictCache | None) -> tuple[All, list[str
 
 
 def _scorer(model: str | None) -> Any:
-    from toolkit.models import adapters as models
     from toolkit.models.generators import Source, chosen
+    from toolkit.models.load import load
     from toolkit.models.scorer import ModelScorer
 
-    return ModelScorer(loaded=models.load(Source(model=chosen(model))))
+    return ModelScorer(loaded=load(Source(model=chosen(model))))
 
 
 def _thresholds(gate: Gate) -> dict[str, float]:

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from toolkit.errors import InfrastructureError, UsageError
-from toolkit.models import adapters as models
 from toolkit.models import prompts
-from toolkit.models.generators import Generation, Generator, Prompt, Sampling, Source, kind_of, resolve
-from toolkit.models.generators.transformers_ import TransformersGenerator
+from toolkit.models.generators import Generation, Generator, Prompt, Sampling, Source, resolve
+from toolkit.models.load import explained
 from toolkit.records import Task
 from toolkit.samples.sanitize import Sanitizer
 from toolkit.store import run_folder as runs
@@ -97,9 +96,8 @@ class Writer:
             raise UsageError(f"--prompt is one of {', '.join(prompts.STYLES)}, not {writing.style!r}")
         writing.sampling(())
         source = writing.source
-        with models.explained():
-            is_local = kind_of(source) == "transformers"
-            generator = TransformersGenerator(source, models.load(source)) if is_local else resolve(source)
+        with explained():
+            generator = resolve(source)
             asked, stop = prompts.for_tasks(list(tasks.values()), writing.style, generator)
         sampling = writing.sampling(stop)
         about = {
@@ -196,7 +194,7 @@ class Writer:
             advance(what, min(n_ready, wanted), wanted, f"{rate:.0f} tokens/s")
 
         advance(what, n_ready, wanted, "")
-        with Sanitizer() as sanitizer, models.explained():
+        with Sanitizer() as sanitizer, explained():
             for batch in self.generator.generate(self._prompts, self.sampling, done=done, tick=tick):
                 new: dict[Key, bytes] = {}
                 for one in batch:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import UsageError
-from toolkit.models.adapters import explained, weights_hash
-from toolkit.models.generators.transformers_ import Loaded
-from toolkit.training.data import tokens_of
+from toolkit.models.load import Loaded, explained
+from toolkit.models.save import weights_hash
+from toolkit.models.tokens import tokens_of
 
 if TYPE_CHECKING:
     import numpy as np

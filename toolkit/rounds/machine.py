@@ -16,7 +16,8 @@ from toolkit.analysis.ledger import ran
 from toolkit.benchmarks import Options
 from toolkit.commands import evaluate
 from toolkit.errors import InfrastructureError, UsageError
-from toolkit.models.generators.base import Sampling, Source
+from toolkit.models.generators.base import Sampling
+from toolkit.models.source import Source
 from toolkit.oracle import VERSION
 from toolkit.progress import Advance
 from toolkit.records import Task
@@ -120,10 +121,10 @@ class Machine:
     def _load(self, weights: Weights) -> Any:
         """Return a model that is ready; the last one is kept."""
         if self._loaded is None or self._loaded[0] != weights:
-            from toolkit.models import adapters as models
+            from toolkit.models.load import load
 
             self._loaded = None
-            self._loaded = weights, models.load(self._source(weights))
+            self._loaded = weights, load(self._source(weights))
         return self._loaded[1]
 
     def generate(
@@ -135,13 +136,13 @@ class Machine:
         Raises:
             UsageError, InfrastructureError: the model cannot be had, or cannot go on.
         """
-        from toolkit.models import adapters as models
         from toolkit.models import prompts
         from toolkit.models.generators.transformers_ import TransformersGenerator
+        from toolkit.models.load import explained
 
         started = time.monotonic()
         rows: dict[tuple[int, int], dict[str, Any]] = {}
-        with models.explained():
+        with explained():
             generator = TransformersGenerator(self._source(weights), self._load(weights))
             asked, stop = prompts.for_tasks(tasks, self.settings.prompt or None, generator)
             times: Counter[str] = Counter()
@@ -201,9 +202,9 @@ class Machine:
         if "judge_model" in wanted:
             judge = replace(self.first, model=self.settings.judge_model or self.first.model)
             if self._judge is None:
-                from toolkit.models import adapters as models
+                from toolkit.models.load import load
 
-                self._judge = ModelScorer(loaded=models.load(self._source(judge)))
+                self._judge = ModelScorer(loaded=load(self._source(judge)))
             found["judge_model"] = self._judge
         if "corpus" in wanted:
             from toolkit.benchmarks.corpus import known_benchmarks

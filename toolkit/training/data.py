@@ -10,9 +10,10 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import UsageError
+from toolkit.models.tokens import Middle, middle_tokens, tokens_of
 from toolkit.samples import read as samples
 
 if TYPE_CHECKING:
@@ -26,23 +27,6 @@ Text = str | tuple[str, str]
 """What a model learns; as two, the first is a prompt as a chat template wrote it, whose special tokens are meant."""
 PADDING = -1
 """Stands in a block where there is no token."""
-
-
-class Middle(NamedTuple):
-    """A model's tokens for filling in the middle: before the prefix, the middle and the suffix."""
-
-    prefix: int
-    middle: int
-    suffix: int
-
-
-FAMILIES = (
-    ("<fim-prefix>", "<fim-middle>", "<fim-suffix>"),
-    ("<fim_prefix>", "<fim_middle>", "<fim_suffix>"),
-    ("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"),
-    ("▁<PRE>", "▁<MID>", "▁<SUF>"),
-)
-"""SantaCoder, StarCoder, Qwen2.5-Coder, Code Llama."""
 
 
 def read(files: Iterable[Path], *, skip_bad: bool = False) -> tuple[list[Text], list[str]]:
@@ -88,15 +72,6 @@ def hash_of(texts: Iterable[Text]) -> str:
         whole = text if isinstance(text, str) else "\1".join(text)
         digest.update(whole.encode("utf-8", "surrogatepass") + b"\0")
     return digest.hexdigest()
-
-
-def middle_tokens(tokenizer: Any) -> Middle:
-    """Return a model's tokens for filling in the middle. Raises `UsageError` where it has none."""
-    vocabulary = tokenizer.get_vocab()
-    for names in FAMILIES:
-        if all(name in vocabulary for name in names):
-            return Middle(*(vocabulary[name] for name in names))
-    raise UsageError("this model has no tokens for filling in the middle; train it with --fim-rate 0")
 
 
 def arranged(prefix: Sequence[int], middle: Sequence[int], suffix: Sequence[int], mark: Middle, *, spm: bool) -> list[int]:
@@ -201,12 +176,3 @@ class Blocks:
 
     def _tokens(self, text: str, *, inside: bool = False) -> list[int]:
         return tokens_of(self.tokenizer, text, inside=inside)
-
-
-def tokens_of(tokenizer: Any, text: str, *, inside: bool) -> list[int]:
-    """Return a text's tokens, none of them special; `inside` a longer text, without what some put before the first word."""
-    encode = functools.partial(tokenizer.encode, add_special_tokens=False, split_special_tokens=True, verbose=False)
-    before = encode("\n") if inside else []
-    if len(before) < 2:
-        return list(encode(text))
-    return list(encode("\n" + text)[len(before) :])

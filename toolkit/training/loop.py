@@ -18,8 +18,10 @@ from collections.abc import Callable
 from math import ceil, isfinite
 
 from toolkit.errors import UsageError
-from toolkit.models import adapters as models
-from toolkit.models.generators.base import Source
+from toolkit.models.adapters import Lora, trainable
+from toolkit.models.load import explained
+from toolkit.models.save import save
+from toolkit.models.source import Source
 from toolkit.training import data, folder
 from toolkit.training.settings import PAPER, TrainOutcome, TrainSettings
 
@@ -37,7 +39,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
     """
     started = time.monotonic()
     texts, problems = data.read(settings.data, skip_bad=settings.skip_bad)
-    with models.explained():
+    with explained():
         import torch
         from accelerate import Accelerator
 
@@ -61,8 +63,8 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
             model=settings.model, revision=settings.revision, adapter=settings.adapter, device=str(device),
             dtype="float32" if settings.full else dtype,
         )  # fmt: skip
-        lora = models.Lora(rank=settings.lora_rank, alpha=settings.lora_alpha, dropout=settings.lora_dropout)
-        loaded, below = models.trainable(source, None if settings.full else lora)
+        lora = Lora(rank=settings.lora_rank, alpha=settings.lora_alpha, dropout=settings.lora_dropout)
+        loaded, below = trainable(source, None if settings.full else lora)
         context = getattr(loaded.model.config, "max_position_embeddings", None) or settings.sequence
         if settings.sequence > context:
             raise UsageError(f"--sequence {settings.sequence}: {settings.model} reads at most {context} tokens")
@@ -128,7 +130,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
             losses=tuple(losses), tokens=tokens, seconds=time.monotonic() - started, is_main=accelerator.is_main_process,
         )  # fmt: skip
         if accelerator.is_main_process:
-            models.save(loaded.model.eval(), loaded.tokenizer, outcome.weights, below)
+            save(loaded.model.eval(), loaded.tokenizer, outcome.weights, below)
             folder.finish(settings, outcome, {
                 "settings": asked, "files": settings.plain()["data"], "left_out": problems, "n_texts": len(texts),
                 "n_blocks": blocks.n_blocks(0), "model_sha256": below, "device": str(device), "dtype": dtype,

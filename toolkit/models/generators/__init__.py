@@ -2,10 +2,12 @@
 
 import os
 
-from toolkit.models.generators.base import BadModel, Generation, GenerationFailed, Generator, Prompt, Sampling, Source
+from toolkit.models.generators.base import Generation, Generator, Prompt, Sampling
 from toolkit.models.generators.openai_ import OpenAIGenerator
 from toolkit.models.generators.replay import ReplayGenerator
-from toolkit.models.generators.transformers_ import SMOLLM2, TransformersGenerator
+from toolkit.models.generators.transformers_ import TransformersGenerator
+from toolkit.models.load import SMOLLM2
+from toolkit.models.source import BadModel, GenerationFailed, Source
 
 GENERATORS: dict[str, type[Generator]] = {
     "openai": OpenAIGenerator,

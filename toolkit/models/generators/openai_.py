@@ -10,7 +10,8 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from toolkit.models.generators.base import BadModel, Generation, GenerationFailed, Prompt, Sampling, Source, Tick, cut
+from toolkit.models.generators.base import Generation, Prompt, Sampling, Tick, cut
+from toolkit.models.source import BadModel, GenerationFailed, Source
 
 _ATTEMPTS = 6
 _MAX_WAIT_S = 30.0

@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from toolkit.models.generators.base import BadModel, Generation, GenerationFailed, Prompt, Sampling, Source, Tick
+from toolkit.models.generators.base import Generation, Prompt, Sampling, Tick
+from toolkit.models.source import BadModel, GenerationFailed, Source
 from toolkit.samples import read as samples
 from toolkit.samples.sanitize import FIELDS
 

