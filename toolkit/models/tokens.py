@@ -1,4 +1,4 @@
-"""Tokens of texts, none of them special, and those that mark a text to be filled in the middle."""
+"""Turn text into tokens, none of them special, and find the tokens that mark a text to be filled in the middle."""
 
 import functools
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ from toolkit.errors import UsageError
 
 
 class Middle(NamedTuple):
-    """A model's tokens for filling in the middle: before the prefix, the middle and the suffix."""
+    """A model's tokens for filling in the middle: those before the prefix, the middle and the suffix."""
 
     prefix: int
     middle: int
@@ -24,7 +24,7 @@ FAMILIES = (
 
 
 def middle_tokens(tokenizer: Any) -> Middle:
-    """Return a model's tokens for filling in the middle. Raises `UsageError` where it has none."""
+    """Return a model's tokens for filling in the middle. Raises `UsageError` if it has none."""
     vocabulary = tokenizer.get_vocab()
     for names in FAMILIES:
         if all(name in vocabulary for name in names):
@@ -33,7 +33,7 @@ def middle_tokens(tokenizer: Any) -> Middle:
 
 
 def tokens_of(tokenizer: Any, text: str, *, inside: bool) -> list[int]:
-    """Return a text's tokens, none of them special; `inside` a longer text, without what some put before the first word."""
+    """Return a text's tokens, none of them special; `inside` a longer text, without the space some put first."""
     encode = functools.partial(tokenizer.encode, add_special_tokens=False, split_special_tokens=True, verbose=False)
     before = encode("\n") if inside else []
     if len(before) < 2:

@@ -31,7 +31,7 @@ class Cell:
         self.n_anchors = 0
 
     def run(self) -> None:
-        """Do all rounds that are not done. Raises `Waiting`, `UsageError` or `InfrastructureError`."""
+        """Run all rounds that are not done yet. Raises `Waiting`, `UsageError` or `InfrastructureError`."""
         base = self.settings.output / f"seed{self.seed}" / "base" / "round0"
         scores = self._score(self.machine.first, base)
         stage(base, "measure", {"scores": scores}, self.settings.stages, lambda: {"scores": scores})
@@ -75,7 +75,7 @@ class Cell:
         """Generate and gate, chunk by chunk, until enough are accepted or the budget is spent."""
         settings, machine = self.settings, self.machine
         items = machine.items()
-        compares = "fraction" in fields_of(self.regime)  # then the gate is given all of a round at once
+        compares = "fraction" in fields_of(self.regime)  # then the gate sees a whole round at once
         size = settings.chunk or (settings.budget if compares else settings.accept)
         order = pool.order(list(items.values()), 1000 * self.seed + number)
         rows: list[dict[str, Any]] = []
@@ -112,7 +112,7 @@ class Cell:
         return rows, spent
 
     def _held_out(self, number: int, weights: Weights, folder: Path) -> list[dict[str, Any]]:
-        """Have the model answer prompts that it is never trained on, several times each, and the gate decide."""
+        """Let the model answer held-out prompts several times each, gate the answers, and return their rows."""
         settings, machine = self.settings, self.machine
         if not settings.probe:
             return []
@@ -131,7 +131,7 @@ class Cell:
         return [row | said for row, said in zip(read_rows(file), read_rows(reports), strict=True)]
 
     def _programs(self, file: Path) -> list[Sample]:
-        """Return the program that each row of a candidates file stands for."""
+        """Return the program of each row of a candidates file."""
         tasks = {name: item.task for name, item in self.machine.items().items()}
         return sample_files.read(file, tasks)[0]
 
@@ -160,7 +160,7 @@ class Cell:
         return {"sha256": file_hash(output), "seconds": round(time.monotonic() - started, 3)}
 
     def _data(self, number: int) -> list[dict[str, Any]]:
-        """Return the rows that this round trains on, those that people wrote last."""
+        """Return the rows that this round trains on, human programs last."""
         settings = self.settings
         chosen = self.accepted[-1] if settings.data != "accumulate" else [row for each in self.accepted for row in each]
         rows = [
@@ -173,7 +173,7 @@ class Cell:
         n_anchors = round(len(rows) * settings.anchors / (1 - settings.anchors))
         runs = self.machine.verified() if n_anchors else set()
         verified = [item for item in people if item.task.task_id in runs]
-        anchors = verified[self.n_anchors : self.n_anchors + n_anchors]  # each anchor once in all rounds
+        anchors = verified[self.n_anchors : self.n_anchors + n_anchors]  # each anchor is used once in all rounds
         if len(anchors) < n_anchors:
             raise UsageError(f"the pool's {len(verified)} human programs that run are too few: {n_anchors} anchors a round")
         self.n_anchors += n_anchors
@@ -205,7 +205,7 @@ class Cell:
         return replace(self.machine.trained(done, start), digest=digest)
 
     def _score(self, weights: Weights, folder: Path) -> dict[str, Any]:
-        """Have the model answer the benchmarks, and judge the answers."""
+        """Let the model answer the benchmarks, judge the answers, and return the scores by benchmark."""
         settings, machine = self.settings, self.machine
         scores = {}
         for name in settings.benchmarks:
@@ -283,7 +283,7 @@ class Cell:
 
 
 def _cut(regime: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Return the worst score kept by the gate that keeps a fraction, as its threshold; nothing where no gate does."""
+    """Return, as a threshold, the worst score kept by the gate that keeps a fraction; {} if no gate does."""
     values = [report["values"] for row in rows for report in row["reports"]]
     cuts = [each["threshold"] for each in values if each.get("fraction") is not None and each["threshold"] is not None]
     return {"threshold": (max if prefers_low(regime) else min)(cuts)} if cuts else {}

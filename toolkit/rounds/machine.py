@@ -1,4 +1,4 @@
-"""The machine that stages run on: the pool, boxes and models, each made when first needed."""
+"""The machine that stages run on."""
 
 import contextlib
 import hashlib
@@ -29,10 +29,10 @@ from toolkit.store.cache import VerdictCache
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """A model: what `--model` takes, and an adapter on top.
+    """A model, as `--model` takes it, with an adapter on top.
 
     Attributes:
-        digest: of what made it, so that a stage notices when it is another.
+        digest: hash of the training that produced the weights; a stage compares it to notice a change.
     """
 
     model: str
@@ -41,7 +41,7 @@ class Weights:
 
 
 class Machine:
-    """What stages need: the pool, boxes, models. Each is made when first needed and kept for the next stage."""
+    """What stages need: pool, boxes and models. Each is created when first needed and kept for later stages."""
 
     def __init__(self, settings: RoundsSettings, advance: Advance) -> None:
         self.settings, self.advance = settings, advance
@@ -61,13 +61,13 @@ class Machine:
         self._stack.close()
 
     def runs(self, name: str) -> bool:
-        """Whether a stage runs here."""
+        """Return whether a stage runs here."""
         return name in self.settings.stages
 
     # -- data ----------------------------------------------------------------------------------------------------------
 
     def items(self) -> dict[str, pool.Item]:
-        """Return the pool by id; written to the folder once, with the tasks of the benchmarks. Raises `Waiting`."""
+        """Return the pool by id; write it once to the folder, with the benchmarks' tasks. Raises `Waiting`."""
         if self._items:
             return self._items
         settings = self.settings
@@ -108,7 +108,7 @@ class Machine:
         return self._items
 
     def tasks(self, benchmark: str) -> dict[str, Task]:
-        """Return the tasks that a benchmark is scored on, without answers. Raises `Waiting`."""
+        """Return the tasks of a benchmark that models are scored on, without solutions. Raises `Waiting`."""
         self.items()
         return self._tasks[benchmark]
 
@@ -119,7 +119,7 @@ class Machine:
         return Source(model=weights.model or "smollm2", adapter=adapter, device=self.settings.device or None)
 
     def _load(self, weights: Weights) -> Any:
-        """Return a model that is ready; the last one is kept."""
+        """Return a loaded model; keep the last one."""
         if self._loaded is None or self._loaded[0] != weights:
             from toolkit.models.load import load
 
@@ -134,7 +134,7 @@ class Machine:
         """Write `n` samples of each task to a file that `toolkit eval --samples` reads, in order.
 
         Raises:
-            UsageError, InfrastructureError: the model cannot be had, or cannot go on.
+            UsageError, InfrastructureError: the model cannot be loaded, or generation failed.
         """
         from toolkit.models import prompts
         from toolkit.models.generators.transformers_ import TransformersGenerator
@@ -146,7 +146,7 @@ class Machine:
             generator = TransformersGenerator(self._source(weights), self._load(weights))
             asked, stop = prompts.for_tasks(tasks, self.settings.prompt or None, generator)
             times: Counter[str] = Counter()
-            for i, task in enumerate(tasks):  # a task that comes again draws anew
+            for i, task in enumerate(tasks):  # a repeated task draws anew
                 asked[i] = replace(asked[i], task_id=f"{task.task_id}#{times[task.task_id]}")
                 times[task.task_id] += 1
             top_p = self.settings.top_p if temperature else 1.0
@@ -187,12 +187,12 @@ class Machine:
         }  # fmt: skip
 
     def trained(self, done: Mapping[str, Any], weights: Weights) -> Weights:
-        """Return the model that a training which began with `weights` has left."""
+        """Return the model that came out of a training that began with `weights`."""
         folder = self.settings.output / done["weights"]
         return Weights(model=str(folder)) if self.settings.full else replace(weights, adapter=folder)
 
     def given(self, kind: str, weights: Weights) -> dict[str, object]:
-        """Return what the gates of `kind` need besides programs: the current model, and the judge."""
+        """Return what the gates of `kind` need besides programs: the current model, the judge, the known benchmarks."""
         from toolkit.models.scorer import ModelScorer
 
         found: dict[str, object] = {}
@@ -243,7 +243,7 @@ class Machine:
             memo.close()
 
     def executed(self, rows: Sequence[Mapping[str, Any]]) -> list[list[Report]]:
-        """Execute rows' programs: loaded as a module, then their tests where the pool has some."""
+        """Execute rows' programs: import each as a module, then run its tests if the pool has any."""
         items = self.items()
         solutions = [
             Solution(code=row["solution"], test=items[row["task_id"]].test or None,
@@ -257,7 +257,7 @@ class Machine:
         return reports
 
     def verified(self) -> set[str]:
-        """Return the ids of the human programs that run, and pass their tests where they have some. Raises `Waiting`."""
+        """Return the ids of the human programs that run, and pass their tests if they have any. Raises `Waiting`."""
         people = [item for item in self.items().values() if item.task.canonical_solution]
         rows = [{"task_id": item.task.task_id, "solution": item.human} for item in people]
 

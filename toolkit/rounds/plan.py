@@ -1,4 +1,4 @@
-"""What a run of rounds would cost, before it is begun."""
+"""Estimate what a run of rounds would cost."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from toolkit.errors import UsageError
 from toolkit.rounds.settings import RoundsSettings
 
 MACHINES = {
-    # FLOP/s that training reaches, bytes/s of memory, tokens of a batch that decode together
+    # FLOP/s reached in training, bytes/s of memory, sequences decoded together
     "h200": (4.0e14, 4.0e12, 256),
     "h100": (4.0e14, 2.7e12, 192),
     "a100": (1.5e14, 1.6e12, 128),
@@ -15,13 +15,16 @@ MACHINES = {
 
 
 def plan(settings: RoundsSettings, machine: str, n_parameters: float) -> dict[str, Any]:
-    """Return what a run would do, about how long models would be busy with it on `machine`, and all settings.
+    """Return what a run would do, about how many hours models would be busy on `machine`, and all settings.
 
-    Estimates: training takes 6 FLOP a parameter and token; decoding reads all weights (2 bytes a parameter) once for
-    each step of a batch, or takes 2 FLOP a parameter and token, whichever is longer. They hold within a factor of about 3.
+    Training takes 6 FLOP a parameter and token. Decoding reads all weights (2 bytes a parameter) once for each step of a
+    batch, or takes 2 FLOP a parameter and token, whichever is longer. Estimates hold within a factor of about 3.
+
+    Raises:
+        UsageError: the machine is not known.
     """
     if machine not in MACHINES:
-        raise UsageError(f"--gpu {machine}: no such machine is known; there are {', '.join(MACHINES)}")
+        raise UsageError(f"--gpu {machine}: this machine is not known; there are {', '.join(MACHINES)}")
     flops, bandwidth, together = MACHINES[machine]
     cells = len(settings.regimes) * len(settings.seeds)
     n_rounds = cells * settings.rounds

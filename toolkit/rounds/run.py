@@ -1,13 +1,13 @@
-"""Recursive rounds: a model is trained on what it wrote, round after round, under a gate; who collapses?
+"""Recursive rounds: train a model on what it wrote, round after round, under a gate. Which gates prevent collapse?
 
-One cell is a regime (a gate) with a seed. A round of a cell is generate -> gate -> train -> write -> judge -> measure.
-Each of these stages leaves a small JSON file that says what went in and what came out. A stage whose file is there is not
-run again; one whose inputs have changed since is refused, and the difference shown. So a run may be killed at any time
-and started again, and stages may run on several machines: `stages` says which run here, and a cell waits at the first
-other one.
+A cell is a regime (a gate) with a seed. A round of a cell is generate -> gate -> train -> write -> judge -> measure. Each
+of these stages leaves a small JSON file that says what went in and what came out. A stage that has its file is not run
+again; one whose inputs have changed since is refused, and the difference shown. So a run may be killed at any time and
+started again, and stages may run on several machines: `stages` says which run here, and a cell waits at the first that
+does not.
 
 Source: the protocol of arXiv 2606.28438, without its weak points: acceptance is counted over all candidates, scores have
-intervals, and a gate is set beside execution (AUC), not beside its own pass rate.
+intervals, and a gate is compared with execution (AUC), not with its own pass rate.
 """
 
 import csv
@@ -29,11 +29,11 @@ from toolkit.store.cache import write_atomically
 
 
 def run(settings: RoundsSettings, advance: Advance = lambda *_: None) -> dict[str, Any]:
-    """Run, or go on with, all cells; return the summary, which is also written to the folder.
+    """Run or resume all cells; write the summary to the folder and return it.
 
     Raises:
-        UsageError: settings or pool cannot be used, or a stage was done with other settings.
-        InfrastructureError: no engine, model, memory or disk; what was done is kept.
+        UsageError: the pool cannot be used, or a stage was done with other settings.
+        InfrastructureError: engine, model, memory or disk failed; finished stages are kept.
     """
     from toolkit.rounds.cell import Cell
     from toolkit.rounds.machine import Machine
@@ -54,7 +54,7 @@ def run(settings: RoundsSettings, advance: Advance = lambda *_: None) -> dict[st
 
 
 def summarise(settings: RoundsSettings, waiting: Sequence[str] = ()) -> dict[str, Any]:
-    """Collect the ledgers that are in the folder into rows, one a round, and what they show of each cell."""
+    """Collect the folder's ledgers into rows, one a round, and summarise each cell."""
     rows = []
     for seed in settings.seeds:
         for regime in settings.regimes:
@@ -74,7 +74,7 @@ def summarise(settings: RoundsSettings, waiting: Sequence[str] = ()) -> dict[str
 
 
 def _seconds(settings: RoundsSettings) -> dict[str, float]:
-    """Return how long each kind of stage took, all cells together; gates that ask a model apart from those in boxes."""
+    """Return the seconds each kind of stage took over all cells; gates that ask a model are counted separately."""
     found: Counter[str] = Counter()
     for seed in settings.seeds:
         for regime in (*settings.regimes, "base"):

@@ -1,4 +1,4 @@
-"""What a run of rounds is told, in a TOML file, by a preset, and by flags. All of it is parsed before anything runs."""
+"""Settings of a run of rounds: from a TOML file or a preset, with flags over it. All are parsed before anything runs."""
 
 import math
 import os
@@ -22,7 +22,7 @@ Names = Annotated[tuple[str, ...], FromText]
 
 
 class RoundsSettings(Settings):
-    """All that a run of rounds can be told. Raises `UsageError` for a value that is not allowed, or has no effect."""
+    """All settings of a run of rounds. Raises `UsageError` for one that is unknown, not allowed, or without effect."""
 
     output: Path = Field(Path("runs/rounds"), description="The run's folder.")
     model: str = Field("", description="As toolkit generate --model [default: TOOLKIT_MODEL, or smollm2].")
@@ -124,7 +124,7 @@ class RoundsSettings(Settings):
         return pairs
 
     def wrong(self) -> list[str]:
-        """Return what does not fit together, and what has no effect."""
+        """Return complaints about settings that contradict each other or have no effect."""
         wanted = {name for regime in self.regimes for name in fields_of(regime)}
         wrong = [] if self.accept <= self.budget else [f"accept ({self.accept}) must be at most budget ({self.budget})"]
         if self.probe and not self.held_out:
@@ -165,21 +165,21 @@ class RoundsSettings(Settings):
                 for regime in self.regimes if self.freeze and len(compares(regime)) > 1]  # fmt: skip
 
     def thresholds_of(self, kind: str) -> dict[str, float]:
-        """Return those of the thresholds that the gates of `kind` have."""
+        """Return the thresholds that apply to the gates of `kind`."""
         pairs = [text.partition("=") for text in self.thresholds]
         return {name: float(value) for name, _, value in pairs if name in thresholds_of(kind)}
 
 
 def _parsed(kind: str, thresholds: Mapping[str, float]) -> None:
-    """Raise `ValueError` where the gates of `kind` cannot be had, whatever model they will be given."""
+    """Raise `ValueError` if `kind` or a threshold is wrong, before any model is loaded."""
     parse(kind, thresholds, given=dict.fromkeys(("corpus", "model", "judge_model")))
 
 
 def read(path: Path | None, flags: Mapping[str, Any]) -> RoundsSettings:
-    """Return the settings of a TOML file, or of the preset of that name, with `flags` (as text) over them.
+    """Return the settings of a TOML file, or of the preset of that name, overridden by `flags` (as text).
 
     Raises:
-        UsageError: the file cannot be read, a setting is not known, or a value is not allowed: a line for each.
+        UsageError: the file cannot be read, or settings are wrong: one line for each.
     """
     import tomllib
 
@@ -196,5 +196,5 @@ def read(path: Path | None, flags: Mapping[str, Any]) -> RoundsSettings:
 
 
 def name_of(regime: str) -> str:
-    """Return a regime's folder name."""
+    """Return the name of a regime's folder."""
     return "".join(c if c.isalnum() or c in "+-_." else "_" for c in regime)

@@ -1,8 +1,8 @@
-"""Training data: texts out of JSONL, some cut up to be filled in the middle, and packed into blocks of one length.
+"""Training data: read texts from JSONL, cut some up to be filled in the middle, and pack them into blocks of one length.
 
-Nothing is lost on the way: the blocks of an epoch, one after the other, are all tokens of all texts, an end-of-text token
-behind each. What a text says never becomes a special token, whatever it is; those are ours alone, and those of a chat
-template's, where a row says that its prompt is one.
+Nothing is lost: the blocks of an epoch, joined, are all tokens of all texts, each text followed by an end-of-text token.
+Nothing in a text becomes a special token, whatever it says. Special tokens are added here, or stand in a prompt that the
+row says a chat template wrote.
 """
 
 import functools
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FIELDS = ("content", "solution", "code", "text")
-"""Where a row may have its text; the first that is there counts. Without any, it is `prompt` and `completion`; with `chat`
-true, in the row or its `settings`, the prompt is as a chat template wrote it."""
+"""Fields that may hold a row's text; the first that is present counts, else `prompt` and `completion` do. If `chat` is true,
+in the row or its `settings`, a chat template wrote the prompt."""
 Text = str | tuple[str, str]
-"""What a model learns; as two, the first is a prompt as a chat template wrote it, whose special tokens are meant."""
+"""What a model learns; of a pair, the first is a prompt by a chat template, whose special tokens count as such."""
 PADDING = -1
-"""Stands in a block where there is no token."""
+"""Fills a block where there is no token."""
 
 
 def read(files: Iterable[Path], *, skip_bad: bool = False) -> tuple[list[Text], list[str]]:
-    """Return the texts of JSONL files in order, and what was left out with `skip_bad`, as lines.
+    """Return the texts of JSONL files in order, and with `skip_bad` the reasons for rows left out, one line each.
 
     Raises:
-        UsageError: a row has no text, an empty one or one of more than `samples.MAX_BYTES`, or no row is left.
+        UsageError: a row's text is missing, empty or longer than `samples.MAX_BYTES`, or no row is left.
     """
     texts: list[Text] = []
     problems = samples.Problems()
@@ -61,7 +61,7 @@ def _text(row: dict[str, Any]) -> Text:
     if not "".join(parts).strip():
         raise ValueError("the text is empty")
     if len(parts) == 2 and parts[0].rstrip().endswith("```python"):
-        parts[1] += "\n```"  # an answer was begun as a block, and stopped at its end: the model is to learn that it ends
+        parts[1] += "\n```"  # generation stopped at the end of the prefilled block: the model must learn to close it
     return (parts[0], parts[1]) if is_chat else "".join(parts)
 
 
@@ -75,14 +75,14 @@ def hash_of(texts: Iterable[Text]) -> str:
 
 
 def arranged(prefix: Sequence[int], middle: Sequence[int], suffix: Sequence[int], mark: Middle, *, spm: bool) -> list[int]:
-    """Return the parts of a text as the model is shown them: prefix first (PSM), or suffix first (SPM)."""
+    """Return the parts of a text in the order shown to the model: prefix first (PSM), or suffix first (SPM)."""
     if spm:
         return [mark.prefix, mark.suffix, *suffix, mark.middle, *prefix, *middle]
     return [mark.prefix, *prefix, mark.suffix, *suffix, mark.middle, *middle]
 
 
 def restored(tokens: Sequence[int], mark: Middle) -> list[int]:
-    """Return the tokens of the text in their own order; undoes `arranged`."""
+    """Undo `arranged`: return the tokens in the text's own order."""
     if mark.prefix not in tokens:
         return list(tokens)
     start, suffix, middle = (tokens.index(each) for each in (mark.prefix, mark.suffix, mark.middle))
@@ -90,7 +90,7 @@ def restored(tokens: Sequence[int], mark: Middle) -> list[int]:
 
 
 def pack(documents: Iterable[Sequence[int]], length: int, end: int) -> Iterator[list[int]]:
-    """Give blocks of `length` tokens: the documents one after the other, `end` behind each. The last may be shorter."""
+    """Yield blocks of `length` tokens: the documents joined, each followed by `end`. The last may be shorter."""
     left: list[int] = []
     for document in documents:
         left += [*document, end]
@@ -104,17 +104,17 @@ def pack(documents: Iterable[Sequence[int]], length: int, end: int) -> Iterator[
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Blocks:
-    """Blocks without end: epoch after epoch, each with the texts in another order and cut up anew.
+    """An endless sequence of blocks: epoch after epoch, each with the texts shuffled and cut up anew.
 
-    All of it follows from the fields, so that a run that was killed finds its place by a number.
+    The fields determine it, so a run that was killed resumes at a block number.
 
     Attributes:
         texts: at least one.
-        tokenizer: a fast one of transformers.
-        length: tokens of a block.
-        seed: of the order and of what is cut where.
-        fim_rate: share of the texts that is cut up, in [0, 1].
-        spm_rate: share of those that shows the suffix first.
+        tokenizer: a fast tokenizer of transformers.
+        length: tokens a block.
+        seed: seed of the order and of the cuts.
+        fim_rate: share of texts cut up to be filled in the middle, in [0, 1].
+        spm_rate: share of those that show the suffix first.
     """
 
     texts: Sequence[Text]
@@ -125,7 +125,7 @@ class Blocks:
     spm_rate: float = 0.5
 
     def take(self, start: int, n: int) -> "NDArray[np.int32]":
-        """Return `n` blocks from number `start` on, which counts through all epochs: n x length."""
+        """Return `n` blocks from block `start` on, counted through all epochs: n x length."""
         import numpy as np
 
         found: list[NDArray[np.int32]] = []
@@ -137,14 +137,14 @@ class Blocks:
             start, n, number = 0, n - len(found[-1]), number + 1
         return np.concatenate(found)
 
-    @functools.cache  # noqa: B019 - a number for each epoch
+    @functools.cache  # noqa: B019 - one number an epoch
     def n_blocks(self, number: int) -> int:
-        """Return how many blocks an epoch has."""
+        """Return the number of blocks of an epoch."""
         return len(self.epoch(number))
 
     @functools.lru_cache(maxsize=1)  # noqa: B019 - the current one
     def epoch(self, number: int) -> "NDArray[np.int32]":
-        """Return all blocks of an epoch, from 0: n blocks x length, the last filled up with `PADDING`."""
+        """Return all blocks of an epoch (from 0): n blocks x length, the last padded with `PADDING`."""
         import numpy as np
 
         blocks = list(pack(self.documents(number), self.length, self.tokenizer.eos_token_id))
@@ -154,7 +154,7 @@ class Blocks:
         return rows
 
     def documents(self, number: int) -> Iterator[list[int]]:
-        """Give the tokens of each text, in the order of an epoch."""
+        """Yield the tokens of each text in the order of an epoch."""
         import numpy as np
 
         rng = np.random.default_rng([self.seed, number])

@@ -1,4 +1,4 @@
-"""The folder that a training leaves: `training.json` once it is over, a checkpoint until then."""
+"""The folder of a training: it has a checkpoint until the training is over, then `training.json`."""
 
 import json
 import os
@@ -15,10 +15,10 @@ RESULT, CHECKPOINT = "training.json", "checkpoint.pt"
 
 
 def begin(settings: TrainSettings, asked: Mapping[str, Any]) -> TrainOutcome | None:
-    """Look at the folder before a training; return the one that is in it when it is over and shall be kept.
+    """Check the folder before a training; return the finished training in it if that is being resumed, else None.
 
     Raises:
-        UsageError: a training is there already, and neither `resume` nor `overwrite` was said; or it was another one.
+        UsageError: the folder has a training, without `resume` or `overwrite`; or one with other settings.
     """
     folder, result = settings.output, settings.output / RESULT
     if folder.exists() and not folder.is_dir():
@@ -40,7 +40,7 @@ def begin(settings: TrainSettings, asked: Mapping[str, Any]) -> TrainOutcome | N
 
 
 def prepare(settings: TrainSettings) -> None:
-    """Make the folder; unless a training is gone on with, remove what says that one is in it. Raises InfrastructureError."""
+    """Create the folder; unless resuming, delete an earlier run's result and checkpoint. Raises InfrastructureError."""
     try:
         settings.output.mkdir(parents=True, exist_ok=True)
         for name in () if settings.resume else (RESULT, CHECKPOINT):
@@ -50,7 +50,7 @@ def prepare(settings: TrainSettings) -> None:
 
 
 def same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise UsageError with the difference where a training was begun with other settings or data."""
+    """Raise UsageError with the difference if a training was begun with other settings or data."""
     changes = [f"{name}: {before.get(name)} -> {now[name]}" for name in now if before.get(name) != now[name]]
     if changes:
         lines = "\n  ".join(changes)
@@ -58,7 +58,7 @@ def same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> Non
 
 
 def keep(settings: TrainSettings, state: Mapping[str, Any]) -> None:
-    """Replace the checkpoint; whenever the process dies, the one before or this one is there. Raises InfrastructureError."""
+    """Replace the checkpoint atomically: a kill leaves the old or the new one. Raises InfrastructureError."""
     import torch
 
     path = settings.output / CHECKPOINT
@@ -70,7 +70,7 @@ def keep(settings: TrainSettings, state: Mapping[str, Any]) -> None:
 
 
 def kept(settings: TrainSettings, device: Any, asked: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the checkpoint to go on from, if there is one. Raises UsageError: it is of other settings, or broken."""
+    """Return the checkpoint to resume from, or None. Raises UsageError if it has other settings or is broken."""
     import torch
 
     path = settings.output / CHECKPOINT
@@ -85,7 +85,7 @@ def kept(settings: TrainSettings, device: Any, asked: Mapping[str, Any]) -> dict
 
 
 def finish(settings: TrainSettings, outcome: TrainOutcome, about: Mapping[str, Any]) -> None:
-    """Write `training.json`, by which the training is over, and remove the checkpoint. Raises InfrastructureError."""
+    """Write `training.json`, which ends the training, and delete the checkpoint. Raises InfrastructureError."""
     packages = ("exogate", "torch", "transformers", "peft", "accelerate")
     row = {
         **about, "weights": outcome.weights.name, "steps": len(outcome.losses),

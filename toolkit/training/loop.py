@@ -1,12 +1,12 @@
-"""Training, to be read in one sitting: a causal language model learns texts, all of it or an adapter on top (LoRA).
+"""Train a causal language model on texts: all of its weights, or an adapter on top (LoRA). To be read in one sitting.
 
 One step: `batch` blocks of packed text, divided among the processes and taken `micro_batch` at a time; mean cross-entropy
-over all their tokens; gradients clipped; AdamW; learning rate up in a line, then down along half a cosine. Weights that
-are trained are float32; on a GPU the others and the arithmetic are bfloat16. All that is random in a step follows from
-seed and step, so a training that goes on from a checkpoint is the one that was never stopped: on CPUs, to the bit.
+over all their tokens; gradients clipped; AdamW; a learning rate that rises linearly, then falls along half a cosine.
+Trained weights are float32; on a GPU the others and the arithmetic are bfloat16. Seed and step determine all randomness
+of a step, so a resumed training equals one that was never stopped: on CPUs, to the bit.
 
 Left out: a validation set (rounds measure what counts), losses on the completion alone, masks between the texts of a
-block, weights divided among GPUs (FSDP, DeepSpeed; `accelerate launch` gives plain data parallelism), quantised weights,
+block, sharded weights (FSDP, DeepSpeed; `accelerate launch` gives plain data parallelism), quantised weights,
 fused kernels, other optimisers. Settings are in `settings.py`, data in `data.py`, the folder in `folder.py`.
 
 Source: the defaults of full training, and packing, are those of arXiv 2606.28438 and its code.
@@ -31,11 +31,11 @@ _NOT_ASKED = ("output", "resume", "overwrite", "skip_bad", "checkpoint_every")
 
 
 def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = lambda *_: None) -> TrainOutcome:
-    """Train; write the weights with their tokenizer to `adapter/` or `model/`, and `training.json` beside.
+    """Train; write the weights and the tokenizer to `adapter/` or `model/`, and then `training.json` beside them.
 
     Raises:
-        UsageError: settings, data, model or adapter cannot be used; or the loss became infinite.
-        InfrastructureError: no package, memory or disk. What was done up to the last checkpoint is kept for `resume`.
+        UsageError: data, model or adapter cannot be used, or the loss became infinite.
+        InfrastructureError: package, memory or disk failed. `resume` continues from the last checkpoint.
     """
     started = time.monotonic()
     texts, problems = data.read(settings.data, skip_bad=settings.skip_bad)
@@ -108,7 +108,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
                     part = torch.nn.functional.cross_entropy(
                         logits.float(), ids[:, 1:].flatten(), ignore_index=data.PADDING, reduction="sum"
                     )
-                    accelerator.backward(part * world / n_targets)  # for gradients are averaged over processes
+                    accelerator.backward(part * world / n_targets)  # gradients are averaged over processes
                 loss += part.detach() / n_targets
             losses.append(float(accelerator.reduce(loss, "sum")))
             tokens += n_targets

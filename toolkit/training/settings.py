@@ -1,4 +1,4 @@
-"""What a training is told, and what it gives back."""
+"""Settings and outcome of a training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ PAPER: Mapping[str, Any] = {
     "full": True, "lr": 5e-5, "steps": 3000, "warmup": 500, "weight_decay": 0.05, "batch": 64, "sequence": 2048,
     "fim_rate": 0.5, "spm_rate": 0.5, "gradient_checkpointing": True,
 }  # fmt: skip
-"""A round's training in arXiv 2606.28438 and its code; in rounds after the first, `warmup` is 0."""
+"""The training of a round in arXiv 2606.28438 and its code; after the first round, `warmup` is 0."""
 
 
 class TrainSettings(Settings):
-    """Everything that `toolkit train` can be told. Raises `UsageError` for a value that is not allowed."""
+    """All settings of `toolkit train`. Raises `UsageError` for one that is unknown, not allowed, or without effect."""
 
     data: tuple[Path, ...] = Field(description="JSONL: content, solution, code or text; or prompt and completion.")
     output: Path = Field(description="Folder for adapter/ or model/, and training.json.")
@@ -59,7 +59,7 @@ class TrainSettings(Settings):
         return f"--{name.replace('_', '-')}"
 
     def wrong(self) -> list[str]:
-        """Return what does not fit together, and what has no effect."""
+        """Return complaints about settings that contradict each other or have no effect."""
         wrong = ["--resume and --overwrite exclude each other"] if self.resume and self.overwrite else []
         new = ("lora_rank", "lora_alpha", "lora_dropout")
         wrong += self.useless(new, "with --full") if self.full else []
@@ -69,7 +69,7 @@ class TrainSettings(Settings):
         return wrong
 
     def rate(self, step: int, n_steps: int) -> float:
-        """Return the learning rate of a step, from 0: up in a line, then down to 0 along half a cosine."""
+        """Return the learning rate of a step (from 0): it rises linearly, then falls to 0 along half a cosine."""
         highest = self.lr if self.lr is not None else 5e-5 if self.full else 2e-4
         warmup = min(self.warmup if self.warmup is not None else n_steps // 10, n_steps)
         if step < warmup:
@@ -79,15 +79,15 @@ class TrainSettings(Settings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainOutcome:
-    """A training that is over.
+    """A finished training.
 
     Attributes:
-        folder: with `training.json`.
-        weights: the folder of the adapter or the model, which `--adapter` or `--model` take.
+        folder: the folder with `training.json`.
+        weights: the folder of the adapter or model, as `--adapter` or `--model` take it.
         losses: one a step, in nats a token, before the step.
-        tokens: that were learnt from, each as often as it was seen.
-        seconds: on the wall, those before an interruption too.
-        is_main: whether this process is the one that writes, of several.
+        tokens: tokens learnt from, each counted as often as it was seen.
+        seconds: wall time, including that before an interruption.
+        is_main: whether this process writes the results.
     """
 
     folder: Path

@@ -1,7 +1,7 @@
-"""Models that run in this process, through transformers: a hub id, a folder or a GGUF file, on a GPU or the CPU.
+"""Run models in this process with transformers: a hub id, a folder or a GGUF file, on a GPU or the CPU.
 
-The loop is our own rather than `model.generate`: rows that have ended leave the batch, samples of a prompt share its
-prefix, every row draws from a seed of its own, and the cache is not copied for every token.
+The decoding loop replaces `model.generate`: finished rows leave the batch, samples of a prompt share its prefix, every row
+draws from its own seed, and the cache is not copied for every token.
 """
 
 import functools
@@ -16,16 +16,16 @@ from toolkit.models.generators.base import Generation, Prompt, Sampling, Tick, c
 from toolkit.models.source import BadModel, GenerationFailed, Source
 
 _KEPT_AHEAD = 128
-"""Tokens of room that a grown cache has."""
+"""Tokens of spare room in a cache that has grown."""
 _READ_AT_ONCE = 2048
-"""Tokens of prompts that are read at one time."""
+"""Prompt tokens read at a time."""
 _ENDS = ("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "</s>")
-"""Special tokens that end a text, whatever a model's configuration says."""
+"""Special tokens that end a text, whatever the model's configuration says."""
 
 
 @dataclass(slots=True)
 class _Row:
-    """A sample while it is written."""
+    """A sample in progress."""
 
     index: int
     sample_id: int
@@ -35,12 +35,12 @@ class _Row:
 
 
 class TransformersGenerator:
-    """Runs a model in batches, the longest prompts first. Where memory does not suffice, batches are halved."""
+    """Run a model in batches, longest prompts first. Halve the batches when memory runs out."""
 
     prefills = True
 
     def __init__(self, source: Source, loaded: load.Loaded | None = None) -> None:
-        """Load the model, unless it is given as `loaded`."""
+        """Load the model, unless `loaded` is given."""
         loaded = loaded or load.read(source)
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         has_template = bool(getattr(self.tokenizer, "chat_template", None))
@@ -58,7 +58,7 @@ class TransformersGenerator:
         self._flags = {"logits_to_keep": 1} if "logits_to_keep" in wants else {}
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Free the model."""
         import gc
 
         import torch
@@ -69,7 +69,7 @@ class TransformersGenerator:
             torch.cuda.empty_cache()
 
     def text(self, prompt: Prompt) -> str:
-        """Return the exact text that the model is given."""
+        """Return the exact text given to the model."""
         if not prompt.chat:
             return prompt.text
         flags = {"enable_thinking": False} if prompt.prefill else {}
@@ -86,11 +86,11 @@ class TransformersGenerator:
         done: Collection[tuple[int, int]] = (),
         tick: Tick = lambda *_: None,
     ) -> Iterator[list[Generation]]:
-        """Give all samples; see `Generator`.
+        """Yield all samples; see `Generator`.
 
         Raises:
-            BadModel: a prompt and `max_new_tokens` together are longer than the model's context.
-            GenerationFailed: one sample alone does not fit into memory.
+            BadModel: a prompt with `max_new_tokens` is longer than the model's context.
+            GenerationFailed: a single sample does not fit into memory.
         """
         texts = [self.text(prompt) for prompt in prompts]
         # A chat template writes its own special tokens.
@@ -152,8 +152,7 @@ class TransformersGenerator:
         )
 
     def _decoded(self, before: Sequence[int], tokens: list[int]) -> str:
-        """Return the text of some tokens; some of what stands before is decoded too, since the first space may depend on
-        it."""
+        """Return the text of `tokens`, decoded together with the last of `before`: a leading space may depend on them."""
         decode = functools.partial(self.tokenizer.decode, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         context = list(before[-4:])
         return str(decode(context + tokens))[len(decode(context)) :]
@@ -173,7 +172,7 @@ class TransformersGenerator:
             draws = torch.stack([_draws(seed, sampling.max_new_tokens) for seed in seeds]).to(device)
         asked = list(dict.fromkeys(row.index for row in rows))
         cache = DynamicCache(config=model.config)
-        # What all prompts begin with is read once. Gaps behind it would make a sliding window shorter, so not there.
+        # Read the prompts' common prefix once; not with a sliding window, which the padding behind it would shorten.
         shared, plain = 0, all(type(layer) is DynamicLayer for layer in cache.layers)
         if len(asked) > 1 and plain:
             alike = zip(*(ids[index][:-1] for index in asked), strict=False)
@@ -183,7 +182,7 @@ class TransformersGenerator:
         tokens = torch.tensor([[0] * (width - len(row)) + row for row in rest], device=device)
         mask = torch.tensor([[1] * shared + [0] * (width - len(row)) + [1] * len(row) for row in rest], device=device)
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        # Stop strings are looked for in the last tokens alone: one more than could hold the longest.
+        # Look for stop strings only in the last tokens: one more than the longest string could have.
         n_tail = 1 + max((len(string.encode()) for string in sampling.stop), default=0)
 
         def read(tokens: Any, mask: Any, positions: Any) -> Any:
@@ -196,8 +195,8 @@ class TransformersGenerator:
             if shared:
                 first = torch.tensor([ids[asked[0]][:shared]], device=device)
                 read(first, mask[:1, :shared], positions[:1, :shared])
-            # Prompts end together, so the longest begin first; a row joins with the cache of the first, of which only what
-            # is shared is not masked.
+            # Prompts end together, so the longest begin first. A row that joins copies the first row's cache, of which it
+            # sees only the common prefix: the rest is masked.
             n, step = 1, max(1, _READ_AT_ONCE // len(asked))
             for start in range(0, width, step):
                 end = min(width, start + step)
@@ -210,8 +209,8 @@ class TransformersGenerator:
                 cache.reorder_cache(of)
             _make_room(cache)
             logits, mask, positions = logits[of], mask[of], positions[of, -1:]
-            alive = list(range(len(rows)))  # rows of the batch that are still written
-            here = list(range(len(rows)))  # rows that the tensors hold
+            alive = list(range(len(rows)))  # rows still being written
+            here = list(range(len(rows)))  # rows in the tensors
             for step in range(sampling.max_new_tokens):
                 logits = logits.float()
                 u = None if draws is None else draws[here, step]
@@ -234,7 +233,7 @@ class TransformersGenerator:
                 tick(len(alive) + n_ended, len(alive) + n_ended if last else n_ended)
                 if last or not alive:
                     return
-                if len(alive) <= 0.9 * len(here):  # leaving costs a copy of the cache
+                if len(alive) <= 0.9 * len(here):  # dropping rows copies the cache
                     keep = torch.tensor([places[number] for number in alive], device=device)
                     cache.reorder_cache(keep)
                     chosen, mask, positions, here = chosen[keep], mask[keep], positions[keep], list(alive)
@@ -244,14 +243,14 @@ class TransformersGenerator:
 
 
 def _draws(seed: int, n: int) -> Any:
-    """Return `n` numbers in [0, 1) that depend on the seed alone."""
+    """Return `n` numbers in [0, 1) that depend only on the seed."""
     import torch
 
     return torch.rand(n, generator=torch.Generator().manual_seed(seed))
 
 
 def draw(logits: Any, temperature: float, top_p: float, u: Any) -> Any:
-    """Return a token for each row: the one at the share `u` of the probability that is drawn from.
+    """Return each row's token at the quantile `u` of the probability that is sampled from.
 
     Args:
         logits: rows x vocabulary, float32.
@@ -260,7 +259,7 @@ def draw(logits: Any, temperature: float, top_p: float, u: Any) -> Any:
     probabilities = (logits / temperature).softmax(-1)
     if top_p == 1:
         return _pick(probabilities, 1.0, u)[:, 0]
-    values, tokens = probabilities.topk(min(256, logits.shape[-1]))  # a full sort is slow, and hardly ever needed
+    values, tokens = probabilities.topk(min(256, logits.shape[-1]))  # a full sort is slow and rarely needed
     chosen = tokens.gather(-1, _pick(values, top_p, u))
     for row in (values.sum(-1) < top_p).nonzero()[:, 0]:
         values, tokens = probabilities[row, None].sort(descending=True)
@@ -269,7 +268,7 @@ def draw(logits: Any, temperature: float, top_p: float, u: Any) -> Any:
 
 
 def _pick(probabilities: Any, top_p: float, u: Any) -> Any:
-    """Return places, rows x 1; only the first ones that together reach top_p are taken."""
+    """Return indices, rows x 1, chosen among the first columns that together reach top_p."""
     sums = probabilities.double().cumsum(-1)
     n_kept = (sums < top_p).sum(-1, keepdim=True).clamp(max=sums.shape[-1] - 1) + 1
     share = u.double()[:, None] * sums.gather(-1, n_kept - 1)
@@ -277,7 +276,7 @@ def _pick(probabilities: Any, top_p: float, u: Any) -> Any:
 
 
 def _make_room(cache: Any) -> None:
-    """Let full-attention layers write into room kept ahead, rather than copy all they hold for every token."""
+    """Let full-attention layers write into spare room instead of copying the whole cache for every token."""
     from transformers.cache_utils import DynamicLayer
 
     for layer in cache.layers:
