@@ -40,7 +40,7 @@ def median(measure: Callable[[], float]) -> float:
 
 def _programs() -> list[str]:
     tasks = BENCHMARKS["humaneval"].load(Options()).tasks.values()
-    return [f"{t.prompt}{t.canonical_solution}\n{t.test}\ncheck({t.entry_point})\n" for t in tasks]
+    return [f"{t.prompt}{t.canonical_solution}\n{t.tests.text}\ncheck({t.entry_point})\n" for t in tasks]
 
 
 def _fork_one(source: str) -> None:

@@ -145,7 +145,7 @@ class _Forks:
 
 def _floor(name: str, python: str) -> None:
     from tests.bench_tables import REPEAT, canonical, judge, load, timed
-    from toolkit.oracle.expected import inputs
+    from toolkit.records import Table
 
     loaded = load(name)
     if loaded is None:
@@ -155,7 +155,7 @@ def _floor(name: str, python: str) -> None:
     said = judge(name, tasks, data_hash, samples)
     seconds: dict[str, list[float]] = {"ours": [], "bare forks": [], "forks that write their answers": []}
     with tempfile.NamedTemporaryFile() as file:
-        programs = [(t.task_id, t.prompt + t.canonical_solution, t.entry_point, inputs(t)) for t in tasks.values()]
+        programs = [(t.task_id, t.prompt + t.canonical_solution, t.entry_point, t.tests_as(Table).calls) for t in tasks.values()]
         file.write(pickle.dumps(programs))
         file.flush()
         codec = str(ROOT / "sandbox" / "wire" / "codec.py")

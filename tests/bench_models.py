@@ -68,7 +68,7 @@ def attached() -> None:
     from sandbox import AttachedEngine
     from tests import compose
 
-    programs = [t.prompt + t.canonical_solution + t.test for t in BENCHMARKS["humaneval"].load(Options()).tasks.values()] * 3
+    programs = [t.prompt + t.canonical_solution + t.tests.text for t in BENCHMARKS["humaneval"].load(Options()).tasks.values()] * 3
     local = DockerEngine()
     limits = Limits(memory_bytes=256 << 20, disk_bytes=8 << 20)
     times: dict[str, list[float]] = {"docker": [], "attached": []}

@@ -32,11 +32,11 @@ from sandbox.wire import codec
 from toolkit.benchmarks import compare, humaneval_plus, mbpp_plus
 from toolkit.benchmarks.base import Benchmark, Loaded
 from toolkit.benchmarks.compare import matches
-from toolkit.records import Task
+from toolkit.records import Table, Task
 
 OWN = Benchmark(name="own", load=lambda _: Loaded(tasks={}, data_hash=""))
 BENCHMARKS = {"own": OWN, "mbpp": mbpp_plus.BENCHMARK, "humaneval": humaneval_plus.BENCHMARK}
-TASK = Task(task_id="Own/0", prompt="", entry_point="f", canonical_solution="", base_inputs=(), plus_inputs=())
+TASK = Task(task_id="Own/0", prompt="", entry_point="f", canonical_solution="", tests=Table())
 N_PAIRS = 5_000
 
 # -- both sides ----------------------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ def ours(pair: Pair) -> bool:
         got = codec.encode(pair.got, listed=pair.is_set)
     except Exception:  # the box says so, and the program has failed
         return False
-    task = replace(TASK, entry_point=pair.entry_point, atol=pair.atol)
+    task = replace(TASK, entry_point=pair.entry_point, tests=Table(atol=pair.atol))
     return matches(BENCHMARKS[pair.dataset], task, pair.inp, expected, got)
 
 
@@ -700,11 +700,19 @@ LARGE: dict[str, Callable[[], tuple[Any, Any]]] = {
 
 @pytest.mark.parametrize("about", LARGE)
 def test_what_comparing_costs(about: str) -> None:
-    """At most 0.2 s of CPU, and 0.1 s for each megabyte of both."""
+    """At most 0.2 s of CPU, and 0.1 s for each megabyte of both, on a machine that reads JSON at 20 MB/s or more."""
     expected, got = map(codec.encode, LARGE[about]())
+    size = (len(expected) + len(got)) / 1e6
+    reading = least(lambda: (codec.read(expected), codec.read(got)))
+    spent = least(lambda: matches(OWN, replace(TASK, tests=Table(atol=1e-6)), (), expected, got))
+    assert spent < (0.2 + 0.1 * size) * max(1, reading / (0.05 * size)), f"{spent:.2f} s for {size:.1f} MB"
+
+
+def least(act: Callable[[], object]) -> float:
+    """Return the CPU seconds of the quickest of three: others may have the caches."""
     spent = []
-    for _ in range(3):  # the least of three: others may have the caches
+    for _ in range(3):
         started = time.process_time()
-        matches(OWN, replace(TASK, atol=1e-6), (), expected, got)
+        act()
         spent.append(time.process_time() - started)
-    assert min(spent) < 0.2 + 0.1 * (len(expected) + len(got)) / 1e6, f"{min(spent):.2f} s for {len(got):,} bytes"
+    return min(spent)

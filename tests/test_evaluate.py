@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,13 +18,14 @@ from typer.testing import Result as Ended
 
 from toolkit.analysis import comparison
 from toolkit.benchmarks import BENCHMARKS, Benchmark, Options, humaneval_plus
+from toolkit.benchmarks import load as benchmarks
 from toolkit.cli import main as cli
 from toolkit.commands import evaluate
 from toolkit.commands import gate as gating
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.oracle import Facts
 from toolkit.records import Result, Sample, Verdict
-from toolkit.report import page as report
+from toolkit.report import summary as report
 from toolkit.store import run_folder as runs
 
 ROOT = str(Path(__file__).parent.parent)
@@ -331,13 +333,13 @@ def test_verdicts_of_the_original_tests_alone() -> None:
 def test_a_choice_among_the_usual_data_files_needs_the_usual_data_files(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flag: str
 ) -> None:
-    loaded = Benchmark(name="humaneval+", load=lambda _: pytest.fail("loaded"), override=humaneval_plus.OVERRIDE)
+    loaded = replace(humaneval_plus.BENCHMARK, load=lambda _: pytest.fail("loaded"))
     monkeypatch.setitem(BENCHMARKS, "humaneval+", loaded)
-    monkeypatch.delenv(humaneval_plus.OVERRIDE, raising=False)
+    monkeypatch.delenv(loaded.override, raising=False)
     options = Options(data=tmp_path / "own.jsonl", **{flag: True})
     with pytest.raises(UsageError, match=f"--{flag} .* --data names another"):
-        evaluate.load(loaded, options)
-    monkeypatch.setenv(humaneval_plus.OVERRIDE, "own.jsonl")
+        benchmarks.load(loaded, options)
+    monkeypatch.setenv(loaded.override, "own.jsonl")
     for command in (["eval", "--samples", "x"], ["validate"]):
         done = CliRunner().invoke(cli.app, [command[0], "humaneval+", *command[1:], f"--{flag}"])
         assert done.exit_code == 2
@@ -422,7 +424,7 @@ def test_bad_flags_stay_usage_errors() -> None:
         assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("where", ["toolkit.commands.evaluate._read", "toolkit.report.page.summarise", "toolkit.store.run_folder.RunFolder.create"])
+@pytest.mark.parametrize("where", ["toolkit.commands.evaluate._read", "toolkit.report.summary.summarise", "toolkit.store.run_folder.RunFolder.create"])
 def test_a_defect_is_no_usage_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str) -> None:
     monkeypatch.setattr(where, failing(ValueError("ours")))
     done = run("--samples", write(tmp_path / "s.jsonl", HALF))

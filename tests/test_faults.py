@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -52,7 +52,7 @@ from toolkit.commands.evaluate import Settings, evaluate
 from toolkit.oracle import Oracle, Refused, canary, expected, table
 from toolkit.oracle.canary import PROGRAMS
 from toolkit.oracle.findings import Finding
-from toolkit.records import DEFECT, Result, Sample, Task, Verdict
+from toolkit.records import DEFECT, Check, Result, Sample, Table, Task, Verdict
 from toolkit.store import run_folder as runs
 from toolkit.store.cache import VerdictCache
 from toolkit.store.run_folder import RunFolder
@@ -64,13 +64,12 @@ TABLE = Task(
     prompt="def pairs(xs):\n",
     entry_point="pairs",
     canonical_solution="    return [(x, x * x) for x in xs]\n",
-    base_inputs=([[1, 2, 3]], [[]]),
-    plus_inputs=([[4]],),
+    tests=Table(base=([[1, 2, 3]], [[]]), plus=([[4]],)),
 )
 CHECK = replace(
-    TABLE, base_inputs=(), plus_inputs=(), test="def check(candidate):\n    assert candidate([1, 2]) == [(1, 1), (2, 4)]\n"
+    TABLE, tests=Check(source="def check(candidate):\n    assert candidate([1, 2]) == [(1, 1), (2, 4)]\n")
 )
-LONG = replace(TABLE, base_inputs=([list(range(8000))],))
+LONG = replace(TABLE, tests=Table(base=([list(range(8000))],), plus=([[4]],)))
 TASKS = {f"Own/{n}": replace({3: LONG, 8: CHECK, 9: CHECK}.get(n, TABLE), task_id=f"Own/{n}") for n in range(10)}
 HIT = {"table": "Own/3", "check": "Own/8"}
 """Whose samples faults are planted in. The table's are right, but not to the byte, and long: they are fetched and compared."""
@@ -741,7 +740,10 @@ def test_the_canaries_change_nothing_and_ask_for_each_kind_of_test(
         return found
 
     def attributes() -> dict[str, Any]:
-        return copy.deepcopy({name: it for name, it in vars(by).items() if name not in ("pool", "_lock")})
+        rules = {field.name: getattr(by.rules, field.name) for field in fields(by.rules)}
+        every = vars(by) | rules | vars(by.rules.answers)
+        shared = ("pool", "_lock", "rules", "answers", "engine")
+        return copy.deepcopy({name: it for name, it in every.items() if name not in shared})
 
     monkeypatch.setattr(Oracle, "findings", findings)
     by = oracle(pool)

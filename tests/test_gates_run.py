@@ -13,7 +13,7 @@ from gates import GATES, Report, Solution, parse
 from sandbox import DockerEngine, Limits, Sandbox
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.benchmarks.examples import WRONG, public_tests
-from toolkit.records import Task
+from toolkit.records import Task, Tests
 
 DOUBLE = "def double(x):\n    return 2 * x\n"
 ASSERTS = "assert double(2) == 4\nassert abs(double(x=2.5) - 5) < 1e-9\n"
@@ -266,7 +266,7 @@ def test_public_tests_pass_on_canonical_solutions(sandbox: Sandbox) -> None:
 def test_public_tests_are_of_the_prompt_alone() -> None:
     tasks = BENCHMARKS["humaneval"].load(Options()).tasks
     for task in tasks.values():
-        assert public_tests(task) == public_tests(replace(task, test="", canonical_solution="", base_inputs=()))
+        assert public_tests(task) == public_tests(replace(task, tests=Tests(), canonical_solution=""))
         assert (task.task_id in WRONG) <= (public_tests(task) is None)
 
 

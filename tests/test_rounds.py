@@ -448,24 +448,6 @@ def test_bad_pools(tmp_path: Path) -> None:
         pool.load(str(tmp_path / "none.jsonl"))
 
 
-def test_auc_is_the_chance_to_rank_right() -> None:
-    random.seed(0)
-    for _ in range(50):
-        scores = [random.randint(0, 5) for _ in range(12)]
-        labels = [random.random() < 0.5 for _ in scores]
-        pairs = [(a, b) for a, x in zip(scores, labels, strict=True) for b, y in zip(scores, labels, strict=True) if x and not y]
-        expected = sum((a > b) + (a == b) / 2 for a, b in pairs) / len(pairs) if pairs else None
-        assert ledger.auc(scores, labels) == (None if expected is None else pytest.approx(expected, abs=1e-4))
-
-
-def test_trend_is_kendalls_and_exact() -> None:
-    assert ledger.trend([1, 2, 3, 4]) == (1.0, pytest.approx(1 / 24, abs=1e-4))
-    assert ledger.trend([4, 3, 2, 1]) == (-1.0, pytest.approx(1 / 24, abs=1e-4))
-    assert ledger.trend([1, 1, 1]) == (0.0, 1.0)
-    long = list(range(12))
-    assert ledger.trend(long)[1] < 1e-4
-
-
 def test_plan_counts_and_grows_with_the_model() -> None:
     asked = RoundsSettings(regimes=("none", "compile"), rounds=5, seeds=(0, 1, 2), budget=100, accept=50)
     small, large = plan(asked, "h200", 5e8), plan(asked, "h200", 7e9)
@@ -495,12 +477,3 @@ def test_the_preset_small_in_a_smaller_form(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "report.html").stat().st_size > 1000
     again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.stdout == done.stdout
-
-
-def test_a_regime_has_one_colour_in_all_figures() -> None:
-    summary = json.loads((Path(__file__).parents[1] / "experiments" / "mbpp-cpu" / "summary.json").read_text())
-    figures = ledger.figures(summary).values()
-    assert len(figures) == 6
-    for regime in summary["settings"]["regimes"]:
-        colours = {found for figure in figures for found in re.findall(rf'fill="(#\w+)">{regime}<', figure)}
-        assert len(colours) == 1

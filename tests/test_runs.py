@@ -15,7 +15,7 @@ import pytest
 
 from tests.processes import started
 from toolkit.records import Result, Sample, Verdict
-from toolkit.report import page as report
+from toolkit.report import summary as report
 from toolkit.store import run_folder as runs
 from toolkit.store.run_folder import RunExists, RunFolder, RunFolderError, RunFolderUnwritable, RunInUse, SettingsChanged
 

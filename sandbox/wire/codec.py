@@ -376,7 +376,7 @@ def whole(wire: Any) -> int:
 def _array(wire: Any, depth: int, hashed: int) -> list[Any]:
     if type(wire) is not list:
         raise CodecError("an array is wanted here")
-    return [_value(item, depth, hashed) for item in wire]
+    return wire if _SCALARS.issuperset(map(type, wire)) else [_value(item, depth, hashed) for item in wire]
 
 
 def _piece(wire: Any, depth: int, hashed: int) -> list[Any]:

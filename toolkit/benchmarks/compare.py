@@ -35,7 +35,7 @@ from typing import Any
 
 from sandbox.wire import codec
 from toolkit.benchmarks.base import Benchmark
-from toolkit.records import Task
+from toolkit.records import Table, Task
 
 LARGE_BYTES = 1 << 20
 """Answers longer than that are compared one at a time, so that memory does not grow with the number of boxes."""
@@ -83,7 +83,7 @@ def _matches(
             return bool(decided)
         if _is_set_of(expected, wire) if benchmark.is_set(task) else expected == wire if is_plain else _same(expected, wire):
             return True
-        atol = task.atol or (_ATOL if _is_floats(expected) else 0)
+        atol = task.tests_as(Table).atol or (_ATOL if _is_floats(expected) else 0)
         return bool(atol) and _has_type(expected, wire) and _shape(expected) is not None and _is_close(expected, wire, atol)
     except (_Differs, ArithmeticError, ValueError, TypeError, LookupError, AttributeError, codec.CodecError, RecursionError):
         return False  # what a hostile answer makes a constructor or a comparison of numbers raise

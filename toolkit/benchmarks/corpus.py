@@ -22,7 +22,7 @@ def known_benchmarks() -> Corpus:
             for part, text, code in (
                 ("prompt", task.prompt, None),
                 ("solution", task.canonical_solution, program),
-                ("test", task.test, None),
+                ("test", task.tests.text, None),
             ):
                 if text.strip():
                     items.setdefault((text, code), f"{task.task_id} ({part})")

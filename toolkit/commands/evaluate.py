@@ -4,7 +4,6 @@ import contextlib
 import gzip
 import hashlib
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import Limits, Sandbox, SandboxError, open_engine
 from toolkit.analysis import comparison
-from toolkit.benchmarks import BENCHMARKS, Benchmark, DataMissing, Options
+from toolkit.benchmarks import Benchmark, Options
+from toolkit.benchmarks.load import benchmark_named, load, select
 from toolkit.errors import InfrastructureError as InfrastructureError
 from toolkit.errors import UsageError as UsageError
 from toolkit.errors import room
@@ -102,47 +102,6 @@ class _Given:
     missing: list[str]
 
 
-def benchmark_named(name: str) -> Benchmark:
-    """Return a benchmark by its name. Raises `UsageError`."""
-    if name not in BENCHMARKS:
-        raise UsageError(f"no benchmark is called {name!r}; there are {', '.join(BENCHMARKS)}")
-    return BENCHMARKS[name]
-
-
-def load(benchmark: Benchmark, options: Options) -> tuple[dict[str, Task], str]:
-    """Return the tasks and the data's hash. Raises `UsageError` or `InfrastructureError`."""
-    if options.mini and options.noextreme:
-        raise UsageError("--mini and --noextreme exclude each other")
-    if not benchmark.has_plus and (options.mini or options.noextreme):
-        raise UsageError(f"--mini and --noextreme are for benchmarks with extra tests, not for {benchmark.name}")
-    flag = "--mini" if options.mini else "--noextreme"
-    own = "--data" if options.data else benchmark.override if os.environ.get(benchmark.override) else ""
-    if own and (options.mini or options.noextreme):
-        raise UsageError(f"{flag} chooses among the usual data files, and {own} names another one: leave one of them out")
-    if options.data is not None and not options.data.is_file():
-        raise UsageError(f"--data {options.data}: no such file")
-    try:
-        loaded = benchmark.load(options)
-    except DataMissing as error:
-        raise InfrastructureError(str(error)) from None
-    return dict(loaded.tasks), loaded.data_hash
-
-
-def select(tasks: Mapping[str, Task], id_range: str | None, limit: int | None) -> dict[str, Task]:
-    """Return the tasks numbered FIRST-LAST (both included), and of those the first `limit`. Raises `UsageError`."""
-    chosen = dict(tasks)
-    if id_range is not None:
-        try:
-            first, last = (int(part) for part in id_range.replace(",", "-").strip("[]").split("-"))
-        except ValueError:
-            raise UsageError(f"--id-range wants FIRST-LAST, such as 0-9; got {id_range!r}") from None
-        numbers = {name: int(end) for name in chosen if (end := name.rsplit("/", 1)[-1]).isdecimal()}
-        chosen = {name: task for name, task in chosen.items() if first <= numbers.get(name, first - 1) <= last}
-        if not chosen:
-            raise UsageError(f"--id-range {id_range}: no task has such a number")
-    return dict(list(chosen.items())[:limit])
-
-
 @room()
 def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
     """Judge the samples, which a model writes first where none are given, and write the run folder.
@@ -157,7 +116,7 @@ def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
     _check(settings)
     options = Options(data=settings.data, mini=settings.mini, noextreme=settings.noextreme)
     tasks, data_hash = load(benchmark, options)
-    selected = select(tasks, settings.id_range, settings.limit)
+    selected = select(benchmark, tasks, settings.id_range, settings.limit)
     rules = {
         "benchmark": benchmark.name,
         "timeout_s": settings.timeout_s,
@@ -265,7 +224,7 @@ def _read(settings: Settings, path: Path | None, selected: Mapping[str, Task], t
 
 def _interrupted(benchmark: Benchmark, folder: "runs.RunFolder", n_tasks: int, n_samples: int, started: float) -> Outcome:
     """Return what there is to say when samples were still being written."""
-    from toolkit.report import page as report
+    from toolkit.report import summary as report
 
     seconds = time.monotonic() - started
     summary = report.summarise(
@@ -287,7 +246,7 @@ def _judge(
     advance: Advance,
     started: float,
 ) -> Outcome:
-    from toolkit.report import page as report
+    from toolkit.report import summary as report
 
     refused: str | None = None
     interrupted = False
@@ -465,7 +424,7 @@ def validate(
     Raises:
         UsageError, InfrastructureError: as `evaluate`.
     """
-    from toolkit.report import page as report
+    from toolkit.report import summary as report
 
     started = time.monotonic()
     settings = Settings(

@@ -27,8 +27,7 @@ from gates.base import DEFECT
 from sandbox import Sandbox, SandboxError, open_engine
 from toolkit.analysis import stats
 from toolkit.analysis.comparison import verdict_of
-from toolkit.benchmarks import BENCHMARKS, DataMissing, Options
-from toolkit.commands.doctor import data_file
+from toolkit.benchmarks.load import LocalTasks
 from toolkit.commands.evaluate import Advance
 from toolkit.errors import InfrastructureError, UsageError, room
 from toolkit.records import Task, Verdict
@@ -415,7 +414,7 @@ def _judged(
 ) -> Iterator[tuple[_Program, list[Report]]]:
     """Give each program with its reports, in order. Raises `SandboxError` or `InfrastructureError`."""
     has_tests = any(one.name.partition("~")[0] == "tests" for one in gates.gates)
-    tasks = _Tasks()
+    tasks = LocalTasks()
     waiting: deque[_Program] = deque()
 
     def solutions() -> Iterator[Solution]:
@@ -441,25 +440,8 @@ def _batches(programs: Iterable[_Program]) -> Iterator[list[_Program]]:
     yield batch
 
 
-class _Tasks:
-    """The tasks of benchmarks whose data is on this machine, read when first asked for."""
-
-    def __init__(self) -> None:
-        self._tasks: dict[str, Task] = {}
-        self._unread = list(BENCHMARKS.values())
-
-    def get(self, task_id: str) -> Task | None:
-        """Return a task, of the first benchmark that has it."""
-        while task_id not in self._tasks and self._unread:
-            benchmark = self._unread.pop(0)
-            if data_file(benchmark.name).is_file():
-                with contextlib.suppress(DataMissing):
-                    self._tasks = {**benchmark.load(Options()).tasks, **self._tasks}
-        return self._tasks.get(task_id)
-
-
 def _solutions(
-    programs: Sequence[_Program], tasks: _Tasks, sanitizer: Sanitizer, *, has_tests: bool
+    programs: Sequence[_Program], tasks: LocalTasks, sanitizer: Sanitizer, *, has_tests: bool
 ) -> Iterator[Solution]:
     """Give what is judged: a model's text becomes a program as in `toolkit eval`, tests are those that all may know."""
     found = [
@@ -678,7 +660,7 @@ def render(summary: Mapping[str, Any]) -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
-    from toolkit.report.page import visible
+    from toolkit.report.text import visible
 
     def table(*names: str) -> Table:
         made = Table(box=None, pad_edge=False, header_style="dim", expand="example" in names)

@@ -1,18 +1,18 @@
-"""Expected outputs: what the canonical solution answers, found once in a box and kept by the hash of the data."""
+"""Expected outputs: what canonical solutions answer, computed once in a box and stored by the hash of the data."""
 
 import contextlib
 import hashlib
 import json
 import os
 import threading
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sandbox import Box, SandboxError
+from sandbox import Box, Engine, SandboxError
 from sandbox.wire import codec
-from toolkit.records import Task
+from toolkit.benchmarks.base import Benchmark
+from toolkit.records import Table, Task
 from toolkit.store import cache
 
 VERSION = 2
@@ -26,12 +26,12 @@ class Chunk:
     """Consecutive calls of a task that are made and compared together.
 
     Attributes:
-        first, n_calls: which calls, counted over base and then plus inputs.
-        plus: whether they are plus inputs (a chunk is never both).
-        at, n_bytes: where the right answers' stream lies in the task's file; 0 bytes of one that is too long to be
-            kept, and compared by its digest alone.
-        digest: its 16-byte BLAKE2b, hex.
-        charged_s: seconds that the canonical solution took for them.
+        first, n_calls: which calls, counting base calls before plus calls.
+        plus: whether they are plus calls (a chunk is never both).
+        at, n_bytes: where the stream of right answers lies in the task's file; `n_bytes` is 0 if it was too long to
+            keep, and answers are then compared by the digest alone.
+        digest: 16-byte BLAKE2b of the stream, as hex.
+        charged_s: seconds that the canonical solution took for these calls.
     """
 
     first: int
@@ -44,7 +44,7 @@ class Chunk:
 
     @property
     def where(self) -> str:
-        """In words."""
+        """Which calls these are, in words."""
         return f"in calls {self.first} to {self.first + self.n_calls - 1}"
 
 
@@ -53,9 +53,9 @@ class Expected:
     """The right answers of one task.
 
     Attributes:
-        key: hash of all they depend on.
+        key: hash of everything they depend on.
         chunks: in the order of the calls.
-        path: file of the answers' frames.
+        path: file with the frames of the answers.
     """
 
     key: str
@@ -74,19 +74,53 @@ class Expected:
             return codec.split_frames(file.read(chunk.n_bytes), chunk.n_calls)
 
 
-def inputs(task: Task) -> list[Sequence[Any]]:
-    """Return all calls' arguments, base first."""
-    return [*task.base_inputs, *task.plus_inputs]
+class Answers:
+    """The right answers of one benchmark, computed when first needed. Threads may share it.
+
+    Args:
+        data_hash: of the benchmark's data.
+        engine: its image is part of what answers are stored by.
+    """
+
+    def __init__(self, benchmark: Benchmark, data_hash: str, engine: Engine) -> None:
+        self.benchmark, self.data_hash, self.engine = benchmark, data_hash, engine
+        self._found: dict[str, Expected] = {}
+        self._computing: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def known(self, task: Task) -> Expected | None:
+        """Return the answers of a task if they have been computed, now or in an earlier run."""
+        if task.task_id not in self._found:
+            stored = load(self._key(task))
+            if stored is None:
+                return None
+            self._found[task.task_id] = stored
+        return self._found[task.task_id]
+
+    def of(self, task: Task, box: Box) -> Expected:
+        """Return the answers of a task; run its canonical solution in `box` if nobody has. Raises as `compute`."""
+        with self._lock:
+            lock = self._computing.setdefault(task.task_id, threading.Lock())
+        with lock:
+            found = self.known(task)
+            if found is None:
+                found = compute(task, self._key(task), box, listed=self.benchmark.is_set(task))
+                self._found[task.task_id] = found
+            return found
+
+    def _key(self, task: Task) -> str:
+        return key_of(task, self.data_hash, self.engine.image_digest())
 
 
 def key_of(task: Task, data_hash: str, image: str) -> str:
-    """Hash all that a task's right answers depend on: the data file, the task in it, and the image they come from."""
-    parts = (str(VERSION), image, data_hash, task.task_id, str(len(task.base_inputs)), str(len(task.plus_inputs)))
+    """Hash everything that a task's right answers depend on: the data file, the task in it, and the image that ran it."""
+    tests = task.tests_as(Table)
+    parts = (str(VERSION), image, data_hash, task.task_id, str(len(tests.base)), str(len(tests.plus or ())))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def load(key: str, folder: Path | None = None) -> Expected | None:
-    """Return the stored answers of `key`, or None where there are none that are whole."""
+    """Return the stored answers of `key`, or None if there are none or they are incomplete."""
     path = (folder or cache.directory()) / "expected" / f"{key}.frames"
     try:
         index = json.loads(path.with_suffix(".json").read_text())
@@ -99,10 +133,10 @@ def load(key: str, folder: Path | None = None) -> Expected | None:
 
 
 def compute(task: Task, key: str, box: Box, folder: Path | None = None, *, listed: bool = False) -> Expected:
-    """Run the canonical solution on all inputs and store what it answers; `listed` as in `Box.calls`.
+    """Run the canonical solution on all inputs and store its answers; `listed` as in `Box.calls`.
 
     Raises:
-        SandboxError: it does not answer one of them: then the data is not what it should be.
+        SandboxError: it fails on one of them, so the data is not what it should be.
         OSError: the cache folder cannot be written.
     """
     path = (folder or cache.directory()) / "expected" / f"{key}.frames"
@@ -120,8 +154,7 @@ def compute(task: Task, key: str, box: Box, folder: Path | None = None, *, liste
 
 
 def _compute(task: Task, box: Box, file: Any, *, listed: bool) -> list[Chunk]:
-    calls = inputs(task)
-    n_base = len(task.base_inputs)
+    calls, n_base = task.tests_as(Table).calls, len(task.tests_as(Table).base)
     limits = replace(box.limits, wall_s=CANONICAL_S, cpu_s=CANONICAL_S)
     chunks: list[Chunk] = []
     first = at = 0
@@ -172,7 +205,7 @@ def _compute(task: Task, box: Box, file: Any, *, listed: bool) -> list[Chunk]:
 
 
 def _merged(chunks: list[Chunk], path: Path) -> list[Chunk]:
-    """Join neighbours that are small together, so that most tasks are one or two exchanges."""
+    """Join small neighbours, so that most tasks need one or two exchanges."""
     out: list[Chunk] = []
     for chunk in chunks:
         last = out[-1] if out else None
@@ -200,5 +233,3 @@ def _merged(chunks: list[Chunk], path: Path) -> list[Chunk]:
                 digest = hashlib.blake2b(file.read(chunk.n_bytes), digest_size=16).hexdigest()
                 out[i] = replace(chunk, digest=digest)
     return out
-
-

@@ -10,7 +10,9 @@ from typing import Any
 
 from gates import Solution, fields_of, prefers_low
 from toolkit.analysis import ledger
+from toolkit.analysis.diversity import texts
 from toolkit.analysis.ledger import ran
+from toolkit.analysis.trend import auc, quantiles
 from toolkit.errors import UsageError
 from toolkit.records import Sample
 from toolkit.rounds import pool
@@ -262,16 +264,16 @@ class Cell:
                 "human_rows": sum(row["human"] for row in data),
                 "refusals": ledger.reasons(row["reports"] for row in candidates if not row["accepted"]),
                 "thresholds": spent.pop("thresholds"),
-                "score": ledger.quantiles([row["score"] for row in candidates if row["score"] is not None]),
-                "auc": ledger.auc([score for score, _ in scored], [good for _, good in scored]),
+                "score": quantiles([row["score"] for row in candidates if row["score"] is not None]),
+                "auc": auc([score for score, _ in scored], [good for _, good in scored]),
                 "raw": ledger.classes(runs),
                 "accepted_runs": ledger.classes(accepted) if accepted else None,
                 "trained_runs": ledger.classes(self.machine.executed(trained)) if trained else None,
                 "held_out": ledger.held_out(held_out, [ran(each) for each in self.machine.executed(held_out)], sign),
-                "texts": ledger.texts([row["written"] for row in candidates]),
+                "texts": texts([row["written"] for row in candidates]),
                 "finished": round(sum(bool(row.get("finished")) for row in candidates) / len(candidates), 4),
                 "tokens_each": round(sum(row["n_tokens"] for row in candidates) / len(candidates), 1),
-                "mean_logprob": ledger.quantiles(logprobs),
+                "mean_logprob": quantiles(logprobs),
                 "spent": spent,
                 "scores": scores,
                 "stopped": stopped,

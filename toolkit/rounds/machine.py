@@ -14,6 +14,7 @@ from sandbox import Sandbox, SandboxError, open_engine
 from sandbox import recipes as images
 from toolkit.analysis.ledger import ran
 from toolkit.benchmarks import Options
+from toolkit.benchmarks import load as benchmarks
 from toolkit.commands import evaluate
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.models.generators.base import Sampling
@@ -90,9 +91,9 @@ class Machine:
                      "licence": pool.LICENCE if settings.pool == pool.STDLIB else None,
                      "sha256": write_rows(folder / "pool.jsonl", rows)}  # fmt: skip
             for name in settings.benchmarks:
-                benchmark = evaluate.benchmark_named(name)
-                tasks, data_hash = evaluate.load(benchmark, Options())
-                chosen = evaluate.select(tasks, None, settings.limit or None).values()
+                benchmark = benchmarks.benchmark_named(name)
+                tasks, data_hash = benchmarks.load(benchmark, Options())
+                chosen = benchmarks.select(benchmark, tasks, None, settings.limit or None).values()
                 write_rows(folder / f"{name_of(name)}.jsonl", [
                     {"task_id": t.task_id, "prompt": t.prompt, "entry_point": t.entry_point} for t in chosen
                 ])  # fmt: skip

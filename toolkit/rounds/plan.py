@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from toolkit.benchmarks import BENCHMARKS
 from toolkit.errors import UsageError
 from toolkit.rounds.settings import RoundsSettings
 
@@ -29,7 +30,7 @@ def plan(settings: RoundsSettings, machine: str, n_parameters: float) -> dict[st
     cells = len(settings.regimes) * len(settings.seeds)
     n_rounds = cells * settings.rounds
     tokens = n_rounds * (settings.budget + settings.probe * settings.probe_samples) * settings.max_new_tokens
-    n_tasks = sum({"humaneval": 164, "humaneval+": 164, "mbpp+": 378}.get(name, 400) for name in settings.benchmarks)
+    n_tasks = sum(BENCHMARKS[name].n_tasks or 400 for name in settings.benchmarks)
     n_tasks = min(n_tasks, settings.limit * len(settings.benchmarks)) if settings.limit else n_tasks
     scored = (n_rounds + len(settings.seeds)) * n_tasks * settings.samples * settings.eval_tokens
     trained = n_rounds * settings.steps * settings.batch_size * settings.sequence

@@ -10,13 +10,11 @@ Source: the protocol of arXiv 2606.28438, without its weak points: acceptance is
 intervals, and a gate is compared with execution (AUC), not with its own pass rate.
 """
 
-import csv
 import hashlib
-import io
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,8 @@ from gates import fields_of
 from toolkit.analysis import ledger
 from toolkit.errors import UsageError
 from toolkit.progress import Advance
+from toolkit.report.rounds import html
+from toolkit.report.table import csv, leaves
 from toolkit.rounds.settings import STAGES, RoundsSettings, name_of
 from toolkit.store.cache import write_atomically
 
@@ -48,8 +48,8 @@ def run(settings: RoundsSettings, advance: Advance = lambda *_: None) -> dict[st
                 waiting.append(str(error))
     summary = summarise(settings, waiting)
     write_atomically(settings.output / "summary.json", (json.dumps(summary, indent=1) + "\n").encode())
-    write_atomically(settings.output / "rounds.csv", _csv(summary["rows"]).encode())
-    write_atomically(settings.output / "report.html", ledger.html(summary).encode())
+    write_atomically(settings.output / "rounds.csv", csv(leaves(summary["rows"]), summary["rows"]).encode())
+    write_atomically(settings.output / "report.html", html(summary).encode())
     return summary
 
 
@@ -84,24 +84,6 @@ def _seconds(settings: RoundsSettings) -> dict[str, float]:
                 if name in STAGES:
                     found[f"{name} (model)" if asks and name == "gate" else name] += json.loads(file.read_bytes())["seconds"]
     return {name: round(value, 1) for name, value in found.items()}
-
-
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    flat = [dict(_flat(row)) for row in rows]
-    names = list(dict.fromkeys(name for row in flat for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names)
-    writer.writeheader()
-    writer.writerows(flat)
-    return text.getvalue()
-
-
-def _flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in row.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        elif not isinstance(value, list):
-            yield prefix + name, value
 
 
 # --- stages -----------------------------------------------------------------------------------------------------------

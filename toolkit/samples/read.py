@@ -15,10 +15,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from toolkit.benchmarks.load import names
 from toolkit.records import Sample, Task
 from toolkit.samples.sanitize import FIELDS, Item, Sanitizer
 
-_BENCHMARKS = {"humaneval": "HumanEval", "mbpp": "MBPP"}
 MAX_BYTES = 1 << 20
 """The longest text of which a program can be made, in bytes of UTF-8. A line may be 12 times as long."""
 MAX_DEPTH = 200
@@ -214,9 +214,9 @@ def _hint(task_id: str, tasks: Mapping[str, Task]) -> str:
     own, prefix = (name.partition("/")[0] for name in (next(iter(tasks), ""), task_id))
     if not own or own == prefix:
         return ""
-    other = _BENCHMARKS.get(prefix.lower())
-    is_other = other and own.lower() != prefix.lower()
-    return f" ({f'a task of {other}; ' if is_other else ''}this benchmark's ids begin with {own}/)"
+    is_other = own.lower() != prefix.lower()
+    other = is_other and names(lambda benchmark: benchmark.prefix.lower() == prefix.lower())
+    return f" ({f'a task of {other}; ' if other else ''}this benchmark's ids begin with {own}/)"
 
 
 def _rows(path: Path, known: Container[str], problems: Problems, max_bytes: int) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -215,18 +215,14 @@ class RunFolder:
     def finish(self, results: Sequence[Result], summary: Mapping[str, Any]) -> None:
         """Write all that is made of the results; `write_samples` must have come first. More may be appended after it.
 
-        `samples_eval_results.json` has the shape that evalplus 0.3.1 writes: whatever is neither passed nor a time
-        limit is `fail`, and the lists of failed inputs stay empty, as they do there for samples without details.
-        Unscored samples are left out of it, for evalplus has no word for them.
-
         Args:
             results: at most one a sample, in the order of the input.
-            summary: what `report.summarise` returned.
+            summary: what `summary.summarise` returned.
 
         Raises:
             RunFolderUnwritable: as the class says; files not yet replaced are left as they were.
         """
-        from toolkit.report import page as report
+        from toolkit.report import evalplus, page
 
         self._close_journals()
         self._write(RESULTS, (_line(to_row(result)) for result in results))
@@ -242,32 +238,8 @@ class RunFolder:
             def solution(key: Key) -> str:
                 return str(json.loads(_at(file, places[key]))["solution"]) if key in places else ""
 
-            self._write(EVALPLUS, self._evalplus(results, solution))
-            self._write(REPORT, [report.html(summary, results, run=self.run, solution=solution)])
-
-    def _evalplus(self, results: Sequence[Result], solution: Any) -> Iterator[str]:
-        tasks: dict[str, list[Result]] = {}
-        for result in results:
-            tasks.setdefault(result.task_id, [])
-            if result.verdict is not None:
-                tasks[result.task_id].append(result)
-        date = str(self.run["date"])[:16].replace("T", " ")
-        head = json.dumps({"date": date, "hash": next(iter(self.run["data"].values()), None)})
-        yield head[:-1] + ', "eval": {'
-        for i, (task_id, scored) in enumerate(tasks.items()):
-            yield f"{', ' if i else ''}{json.dumps(task_id)}: ["
-            for j, result in enumerate(scored):
-                row = {
-                    "task_id": task_id,
-                    "solution": solution((task_id, result.sample_id)),
-                    "base_status": _status(result.base or result.verdict),
-                    "plus_status": _status(result.plus),
-                    "base_fail_tests": [],
-                    "plus_fail_tests": [],
-                }
-                yield (", " if j else "") + json.dumps(row)
-            yield "]"
-        yield "}}"
+            self._write(EVALPLUS, evalplus.parts(results, self.run, solution))
+            self._write(REPORT, [page.html(summary, results, run=self.run, solution=solution)])
 
     def _write(self, name: str, parts: Iterable[str]) -> None:
         """Write a file in parts, and so that others see the old or the new one, never half of either."""
@@ -339,10 +311,6 @@ def _sample_row(sample: Sample) -> dict[str, Any]:
 
 def _line(row: Mapping[str, Any]) -> str:
     return json.dumps(row) + "\n"
-
-
-def _status(verdict: Verdict | None) -> str | None:
-    return {None: None, Verdict.PASSED: "pass", Verdict.TIME_LIMIT: "timeout"}.get(verdict, "fail")
 
 
 def _places(file: BinaryIO) -> Iterator[tuple[Key, tuple[int, int]]]:

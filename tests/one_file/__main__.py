@@ -1,0 +1,16 @@
+"""The command line with one more of each kind."""
+
+from gates import GATES
+from sandbox import ENGINES
+from tests.one_file import greetings, logged, powers, short
+from toolkit.benchmarks import BENCHMARKS
+
+BENCHMARKS["powers"] = powers.BENCHMARK
+BENCHMARKS["greetings"] = greetings.BENCHMARK
+GATES["short"] = short.Short
+ENGINES["logged"] = logged.LoggedEngine
+
+if __name__ == "__main__":
+    from toolkit.cli.main import app
+
+    app()
