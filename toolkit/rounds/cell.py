@@ -16,7 +16,7 @@ from toolkit.analysis.trend import auc, quantiles
 from toolkit.errors import UsageError
 from toolkit.records import Sample
 from toolkit.rounds import pool
-from toolkit.rounds.machine import Machine, Weights, hash_of, judged_by
+from toolkit.rounds.machine import Machine, Weights, judged_by, texts_hash
 from toolkit.rounds.run import file_hash, read_rows, stage, write_rows
 from toolkit.rounds.settings import name_of
 from toolkit.samples import read as sample_files
@@ -90,7 +90,7 @@ class Cell:
             asked = {
                 "weights": weights.digest, "seed": self.seed, "round": number, "first": len(rows), "n": n,
                 "temperature": settings.temperature, "top_p": settings.top_p, "tokens": settings.max_new_tokens,
-                "prompt": settings.prompt, "pool": hash_of(t.prompt for t in chosen),
+                "prompt": settings.prompt, "pool": texts_hash(t.prompt for t in chosen),
             }  # fmt: skip
             made = self._stage(folder, f"generate-{chunk}", asked, lambda c=chosen, f=file: machine.generate(  # type: ignore[misc]
                 weights, c, f, temperature=settings.temperature, max_new_tokens=settings.max_new_tokens,
@@ -122,7 +122,7 @@ class Cell:
         if len(tasks) < settings.probe:
             raise UsageError(f"probe wants {settings.probe} held-out prompts, and the pool has {len(tasks)}")
         file, reports = folder / "held-out.jsonl", folder / "held-out-reports.jsonl"
-        asked = {"weights": weights.digest, "seed": self.seed, "round": number, "pool": hash_of(t.prompt for t in tasks),
+        asked = {"weights": weights.digest, "seed": self.seed, "round": number, "pool": texts_hash(t.prompt for t in tasks),
                  "samples": settings.probe_samples, "temperature": settings.temperature, "top_p": settings.top_p,
                  "tokens": settings.max_new_tokens, "prompt": settings.prompt}  # fmt: skip
         made = self._stage(folder, "generate-held-out", asked, lambda: machine.generate(
@@ -193,7 +193,7 @@ class Cell:
         start = weights if settings.weights == "cumulative" else self.machine.first
         file, output = folder / "train.jsonl", folder / "weights"
         asked = {
-            "weights": start.digest, "data": hash_of(json.dumps(row) for row in data),
+            "weights": start.digest, "data": texts_hash(json.dumps(row) for row in data),
             "seed": self.seed, "steps": settings.steps, "full": settings.full,
             "learning_rate": settings.learning_rate, "batch_size": settings.batch_size, "sequence": settings.sequence,
         }  # fmt: skip
@@ -279,7 +279,7 @@ class Cell:
                 "stopped": stopped,
             }
 
-        programs = hash_of(row["solution"] for row in [*candidates, *held_out])
+        programs = texts_hash(row["solution"] for row in [*candidates, *held_out])
         asked = {"candidates": programs, "accepted": n_accepted, "scores": scores, "measured": self.settings.measured}
         self._stage(folder, "measure", asked, act)
 

@@ -265,7 +265,7 @@ class Machine:
         def act() -> dict[str, Any]:
             return {"ids": [row["task_id"] for row, each in zip(rows, self.executed(rows), strict=True) if ran(each)]}
 
-        inputs = {"programs": hash_of(row["solution"] for row in rows), **judged_by()}
+        inputs = {"programs": texts_hash(row["solution"] for row in rows), **judged_by()}
         return set(stage(self.settings.output / "pool", "judge-anchors", inputs, self.settings.stages, act)["ids"])
 
     def judge(self, benchmark: str, samples: Path, folder: Path) -> dict[str, Any]:
@@ -292,5 +292,5 @@ def judged_by() -> dict[str, Any]:
     return {"oracle": VERSION, "image": images.tag("run")}
 
 
-def hash_of(texts: Iterable[str]) -> str:
+def texts_hash(texts: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
