@@ -241,8 +241,16 @@ def test_held_out_prompts_show_whether_a_gate_tells_answers_apart(
     learnt = {row["task_id"] for row in rounds.read_rows(folder / "train.jsonl")}
     assert learnt
     assert not learnt & {row["task_id"] for row in rounds.read_rows(folder / "held-out.jsonl")}
-    with pytest.raises(UsageError, match="wants 99 held-out prompts"):
-        rounds.run(settings(tmp_path, rounds=1, held_out=0.5, probe=99, output=tmp_path / "more"))
+
+
+def test_what_the_pool_lacks_is_said_before_anything_is_generated(tmp_path: Path, planted: Callable[[Policy], None]) -> None:
+    planted(right)
+    with pytest.raises(UsageError, match="probe wants 99 held-out prompts, and the pool has"):
+        rounds.run(settings(tmp_path, held_out=0.5, probe=99))
+    (tmp_path / "prose.jsonl").write_text('{"prompt": "Say x."}\n')
+    with pytest.raises(UsageError, match="needs human programs"):
+        rounds.run(settings(tmp_path, pool=str(tmp_path / "prose.jsonl"), data="mixed", held_out=0.0, output=tmp_path / "more"))
+    assert not list(tmp_path.glob("*/seed*"))
 
 
 def test_total_variation_is_that_of_the_theorem() -> None:

@@ -119,8 +119,6 @@ class Cell:
         if not settings.probe:
             return []
         tasks = [item.task for item in pool.held_out(list(machine.items().values()))[: settings.probe]]
-        if len(tasks) < settings.probe:
-            raise UsageError(f"probe wants {settings.probe} held-out prompts, and the pool has {len(tasks)}")
         file, reports = folder / "held-out.jsonl", folder / "held-out-reports.jsonl"
         asked = {"weights": weights.digest, "seed": self.seed, "round": number, "pool": texts_hash(t.prompt for t in tasks),
                  "samples": settings.probe_samples, "temperature": settings.temperature, "top_p": settings.top_p,
@@ -180,9 +178,7 @@ class Cell:
             raise UsageError(f"the pool's {len(verified)} human programs that run are too few: {n_anchors} anchors a round")
         self.n_anchors += n_anchors
         start = number * n_mixed
-        mixed = [people[(start + i) % len(people)] for i in range(n_mixed)] if people else []
-        if n_mixed and not mixed:
-            raise UsageError("data = mixed needs human programs, and the pool has none")
+        mixed = [people[(start + i) % len(people)] for i in range(n_mixed)]
         return rows + [
             {"task_id": item.task.task_id, "prompt": item.task.prompt + "\n" * item.is_whole, "chat": False, "human": True,
              "completion": item.task.canonical_solution, "program": item.human} for item in [*mixed, *anchors]

@@ -68,7 +68,12 @@ class Machine:
     # -- data ----------------------------------------------------------------------------------------------------------
 
     def items(self) -> dict[str, pool.Item]:
-        """Return the pool by id; write it once to the folder, with the benchmarks' tasks. Raises `Waiting`."""
+        """Return the pool by id; write it once to the folder, with the benchmarks' tasks.
+
+        Raises:
+            Waiting: the pool is made elsewhere, and is not there yet.
+            UsageError: the pool cannot be used, or lacks prompts or programs that the settings want.
+        """
         if self._items:
             return self._items
         settings = self.settings
@@ -102,6 +107,11 @@ class Machine:
 
         stage(folder, "pool", inputs, settings.stages, act)
         loaded = pool.load(str(folder / "pool.jsonl"), None, settings.held_out)
+        n_held_out = sum(item.held_out for item in loaded)
+        if n_held_out < settings.probe:
+            raise UsageError(f"probe wants {settings.probe} held-out prompts, and the pool has {n_held_out}")
+        if settings.data == "mixed" and not any(item.task.canonical_solution for item in loaded if not item.held_out):
+            raise UsageError("data = mixed needs human programs, and the pool has none to train on")
         self._items = {item.task.task_id: item for item in loaded}
         for name in settings.benchmarks:
             rows = read_rows(folder / f"{name_of(name)}.jsonl")
@@ -227,7 +237,7 @@ class Machine:
         return self._sandbox
 
     def check(self, kind: str, solutions: Sequence[Solution], given: dict[str, object], **more: Any) -> list[list[Report]]:
-        """Return the reports of each solution. Raises `UsageError` or `InfrastructureError`."""
+        """Return the reports of each solution. Raises `InfrastructureError`."""
         memo = VerdictCache()
         try:
             gates = parse(kind, memo=memo, given=given, **more)
@@ -236,8 +246,6 @@ class Machine:
                 found.append(reports)
                 self.advance(kind, len(found), len(solutions))
             return found
-        except ValueError as error:
-            raise UsageError(f"regime {kind!r}: {error}") from None
         except SandboxError as error:
             raise InfrastructureError(str(error)) from None
         finally:
