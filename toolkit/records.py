@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 T = TypeVar("T", bound="Tests")
 DEFECT = "defect: "
-"""How the `error` of a sample begins that a defect of this toolkit kept from being judged."""
+"""The `error` of a sample begins so if a defect of this toolkit kept it from being judged."""
 
 
 class Verdict(StrEnum):
-    """What the oracle says of one sample."""
+    """What the oracle says about one sample."""
 
     PASSED = "passed"
     WRONG_ANSWER = "wrong_answer"
@@ -107,7 +107,7 @@ class Sample:
         task_id: the task it answers.
         sample_id: 0, 1, 2... within the task, in the order of the file.
         solution: the whole program that is judged.
-        raw: the text as it came, where `solution` was made out of it; else None.
+        raw: the text as it was given, if `solution` was extracted from it; else None.
     """
 
     task_id: str
@@ -118,13 +118,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What was found out about one sample.
+    """The outcome of judging one sample.
 
     Attributes:
-        verdict: None exactly when `error` is set: the sample is unscored.
-        error: our own failure, in words; None when there is a verdict.
-        base, plus: verdicts of the benchmark's original and extra tests, where it has both.
-        detail: one line for a person: the first failing test, or the exception; stable from run to run.
+        verdict: None if and only if `error` is set: the sample is unscored.
+        error: our own failure, in words; None if there is a verdict.
+        base, plus: verdicts of the benchmark's original and extra tests; `plus` is None if there are none.
+        detail: one line for a person: the first failing test, or the exception; the same in every run.
     """
 
     task_id: str

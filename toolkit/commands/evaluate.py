@@ -21,6 +21,7 @@ from toolkit.errors import room
 from toolkit.oracle import VERSION, Facts, Oracle, Refused, canary
 from toolkit.records import Result, Sample, Task, Verdict
 from toolkit.samples import read as sample_files
+from toolkit.samples.lines import Problems
 from toolkit.store import cache
 from toolkit.store import run_folder as runs
 
@@ -78,7 +79,7 @@ class Outcome:
 
     folder: Path
     summary: dict[str, Any]
-    problems: sample_files.Problems = field(default_factory=sample_files.Problems)
+    problems: Problems = field(default_factory=Problems)
     warnings: list[str] = field(default_factory=list)
     defects: list[str] = field(default_factory=list)
     interrupted: bool = False
@@ -96,7 +97,7 @@ class _Given:
     """
 
     samples: list[Sample]
-    problems: sample_files.Problems
+    problems: Problems
     lost: Mapping[str, int]
     n_stray: int
     missing: list[str]

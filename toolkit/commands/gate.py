@@ -9,10 +9,6 @@ import json
 import math
 import os
 import re
-import shutil
-import stat
-import sys
-import tempfile
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -20,28 +16,26 @@ from dataclasses import dataclass, fields, replace
 from importlib import metadata
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from gates import All, Gate, Report, Solution, fields_of, parse
 from gates.base import DEFECT
 from sandbox import Sandbox, SandboxError, open_engine
 from toolkit.analysis import stats
-from toolkit.analysis.comparison import verdict_of
 from toolkit.benchmarks.load import LocalTasks
 from toolkit.commands.evaluate import Advance
 from toolkit.errors import InfrastructureError, UsageError, room
-from toolkit.records import Task, Verdict
+from toolkit.records import Task
 from toolkit.report.annotations import Located
-from toolkit.samples import read as samples
+from toolkit.samples import truth as truths
+from toolkit.samples.lines import Problems
+from toolkit.samples.rows import ADDED, JUDGED, Program, Source, programs, sources
 from toolkit.samples.sanitize import Item, Sanitizer
-from toolkit.store import run_folder as runs
 from toolkit.store.cache import VerdictCache
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-FIELDS = ("solution", "completion", "code", "text", "content", "raw_response")
-"""Where a row may have its program; the first that is there counts."""
 ACCEPTED, REJECTED, SUMMARY = FILES = ("accepted.jsonl", "rejected.jsonl", "summary.json")
 BATCH_PROGRAMS, BATCH_BYTES = 32, 4 << 20
 """Programs that are read before the first of them is judged, at most."""
@@ -54,12 +48,6 @@ OTHER = "other"
 _KEY = re.compile(r'[\s,]*("(?:[^"\\]++|\\.)*+")\s*:\s*')
 MAX_MESSAGE = 200
 """Characters of an example's message."""
-
-Key = tuple[str, int]
-"""(task_id, sample_id)"""
-Truth = Mapping[Key, Sequence[bool | None]]
-"""Whether samples passed when they were executed, in the order of the file; None where one is unscored."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -90,37 +78,7 @@ class Outcome:
 
     folder: Path
     summary: dict[str, Any]
-    problems: samples.Problems
-
-
-class _Source(NamedTuple):
-    """A file to read, what a person calls it, and whether it may be a symbolic link: only where a person named it."""
-
-    path: Path
-    name: str
-    follow: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Program:
-    """A program of the input.
-
-    Attributes:
-        file, row: where it came from; `row` counts from 1 and is None where the file is the program.
-        line: the row as it came, in JSON.
-        has_reports: whether the row has a key of that name already.
-        solution: as far as the row alone tells.
-        field: what `solution.code` came in, where that may be less than a program.
-        key: task and sample, where the row names a task.
-    """
-
-    file: str
-    row: int | None = None
-    line: bytes
-    has_reports: bool = False
-    solution: Solution
-    field: str | None = None
-    key: Key | None = None
+    problems: Problems
 
 
 @room()
@@ -146,12 +104,12 @@ def gate(
         if memo is not None:
             stack.callback(memo.close)
         gates, left_out = _gates(settings, memo)
-        truth = _truth(settings.against)
-        sources = list(_sources(settings.files, stack))
-        problems = samples.Problems()
+        truth = truths.read(settings.against)
+        files = list(sources(settings.files, stack))
+        problems = Problems()
         tasks = {task_id for task_id, _ in truth}
         n = n_known = 0
-        for program in _programs(sources, problems, tasks):
+        for program in programs(files, problems, tasks):
             n += 1
             n_known += program.key in truth
         if problems and not (settings.skip_bad and n):
@@ -165,21 +123,21 @@ def gate(
             sandbox = stack.enter_context(Sandbox(engine, settings.parallel))
             images = {kind: engine.image_digest(kind) for kind in sorted({one.kind for one in gates.gates if one.kind})}
             judging = time.monotonic()
-            with _written(folder) as files:
-                for program, reports in _judged(gates, sources, tasks, sandbox):
+            with _written(folder) as written:
+                for program, reports in _judged(gates, files, tasks, sandbox):
                     passed = tally.add(program, reports)
                     with _writing(folder):
-                        files[ACCEPTED if passed else REJECTED].write(_line(program, reports))
+                        written[ACCEPTED if passed else REJECTED].write(_line(program, reports))
                     for report in reports:
                         for found in report.findings:
-                            keep(Located(file=program.file, row=program.row, gate=report.gate, finding=found))
+                            keep(Located(file=program.file, row=program.number, gate=report.gate, finding=found))
                     advance(settings.kind, tally.n, n)
                 if tally.n != n:
                     raise UsageError(f"the input changed while it was read: first {n} programs, then {tally.n}")
                 done = time.monotonic()
                 summary = {
                     "kind": settings.kind,
-                    "inputs": list(settings.files) or [source.name for source in sources],
+                    "inputs": list(settings.files) or [file.name for file in files],
                     "folder": str(folder),
                     "thresholds": {one.name: _thresholds(one) for one in gates.gates},
                     "all_findings": settings.all_findings,
@@ -197,7 +155,7 @@ def gate(
                 if settings.against:
                     summary["against"] = {"with": [str(path) for path in settings.against], **tally.agreement()}
                 with _writing(folder):
-                    files[SUMMARY].write(json.dumps(summary, indent=2).encode() + b"\n")
+                    written[SUMMARY].write(json.dumps(summary, indent=2).encode() + b"\n")
         except SandboxError as error:
             raise InfrastructureError(str(error)) from None
     return Outcome(folder=folder, summary=summary, problems=problems)
@@ -262,163 +220,19 @@ def _thresholds(gate: Gate) -> dict[str, float]:
     return found
 
 
-# -- what comes in -----------------------------------------------------------------------------------------------------
-
-
-def _sources(files: Sequence[str], stack: contextlib.ExitStack) -> Iterator[_Source]:
-    """Give the files to read. Standard input is put into a file that `stack` removes."""
-    if not files and _is_piped():
-        spooled = _spooled(stack)
-        if spooled.stat().st_size:
-            yield _Source(spooled, "stdin")
-            return
-    if not files:
-        found = [path for path in Path("runs").glob(f"*/{runs.SAMPLES}") if path.is_file()]
-        if not found:
-            raise UsageError("nothing to judge: name a FILE, or pipe rows in; there is no run folder under runs/ either")
-        newest = max(found, key=lambda path: path.stat().st_mtime)
-        yield _Source(newest, str(newest), follow=False)
-    for name in files:
-        path = Path(name)
-        if name == "-":
-            yield _Source(_spooled(stack), "stdin")
-        elif path.is_dir() and not (path / runs.SAMPLES).is_file():
-            below = list(_below(path))
-            if not below:
-                raise UsageError(f"{samples.printable(name)}: neither {runs.SAMPLES} nor any .py file is in it")
-            yield from (_Source(file, str(file), follow=False) for file in below)
-        elif path.is_dir():
-            yield _Source(path / runs.SAMPLES, str(path / runs.SAMPLES), follow=False)
-        else:
-            yield _Source(path, str(path))
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    """Give the Python files in a folder and those in it, but for hidden ones; and folders that are symbolic links."""
-    for where, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        names = [name for name in folders if os.path.islink(os.path.join(where, name))]
-        names += [name for name in files if name.endswith(".py")]
-        yield from sorted((Path(where, name) for name in names), key=samples.numeric)
-
-
-def _is_piped() -> bool:
-    """Whether standard input is a pipe or a file; neither a terminal nor /dev/null is one."""
-    try:
-        mode = os.fstat(0).st_mode
-    except OSError:
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISREG(mode)
-
-
-def _spooled(stack: contextlib.ExitStack) -> Path:
-    try:
-        spool = stack.enter_context(tempfile.NamedTemporaryFile(prefix="toolkit-gate-"))  # noqa: SIM115
-        shutil.copyfileobj(sys.stdin.buffer, spool)
-        spool.flush()
-    except OSError as error:
-        where = error.filename or tempfile.tempdir or "a temporary file"
-        why = f"{error.strerror or error}; make room there, or name another folder with TMPDIR"
-        raise InfrastructureError(f"standard input cannot be put into {where}: {why}") from None
-    return Path(spool.name)
-
-
-def _programs(sources: Iterable[_Source], problems: samples.Problems, tasks: Container[str]) -> Iterator[_Program]:
-    """Give the programs of the input in order; what is wrong with it is added to `problems`.
-
-    Samples that do not say which of their task they are get numbers only within `tasks`: those that are looked up.
-    """
-    for source in sources:
-        seen: Counter[str] = Counter()
-        n_problems, is_empty = len(problems), True
-        for place, line, row in _rows(source, problems):
-            is_empty = False
-            number = None if source.path.suffix == ".py" else int(place.removeprefix(f"{source.name}:"))
-            try:
-                yield _program(source.name, number, line, row, seen, tasks)
-            except ValueError as error:
-                problems.add(place, error)
-        if is_empty and len(problems) == n_problems:
-            problems.add(source.name, "empty")
-
-
-def _rows(source: _Source, problems: samples.Problems) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    """Give (place, the row as it came, its value)."""
-    path, name, follow = source
-    if path.suffix != ".py":
-        yield from samples.lines(path, problems, name=name, follow=follow)
-    elif (text := samples.source(path, problems, follow=follow)) is not None:
-        row = {"path": name, "code": text}
-        yield name, json.dumps(row).encode(), row
-
-
-def _program(
-    file: str, number: int | None, line: bytes, row: dict[str, Any], seen: Counter[str], tasks: Container[str]
-) -> _Program:
-    """Return the program of a row, or raise ValueError with what is wrong with it; `seen` counts samples of `tasks`.
-
-    A text that can be no program (`samples.unjudgeable`) is the code as it is: it is for gates to refuse.
-    """
-    field = next((name for name in FIELDS if name in row), None)
-    if field is None:
-        raise ValueError(f"none of {', '.join(FIELDS)} is there")
-    text = samples.string(field, row[field])
-    given = {name: value for name, value in row.items() if value is not None}
-    chat = field == "completion" and samples.is_chat(row)
-    prompt = samples.string("prompt", given["prompt"]) if field == "completion" and "prompt" in given else None
-    other: str | None = next((name for name in ("completion", "raw") if field == "solution" and name in given), None)
-    other = "raw_response" if chat and "raw_response" in given else other
-    completion = samples.string(other, given[other]) if other else text if prompt is not None else None
-    test = given.get("test", given.get("test_list"))
-    if isinstance(test, list) and all(isinstance(part, str) for part in test):
-        test = "\n".join(test)
-    n_tokens = given.get("n_tokens", given.get("completion_tokens"))
-    task_id, sample_id = given.get("task_id"), given.get("sample_id")
-    for name, value, kind in (
-        ("n_tokens", n_tokens, int),
-        ("sample_id", sample_id, int),
-        ("entry_point", given.get("entry_point"), str),
-    ):
-        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
-            raise ValueError(f"{name} is not {'a string' if kind is str else 'a whole number'} but {type(value).__name__}")
-    key = None
-    if isinstance(task_id, str | int):
-        key = str(task_id), seen[str(task_id)] if sample_id is None else sample_id
-        if key[0] in tasks:
-            seen[key[0]] += 1
-    is_part = field in ("completion", "raw_response") and (prompt is None or chat)
-    return _Program(
-        file=file,
-        row=number,
-        line=line,
-        has_reports="reports" in row,
-        solution=Solution(
-            code=text if chat else (prompt or "") + text,
-            completion=completion,
-            prompt=prompt if chat else None,
-            chat=samples.is_templated(row),
-            n_tokens=n_tokens,
-            test=None if test is None else samples.string("test", test),
-            entry_point=given.get("entry_point"),
-        ),
-        field=field if is_part and not samples.unjudgeable(text) else None,
-        key=key,
-    )
-
-
 # -- what is done with it ----------------------------------------------------------------------------------------------
 
 
 def _judged(
-    gates: All, sources: Iterable[_Source], known: Container[str], sandbox: Sandbox
-) -> Iterator[tuple[_Program, list[Report]]]:
+    gates: All, files: Iterable[Source], known: Container[str], sandbox: Sandbox
+) -> Iterator[tuple[Program, list[Report]]]:
     """Give each program with its reports, in order. Raises `SandboxError` or `InfrastructureError`."""
     has_tests = any(one.name.partition("~")[0] == "tests" for one in gates.gates)
     tasks = LocalTasks()
-    waiting: deque[_Program] = deque()
+    waiting: deque[Program] = deque()
 
     def solutions() -> Iterator[Solution]:
-        for batch in _batches(_programs(sources, samples.Problems(), known)):
+        for batch in _batches(programs(files, Problems(), known)):
             waiting.extend(batch)
             yield from _solutions(batch, tasks, sanitizer, has_tests=has_tests)
 
@@ -427,9 +241,9 @@ def _judged(
             yield waiting.popleft(), reports
 
 
-def _batches(programs: Iterable[_Program]) -> Iterator[list[_Program]]:
+def _batches(programs: Iterable[Program]) -> Iterator[list[Program]]:
     """Give programs several at a time, as many as the sanitizer's workers are kept busy with."""
-    batch: list[_Program] = []
+    batch: list[Program] = []
     n_bytes = 0
     for program in programs:
         batch.append(program)
@@ -441,7 +255,7 @@ def _batches(programs: Iterable[_Program]) -> Iterator[list[_Program]]:
 
 
 def _solutions(
-    programs: Sequence[_Program], tasks: LocalTasks, sanitizer: Sanitizer, *, has_tests: bool
+    programs: Sequence[Program], tasks: LocalTasks, sanitizer: Sanitizer, *, has_tests: bool
 ) -> Iterator[Solution]:
     """Give what is judged: a model's text becomes a program as in `toolkit eval`, tests are those that all may know."""
     found = [
@@ -452,7 +266,8 @@ def _solutions(
     for i, (each, task) in enumerate(zip(programs, found, strict=True)):
         if each.field and (task or each.field == "raw_response"):
             blank = Task(task_id="", prompt="", entry_point=each.solution.entry_point or "", canonical_solution="")
-            items.append((i, (task or blank, each.field, each.solution.code)))
+            field = "completion" if task and each.solution.prompt is not None else each.field  # an answer to that prompt
+            items.append((i, (task or blank, field, each.solution.code)))
     try:
         texts = sanitizer.solutions(item for _, item in items)
         codes = dict(zip((i for i, _ in items), texts, strict=True))
@@ -525,22 +340,23 @@ def _written(folder: Path) -> Iterator[dict[str, BinaryIO]]:
                 file.close()
 
 
-def _line(program: _Program, reports: Sequence[Report]) -> bytes:
-    """Return the row as it came, with the reports at its end, less their seconds: the same input gives the same bytes.
+def _line(program: Program, reports: Sequence[Report]) -> bytes:
+    """Return the row as it came, then the hash of what was judged, then the reports without their seconds.
 
-    The reports take at most 2 MB a gate (`gates.base.MAX_FINDINGS` of a length), and 14 MB whatever a tool is made to say.
+    The same input gives the same bytes. The reports take at most 2 MB a gate (`gates.base.MAX_FINDINGS` of a length), and
+    14 MB whatever a tool is made to say.
     """
     added = json.dumps([{name: it for name, it in report.to_row().items() if name != "seconds"} for report in reports])
-    line = _without_reports(program.line.decode()).encode() if program.has_reports else program.line.strip()
-    return line.removesuffix(b"}").rstrip() + f', "reports": {added}}}\n'.encode()
+    line = _without_added(program.line.decode()).encode() if program.has_added else program.line.strip()
+    return line.removesuffix(b"}").rstrip() + f', "{JUDGED}": "{program.sha256}", "reports": {added}}}\n'.encode()
 
 
-def _without_reports(line: str) -> str:
-    """Return a row less its key `reports`, all else as it came."""
+def _without_added(line: str) -> str:
+    """Return a row without the keys in `ADDED`, everything else as it came."""
     members, at = [], line.index("{") + 1
     while key := _KEY.match(line, at):
         at = json.JSONDecoder().raw_decode(line, key.end())[1]
-        if json.loads(key[1]) != "reports":
+        if json.loads(key[1]) not in ADDED:
             members.append(line[key.start(1) : at])
     return f"{{{', '.join(members)}}}"
 
@@ -548,7 +364,7 @@ def _without_reports(line: str) -> str:
 class _Tally:
     """Counts, of which a summary is made."""
 
-    def __init__(self, gates: All, truth: Truth) -> None:
+    def __init__(self, gates: All, truth: truths.Truth) -> None:
         self.n = self.n_accepted = self.n_defects = 0
         self.versions: dict[str, str] = {}
         self._asked = {one.name: [0, 0] for one in gates.gates}
@@ -558,7 +374,7 @@ class _Tally:
         self._tasks: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
         self._n_unknown = self._n_unscored = 0
 
-    def add(self, program: _Program, reports: Sequence[Report]) -> bool:
+    def add(self, program: Program, reports: Sequence[Report]) -> bool:
         """Count a program; return whether it is accepted."""
         passed = all(report.passed for report in reports)
         self.n += 1
@@ -576,7 +392,7 @@ class _Tally:
                         reason = report.gate, OTHER
                     seen.add(reason)
                     if reason not in self._examples:
-                        line = program.row or found.line
+                        line = program.number or found.line
                         place = f"{program.file}:{line}" if line else program.file
                         self._examples[reason] = {"example": found.message[:MAX_MESSAGE], "place": place}
         self._reasons.update(seen)
@@ -620,35 +436,6 @@ class _Tally:
             "confusion": confusion,
             **stats.agreement(tasks),
         }
-
-
-# -- what execution says -----------------------------------------------------------------------------------------------
-
-
-def _truth(paths: Sequence[Path]) -> Truth:
-    """Read whether samples passed when executed: run folders, or JSONL with verdicts. Raises `UsageError`."""
-    truth: defaultdict[Key, list[bool | None]] = defaultdict(list)
-    problems = samples.Problems()
-    for path in paths:
-        if path.is_dir():
-            try:
-                for key, result in runs.read(path).items():
-                    truth[key].append(None if result.verdict is None else result.verdict is Verdict.PASSED)
-            except runs.RunFolderError as error:
-                problems.add("--against", error)
-            continue
-        seen: Counter[str] = Counter()
-        for place, _, row in samples.lines(path, problems):
-            try:
-                task_id, sample_id, passed = verdict_of(row)
-            except ValueError as error:
-                problems.add(place, error)
-                continue
-            truth[task_id, seen[task_id] if sample_id is None else sample_id].append(passed)
-            seen[task_id] += 1
-    if problems:
-        raise UsageError("\n".join(["--against cannot be used; nothing was run", *problems.listed()]))
-    return dict(truth)
 
 
 # -- for a person ------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Programs whose verdict is known: the oracle is believed only while it tells them apart."""
+"""Programs whose verdict is known: the oracle is trusted only while it tells them apart."""
 
 from sandbox import Box
 from toolkit.benchmarks.base import Benchmark
@@ -15,7 +15,7 @@ PROGRAMS = {
     Verdict.TIME_LIMIT: "def double(x):\n    while True:\n        pass\n",
 }
 ENDLESS_S = 0.2
-"""Seconds that the endless one is given."""
+"""Timeout of the endless program, in seconds."""
 
 
 class Refused(Exception):
@@ -23,12 +23,12 @@ class Refused(Exception):
 
 
 def canary(oracle: Oracle) -> None:
-    """Judge a right, a wrong, a raising, a broken and an endless program by each kind of tests that the oracle's tasks have.
+    """Judge a right, a wrong, a raising, a broken and an endless program by every kind of tests that the tasks have.
 
-    They run in boxes of the oracle's pool. Nothing of the oracle is changed.
+    They run in boxes of the oracle's pool; the oracle itself is left as it was.
 
     Raises:
-        Refused: one of them was judged otherwise than it is known to be.
+        Refused: one of them got another verdict than the known one.
         SandboxError: they could not be run.
     """
     kinds = {type(task.tests) for task in oracle.tasks.values()}

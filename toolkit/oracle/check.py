@@ -1,4 +1,4 @@
-"""Checks: a benchmark's test in one box calls the program in another, through the host."""
+"""Checks: a benchmark's test runs in one box and calls the program in another, through the host."""
 
 from dataclasses import replace
 
@@ -8,9 +8,9 @@ from toolkit.oracle.findings import OF_THE_BOX, Facts, Finding, of_end, of_endin
 from toolkit.records import Check, Task, Verdict
 
 TEST_S = 10.0
-"""Seconds that a test may take beyond the program's own limit; what it waits for the program is not counted."""
+"""Seconds that a test may take beyond the program's own limit, not counting the time it waits for the program."""
 ROLE = "test"
-"""Of the box in which the test runs."""
+"""Role of the box in which the test runs."""
 
 
 def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Findings:

@@ -19,7 +19,7 @@ from toolkit.oracle.base import Findings, Judge, Rules
 from toolkit.oracle.expected import Answers
 from toolkit.oracle.findings import Facts, Finding
 from toolkit.records import DEFECT, Check, Result, Sample, Table, Task, Tests, Verdict
-from toolkit.samples.read import unjudgeable
+from toolkit.samples.lines import unjudgeable
 from toolkit.store.cache import VerdictCache
 
 JUDGES: dict[type[Tests], Judge] = {Table: table.JUDGE, Check: check.JUDGE}

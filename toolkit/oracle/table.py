@@ -20,10 +20,10 @@ from toolkit.records import Table, Task, Verdict
 
 
 def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Findings:
-    """Have the program answer all calls. One process answers base and plus calls, unless it ends before its time.
+    """Have the program answer all calls, in one process unless that ends early.
 
-    A call may take `timeout_s`, and all of them together `total_timeout_s`; to both is added four times what the
-    canonical solution took. A task without plus calls shows for its plus part what it shows for its base part.
+    One call may take `timeout_s`, and all of them together `total_timeout_s`; four times what the canonical solution
+    took is added to both. A task without plus calls gets its base finding for its plus part.
 
     Raises:
         SandboxError, OSError: a failure of ours.
@@ -45,10 +45,10 @@ JUDGE = Judge(findings=judge, canary=Table(base=([1], [2.5]), plus=(["ab"],)), c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Judging:
-    """One program that answers one table.
+    """One program answering one table. Parts are keyed by whether they are the plus part.
 
     Attributes:
-        found: why a part (is it the plus part?) failed, or that it passed.
+        found: the finding of each part that has been decided.
         n_right: how many answers of a part are known to be right.
     """
 
@@ -63,7 +63,7 @@ class _Judging:
     n_right: Counter[bool] = field(default_factory=Counter)
 
     def findings(self, all_chunks: Sequence[Chunk]) -> dict[bool, Finding]:
-        """Return what the base and the plus part showed, each where it has calls."""
+        """Return the finding of each part that has calls."""
         n_calls = Counter[bool]()
         for chunk in all_chunks:
             n_calls[chunk.plus] += chunk.n_calls
@@ -80,11 +80,10 @@ class _Judging:
         return self.found
 
     def _run(self, chunks: Sequence[Chunk]) -> None:
-        """Run one process of the program over chunks; note for each part why it has failed, or how many calls are right.
+        """Run one process of the program over chunks; record why a part failed, or how many of its calls are right.
 
-        When the process ends before its time, the part in which that happened has failed, and a part that it did not
-        come to is left as it was: the caller runs that in a new process, as EvalPlus does. A process that writes what is
-        no answer has failed in all parts.
+        If the process ends early, the part it was at has failed. A part that it did not reach stays undecided, and the
+        caller runs it in a new process, as EvalPlus does. A process that writes anything but answers fails in all parts.
         """
         rules, call_s = self.rules, self.rules.timeout_s
         total = min(rules.total_timeout_s, call_s * sum(chunk.n_calls for chunk in chunks)) + 4 * self.right.charged_s
@@ -107,13 +106,13 @@ class _Judging:
                     if session.execution is not None:
                         break
                 self.facts.add(end := session.end())
-                if end.status is Status.VIOLATED:  # when it is noticed is chance: so it is what all parts show
+                if end.status is Status.VIOLATED:  # when it is noticed is chance, so all parts show it
                     self.found.update({chunk.plus: of_end(end, "beside its answers") for chunk in chunks})
         except BoxOutOfMemory:
             self.found.setdefault(at, Finding(Verdict.MEMORY_LIMIT, OF_THE_BOX))
 
     def _ask(self, session: Session, chunk: Chunk, *, is_last: bool) -> tuple[bool, Finding | None]:
-        """Have the calls of a chunk made; return whether the program was loaded, and None where every answer is right."""
+        """Make the calls of a chunk; return whether the program was loaded, and a finding unless all answers are right."""
         calls = self.calls[chunk.first : chunk.first + chunk.n_calls]
         call_s = self.rules.timeout_s + 4 * chunk.charged_s
         blob = codec.encode_batch(calls)
@@ -127,7 +126,7 @@ class _Judging:
                 wanted = self.right.frames(chunk) if wanted is None else wanted
                 finding = self._compare(session, batch, chunk, calls, wanted, n_right)
                 if finding is not None:
-                    if batch.more:  # it is still at work on this chunk: the other part gets a process of its own
+                    if batch.more:  # still at work on this chunk: the other part gets a process of its own
                         session.end()
                     return True, finding
             n_right += batch.n_frames
@@ -159,11 +158,11 @@ class _Judging:
         wanted: Sequence[tuple[bytes, bytes]],
         first: int,
     ) -> Finding | None:
-        """Look at answers one by one, from that to call `first` of the chunk on; None where all that are there are right."""
+        """Compare answers one by one, starting with call `first` of the chunk; return None if all that came are right."""
         if not batch.n_frames:
             return None
         stream = session.fetch() if batch.stream is None else batch.stream
-        if not stream or not wanted:  # too long to be kept, there or here
+        if not stream or not wanted:  # too long to keep, in the box or here
             return self._unkept(session, batch, chunk, stream, first)
         part = wanted[first : first + batch.n_frames]
         if hashlib.blake2b(codec.join_frames(list(part)), digest_size=16).hexdigest() == batch.digest:
@@ -186,7 +185,7 @@ class _Judging:
 
     @staticmethod
     def _unkept(session: Session, batch: Batch, chunk: Chunk, stream: bytes, first: int) -> Finding:
-        """Judge answers that cannot be compared one by one, and are not those expected."""
+        """Judge answers whose digest is wrong and that cannot be compared one by one."""
         try:
             got = codec.split_frames(stream, batch.n_frames)
         except codec.CodecError as error:

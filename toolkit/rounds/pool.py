@@ -18,6 +18,7 @@ from typing import Any
 
 from sandbox import Box, Engine, Limits, SandboxError
 from toolkit.records import Task
+from toolkit.samples.lines import Problems, lines
 
 STDLIB = "stdlib"
 COLUMNS = ("prompt", "solution", "test", "entry_point", "id")
@@ -132,8 +133,8 @@ def load(
 
 def _renamed(row: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
     named = row | {ours: row.get(theirs) for ours, theirs in columns.items()}
-    lines = {name: value for name, value in named.items() if isinstance(value, list)}
-    named |= {name: "\n".join(value) for name, value in lines.items() if all(isinstance(line, str) for line in value)}
+    lists = {name: value for name, value in named.items() if isinstance(value, list)}
+    named |= {name: "\n".join(value) for name, value in lists.items() if all(isinstance(line, str) for line in value)}
     return named | ({"id": str(named["id"])} if isinstance(named.get("id"), int) else {})
 
 
@@ -155,23 +156,10 @@ def _dataset(source: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _file(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    rows = []
-    problems = []
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise PoolError(f"{path}: {error}") from None
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-                if not isinstance(row, dict):
-                    raise ValueError("not an object")
-                rows.append((f"{path}:{number}", row))
-            except ValueError as error:
-                problems.append(f"{path}:{number}: {error}")
+    problems = Problems()
+    rows = [(place, row) for place, _, row in lines(path, problems)]
     if problems:
-        raise PoolError("\n".join(problems))
+        raise PoolError("\n".join(problems.listed()))
     return rows
 
 

@@ -14,17 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import UsageError
 from toolkit.models.tokens import Middle, middle_tokens, tokens_of
-from toolkit.samples import read as samples
+from toolkit.samples.lines import MAX_KEPT, Problems, checked_text, lines
+from toolkit.samples.rows import JUDGED, Row
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FIELDS = ("content", "solution", "code", "text")
-"""Fields that may hold a row's text; the first that is present counts, else `prompt` and `completion` do. If `chat` is true,
-in the row or its `settings`, a chat template wrote the prompt."""
 Text = str | tuple[str, str]
-"""What a model learns; of a pair, the first is a prompt by a chat template, whose special tokens count as such."""
+"""What a model learns of a row; of a pair, the first is a prompt by a chat template, whose special tokens count as such."""
 PADDING = -1
 """Fills a block where there is no token."""
 
@@ -33,12 +31,13 @@ def read(files: Iterable[Path], *, skip_bad: bool = False) -> tuple[list[Text], 
     """Return the texts of JSONL files in order, and with `skip_bad` the reasons for rows left out, one line each.
 
     Raises:
-        UsageError: a row's text is missing, empty or longer than `samples.MAX_BYTES`, or no row is left.
+        UsageError: a row's text is missing, empty, longer than `MAX_BYTES` or not the one that the gate judged; or no row is
+            left.
     """
     texts: list[Text] = []
-    problems = samples.Problems()
+    problems = Problems()
     for path in files:
-        for place, _, row in samples.lines(path, problems):
+        for place, _, row in lines(path, problems):
             try:
                 texts.append(_text(row))
             except ValueError as error:
@@ -47,22 +46,23 @@ def read(files: Iterable[Path], *, skip_bad: bool = False) -> tuple[list[Text], 
         raise UsageError("there is nothing to train on: no row in " + (", ".join(map(str, files)) or "no file"))
     if problems and not (skip_bad and texts):
         raise UsageError("\n".join(["the data cannot be used; nothing was trained", *problems.listed()]))
-    return texts, problems.listed(samples.MAX_KEPT)
+    return texts, problems.listed(MAX_KEPT)
 
 
 def _text(row: dict[str, Any]) -> Text:
-    field = next((name for name in FIELDS if row.get(name) is not None), None)
-    is_chat = field is None and samples.is_templated(row)
-    answer = "raw_response" if is_chat and row.get("raw_response") is not None else "completion"
-    names = [field] if field else ["prompt", answer]
-    if missing := [name for name in names if row.get(name) is None]:
-        raise ValueError(f"none of {', '.join(FIELDS)} is there, and no {missing[0]}")
-    parts = [samples.checked_text(name, row[name]) for name in names]
+    said = Row.of(row)
+    if said.prompt is None and said.field in ("completion", "raw_response"):
+        kind = "prompt" if said.field == "completion" else "prompt of a chat template"
+        raise ValueError(f"{said.field} has no {kind} to be learnt with")
+    answer = checked_text(said.field, said.text)
+    parts = [answer] if said.prompt is None else [checked_text("prompt", said.prompt), answer]
     if not "".join(parts).strip():
         raise ValueError("the text is empty")
+    if JUDGED in row and row[JUDGED] != said.sha256:
+        raise ValueError(f"the text is not the one that was judged, by its {JUDGED}: run `toolkit gate` on the file again")
     if len(parts) == 2 and parts[0].rstrip().endswith("```python"):
         parts[1] += "\n```"  # generation stopped at the end of the prefilled block: the model must learn to close it
-    return (parts[0], parts[1]) if is_chat else "".join(parts)
+    return (parts[0], parts[1]) if said.templated else "".join(parts)
 
 
 def hash_of(texts: Iterable[Text]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from toolkit.models.generators.base import Generation, Prompt, Sampling, Tick
 from toolkit.models.source import BadModel, GenerationFailed, Source
-from toolkit.samples import read as samples
+from toolkit.samples.lines import Problems, lines
 from toolkit.samples.sanitize import FIELDS
 
 
@@ -21,9 +21,9 @@ class ReplayGenerator:
 
     def __init__(self, source: Source) -> None:
         """Read the file."""
-        problems = samples.Problems()
+        problems = Problems()
         self._rows: dict[str, list[dict[str, object]]] = defaultdict(list)
-        for place, _, row in samples.lines(Path(source.model), problems):
+        for place, _, row in lines(Path(source.model), problems):
             if not isinstance(row.get("task_id"), str) or not FIELDS.keys() & row.keys():
                 problems.add(place, f"no sample: task_id and one of {', '.join(FIELDS)} are wanted")
             else:
