@@ -19,6 +19,7 @@ from toolkit.models.generators.base import BadModel, GenerationFailed, Source
 from toolkit.models.generators.transformers_ import SMOLLM2, Loaded, is_out_of_memory
 from toolkit.models.generators.transformers_ import load as load_once
 from toolkit.store import cache
+from toolkit.store.files import write_atomically
 
 BASE = "base.json"
 """In an adapter's folder: the hash of the weights that it was trained on."""
@@ -103,7 +104,7 @@ def save(model: Any, tokenizer: Any, folder: Path, below: str) -> None:
         model.save_pretrained(folder, **({"save_embedding_layers": False} if is_adapter else {}))
         tokenizer.save_pretrained(folder)
     if is_adapter:
-        cache.write_atomically(folder / BASE, (json.dumps({"weights": below}) + "\n").encode())
+        write_atomically(folder / BASE, (json.dumps({"weights": below}) + "\n").encode())
 
 
 def weights_hash(model: Any, *, rounded: bool = False) -> str:

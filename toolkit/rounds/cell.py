@@ -5,7 +5,7 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -17,24 +17,17 @@ from toolkit.analysis import ledger
 from toolkit.analysis.ledger import ran
 from toolkit.benchmarks import Options
 from toolkit.commands import evaluate
+from toolkit.commands.generate import answer
 from toolkit.errors import InfrastructureError, UsageError
-from toolkit.models.generators.base import Sampling, Source
+from toolkit.models.generators.base import Generation, Sampling, Source
 from toolkit.oracle import VERSION
 from toolkit.records import Sample, Task
 from toolkit.rounds import pool
-from toolkit.rounds.run import (
-    Advance,
-    RoundsSettings,
-    Waiting,
-    file_hash,
-    name_of,
-    read_rows,
-    reasons,
-    stage,
-    write_rows,
-)  # fmt: skip
+from toolkit.rounds.run import Advance, RoundsSettings, name_of, reasons
 from toolkit.samples import read as sample_files
 from toolkit.store.cache import VerdictCache
+from toolkit.store.files import file_hash, read_rows, texts_hash, write_rows
+from toolkit.store.stages import stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +134,7 @@ class Machine:
         self, weights: Weights, tasks: Sequence[Task], output: Path, *, temperature: float, max_new_tokens: int, seed: int,
         n: int = 1,
     ) -> dict[str, Any]:  # fmt: skip
-        """Write `n` samples of each task to a file that `toolkit eval --samples` reads, in order.
+        """Write `n` samples of each task to a file that `toolkit eval --samples` reads, in order; goes on after a kill.
 
         Raises:
             UsageError, InfrastructureError: the model cannot be had, or cannot go on.
@@ -151,7 +144,6 @@ class Machine:
         from toolkit.models.generators.transformers_ import TransformersGenerator
 
         started = time.monotonic()
-        rows: dict[tuple[int, int], dict[str, Any]] = {}
         with models.explained():
             generator = TransformersGenerator(self._source(weights), self._load(weights))
             asked, stop = prompts.for_tasks(tasks, self.settings.prompt or None, generator)
@@ -163,19 +155,23 @@ class Machine:
             sampling = Sampling(
                 n=n, temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens, seed=seed, stop=stop
             )
-            for batch in generator.generate(asked, sampling):
-                for one in batch:
-                    rows[one.index, one.sample_id] = {
-                        "task_id": tasks[one.index].task_id, one.field: one.completion, "written": one.completion,
-                        "prompt": one.prompt, "chat": asked[one.index].chat, "n_prompt_tokens": one.n_prompt_tokens,
-                        "n_tokens": one.n_tokens, "finished": one.finished, "mean_logprob": one.mean_logprob,
-                    }  # fmt: skip
-                self.advance("generate", len(rows), n * len(tasks))
-        digest = write_rows(output, (rows[key] for key in sorted(rows)))
-        tokens = sum(row["n_tokens"] for row in rows.values())
-        finished = sum(row["finished"] for row in rows.values()) / len(rows)
+
+            def row(one: Generation) -> dict[str, Any]:
+                return {
+                    "task_id": tasks[one.index].task_id, one.field: one.completion, "written": one.completion,
+                    "prompt": one.prompt, "chat": asked[one.index].chat, "n_prompt_tokens": one.n_prompt_tokens,
+                    "n_tokens": one.n_tokens, "finished": one.finished, "mean_logprob": one.mean_logprob,
+                }  # fmt: skip
+
+            def advance(_what: str, done: int, total: int, *_: object) -> None:
+                self.advance("generate", done, total)
+
+            answer(generator, asked, sampling, output, row, advance)
+        rows = read_rows(output)
+        tokens = sum(row["n_tokens"] for row in rows)
+        finished = sum(row["finished"] for row in rows) / len(rows)
         seconds = round(time.monotonic() - started, 3)
-        return {"sha256": digest, "tokens": tokens, "finished": round(finished, 4), "seconds": seconds}
+        return {"sha256": file_hash(output), "tokens": tokens, "finished": round(finished, 4), "seconds": seconds}
 
     def train(self, weights: Weights, data: Path, output: Path, *, seed: int, first_round: bool) -> dict[str, Any]:
         """Train on a file's rows and write the weights to a folder. Raises `UsageError` or `InfrastructureError`."""
@@ -274,7 +270,7 @@ class Machine:
         def act() -> dict[str, Any]:
             return {"ids": [row["task_id"] for row, each in zip(rows, self.executed(rows), strict=True) if ran(each)]}
 
-        inputs = {"programs": _hash(row["solution"] for row in rows), **_judge()}
+        inputs = {"programs": texts_hash(row["solution"] for row in rows), **_judge()}
         return set(stage(self.settings.output / "pool", "judge-anchors", inputs, self.settings.stages, act)["ids"])
 
     def thresholds(self, kind: str) -> dict[str, float]:
@@ -377,7 +373,7 @@ class Cell:
             asked = {
                 "weights": weights.digest, "seed": self.seed, "round": number, "first": len(rows), "n": n,
                 "temperature": settings.temperature, "top_p": settings.top_p, "tokens": settings.max_new_tokens,
-                "prompt": settings.prompt, "pool": _hash(t.prompt for t in chosen),
+                "prompt": settings.prompt, "pool": texts_hash(t.prompt for t in chosen),
             }  # fmt: skip
             made = self._stage(folder, f"generate-{chunk}", asked, lambda c=chosen, f=file: machine.generate(  # type: ignore[misc]
                 weights, c, f, temperature=settings.temperature, max_new_tokens=settings.max_new_tokens,
@@ -409,7 +405,7 @@ class Cell:
         if len(tasks) < settings.probe:
             raise UsageError(f"probe wants {settings.probe} held-out prompts, and the pool has {len(tasks)}")
         file, reports = folder / "held-out.jsonl", folder / "held-out-reports.jsonl"
-        asked = {"weights": weights.digest, "seed": self.seed, "round": number, "pool": _hash(t.prompt for t in tasks),
+        asked = {"weights": weights.digest, "seed": self.seed, "round": number, "pool": texts_hash(t.prompt for t in tasks),
                  "samples": settings.probe_samples, "temperature": settings.temperature, "top_p": settings.top_p,
                  "tokens": settings.max_new_tokens, "prompt": settings.prompt}  # fmt: skip
         made = self._stage(folder, "generate-held-out", asked, lambda: machine.generate(
@@ -480,7 +476,7 @@ class Cell:
         start = weights if settings.weights == "cumulative" else self.machine.first
         file, output = folder / "train.jsonl", folder / "weights"
         asked = {
-            "weights": start.digest, "data": _hash(json.dumps(row) for row in data),
+            "weights": start.digest, "data": texts_hash(json.dumps(row) for row in data),
             "seed": self.seed, "steps": settings.steps, "full": settings.full,
             "learning_rate": settings.learning_rate, "batch_size": settings.batch_size, "sequence": settings.sequence,
         }  # fmt: skip
@@ -566,7 +562,7 @@ class Cell:
                 "stopped": stopped,
             }
 
-        programs = _hash(row["solution"] for row in [*candidates, *held_out])
+        programs = texts_hash(row["solution"] for row in [*candidates, *held_out])
         asked = {"candidates": programs, "accepted": n_accepted, "scores": scores, "measured": self.settings.measured}
         self._stage(folder, "measure", asked, act)
 
@@ -587,8 +583,4 @@ def _cut(regime: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return {"threshold": (max if prefers_low(regime) else min)(cuts) for cuts in found.values()}  # noqa: B035 - at most one
 
 
-def _hash(texts: Iterable[str]) -> str:
-    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-__all__ = ["Cell", "Machine", "Waiting", "Weights"]
+__all__ = ["Cell", "Machine", "Weights"]

@@ -11,11 +11,9 @@ intervals, and a gate is set beside execution (AUC), not beside its own pass rat
 """
 
 import csv
-import hashlib
 import io
 import json
 import os
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -26,18 +24,11 @@ from gates import fields_of
 from toolkit.analysis import ledger
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.rounds import pool
-from toolkit.store.cache import write_atomically
+from toolkit.store.files import write_atomically
+from toolkit.store.stages import Waiting
 
 STAGES = ("pool", "generate", "gate", "train", "write", "judge", "measure")
 Advance = Callable[[str, int, int], None]
-
-
-class Changed(UsageError):
-    """A stage was done with other inputs than it would be given now."""
-
-
-class Waiting(Exception):
-    """A stage that does not run here is not done yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,59 +161,6 @@ def _typed(name: str, default: Any, value: Any) -> Any:
         return type(default)(value) if not isinstance(default, Path) else Path(value)
     except (ValueError, TypeError, KeyError):
         raise UsageError(f"{name} wants a value like {default!r}, not {value!r}") from None
-
-
-# --- stages -----------------------------------------------------------------------------------------------------------
-
-
-def stage(folder: Path, name: str, inputs: Mapping[str, Any], here: Iterable[str], act: Callable[[], dict[str, Any]]) -> Any:
-    """Return what `act` says came out of a stage: now, or when it was done.
-
-    Raises:
-        Changed: it was done with other inputs.
-        Waiting: it is not done, and does not run here.
-    """
-    file = folder / f"{name}.json"
-    asked = json.loads(json.dumps(inputs, default=str))
-    if file.exists():
-        try:
-            done = json.loads(file.read_bytes())
-            before, outputs = done["inputs"], done["outputs"]
-        except (ValueError, KeyError, TypeError):
-            raise UsageError(f"{file} cannot be read; remove it to do the stage again") from None
-        if before != asked:
-            names = [key for key in asked | before if asked.get(key) != before.get(key)]
-            shown = "; ".join(f"{key}: {json.dumps(before.get(key))} -> {json.dumps(asked.get(key))}" for key in names)
-            raise Changed(f"{file.parent}: the stage {name} was done with other settings ({shown}). Use another --output, "
-                          f"or remove {file} and what came after it.")  # fmt: skip
-        return outputs
-    if name.split("-")[0] not in here:
-        raise Waiting(f"{folder}: waits for the stage {name}, which does not run here")
-    folder.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    outputs = json.loads(json.dumps(act(), default=str))
-    seconds = round(time.monotonic() - started, 3)
-    done = {"inputs": asked, "outputs": outputs, "seconds": seconds}
-    write_atomically(file, (json.dumps(done, indent=1) + "\n").encode())
-    return outputs
-
-
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> str:
-    """Write JSONL, atomically; return its SHA-256."""
-    data = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    write_atomically(path, data)
-    return hashlib.sha256(data).hexdigest()
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a JSONL file."""
-    with path.open(encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
 
 
 # --- one run ----------------------------------------------------------------------------------------------------------
@@ -359,4 +297,4 @@ def reasons(reports: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, int]:
     return dict(counted.most_common(20))
 
 
-__all__ = ["Changed", "InfrastructureError", "RoundsSettings", "UsageError", "Waiting", "plan", "read", "run", "stage"]
+__all__ = ["InfrastructureError", "RoundsSettings", "UsageError", "plan", "read", "run"]
