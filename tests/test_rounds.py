@@ -22,8 +22,9 @@ from toolkit.rounds import pool
 from toolkit.rounds import run as rounds
 from toolkit.rounds.machine import Machine, Weights
 from toolkit.rounds.plan import plan
-from toolkit.rounds.run import Changed, Waiting
 from toolkit.rounds.settings import RoundsSettings, read
+from toolkit.store.files import SettingsChanged, read_rows, write_rows
+from toolkit.store.stages import Waiting, stage
 
 ITEMS = [
     {
@@ -52,7 +53,7 @@ class Planted(Machine):
             text = self.policy(task, number, i)
             rows.append({"task_id": task.task_id, "solution": text, "written": text, "prompt": task.prompt, "chat": False,
                          "n_tokens": 60, "finished": True, "mean_logprob": -1.0})  # fmt: skip
-        return {"sha256": rounds.write_rows(output, rows), "tokens": 60 * len(rows), "seconds": 0.1}
+        return {"sha256": write_rows(output, rows), "tokens": 60 * len(rows), "seconds": 0.1}
 
     def train(self, weights: Weights, data: Path, output: Path, **more: Any) -> dict[str, Any]:
         Planted.n_trained += 1
@@ -75,7 +76,7 @@ def settings(folder: Path, **more: Any) -> RoundsSettings:
 @pytest.fixture
 def planted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Policy], None]:
     def plant(policy: Policy) -> None:
-        monkeypatch.setattr("toolkit.rounds.machine.Machine", Planted)
+        monkeypatch.setattr("toolkit.rounds.run.Machine", Planted)
         monkeypatch.setattr(Planted, "policy", staticmethod(policy), raising=False)
         monkeypatch.setattr(Planted, "n_generated", 0)
         monkeypatch.setattr(Planted, "n_trained", 0)
@@ -96,14 +97,14 @@ def test_a_stage_is_done_once_and_a_changed_one_is_refused(tmp_path: Path) -> No
         return {"n": len(did)}
 
     for _ in range(2):
-        assert rounds.stage(tmp_path, "gate-0", {"a": 1}, ("gate",), act) == {"n": 1}
-    with pytest.raises(Changed, match=r"a: 1 -> 2"):
-        rounds.stage(tmp_path, "gate-0", {"a": 2}, ("gate",), act)
+        assert stage(tmp_path, "gate-0", {"a": 1}, ("gate",), act) == {"n": 1}
+    with pytest.raises(SettingsChanged, match=r"a: 1 -> 2"):
+        stage(tmp_path, "gate-0", {"a": 2}, ("gate",), act)
     with pytest.raises(Waiting, match="train"):
-        rounds.stage(tmp_path, "train", {}, ("gate",), act)
+        stage(tmp_path, "train", {}, ("gate",), act)
     (tmp_path / "gate-0.json").write_text("{")
     with pytest.raises(UsageError, match="cannot be read"):
-        rounds.stage(tmp_path, "gate-0", {"a": 1}, ("gate",), act)
+        stage(tmp_path, "gate-0", {"a": 1}, ("gate",), act)
 
 
 def test_a_degenerate_policy_is_a_rubber_stamp(
@@ -151,7 +152,7 @@ def test_forged_programs_never_enter_training_through_tests(
 
     planted(policy)
     rounds.run(settings(tmp_path, regimes=("tests",), rounds=1, accept=16))
-    rows = rounds.read_rows(tmp_path / "run" / "seed0" / "tests" / "round1" / "train.jsonl")
+    rows = read_rows(tmp_path / "run" / "seed0" / "tests" / "round1" / "train.jsonl")
     assert len(rows) == 2
     assert all("return x + " in row["completion"] for row in rows)
 
@@ -171,7 +172,7 @@ def test_a_run_goes_on_where_it_was_and_ends_the_same(
         (tmp_path / "run" / broken).unlink()
     rounds.run(asked)
     assert Planted.n_trained == n_trained + 1
-    with pytest.raises(Changed, match="steps"):
+    with pytest.raises(SettingsChanged, match="steps"):
         rounds.run(settings(tmp_path, regimes=("none", "compile"), rounds=2, seeds=(0, 1), steps=51))
 
 
@@ -202,10 +203,10 @@ def test_data_policies(
     planted(right)
     rounds.run(settings(tmp_path, data=data, rounds=2, **more))
     folder = tmp_path / "run" / "seed0" / "none"
-    last = rounds.read_rows(folder / "round2" / "train.jsonl")
+    last = read_rows(folder / "round2" / "train.jsonl")
     assert len(last) == n
     if "anchors" in more:
-        before = rounds.read_rows(folder / "round1" / "train.jsonl")
+        before = read_rows(folder / "round1" / "train.jsonl")
         assert not {row["task_id"] for row in before[8:]} & {row["task_id"] for row in last[8:]}, "no anchor is used twice"
 
 
@@ -216,7 +217,7 @@ def test_anchors_are_verified_and_used_once(engine: DockerEngine, tmp_path: Path
     rounds.run(settings(tmp_path, anchors=0.2, rounds=2, held_out=0.0))
     people = []
     for number in (1, 2):
-        rows = rounds.read_rows(tmp_path / "run" / "seed0" / "none" / f"round{number}" / "train.jsonl")
+        rows = read_rows(tmp_path / "run" / "seed0" / "none" / f"round{number}" / "train.jsonl")
         people += [row for row in rows if row["human"]]
     assert len({row["task_id"] for row in people}) == len(people) == 4
     assert all("return x + " in row["completion"] for row in people)
@@ -238,9 +239,9 @@ def test_held_out_prompts_show_whether_a_gate_tells_answers_apart(
     assert [found["compile"][name] for name in ("prompts", "answers", "tv", "same_decision", "ran")] == [5, 20, 0.0, 1.0, 0.5]
     assert [found["tests"][name] for name in ("accepted", "tv", "entropy_bits", "auc")] == [0.5, 0.5, 1.0, 1.0]
     folder = tmp_path / "run" / "seed0" / "tests" / "round1"
-    learnt = {row["task_id"] for row in rounds.read_rows(folder / "train.jsonl")}
+    learnt = {row["task_id"] for row in read_rows(folder / "train.jsonl")}
     assert learnt
-    assert not learnt & {row["task_id"] for row in rounds.read_rows(folder / "held-out.jsonl")}
+    assert not learnt & {row["task_id"] for row in read_rows(folder / "held-out.jsonl")}
 
 
 def test_what_the_pool_lacks_is_said_before_anything_is_generated(tmp_path: Path, planted: Callable[[Policy], None]) -> None:

@@ -330,7 +330,7 @@ def test_going_on_is_the_same_to_the_bit(model: str, data: Path, tmp_path: Path,
     assert replace(train(changed(halves, resume=True)), seconds=outcome.seconds) == outcome
     with pytest.raises(UsageError, match="has a training already"):
         train(halves)
-    with pytest.raises(UsageError, match="begun with other settings"):
+    with pytest.raises(UsageError, match="made with other settings"):
         train(changed(halves, resume=True, seed=1))
     (halves.output / "checkpoint.pt").write_bytes(b"torn")
     (halves.output / "training.json").unlink()

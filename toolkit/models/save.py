@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from toolkit.store import cache
+from toolkit.store.files import write_atomically
 
 BASE = "base.json"
 """File in an adapter's folder with the hash of the weights that it was trained on."""
@@ -22,7 +22,7 @@ def save(model: Any, tokenizer: Any, folder: Path, below: str) -> None:
         model.save_pretrained(folder, **({"save_embedding_layers": False} if is_adapter else {}))
         tokenizer.save_pretrained(folder)
     if is_adapter:
-        cache.write_atomically(folder / BASE, (json.dumps({"weights": below}) + "\n").encode())
+        write_atomically(folder / BASE, (json.dumps({"weights": below}) + "\n").encode())
 
 
 def weights_hash(model: Any, *, rounded: bool = False) -> str:

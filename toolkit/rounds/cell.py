@@ -16,10 +16,11 @@ from toolkit.analysis.trend import auc, quantiles
 from toolkit.errors import UsageError
 from toolkit.records import Sample
 from toolkit.rounds import pool
-from toolkit.rounds.machine import Machine, Weights, judged_by, texts_hash
-from toolkit.rounds.run import file_hash, read_rows, stage, write_rows
+from toolkit.rounds.machine import Machine, Weights, judged_by
 from toolkit.rounds.settings import name_of
 from toolkit.samples import read as sample_files
+from toolkit.store.files import file_hash, read_rows, texts_hash, write_rows
+from toolkit.store.stages import stage
 
 
 class Cell:

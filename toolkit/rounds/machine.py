@@ -1,10 +1,9 @@
 """The machine that stages run on."""
 
 import contextlib
-import hashlib
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -16,16 +15,18 @@ from toolkit.analysis.ledger import ran
 from toolkit.benchmarks import Options
 from toolkit.benchmarks import load as benchmarks
 from toolkit.commands import evaluate
+from toolkit.commands.generate import answer
 from toolkit.errors import InfrastructureError, UsageError
-from toolkit.models.generators.base import Sampling
+from toolkit.models.generators.base import Generation, Sampling
 from toolkit.models.source import Source
 from toolkit.oracle import VERSION
 from toolkit.progress import Advance
 from toolkit.records import Task
 from toolkit.rounds import pool
-from toolkit.rounds.run import read_rows, stage, write_rows
 from toolkit.rounds.settings import RoundsSettings, name_of
 from toolkit.store.cache import VerdictCache
+from toolkit.store.files import file_hash, read_rows, texts_hash, write_rows
+from toolkit.store.stages import stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +143,7 @@ class Machine:
         self, weights: Weights, tasks: Sequence[Task], output: Path, *, temperature: float, max_new_tokens: int, seed: int,
         n: int = 1,
     ) -> dict[str, Any]:  # fmt: skip
-        """Write `n` samples of each task to a file that `toolkit eval --samples` reads, in order.
+        """Write `n` samples of each task, in order, to a file that `toolkit eval --samples` reads; resume after a kill.
 
         Raises:
             UsageError, InfrastructureError: the model cannot be loaded, or generation failed.
@@ -152,7 +153,6 @@ class Machine:
         from toolkit.models.load import explained
 
         started = time.monotonic()
-        rows: dict[tuple[int, int], dict[str, Any]] = {}
         with explained():
             generator = TransformersGenerator(self._source(weights), self._load(weights))
             asked, stop = prompts.for_tasks(tasks, self.settings.prompt or None, generator)
@@ -164,19 +164,23 @@ class Machine:
             sampling = Sampling(
                 n=n, temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens, seed=seed, stop=stop
             )
-            for batch in generator.generate(asked, sampling):
-                for one in batch:
-                    rows[one.index, one.sample_id] = {
-                        "task_id": tasks[one.index].task_id, one.field: one.completion, "written": one.completion,
-                        "prompt": one.prompt, "chat": asked[one.index].chat, "n_prompt_tokens": one.n_prompt_tokens,
-                        "n_tokens": one.n_tokens, "finished": one.finished, "mean_logprob": one.mean_logprob,
-                    }  # fmt: skip
-                self.advance("generate", len(rows), n * len(tasks))
-        digest = write_rows(output, (rows[key] for key in sorted(rows)))
-        tokens = sum(row["n_tokens"] for row in rows.values())
-        finished = sum(row["finished"] for row in rows.values()) / len(rows)
+
+            def row(one: Generation) -> dict[str, Any]:
+                return {
+                    "task_id": tasks[one.index].task_id, one.field: one.completion, "written": one.completion,
+                    "prompt": one.prompt, "chat": asked[one.index].chat, "n_prompt_tokens": one.n_prompt_tokens,
+                    "n_tokens": one.n_tokens, "finished": one.finished, "mean_logprob": one.mean_logprob,
+                }  # fmt: skip
+
+            def advance(_what: str, done: int, total: int, *_: object) -> None:
+                self.advance("generate", done, total)
+
+            answer(generator, asked, sampling, output, row, advance)
+        rows = read_rows(output)
+        tokens = sum(row["n_tokens"] for row in rows)
+        finished = sum(row["finished"] for row in rows) / len(rows)
         seconds = round(time.monotonic() - started, 3)
-        return {"sha256": digest, "tokens": tokens, "finished": round(finished, 4), "seconds": seconds}
+        return {"sha256": file_hash(output), "tokens": tokens, "finished": round(finished, 4), "seconds": seconds}
 
     def train(self, weights: Weights, data: Path, output: Path, *, seed: int, first_round: bool) -> dict[str, Any]:
         """Train on a file's rows and write the weights to a folder. Raises `UsageError` or `InfrastructureError`."""
@@ -298,7 +302,3 @@ class Machine:
 def judged_by() -> dict[str, Any]:
     """Return what verdicts depend on besides programs and limits, as far as a machine without an engine can tell."""
     return {"oracle": VERSION, "image": images.tag("run")}
-
-
-def texts_hash(texts: Iterable[str]) -> str:
-    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -4,11 +4,10 @@ import json
 import os
 from collections.abc import Mapping
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from toolkit.errors import InfrastructureError, UsageError
-from toolkit.store import cache
+from toolkit.store.files import check_same, write_atomically, writing
 from toolkit.training.settings import TrainOutcome, TrainSettings
 
 RESULT, CHECKPOINT = "training.json", "checkpoint.pt"
@@ -30,7 +29,7 @@ def begin(settings: TrainSettings, asked: Mapping[str, Any]) -> TrainOutcome | N
         return None
     try:
         done = json.loads(result.read_bytes())
-        same(folder, done["settings"], asked)
+        check_same(folder, done["settings"], asked)
         return TrainOutcome(
             folder=folder, weights=folder / done["weights"], losses=tuple(done["losses"]), tokens=done["tokens"],
             seconds=done["seconds"],
@@ -41,20 +40,10 @@ def begin(settings: TrainSettings, asked: Mapping[str, Any]) -> TrainOutcome | N
 
 def prepare(settings: TrainSettings) -> None:
     """Create the folder; unless resuming, delete an earlier run's result and checkpoint. Raises InfrastructureError."""
-    try:
+    with writing(settings.output):
         settings.output.mkdir(parents=True, exist_ok=True)
         for name in () if settings.resume else (RESULT, CHECKPOINT):
             (settings.output / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise InfrastructureError(f"{settings.output}: {error.strerror or error}") from None
-
-
-def same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise UsageError with the difference if a training was begun with other settings or data."""
-    changes = [f"{name}: {before.get(name)} -> {now[name]}" for name in now if before.get(name) != now[name]]
-    if changes:
-        lines = "\n  ".join(changes)
-        raise UsageError(f"{folder} was begun with other settings; give those, or --overwrite:\n  {lines}")
 
 
 def keep(settings: TrainSettings, state: Mapping[str, Any]) -> None:
@@ -80,7 +69,7 @@ def kept(settings: TrainSettings, device: Any, asked: Mapping[str, Any]) -> dict
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:
         raise UsageError(f"{path} cannot be read ({type(error).__name__}: {error}); begin anew (--overwrite)") from None
-    same(settings.output, state["settings"], asked)
+    check_same(settings.output, state["settings"], asked)
     return state
 
 
@@ -92,8 +81,6 @@ def finish(settings: TrainSettings, outcome: TrainOutcome, about: Mapping[str, A
         "tokens": outcome.tokens, "seconds": round(outcome.seconds, 3), "losses": outcome.losses,
         "versions": {name: metadata.version(name) for name in packages},
     }  # fmt: skip
-    try:
-        cache.write_atomically(settings.output / RESULT, (json.dumps(row, indent=1) + "\n").encode())
+    with writing(settings.output):
+        write_atomically(settings.output / RESULT, (json.dumps(row, indent=1) + "\n").encode())
         (settings.output / CHECKPOINT).unlink(missing_ok=True)
-    except OSError as error:
-        raise InfrastructureError(f"{settings.output}: {error.strerror or error}") from None
