@@ -51,6 +51,7 @@ __all__ = [
     "fields_of",
     "parse",
     "prefers_low",
+    "thresholds_of",
 ]
 
 _NUMBERS = (float, float | None, "float", "float | None")
@@ -60,6 +61,12 @@ def fields_of(kind: str) -> set[str]:
     """Return the field names of the gates that `kind` names: their thresholds, and what `parse` must be given for them."""
     names = [part.strip().partition("~")[0] for part in kind.split("+")]
     return {field.name for name in names if name in GATES for field in fields(GATES[name])}
+
+
+def thresholds_of(kind: str) -> set[str]:
+    """Return the names of the thresholds that the gates named by `kind` have."""
+    names = [part.strip().partition("~")[0] for part in kind.split("+")]
+    return {field.name for name in names if name in GATES for field in fields(GATES[name]) if field.type in _NUMBERS}
 
 
 def prefers_low(kind: str) -> bool:

@@ -497,8 +497,8 @@ def test_what_generate_wrote_is_gated_and_learnt_as_it_was_written(tmp_path: Pat
     """A chat's prompt is no part of the program; the gate by perplexity reads it as the model did."""
     pytest.importorskip("torch")
     from tests.tiny import tiny
-    from toolkit.models import adapters as models
     from toolkit.models.generators import Source
+    from toolkit.models.load import load
     from toolkit.models.scorer import ModelScorer
     from toolkit.training import data as packing
 
@@ -514,7 +514,7 @@ def test_what_generate_wrote_is_gated_and_learnt_as_it_was_written(tmp_path: Pat
 
     done = toolkit("--kind", "perplexity", "--model", model, "--threshold", "fraction=0.4", file, "--output", tmp_path / "two")
     assert done.returncode == 0, done.stderr
-    scorer = ModelScorer(loaded=models.load(Source(model=model)))
+    scorer = ModelScorer(loaded=load(Source(model=model)))
     written = [*answers, given[4]["raw_response"]]
     logprobs = scorer.logprobs([prompt] * 5, written, [True] * 5)
     reports = {row["task_id"]: row["reports"][0] for name in ("accepted", "rejected") for row in rows(tmp_path / "two" / f"{name}.jsonl")}

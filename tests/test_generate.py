@@ -18,7 +18,7 @@ import pytest
 
 from tests.tiny import tiny
 from toolkit.benchmarks import BENCHMARKS, Options
-from toolkit.commands.generate import Writer, Writing
+from toolkit.commands.generate import Writer, Writing, answer
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.models import prompts
 from toolkit.models.generators import (
@@ -591,6 +591,32 @@ def test_a_file_that_was_interrupted_ends_as_one_that_was_not(
         writer(monkeypatch, Planted(body), seed=1).write(broken, resume=True)
     writer(monkeypatch, Planted(body)).write(broken, overwrite=True)
     assert broken.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), GenerationFailed("the endpoint is gone")])
+def test_answers_go_on_where_a_killed_process_was(tmp_path: Path, error: BaseException) -> None:
+    """Also where a prompt comes twice. What is left of another model, or of other prompts, is not taken."""
+    asked = [Prompt(task_id=f"t/{i % 2}#{i // 2}", text="x") for i in range(4)]
+    whole, broken, part = tmp_path / "whole.jsonl", tmp_path / "broken.jsonl", tmp_path / "broken.jsonl.part"
+
+    def row(one: Generation) -> dict[str, Any]:
+        return {"task_id": asked[one.index].task_id, "completion": one.completion, "number": 1e-7}
+
+    def write(path: Path, planted: Planted, seed: int = 0) -> Any:
+        return answer(planted, asked, Sampling(n=3, temperature=1, seed=seed), path, row)
+
+    assert write(whole, Planted(body)).n_new == 12
+    assert [json.loads(line)["completion"] for line in whole.read_text().splitlines()] == [body(p, j) for p in asked for j in range(3)]
+    with pytest.raises((KeyboardInterrupt, InfrastructureError)):
+        write(broken, Planted(body, 2, error))
+    assert not broken.exists()
+    assert len(part.read_text().splitlines()) == 4
+    part.write_bytes(part.read_bytes()[:-30])
+    left = part.read_bytes()
+    assert write(broken, Planted(body)).n_new == 9
+    assert (broken.read_bytes(), part.exists()) == (whole.read_bytes(), False)
+    part.write_bytes(left)
+    assert write(broken, Planted(body), seed=1).n_new == 12
 
 
 def test_the_part_of_a_running_process_is_not_touched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

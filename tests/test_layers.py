@@ -12,9 +12,7 @@ ROOT = Path(__file__).parent.parent
 ALLOWED = {"images": {"sandbox"}, "sandbox": set[str](), "gates": {"sandbox"}, "toolkit": {"sandbox", "gates"}}
 MODELS = {"torch", "transformers", "peft", "accelerate", "tokenizers", "huggingface_hub", "gguf", "httpx", "openai", "tenacity"}
 LINTERS = {"pylint", "astroid", "radon"}
-HEAVY = MODELS | LINTERS | {"docker", "rich", "numpy", "scipy", "matplotlib", "jinja2", "evalplus"}
-CIRCLES = {("toolkit.rounds.cell", "toolkit.rounds.run"), ("toolkit.rounds.run", "toolkit.rounds.cell")}
-"""Imports that are part of a circle, (importing module, imported module), and have still to go: add none."""
+HEAVY = MODELS | LINTERS | {"docker", "rich", "numpy", "pydantic", "scipy", "matplotlib", "jinja2", "evalplus"}
 
 
 def imports(path: Path, *, top: bool = False) -> set[str]:
@@ -50,7 +48,8 @@ def test_imports(path: Path) -> None:
     if layer == "sandbox":
         assert roots <= sys.stdlib_module_names | {"docker", "requests", "sandbox", "numpy"}
     if path.name != "lint.py":  # which runs in the box
-        assert not {name.split(".")[0] for name in imports(path, top=True)} & HEAVY
+        may = {"pydantic"} if path.name == "settings.py" else set()  # itself imported when a command runs
+        assert not {name.split(".")[0] for name in imports(path, top=True)} & (HEAVY - may)
 
 
 def _modules(node: ast.AST, modules: Container[str]) -> Iterator[str]:
@@ -77,7 +76,7 @@ def test_no_circle_of_imports() -> None:
             waiting += new
         return found
 
-    assert {(one, other) for one, others in arrows.items() for other in others if one in reached(other)} == CIRCLES
+    assert not {(one, other) for one, others in arrows.items() for other in others if one in reached(other)}
 
 
 def test_only_the_command_line_prints_or_exits() -> None:

@@ -24,6 +24,7 @@ from toolkit.samples import read as sample_files
 from toolkit.samples.lines import Problems
 from toolkit.store import cache
 from toolkit.store import run_folder as runs
+from toolkit.store.files import write_atomically
 
 if TYPE_CHECKING:
     from toolkit.commands.generate import Writing
@@ -179,7 +180,7 @@ def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
             assert given
             folder.write_samples(given.samples)
             return _judge(settings, benchmark, oracle, folder, given, len(tasks), other, advance, started)
-        except (runs.RunExists, runs.SettingsChanged) as error:
+        except runs.RunExists as error:
             raise UsageError(str(error)) from None
         except (SandboxError, runs.RunFolderError) as error:
             raise InfrastructureError(str(error)) from None
@@ -472,5 +473,5 @@ def write_canonical(name: str, output: Path, append: list[Path], data: Path | No
     for path in append:
         text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         lines += [line for line in text.decode().splitlines() if line.strip()]
-    cache.write_atomically(output, ("\n".join(lines) + "\n").encode())
+    write_atomically(output, ("\n".join(lines) + "\n").encode())
     return len(lines)

@@ -7,16 +7,14 @@ a program in between, so memory does not grow with their number.
 import contextlib
 import json
 import math
-import os
 import re
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
-from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from gates import All, Report, Solution, fields_of, parse
 from gates.base import DEFECT
@@ -31,12 +29,13 @@ from toolkit.samples import truth as truths
 from toolkit.samples.lines import Problems
 from toolkit.samples.rows import ADDED, JUDGED, Program, Source, programs, sources
 from toolkit.samples.sanitize import Item, Sanitizer
+from toolkit.store import gate_folder
 from toolkit.store.cache import VerdictCache
+from toolkit.store.files import writing
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-ACCEPTED, REJECTED, SUMMARY = FILES = ("accepted.jsonl", "rejected.jsonl", "summary.json")
 BATCH_PROGRAMS, BATCH_BYTES = 32, 4 << 20
 """Programs that are read before the first of them is judged, at most."""
 MAX_SHOWN = 10
@@ -98,7 +97,7 @@ def gate(
     started = time.monotonic()
     if settings.parallel < 1:
         raise UsageError(f"--parallel must be at least 1, not {settings.parallel}")
-    folder = _folder(settings)
+    folder = gate_folder.choose(settings.output, overwrite=settings.overwrite)
     with contextlib.ExitStack() as stack:
         memo = _Memo() if settings.use_cache else None
         if memo is not None:
@@ -123,11 +122,11 @@ def gate(
             sandbox = stack.enter_context(Sandbox(engine, settings.parallel))
             images = {it: engine.image_digest(it) for it in sorted({one.image for one in gates.gates if one.image})}
             judging = time.monotonic()
-            with _written(folder) as written:
+            with gate_folder.written(folder) as written:
                 for program, reports in _judged(gates, files, tasks, sandbox):
                     passed = tally.add(program, reports)
-                    with _writing(folder):
-                        written[ACCEPTED if passed else REJECTED].write(_line(program, reports))
+                    with writing(folder, gate_folder.REMEDY):
+                        written[gate_folder.ACCEPTED if passed else gate_folder.REJECTED].write(_line(program, reports))
                     for report in reports:
                         for found in report.findings:
                             keep(Located(file=program.file, row=program.number, gate=report.gate, finding=found))
@@ -157,8 +156,8 @@ def gate(
                 }
                 if settings.against:
                     summary["against"] = {"with": [str(path) for path in settings.against], **tally.agreement()}
-                with _writing(folder):
-                    written[SUMMARY].write(json.dumps(summary, indent=2).encode() + b"\n")
+                with writing(folder, gate_folder.REMEDY):
+                    written[gate_folder.SUMMARY].write(json.dumps(summary, indent=2).encode() + b"\n")
         except SandboxError as error:
             raise InfrastructureError(str(error)) from None
     return Outcome(folder=folder, summary=summary, problems=problems)
@@ -205,11 +204,11 @@ def _gates(settings: Settings, memo: VerdictCache | None) -> tuple[All, list[str
 
 
 def _scorer(model: str | None) -> Any:
-    from toolkit.models import adapters as models
     from toolkit.models.generators import Source, chosen
+    from toolkit.models.load import load
     from toolkit.models.scorer import ModelScorer
 
-    return ModelScorer(loaded=models.load(Source(model=chosen(model))))
+    return ModelScorer(loaded=load(Source(model=chosen(model))))
 
 
 # -- what is done with it ----------------------------------------------------------------------------------------------
@@ -278,58 +277,6 @@ def _solutions(
 
 
 # -- what comes out ----------------------------------------------------------------------------------------------------
-
-
-def _folder(settings: Settings) -> Path:
-    """Return where to write. Raises `UsageError` when there is something already."""
-    stem = time.strftime("gate-%Y%m%d-%H%M%S")
-    names = (Path("runs", stem + (f"-{n}" if n > 1 else "")) for n in count(1))
-    folder = settings.output or next(path for path in names if not path.exists())
-    found = next((name for name in FILES if os.path.lexists(folder / name)), None)
-    if found and not settings.overwrite:
-        raise UsageError(f"{folder} has {found} already; replace it (--overwrite), or choose another --output")
-    return folder
-
-
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InfrastructureError(
-            f"{path}: {error.strerror or error}; nothing was written. Make room there, or choose another --output"
-        ) from None
-
-
-@contextlib.contextmanager
-def _written(folder: Path) -> Iterator[dict[str, BinaryIO]]:
-    """Give files that get their names when all is written, the summary last; if anything fails, none of them stays."""
-    files: dict[str, BinaryIO] = {}
-    is_new = not folder.exists()
-    try:
-        with _writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            for name in FILES:
-                files[name] = (folder / f".{name}.{os.getpid()}").open("wb")
-        yield files
-        with _writing(folder):
-            for file in files.values():
-                file.flush()
-                os.fsync(file.fileno())
-            (folder / SUMMARY).unlink(missing_ok=True)
-            for name, file in files.items():
-                os.replace(file.name, folder / name)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            for file in files.values():
-                Path(file.name).unlink(missing_ok=True)
-            if is_new:
-                folder.rmdir()
-        raise
-    finally:
-        for file in files.values():
-            with contextlib.suppress(OSError):
-                file.close()
 
 
 def _line(program: Program, reports: Sequence[Report]) -> bytes:
@@ -468,11 +415,11 @@ def render(summary: Mapping[str, Any]) -> "RenderableType":
     if reasons.row_count:
         parts += [Text(""), reasons]
     n_more = len(summary["reasons"]) - MAX_SHOWN
-    parts += [Text(f"and {n_more} more reasons, in {SUMMARY}", style="dim")] if n_more > 0 else []
+    parts += [Text(f"and {n_more} more reasons, in {gate_folder.SUMMARY}", style="dim")] if n_more > 0 else []
     if it := summary.get("against"):
         parts += _beside_truth(it, table)
     if names := ", ".join(line.partition(":")[0] for line in summary["left_out"]):
-        parts.append(Text(f"not compared with {names}: left_out in {SUMMARY} says why", style="yellow"))
+        parts.append(Text(f"not compared with {names}: left_out in {gate_folder.SUMMARY} says why", style="yellow"))
     cost = f"{summary['seconds']:.1f} s · {summary['programs_per_s']:.1f} programs/s · {summary['parallel']} at a time"
     known = f"{summary['n_known']:,} reports known without a run"
     return Group(*parts, Text(""), Text(f"{cost} · {known}", style="dim"), Text(summary["folder"], style="dim"))

@@ -14,6 +14,7 @@ from sandbox.wire import codec
 from toolkit.benchmarks.base import Benchmark
 from toolkit.records import Table, Task
 from toolkit.store import cache
+from toolkit.store.files import write_atomically
 
 VERSION = 2
 CHUNK_BYTES = 8 << 20
@@ -147,7 +148,7 @@ def compute(task: Task, key: str, box: Box, *, listed: bool = False) -> Expected
     try:
         with partial.open("wb") as file:
             chunks = _compute(task, box, file, listed=listed)
-        cache.write_atomically(path.with_suffix(".json"), json.dumps({"chunks": [asdict(c) for c in chunks]}).encode())
+        write_atomically(path.with_suffix(".json"), json.dumps({"chunks": [asdict(c) for c in chunks]}).encode())
         os.replace(partial, path)
     finally:
         with contextlib.suppress(OSError):

@@ -1,18 +1,19 @@
-"""A samples file instead of a model: what was written once is given again."""
+"""Replay a samples file in place of a model."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from toolkit.models.generators.base import BadModel, Generation, GenerationFailed, Prompt, Sampling, Source, Tick
+from toolkit.models.generators.base import Generation, Prompt, Sampling, Tick
+from toolkit.models.source import BadModel, GenerationFailed, Source
 from toolkit.samples.lines import Problems, lines
 from toolkit.samples.sanitize import FIELDS
 
 
 class ReplayGenerator:
-    """Gives the samples of a task in the file's order, whatever is asked of it; sampling is no concern of it.
+    """Yield a task's samples in the file's order, whatever the prompt and the sampling.
 
-    Of the fields that a row may have, `raw_response` goes before `completion` and `solution`: it is what a model wrote.
+    `raw_response` is preferred to `completion` and `solution`: it is what the model wrote.
     """
 
     chat = False
@@ -44,10 +45,10 @@ class ReplayGenerator:
         done: Collection[tuple[int, int]] = (),
         tick: Tick = lambda *_: None,
     ) -> Iterator[list[Generation]]:
-        """Give the first n samples of each prompt's task; see `Generator`.
+        """Yield the first n samples of each prompt's task; see `Generator`.
 
         Raises:
-            GenerationFailed: the file has fewer of a task. Those of earlier prompts have been given.
+            GenerationFailed: the file has fewer samples of a task. Those of earlier prompts have been yielded.
         """
         for index, prompt in enumerate(prompts):
             rows = self._rows.get(prompt.task_id, [])
