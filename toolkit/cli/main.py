@@ -363,6 +363,7 @@ def gate_command(
     """Judge programs one by one, and write which are accepted, which are rejected, and why."""
     from toolkit.commands import gate as gating
     from toolkit.report import annotations
+    from toolkit.report.gate import render
 
     if form not in (None, "github", "sarif") or (form and as_json):
         _fail("--format is github or sarif, and goes without --json", 2)
@@ -402,7 +403,7 @@ def gate_command(
     else:
         from rich.console import Console
 
-        Console(highlight=False, soft_wrap=False).print(gating.render(outcome.summary))
+        Console(highlight=False, soft_wrap=False).print(render(outcome.summary))
     if outcome.problems:
         console.print(f"left out {len(outcome.problems)} bad lines, the first: {outcome.problems[0]}", markup=False)
     if n_defects := outcome.summary["n_defects"]:
@@ -515,11 +516,11 @@ def validate(
     runtime: Runtime = None,
 ) -> None:
     """Prove a benchmark on itself: canonical solutions all pass, empty bodies all fail."""
-    from toolkit.commands import evaluate
+    from toolkit.commands import validate as validating
 
     console = _console()
     with _progress(console, quiet=as_json) as advance:
-        found = evaluate.validate(
+        found = validating.validate(
             benchmark, timeout, parallel or os.cpu_count() or 1, advance,
             total_timeout_s=total_timeout, mini=mini, noextreme=noextreme, data=data, runtime=runtime,
         )  # fmt: skip
@@ -544,10 +545,10 @@ def samples_command(
     data: Data = None,
 ) -> None:
     """Write a benchmark's canonical solutions as a samples file."""
-    from toolkit.commands import evaluate
+    from toolkit.commands.validate import write_canonical
 
     try:
-        n_samples = evaluate.write_canonical(benchmark, output, append or [], data)
+        n_samples = write_canonical(benchmark, output, append or [], data)
     except OSError as error:
         _fail(str(error), 3)
     print(f"{output}: {n_samples} samples")
