@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import SandboxError
-from toolkit.analysis import comparison
 from toolkit.benchmarks import BENCHMARKS, Benchmark, DataMissing, Options
 from toolkit.commands.judging import Background, check, open_oracle
 from toolkit.commands.judging import Settings as Settings
@@ -17,6 +16,7 @@ from toolkit.errors import InfrastructureError, UsageError, room
 from toolkit.oracle import VERSION, Oracle, Refused, canary
 from toolkit.progress import Advance
 from toolkit.records import Result, Task
+from toolkit.samples import comparison
 from toolkit.samples import read as sample_files
 from toolkit.samples.lines import Problems
 from toolkit.samples.read import Given

@@ -10,9 +10,10 @@ from typing import Any
 
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.records import Sample, Task
+from toolkit.samples.extract import FIELDS
 from toolkit.samples.lines import LINK, MAX_BYTES, Problems, lines, numeric, source, string, unjudgeable
 from toolkit.samples.rows import field_of
-from toolkit.samples.sanitize import FIELDS, Item, Sanitizer
+from toolkit.samples.sanitize import Item, Sanitizer
 
 MAX_NAMED = 10
 """Ids that a message names."""
@@ -59,7 +60,7 @@ def read(
     max_bytes: int = MAX_BYTES,
     sanitizer: Sanitizer | None = None,
 ) -> tuple[list[Sample], Problems]:
-    """Reads samples in file order, and the problems that were skipped.
+    """Read samples in file order, and the problems that were skipped.
 
     `path` is JSONL, gzipped JSONL, or a folder `TASK_ID/0.py` (`HumanEval_0/0.py`, in numeric order). A row has
     `task_id` and one of `solution`, `completion`, `raw_response`, the first of them that is there; `Sanitizer` says how
@@ -153,7 +154,7 @@ def hash_of(samples: Iterable[Sample]) -> str:
 
 
 def _checked(row: Mapping[str, Any], tasks: Mapping[str, Task], known: Container[str]) -> tuple[str, str, str]:
-    """Gives (task_id, field, text) of a row, or raises ValueError with what is wrong with it."""
+    """Return (task_id, field, text) of a row. Raise ValueError with what is wrong with it."""
     if "task_id" not in row:
         raise ValueError("task_id is missing")
     task_id = row["task_id"]
@@ -179,7 +180,7 @@ def _hint(task_id: str, tasks: Mapping[str, Task]) -> str:
 
 
 def _rows(path: Path, known: Container[str], problems: Problems, max_bytes: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Gives (place, row) of all that can be read, and adds the rest to `problems`."""
+    """Yield (place, row) of all that can be read; add the rest to `problems`."""
     try:
         if path.is_dir():
             yield from _folder_rows(path, known, problems, max_bytes)

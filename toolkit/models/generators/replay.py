@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from toolkit.models.generators.base import BadModel, Generation, GenerationFailed, Prompt, Sampling, Source, Tick
+from toolkit.samples.extract import FIELDS
 from toolkit.samples.lines import Problems, lines
-from toolkit.samples.sanitize import FIELDS
 
 
 class ReplayGenerator:
