@@ -17,7 +17,7 @@ from sandbox import AttachedEngine, Box, BoxLost, DockerEngine, EngineUnavailabl
 from sandbox.engines import attached
 from tests import compose
 from tests.processes import started
-from toolkit.commands import evaluate
+from toolkit.commands.validate import write_canonical
 
 pytestmark = pytest.mark.skipif(not compose.may_look(), reason="NOT CHECKED: only root may open an engine's volume from outside")
 SMALL = Limits(charged_s=2, cpu_s=4, memory_bytes=256 << 20, disk_bytes=8 << 20)
@@ -175,7 +175,7 @@ def test_the_service_gives_the_bytes_that_a_local_run_gives(engine: DockerEngine
         os.chmod(path, 0o755)
     os.chown(project / "runs", 1234, 1234)
     samples = project / "samples.jsonl"
-    evaluate.write_canonical("humaneval", samples, [Path("examples/broken.jsonl")], None)
+    write_canonical("humaneval", samples, [Path("examples/broken.jsonl")], None)
     samples.chmod(0o644)
     service = compose.services(TOOLKIT_UID="1234", TOOLKIT_GID=str(compose.GROUP))["toolkit"]
     with compose.boxes(2, 1, memory="4288m", disk="64m") as folder:

@@ -17,7 +17,8 @@ import pytest
 from gates import GATES, Finding, Report, Solution, parse
 from tests.processes import peak_rss_kib, started
 from toolkit.benchmarks import BENCHMARKS, Options
-from toolkit.commands.gate import MAX_REASONS, _line, _Tally
+from toolkit.commands.gate import _line
+from toolkit.report.gate import MAX_REASONS, Tally
 from toolkit.samples.rows import ADDED, Program
 
 TOOLKIT = str(Path(sys.executable).parent / "toolkit")
@@ -595,7 +596,7 @@ def test_a_written_row_has_a_bounded_size() -> None:
 
 
 def test_different_reasons_are_bounded() -> None:
-    tally = _Tally(parse("none+compile"), {})
+    tally = Tally(parse("none+compile"), {})
     for i in range(5_000):
         names = ("none", "compile")[i % 2 :]
         findings = [Finding(symbol=f"Error{i}", message=f"m{i}", decisive=True)]

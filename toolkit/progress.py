@@ -1,4 +1,4 @@
-"""How commands say how far they are."""
+"""How long work tells whoever waits for it how far it is."""
 
 from collections.abc import Callable
 

@@ -222,7 +222,7 @@ def validate(
     runtime: Runtime = None,
 ) -> None:
     """Prove a benchmark on itself: canonical solutions all pass, empty bodies all fail."""
-    from toolkit.commands import evaluate as command
+    from toolkit.commands import validate as command
 
     console = stderr_console()
     with ProgressBar(console, quiet=as_json) as advance:
@@ -250,7 +250,7 @@ def samples(
     data: Data = None,
 ) -> None:
     """Write a benchmark's canonical solutions as a samples file."""
-    from toolkit.commands import evaluate as command
+    from toolkit.commands import validate as command
 
     try:
         n_samples = command.write_canonical(benchmark, output, append or [], data)

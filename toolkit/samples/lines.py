@@ -87,14 +87,14 @@ def unjudgeable(text: str, max_bytes: int = MAX_BYTES) -> str | None:
 
 
 def string(field: str, text: object) -> str:
-    """Gives the text of a field back, or raises ValueError: it is none."""
+    """Return the text of a field. Raise ValueError if it is no text."""
     if not isinstance(text, str):
         raise ValueError(f"{field} is not a string but {type(text).__name__}")
     return text
 
 
 def checked_text(field: str, text: object) -> str:
-    """Gives the text of a field back, or raises ValueError with why no program can be made of it."""
+    """Return the text of a field. Raise ValueError with why no program can be made of it."""
     text = string(field, text)
     if reason := unjudgeable(text):
         raise ValueError(f"{field} {reason}")
@@ -104,10 +104,10 @@ def checked_text(field: str, text: object) -> str:
 def lines(
     path: Path, problems: Problems, *, name: str | None = None, max_bytes: int = MAX_BYTES, follow: bool = True
 ) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    """Gives (FILE:LINE, line, object) of a JSONL file, gzipped or not; all else that is in it is added to `problems`.
+    """Yield (FILE:LINE, line, object) of a JSONL file, gzipped or not; add everything else in it to `problems`.
 
-    Blank lines are passed over, and a byte order mark is. `name` stands for the file in places, where that is not its path.
-    Without `follow`, the file must not be a symbolic link.
+    Skips blank lines and a byte order mark. `name` stands for the file in places, if that is not its path. Without `follow`,
+    the file must not be a symbolic link.
     """
     try:
         with _opened(path, follow) as file:
@@ -121,7 +121,7 @@ def lines(
 def source(
     path: Path, problems: Problems, *, max_bytes: int = MAX_BYTES, follow: bool = True, task_id: str | None = None
 ) -> str | None:
-    """Gives the text of a Python file; where it cannot be read, or is longer than a line may be, that is a problem."""
+    """Return the text of a Python file; None, and a problem, if it cannot be read or is longer than a line may be."""
     try:
         with _opened(path, follow) as opened:
             data = opened.read(12 * max_bytes + 1)
@@ -151,7 +151,7 @@ def _opened(path: Path, follow: bool) -> io.BufferedReader:
 
 
 class _Unzipped(io.RawIOBase):
-    """What gunzip makes of a file. All that comes before an error in it is given before that is raised."""
+    """The unzipped file. Everything before an error in it can be read before the error is raised."""
 
     def __init__(self, file: io.BufferedReader) -> None:
         self._file = gzip.GzipFile(fileobj=file)
@@ -230,5 +230,5 @@ def _is_deeper(value: object, most: int) -> bool:
 
 
 def numeric(path: Path) -> list[tuple[int, str]]:
-    """Gives what to sort paths by, so that 10.py comes behind 9.py."""
+    """Return a sort key for paths by which 10.py comes after 9.py."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name)]

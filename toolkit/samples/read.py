@@ -1,16 +1,41 @@
 """Read samples in the shapes the field writes them, and report everything wrong with a file before anything runs."""
 
+import hashlib
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit.benchmarks.load import names
+from toolkit.errors import InfrastructureError, UsageError
 from toolkit.records import Sample, Task
+from toolkit.samples.extract import FIELDS
 from toolkit.samples.lines import LINK, MAX_BYTES, Problems, lines, numeric, source, string, unjudgeable
 from toolkit.samples.rows import field_of
-from toolkit.samples.sanitize import FIELDS, Item, Sanitizer
+from toolkit.samples.sanitize import Item, Sanitizer
+
+MAX_NAMED = 10
+"""Ids that a message names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The samples of the selected tasks, and what is missing.
+
+    Attributes:
+        problems: bad lines that were left out.
+        lost: how many of them name each selected task.
+        n_stray: how many of them may be of any task.
+        missing: selected tasks without a sample.
+    """
+
+    samples: list[Sample]
+    problems: Problems
+    lost: Mapping[str, int]
+    n_stray: int
+    missing: list[str]
 
 
 class BadInput(ValueError):
@@ -35,7 +60,7 @@ def read(
     max_bytes: int = MAX_BYTES,
     sanitizer: Sanitizer | None = None,
 ) -> tuple[list[Sample], Problems]:
-    """Reads samples in file order, and the problems that were skipped.
+    """Read samples in file order, and the problems that were skipped.
 
     `path` is JSONL, gzipped JSONL, or a folder `TASK_ID/0.py` (`HumanEval_0/0.py`, in numeric order). A row has
     `task_id` and one of `solution`, `completion`, `raw_response`, the first of them that is there; `Sanitizer` says how
@@ -88,8 +113,48 @@ def read(
     return samples, problems
 
 
+def read_all(
+    path: Path, selected: Mapping[str, Task], *, known: Container[str], skip_bad: bool, allow_missing: bool
+) -> Given:
+    """Read samples of the selected tasks.
+
+    Raises:
+        UsageError: the file cannot be used; or tasks have no sample, unless that is allowed or bad lines may be the cause.
+        InfrastructureError: the sanitizer cannot run.
+    """
+    try:
+        samples, problems = read(path, selected, known=known, skip_bad=skip_bad)
+    except BadInput as error:
+        raise UsageError(f"the samples cannot be used; nothing was run\n{error}") from None
+    except RuntimeError as error:
+        raise InfrastructureError(f"model text cannot be turned into programs: {error}") from None
+    if not samples:
+        raise UsageError(f"{path}: no sample is of a task that was selected")
+    sampled = {sample.task_id for sample in samples}
+    missing = [task_id for task_id in selected if task_id not in sampled]
+    lost = {task_id: n for task_id, n in problems.by_task.items() if task_id in selected}
+    n_stray = len(problems) - problems.by_task.total()
+    unexplained = [task_id for task_id in missing if task_id not in lost]
+    if len(unexplained) > n_stray and not allow_missing:
+        names = ", ".join(unexplained[:MAX_NAMED])
+        names += f" and {len(unexplained) - MAX_NAMED} more" if len(unexplained) > MAX_NAMED else ""
+        raise UsageError(
+            f"{path}: {len(unexplained)} of {len(selected)} tasks have no sample: {names}. If that is meant, say "
+            "--allow-missing, or choose tasks with --id-range or --limit"
+        )
+    return Given(samples=samples, problems=problems, lost=lost, n_stray=n_stray, missing=missing)
+
+
+def hash_of(samples: Iterable[Sample]) -> str:
+    """Hash the programs that are judged, in order."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        digest.update(f"{sample.task_id}\0{sample.solution}\0".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
 def _checked(row: Mapping[str, Any], tasks: Mapping[str, Task], known: Container[str]) -> tuple[str, str, str]:
-    """Gives (task_id, field, text) of a row, or raises ValueError with what is wrong with it."""
+    """Return (task_id, field, text) of a row. Raise ValueError with what is wrong with it."""
     if "task_id" not in row:
         raise ValueError("task_id is missing")
     task_id = row["task_id"]
@@ -115,7 +180,7 @@ def _hint(task_id: str, tasks: Mapping[str, Task]) -> str:
 
 
 def _rows(path: Path, known: Container[str], problems: Problems, max_bytes: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Gives (place, row) of all that can be read, and adds the rest to `problems`."""
+    """Yield (place, row) of all that can be read; add the rest to `problems`."""
     try:
         if path.is_dir():
             yield from _folder_rows(path, known, problems, max_bytes)

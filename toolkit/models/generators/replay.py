@@ -6,8 +6,8 @@ from pathlib import Path
 
 from toolkit.models.generators.base import Generation, Prompt, Sampling, Tick
 from toolkit.models.source import BadModel, GenerationFailed, Source
+from toolkit.samples.extract import FIELDS
 from toolkit.samples.lines import Problems, lines
-from toolkit.samples.sanitize import FIELDS
 
 
 class ReplayGenerator:

@@ -2,14 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit.analysis import stats
 from toolkit.errors import UsageError
-from toolkit.records import Verdict
+from toolkit.records import Result, Verdict
 from toolkit.samples.lines import Problems, lines
 from toolkit.samples.truth import verdict_of
 from toolkit.store import run_folder as runs
@@ -56,7 +56,7 @@ def read(path: Path, rules: Mapping[str, Any], data_hash: str, tasks: Collection
             results = runs.read(folder).values()
         except runs.RunFolderError as error:
             raise UsageError(f"--compare: {error}") from None
-        counts = _counted((one.task_id, one.verdict == Verdict.PASSED) for one in results if one.verdict is not None)
+        counts = counted(results)
     if not counts.keys() & set(tasks):
         raise UsageError(f"--compare {path}: none of the tasks that are judged here was scored there")
     return Other(path=path, counts=counts, warnings=tuple(warnings))
@@ -119,7 +119,12 @@ def _rows(line: object) -> Iterator[Any]:
             yield from rows
 
 
-def _counted(verdicts: Iterator[tuple[str, bool]]) -> dict[str, tuple[int, int]]:
+def counted(results: Iterable[Result]) -> dict[str, tuple[int, int]]:
+    """Return {task_id: (n samples scored, c of them passed)}."""
+    return _counted((one.task_id, one.verdict == Verdict.PASSED) for one in results if one.verdict is not None)
+
+
+def _counted(verdicts: Iterable[tuple[str, bool]]) -> dict[str, tuple[int, int]]:
     counts: dict[str, tuple[int, int]] = {}
     for task_id, passed in verdicts:
         n, c = counts.get(task_id, (0, 0))
