@@ -41,9 +41,9 @@ eval: images
 test: images
 	$(BIN)/python -m pytest tests --ignore=tests/shared
 
-# All that needs the reference data beside the checkout, on all of it; then random answers, for EXOGATE_FUZZ_S seconds (600).
+# All that needs the reference data beside the checkout, on all of it; then random answers, for TOOLKIT_FUZZ_S seconds (600).
 check-long: images
-	EXOGATE_ALL_SAMPLES=1 $(BIN)/python -m pytest tests/shared
+	TOOLKIT_ALL_SAMPLES=1 $(BIN)/python -m pytest tests/shared
 	$(BIN)/python -m tests.fuzz
 
 fuzz: images

@@ -1,4 +1,4 @@
-"""Gates: each says yes or no to one program alone, from outside the model. Knows no benchmark.
+"""Gates: each accepts or refuses one program, from outside the model. Knows no benchmark.
 
     from gates import parse
     from sandbox import DockerEngine, Sandbox
@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
-from gates.base import All, Finding, Gate, Memo, Report, Solution
+from gates.base import Finding, Gate, Report, Solution
+from gates.chain import All, Memo
 from gates.compile import Compile
 from gates.decontaminate import Corpus, Decontaminate
 from gates.duplicate import Duplicate
@@ -50,19 +51,26 @@ __all__ = [
     "fields_of",
     "parse",
     "prefers_low",
+    "thresholds_of",
 ]
 
 _NUMBERS = (float, float | None, "float", "float | None")
 
 
 def fields_of(kind: str) -> set[str]:
-    """Return the names of what the gates that `kind` names have: thresholds, and what `parse` must be given for them."""
+    """Return the field names of the gates that `kind` names: their thresholds, and what `parse` must be given for them."""
     names = [part.strip().partition("~")[0] for part in kind.split("+")]
     return {field.name for name in names if name in GATES for field in fields(GATES[name])}
 
 
+def thresholds_of(kind: str) -> set[str]:
+    """Return the names of the thresholds that the gates named by `kind` have."""
+    names = [part.strip().partition("~")[0] for part in kind.split("+")]
+    return {field.name for name in names if name in GATES for field in fields(GATES[name]) if field.type in _NUMBERS}
+
+
 def prefers_low(kind: str) -> bool:
-    """Say whether low scores are the best for one of the gates that `kind` names."""
+    """Return whether one of the gates that `kind` names takes low scores for the best."""
     names = [part.strip().partition("~")[0] for part in kind.split("+")]
     return any(getattr(GATES.get(name), "lowest", False) for name in names)
 
@@ -78,16 +86,16 @@ def parse(
     """Return the gates that `kind` names, such as `compile+quality`: all must pass, cheapest first.
 
     Args:
-        kind: names of gates, joined by `+`. `compile~0.1` is the gate `compile` with one decision in ten turned round.
+        kind: names of gates, joined by `+`. `compile~0.1` is the gate `compile` with one decision in ten flipped.
         thresholds: by name, such as `{"pylint": 8}`; each gate's class says which it has.
         all_findings: ask all gates, and do not stop at the first refusal.
-        memo: where reports are kept between runs.
-        given: what gates need besides, by the name of the field, such as `{"corpus": Corpus(...)}`; `seed` is that of
-            decisions that are turned round.
+        memo: keeps reports between runs.
+        given: what else gates need, by field name, such as `{"corpus": Corpus(...)}`; `seed` chooses which decisions
+            are flipped.
 
     Raises:
-        ValueError: no such gate; a gate named twice; a threshold that none of them has, or that is no number; a gate
-            needs something that is not given; noise that is no probability.
+        ValueError: no such gate; a gate named twice; a threshold that none of them has, or that is not a number; a gate
+            needs something that is not given; noise that is not a probability.
     """
     parts = [part.strip().partition("~") for part in kind.split("+")]
     names = [name for name, _, _ in parts]

@@ -1,18 +1,14 @@
-"""What a gate is: something outside the model that says yes or no to one program, and why."""
+"""What a gate is: something outside the model that accepts or refuses one program, and says why."""
 
-import contextlib
-import hashlib
-import json
 import math
 import re
 import traceback
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Protocol, TypeVar
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar, TypeVar
 
-from sandbox import BoxDestroyed, Execution, Sandbox, SandboxError, Status
+from sandbox import Box, BoxDestroyed, Execution, Sandbox, SandboxError, Status
 from sandbox.conversation import text_of
 from sandbox.wire import codec
 
@@ -20,15 +16,15 @@ R = TypeVar("R")
 MAX_TEXT = 1 << 20
 """The longest text of a solution that is judged, in bytes of UTF-8."""
 MAX_BATCH = 1 << 18
-"""Characters of the programs of a batch, unless one alone has more."""
+"""Characters of all programs of a batch together, unless a single one has more."""
 MAX_MESSAGE, MAX_SYMBOL = 1000, 100
-"""Characters of a finding's message; of its symbol, and of a version."""
+"""Characters of a finding's message; of its symbol or a version."""
 MAX_FINDINGS = 1000
 """Findings in a report."""
 DESTROYED, DEFECT = "box-destroyed", "our-defect"
-"""Symbols of a program that no box survives, and of one at which this code fails: no report that has them is kept."""
+"""Symbols for a program that no box survives, and for one on which our code fails; reports with them are never kept."""
 MORE = "more-findings"
-"""Symbol of the note that stands for those that are too many."""
+"""Symbol of the note that stands for the findings beyond the limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +33,11 @@ class Solution:
 
     Attributes:
         code: the whole program.
-        completion: the text that the model wrote, where `code` is more than that; else None, and `code` stands for it.
+        completion: what the model wrote, if `code` is more than that; None if it wrote all of `code`.
         prompt: the text that the completion continues, where known.
-        chat: whether the prompt is as a chat template wrote it, so that its special tokens are meant.
-        n_tokens: tokens of the completion as the model's own tokenizer counts them, where known.
-        test: source of tests that came with the program: asserts, or a `check(candidate)`.
+        chat: whether a chat template wrote the prompt, so that its special tokens are meant as such.
+        n_tokens: tokens of the completion by the model's own tokenizer, where known.
+        test: source of the tests that came with the program: asserts, or a `check(candidate)`.
         entry_point: the function that the tests are about, where known.
     """
 
@@ -61,10 +57,10 @@ class Finding:
     Attributes:
         symbol: short name, the tool's own where it has one (`unused-import`, `SyntaxError`); cut at `MAX_SYMBOL`.
         message: for a person; cut at `MAX_MESSAGE`.
-        line: from 1; None where it is about the whole program.
+        line: from 1; None if the finding is about the whole program.
         column: from 0, as pylint counts.
         severity: `error`, `warning` or `note`.
-        decisive: whether this alone is why the program is refused.
+        decisive: whether this alone refuses the program.
     """
 
     symbol: str
@@ -75,7 +71,7 @@ class Finding:
     decisive: bool = False
 
     def __post_init__(self) -> None:
-        """Raise TypeError for what is no text, or no place in one."""
+        """Cut long texts. Raises TypeError for anything but text, or an impossible place in one."""
         object.__setattr__(self, "symbol", cut(self.symbol))
         object.__setattr__(self, "message", cut(self.message, MAX_MESSAGE))
         if any(at is not None and (type(at) is not int or abs(at) > 1 << 31) for at in (self.line, self.column)):
@@ -84,16 +80,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What one gate says of one program.
+    """What one gate says about one program.
 
     Attributes:
         gate: its name.
         passed: the decision: no finding is decisive.
-        score: the number behind it, in the gate's own unit (see its module); None where there is none.
-        findings: all that was seen; of more than `MAX_FINDINGS` the decisive ones first, and a note of how many are left.
-        seconds: on the wall, spent on this program; of a batch, its share.
-        versions: of the tools that were asked.
-        values: more numbers, by name.
+        score: the number behind the decision, in the gate's own unit (see its module), or None.
+        findings: everything seen; of more than `MAX_FINDINGS`, the decisive ones first, and a note of how many are left out.
+        seconds: wall time spent on this program; its share of a batch.
+        versions: of the tools that were asked, by name.
+        values: further numbers, by name.
     """
 
     gate: str
@@ -117,18 +113,8 @@ class Report:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Report":
-        """Return what `to_row` was called on. Raises TypeError or LookupError where that is no such row."""
+        """Return the report that `to_row` wrote. Raises TypeError or LookupError for any other row."""
         return cls(**{**row, "findings": tuple(Finding(**each) for each in row["findings"])})
-
-
-class Memo(Protocol):
-    """Where reports are kept between runs; may forget."""
-
-    def get(self, key: str) -> dict[str, Any] | None:
-        """Return what was put under `key`, or None."""
-
-    def put(self, key: str, value: dict[str, Any]) -> None:
-        """Keep `value`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,28 +123,38 @@ class Gate(ABC):
 
     Attributes:
         name: as in `--kind`.
-        cost: those of lower cost are asked first.
-        kind: of the boxes it needs; None when it needs none.
-        worst: score of what is refused without a look; None where that has none.
-        version: raised whenever a report could come out otherwise than before.
+        cost: cheaper gates are asked first.
+        image: of the boxes that the gate needs, or None.
+        worst: score of a program that is refused unseen, or None.
+        version: raise it whenever a report may differ from before.
     """
 
     name: ClassVar[str]
     cost: ClassVar[float]
-    kind: ClassVar[str | None] = None
+    image: ClassVar[str | None] = None
     worst: ClassVar[float | None] = None
     version: ClassVar[int] = 1
 
     @abstractmethod
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
-        """Give one report a solution, in order; solutions are taken as they are needed.
+        """Yield one report per solution, in order; take solutions as they are needed.
 
-        A program's misbehaviour is a report. Raises `SandboxError` for a failure of ours. What `All` gives has text that
-        is text, and not too much of it (`unfit`).
+        A program's misbehaviour is a report; our own failure raises `SandboxError`. `All` passes on no unusable text
+        (`unfit`).
         """
 
-    def depends(self, solution: Solution) -> Sequence[str | None] | None:
-        """Return all of a solution that its report depends on; None where it depends on more, and is never kept."""
+    @property
+    def compares(self) -> bool:
+        """Whether a decision also depends on the other programs of the call; such reports are not kept between runs."""
+        return False
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the gate decides by, as plain data: scalars as they are, the `repr` of anything else."""
+        found = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: it if isinstance(it, str | int | float | None) else repr(it) for name, it in found.items()}
+
+    def depends(self, solution: Solution) -> Sequence[str | None]:
+        """Return the parts of a solution that determine its report."""
         return [solution.code]
 
     def report(self, findings: Iterable[Finding], score: float | None = None, **more: Any) -> Report:
@@ -169,16 +165,16 @@ class Gate(ABC):
         )
 
     def told(self, said: Any, build: Callable[[Any], Report]) -> Report:
-        """Return the report that `build` makes of what a tool said, or the one in its place: see `from_tool`."""
+        """Return the report that `build` makes from a tool's answer, or the refusal in its place (see `from_tool`)."""
         found = from_tool(said, build)
         return self.unseen(found) if isinstance(found, Finding) else found
 
     def unseen(self, finding: Finding) -> Report:
-        """Return the report on a program that is refused without a look."""
+        """Return the report on a program that is refused unseen."""
         return self.report([finding], self.worst)
 
     def failed(self, solution: Solution, error: Exception) -> Report:
-        """Return the report on a program that no box survives, or at which this code has a defect; raise any other error."""
+        """Return the report on a program that no box survives, or on which our code fails; raise any other error."""
         if isinstance(error, BoxDestroyed):
             return self.unseen(refused(DESTROYED, "its box did not survive it, twice"))
         if isinstance(error, SandboxError | OSError):
@@ -188,7 +184,7 @@ class Gate(ABC):
 
 
 def batched(solutions: Iterable[Solution], n: int) -> Iterator[tuple[Solution, ...]]:
-    """Give the solutions `n` at a time; fewer where they come to `MAX_BATCH` characters, and at the end."""
+    """Yield the solutions `n` at a time; fewer once a batch reaches `MAX_BATCH` characters, and at the end."""
     batch: list[Solution] = []
     size = 0
     for solution in solutions:
@@ -201,41 +197,49 @@ def batched(solutions: Iterable[Solution], n: int) -> Iterator[tuple[Solution, .
         yield tuple(batch)
 
 
-def apart(
-    batch: tuple[Solution, ...],
-    look: Callable[[tuple[Solution, ...]], list[R]],
+def in_batches(
+    look: Callable[[Box, tuple[Solution, ...]], list[R]],
+    solutions: Iterable[Solution],
+    n: int,
+    sandbox: Sandbox,
     failed: Callable[[Solution, Exception], R],
-    error: Exception,
-) -> list[R]:
-    """Return what `look` says of each solution of a batch to which `error` happened, asked of one at a time.
+) -> Iterator[R]:
+    """Look at solutions `n` at a time and yield one result each, in order; what fails together is looked at one by one.
 
-    `failed` says it of one to which something happens alone, or raises.
+    Args:
+        look: returns one result per solution of a batch.
+        failed: returns the result of a solution that fails alone, or raises.
     """
-    if len(batch) == 1:
-        return [failed(batch[0], error)]
-    found: list[R] = []
-    for one in batch:
-        try:
-            found += look((one,))
-        except Exception as alone:
-            found.append(failed(one, alone))
-    return found
+
+    def one_by_one(batch: tuple[Solution, ...], error: Exception) -> list[R]:
+        if len(batch) == 1:
+            return [failed(batch[0], error)]
+        found: list[R] = []
+        for one in batch:
+            try:
+                found += sandbox.attempt(lambda box, one=one: look(box, (one,)))  # type: ignore[misc]
+            except Exception as alone:
+                found.append(failed(one, alone))
+        return found
+
+    for found in sandbox.map(look, batched(solutions, n), failed=one_by_one):
+        yield from found
 
 
 def more(n: Any) -> list[Finding]:
-    """Return the note that stands for `n` findings that are left out; none where that is 0."""
+    """Return a note that `n` findings are left out; nothing if `n` is 0."""
     return [Finding(symbol=MORE, message=f"and {n:,} more findings", severity="note")] if n else []
 
 
 def cut(text: str, most: int = MAX_SYMBOL) -> str:
-    """Return a text; of one longer than `most` characters the first, and an ellipsis. Raises TypeError where it is none."""
+    """Return `text`, cut to `most` characters with an ellipsis. Raises TypeError for anything but a string."""
     if not isinstance(text, str):
         raise TypeError(f"not a text but {type(text).__name__}")
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def unfit(solution: Solution) -> Finding | None:
-    """Return why no gate is asked about a solution, if so: one of its texts is no text of a program, or too long."""
+    """Return the finding if no gate can be asked about a solution (a text is unusable, or too long), else None."""
     for name in ("code", "completion", "prompt", "test", "entry_point"):
         text = getattr(solution, name)
         if text is None:
@@ -257,7 +261,7 @@ def refused(symbol: str, message: str) -> Finding:
 
 
 def of_end(execution: Execution, where: str = "") -> Finding:
-    """Return the decisive finding for a program that did not let itself be examined, or was ended."""
+    """Return the decisive finding for a program whose process ended or was ended."""
     code = execution.exit_code or 0
     symbol, message = {
         Status.TIMED_OUT: ("time-limit", "took longer than the time limit"),
@@ -272,7 +276,7 @@ def of_end(execution: Execution, where: str = "") -> Finding:
 def of_frame(kind: bytes, body: bytes, where: str = "") -> Finding:
     """Return the decisive finding for a program that answered with something other than a value.
 
-    Its symbol is the class of the exception, which is the program's choice, but for some that every reader looks for.
+    Its symbol is the exception's class, which is the program's choice, except for a few that readers look for.
     """
     text = text_of(body)
     name = text.partition(":")[0]
@@ -287,10 +291,10 @@ def of_frame(kind: bytes, body: bytes, where: str = "") -> Finding:
 
 
 def from_tool(said: Any, build: Callable[[Any], R]) -> R | Finding:
-    """Return what `build` makes of what a tool said of a text (`Box.examine`), or the decisive finding in its place.
+    """Return what `build` makes of a tool's answer (`Box.examine`), or the decisive finding in its place.
 
-    It is said by a process that the text may have taken over. So `build` may be given anything, and whatever it raises then
-    is a fact about that text.
+    The text may have taken over the process that answers. So `build` may be given anything, and whatever it raises is a
+    fact about that text.
     """
     if isinstance(said, Execution):
         return of_end(said)
@@ -303,107 +307,13 @@ def from_tool(said: Any, build: Callable[[Any], R]) -> R | Finding:
 
 
 def said_finding(said: Any, severity: str = "warning", *, decisive: bool = False) -> Finding:
-    """Return the finding that a tool gave. Raises what `from_tool` takes for nonsense."""
+    """Return the finding in a tool's answer. Raises for nonsense, which `from_tool` catches."""
     values = {name: said[name] for name in ("symbol", "message", "line", "column")}
     return Finding(**values, severity=severity, decisive=decisive)
 
 
 def number(value: Any) -> Any:
-    """Return a finite number or None as it is. Raises what `from_tool` takes for nonsense where it is something else."""
+    """Return a finite number or None unchanged. Raises for anything else, which `from_tool` catches."""
     if value is not None and (type(value) not in (int, float) or not math.isfinite(value)):
         raise TypeError("not a finite number")
     return value
-
-
-@dataclass(slots=True)
-class _Row:
-    solution: Solution
-    reports: list[Report]
-    unfit: Finding | None
-    alive: bool = True
-    key: str | None = None
-
-    def add(self, report: Report, *, go_on: bool) -> None:
-        self.reports.append(report)
-        self.alive = self.alive and (report.passed or go_on)
-
-
-@dataclass(frozen=True, kw_only=True)
-class All:
-    """Several gates: a program passes when all of them pass it. They are asked cheapest first.
-
-    Attributes:
-        gates: in the order in which they are asked.
-        all_findings: ask all gates, and do not stop at the first refusal.
-        memo: reports given before; a program's report is then taken from there.
-    """
-
-    gates: Sequence[Gate]
-    all_findings: bool = False
-    memo: Memo | None = None
-
-    def check_many(self, solutions: Iterable[Solution | str], sandbox: Sandbox) -> Iterator[list[Report]]:
-        """Give the reports of each solution, in order: of all gates, or up to the first that refused.
-
-        A program is accepted when all of its reports passed. A plain string is taken for the whole program. Solutions
-        are taken as they are needed, so any number of them may be streamed through. What is no text of a program (a NUL
-        byte, a lone surrogate), or has more than `MAX_TEXT` bytes, is refused in the name of each gate, none of which sees
-        it. Raises `SandboxError`.
-        """
-        given = (Solution(code=s) if isinstance(s, str) else s for s in solutions)
-        rows: Iterator[_Row] = (_Row(solution, [], unfit(solution)) for solution in given)
-        for gate in self.gates:
-            rows = self._ask(gate, rows, sandbox)
-        return (row.reports for row in rows)
-
-    def _ask(self, gate: Gate, rows: Iterator[_Row], sandbox: Sandbox) -> Iterator[_Row]:
-        """Pass rows on in order, those that are alive with the gate's report added."""
-        waiting: deque[tuple[_Row, bool]] = deque()
-        for first in rows:  # as long as nothing has to be asked, nothing has to wait
-            if first.alive and not self._recall(gate, first, sandbox):
-                break
-            yield first
-        else:
-            return
-
-        def unknown() -> Iterator[Solution]:
-            waiting.append((first, True))
-            yield first.solution
-            for row in rows:
-                asked = row.alive and not self._recall(gate, row, sandbox)
-                waiting.append((row, asked))
-                if asked:
-                    yield row.solution
-
-        for report in gate.check_many(unknown(), sandbox):
-            while not waiting[0][1]:
-                yield waiting.popleft()[0]
-            row, _ = waiting.popleft()
-            row.add(report, go_on=self.all_findings)
-            is_lasting = not any(found.symbol in (DESTROYED, DEFECT) for found in report.findings)
-            if self.memo is not None and row.key is not None and is_lasting:
-                self.memo.put(row.key, report.to_row())
-            yield row
-        for row, asked in waiting:
-            assert not asked, f"the gate {gate.name} gave too few reports"
-            yield row
-
-    def _recall(self, gate: Gate, row: _Row, sandbox: Sandbox) -> bool:
-        """Whether the gate's report on a row is known without asking it; it is added then."""
-        row.key = None
-        if row.unfit is not None:
-            row.add(gate.unseen(row.unfit), go_on=self.all_findings)
-            return True
-        parts = gate.depends(row.solution)
-        if self.memo is None or parts is None:
-            return False
-        image = sandbox.engine.image_digest(gate.kind) if gate.kind else ""
-        key = [gate.name, gate.version, repr(gate), image, repr(sandbox.limits), *parts]
-        row.key = "gate " + hashlib.sha256(json.dumps(key).encode()).hexdigest()
-        stored = self.memo.get(row.key)
-        if stored is None:
-            return False
-        with contextlib.suppress(TypeError, LookupError):
-            row.add(Report.from_row(stored), go_on=self.all_findings)
-            return True
-        return False

@@ -1,20 +1,19 @@
 """Does it compile: the byte-compiler of the run image's Python, in the box, every warning kept as a finding.
 
-A text that only a newer Python accepts is refused as well, and its finding says which one (ruff knows, in the lint image).
-One process compiles many texts, for a compiler runs none of them; one that ends the process is looked at again, alone.
+A text that only a newer Python accepts is refused as well, and its finding says so (ruff, in the lint image, knows). One
+process compiles many texts, as it runs none of them; a text that ends the process is looked at again, alone.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from time import monotonic
 from typing import Any, ClassVar
 
-from gates.base import Finding, Gate, Report, Solution, apart, batched, cut, from_tool, more, refused, said_finding
+from gates.base import Finding, Gate, Report, Solution, cut, from_tool, in_batches, more, refused, said_finding
 from sandbox import Box, BoxDestroyed, Limits, Sandbox
 
 BATCH = 64
-LIMITS = Limits(wall_s=10.0, cpu_s=20.0)
+LIMITS = Limits(charged_s=10.0, cpu_s=20.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,29 +22,21 @@ class Compile(Gate):
 
     name: ClassVar[str] = "compile"
     cost: ClassVar[float] = 10
-    kind: ClassVar[str | None] = "run"
+    image: ClassVar[str | None] = "run"
     worst: ClassVar[float | None] = 0.0
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
         """Compile each; many at a time."""
-        for reports in sandbox.map(self._check, batched(solutions, BATCH), failed=partial(self._apart, sandbox)):
-            for solution, report in reports:
-                newer = self._newer(solution, sandbox) if _is_syntax(report) else None
-                yield report if newer is None else replace(report, findings=(newer, *report.findings))
+        asked = in_batches(self._check, solutions, BATCH, sandbox, lambda one, error: (one, self.failed(one, error)))
+        for solution, report in asked:
+            newer = self._newer(solution, sandbox) if _is_syntax(report) else None
+            yield report if newer is None else replace(report, findings=(newer, *report.findings))
 
     def _check(self, box: Box, solutions: tuple[Solution, ...]) -> list[tuple[Solution, Report]]:
         started = monotonic()
         said = box.examine("compile", [solution.code for solution in solutions], limits=LIMITS)
         seconds = round((monotonic() - started) / len(solutions), 6)
         return [(s, replace(self.told(one, self._made), seconds=seconds)) for s, one in zip(solutions, said, strict=True)]
-
-    def _apart(self, sandbox: Sandbox, solutions: tuple[Solution, ...], error: Exception) -> list[tuple[Solution, Report]]:
-        """Compile one at a time what failed together."""
-
-        def look(one: tuple[Solution, ...]) -> list[tuple[Solution, Report]]:
-            return sandbox.attempt(lambda box: self._check(box, one))
-
-        return apart(solutions, look, lambda one, alone: (one, self.failed(one, alone)), error)
 
     def _made(self, said: Any) -> Report:
         findings = [said_finding(warning) for warning in said["warnings"]]
@@ -56,7 +47,7 @@ class Compile(Gate):
 
     @staticmethod
     def _newer(solution: Solution, sandbox: Sandbox) -> Finding | None:
-        """Ask whether a newer Python reads what this one does not."""
+        """Return a finding if a newer Python accepts what this one does not."""
         try:
             said = sandbox.attempt(lambda box: box.examine("newer", [solution.code], limits=LIMITS), "lint")[0]
         except BoxDestroyed:

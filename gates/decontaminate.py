@@ -43,7 +43,7 @@ from itertools import chain
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from gates.base import Finding, Gate, Report, Solution, apart, batched, from_tool
+from gates.base import Finding, Gate, Report, Solution, batched, from_tool, in_batches
 from gates.tokens import grams, hashes
 from sandbox import Box, Limits, Sandbox
 
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BATCH = 64
-LIMITS = Limits(wall_s=10.0, cpu_s=20.0)
+LIMITS = Limits(charged_s=10.0, cpu_s=20.0)
 LONG, SHORT = 13, 8
 NODES = 16
 
@@ -91,7 +91,7 @@ class Decontaminate(Gate):
 
     name: ClassVar[str] = "decontaminate"
     cost: ClassVar[float] = 30
-    kind: ClassVar[str | None] = "run"
+    image: ClassVar[str | None] = "run"
     ngram: float = 0.5
     run: float = 40
     ast: float = 0.8
@@ -99,12 +99,10 @@ class Decontaminate(Gate):
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
         """Compare each; many at a time. The corpus is read when the first has come."""
-        batches = batched(solutions, BATCH)
-        for first in batches:
+        rest = iter(solutions)
+        for first in rest:
             known = _Known(self.corpus, list(_shapes([code for _, _, code in self.corpus.items], sandbox)))
-            failed = partial(self._apart, known, sandbox)
-            for reports in sandbox.map(partial(self._check, known), chain([first], batches), failed=failed):
-                yield from reports
+            yield from in_batches(partial(self._check, known), chain([first], rest), BATCH, sandbox, self.failed)
 
     def _check(self, known: "_Known", box: Box, solutions: tuple[Solution, ...]) -> list[Report]:
         started = monotonic()
@@ -112,10 +110,6 @@ class Decontaminate(Gate):
         reports = [self._report(known, s.code, one) for s, one in zip(solutions, said, strict=True)]
         seconds = round((monotonic() - started) / len(solutions), 6)
         return [replace(report, seconds=seconds) for report in reports]
-
-    def _apart(self, known: "_Known", sandbox: Sandbox, solutions: tuple[Solution, ...], error: Exception) -> list[Report]:
-        """Compare one at a time what failed together."""
-        return apart(solutions, lambda one: sandbox.attempt(lambda box: self._check(known, box, one)), self.failed, error)
 
     def _report(self, known: "_Known", code: str, said: Any) -> Report:
         found = known.tokens(code)

@@ -29,10 +29,10 @@ RECALL = 0.99
 
 @dataclass(frozen=True, kw_only=True)
 class Duplicate(Gate):
-    """Refuses what is nearly an earlier program of the same call of `check_many`.
+    """Refuses near copies of an earlier program in the same call of `check_many`.
 
     Attributes:
-        similarity: from this on two programs count as the same; above 0, at most 1.
+        similarity: from here on two programs count as the same; above 0, at most 1.
     """
 
     name: ClassVar[str] = "duplicate"
@@ -40,7 +40,7 @@ class Duplicate(Gate):
     similarity: float = 0.85
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
-        """Compare each with those that passed before it; findings count the programs that came here, from 1."""
+        """Compare each with those that passed before it; findings number the programs that reach this gate from 1."""
         import numpy as np
         from datasketch import MinHash, MinHashLSH
 
@@ -63,12 +63,14 @@ class Duplicate(Gate):
                 near.insert(index, sketch, check_duplication=False)
             yield self.report(findings, score, seconds=round(monotonic() - started, 6))
 
-    def depends(self, solution: Solution) -> None:
-        """Return None: it depends on what came before."""
+    @property
+    def compares(self) -> bool:
+        """Whether a decision depends on other programs: on those that came before."""
+        return True
 
 
 def _bands(similarity: float) -> tuple[int, int]:
-    """Return bands and rows: the fewest candidates such that at most 1 in 100 pairs of that similarity is missed."""
+    """Return (bands, rows) with the fewest candidates that miss at most 1 in 100 pairs of that similarity."""
 
     def found(rows: int) -> float:
         return float(1 - (1 - similarity**rows) ** (PERMUTATIONS // rows))

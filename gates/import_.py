@@ -41,7 +41,7 @@ class Import(Gate):
 
     name: ClassVar[str] = "import"
     cost: ClassVar[float] = 50
-    kind: ClassVar[str | None] = "run"
+    image: ClassVar[str | None] = "run"
     worst: ClassVar[float | None] = 0.0
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
@@ -66,7 +66,7 @@ class Import(Gate):
     def _load(box: Box, code: str) -> Finding | int:
         """Return how many names the program has defined, or why that is not known."""
         word = secrets.token_hex(8)
-        limits = replace(box.limits, wall_s=LOAD_S, cpu_s=2 * LOAD_S)
+        limits = replace(box.limits, charged_s=LOAD_S, cpu_s=2 * LOAD_S)
         with box.calls(code + _ASKED, "_exogate_asked", limits=limits) as session:
             batch = session.batch(codec.encode_batch([[code, word]]), 1, last=True)
             try:

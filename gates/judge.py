@@ -1,4 +1,4 @@
-"""What does another model say: the question of `self-score`, put to a model that is not the one that writes.
+"""What does another model say: the question of `self-score`, put to a model that did not write the program.
 
 Score: as there. The judge's weights are frozen: their SHA-256 is in every report's versions, so that two rounds can be
 shown to have had the same judge.

@@ -1,7 +1,7 @@
-"""A gate that errs: any other gate's decision, turned round with a known probability. Written `compile~0.1`.
+"""A gate that errs: another gate's decision, flipped with a known probability. Written `compile~0.1`.
 
-Which programs are hit depends on their text, the gate and the seed, and on nothing else: the same program is always hit
-or never, so equal programs are treated alike and a run can be repeated. Score: the gate's own.
+Which programs are hit depends only on their text, the gate and the seed: a program is hit always or never, so equal
+programs are treated alike and a run can be repeated. Score: the gate's own.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from gates.base import Finding, Gate, Report, Solution, refused
 from sandbox import Sandbox
@@ -17,11 +17,11 @@ from sandbox import Sandbox
 
 @dataclass(frozen=True, kw_only=True)
 class Noisy(Gate):
-    """Turns round each decision of a gate with a probability. Has the gate's cost, boxes and version.
+    """Flips each decision of `gate` with probability `p`. Has that gate's cost, boxes and version.
 
     Attributes:
-        gate: that is asked.
-        p: the probability.
+        gate: the gate that is asked.
+        p: the probability, 0 to 1.
         seed: another one hits other programs.
     """
 
@@ -34,17 +34,25 @@ class Noisy(Gate):
     def __post_init__(self) -> None:
         if not 0 <= self.p <= 1:
             raise ValueError(f"noise is a probability between 0 and 1, not {self.p}")
-        own = {name: getattr(self.gate, name) for name in ("cost", "kind", "worst", "version")}
+        own = {name: getattr(self.gate, name) for name in ("cost", "image", "worst", "version")}
         for name, value in {**own, "name": f"{self.gate.name}~{self.p:g}"}.items():
             object.__setattr__(self, name, value)
 
-    def depends(self, solution: Solution) -> Sequence[str | None] | None:
-        """Return what the gate's report depends on, and the program."""
-        parts = self.gate.depends(solution)
-        return None if parts is None else [*parts, solution.code]
+    @property
+    def compares(self) -> bool:
+        """Whether the gate's decisions depend on other programs."""
+        return self.gate.compares
+
+    def settings(self) -> dict[str, Any]:
+        """Return the gate's settings, the probability and the seed."""
+        return {**self.gate.settings(), "p": self.p, "seed": self.seed}
+
+    def depends(self, solution: Solution) -> Sequence[str | None]:
+        """Return what determines the gate's report, and the program."""
+        return [*self.gate.depends(solution), solution.code]
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
-        """Ask the gate, and turn round what is hit."""
+        """Ask the gate, and flip the decisions that are hit."""
         codes: deque[str] = deque()
 
         def noted() -> Iterator[Solution]:

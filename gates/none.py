@@ -1,4 +1,4 @@
-"""The gate that accepts everything that is a text: what no review does, to compare with."""
+"""The gate that accepts every program, to compare with: no review at all."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How little does the model wonder: perplexity of the completion alone, after its prompt. Score: the perplexity.
+"""How likely is it to the model: perplexity of the completion alone, after its prompt. Score: the perplexity.
 
 That is exp of minus the mean log-probability of the completion's tokens, from 1 up to e^700; reports have `mean_logprob`
 and `n_tokens` as well. A completion without tokens has no perplexity: it is refused (`empty-completion`), and by default
@@ -25,7 +25,7 @@ class Perplexity(Ranked):
 
     Attributes:
         model: the current model.
-        empty: whether an empty completion counts among those of which a fraction is kept (`counted`) or not (`excluded`).
+        empty: whether an empty completion counts among the programs of which a fraction is kept (`counted`, `excluded`).
     """
 
     name: ClassVar[str] = "perplexity"
@@ -52,7 +52,7 @@ class Perplexity(Ranked):
         """Return the model's hash."""
         return {"model": self.model.identity}
 
-    def parts(self, solution: Solution) -> Sequence[str | None]:
+    def depends(self, solution: Solution) -> Sequence[str | None]:
         """Return prompt and completion, and whether the prompt is a chat's."""
         return [*_texts(solution), "chat" if solution.chat else None]
 
@@ -66,7 +66,7 @@ class InversePerplexity(Perplexity):
 
 
 def _texts(solution: Solution) -> tuple[str, str]:
-    """Return prompt and completion. Where no prompt is given, it is what stands before the completion in the program."""
+    """Return (prompt, completion); a missing prompt is what precedes the completion in the program."""
     completion = solution.code if solution.completion is None else solution.completion
     if solution.prompt is not None:
         return solution.prompt, completion

@@ -36,7 +36,7 @@ class Quality(Gate):
 
     name: ClassVar[str] = "quality"
     cost: ClassVar[float] = 100
-    kind: ClassVar[str | None] = "lint"
+    image: ClassVar[str | None] = "lint"
     pylint: float = 7.0
     cc: float = 10
     mi: float = 20.0
@@ -48,7 +48,7 @@ class Quality(Gate):
 
     def _check(self, box: Box, solution: Solution) -> Report:
         started = monotonic()
-        limits = Limits(wall_s=self.timeout, cpu_s=2 * self.timeout)
+        limits = Limits(charged_s=self.timeout, cpu_s=2 * self.timeout)
         said = box.examine("lint", [solution.code], limits=limits)[0]
         return replace(self.told(said, self._made), seconds=round(monotonic() - started, 6))
 

@@ -1,4 +1,4 @@
-"""What gates by a model's own score have in common: some best fraction is kept, or all from a threshold on.
+"""What gates by a model's own score share: they keep the best fraction, or everything from a threshold on.
 
 These gates are endogenous: the score is the model's opinion, and a text that was written to please it does. A fraction is
 always the same share of what came, whatever it is worth, so its acceptance cannot rise or fall; a threshold can show that.
@@ -21,7 +21,7 @@ BATCH = 256
 class Scorer(Protocol):
     """A causal language model that says how likely texts are.
 
-    Its `repr` tells it from others with other weights or settings, for it is part of the key of stored reports.
+    Its `repr` must differ for other weights or settings: it is part of the key of stored reports.
     """
 
     @property
@@ -31,17 +31,17 @@ class Scorer(Protocol):
     def logprobs(
         self, prompts: Sequence[str], completions: Sequence[str], chats: Sequence[bool] = ()
     ) -> Sequence[Sequence[float]]:
-        """Return, for each completion, the natural logarithm of each of its tokens' probability after what precedes it.
+        """Return the natural log-probability of each token of each completion, given what precedes it.
 
-        Where `chats` says so, the prompt is as a chat template wrote it, and its special tokens are meant.
+        Where `chats` says so, a chat template wrote the prompt, and its special tokens are meant as such.
         """
 
     def next_logits(
         self, texts: Sequence[str], words: Sequence[str], *, suffix: str = "", last: int | None = None
     ) -> Sequence[Sequence[float]]:
-        """Return the logit of each word behind each text and `suffix`: n texts x n words.
+        """Return the logit of each word after each text and `suffix`: n texts x n words.
 
-        Of a text, only the `last` tokens are read. A word of several tokens stands for the first in which words differ.
+        Only the `last` tokens of a text are read. A word of several tokens stands for the first in which the words differ.
         """
 
 
@@ -50,9 +50,9 @@ class Scored:
     """What is known of one program before the decision.
 
     Attributes:
-        score: None where there is none: it is refused then, for the reason that `finding` gives.
-        counts: whether it is one of those of which a fraction is kept.
-        values: more numbers, for the report.
+        score: None refuses the program, for the reason in `finding`.
+        counts: whether it is one of the programs of which a fraction is kept.
+        values: further numbers for the report.
     """
 
     score: float | None
@@ -66,9 +66,9 @@ class Ranked(Gate):
     """Keeps the programs with the best scores.
 
     Attributes:
-        fraction: of the programs of one call of `check_many`, all of which are taken before the first report is given;
-            rounded down. Equal scores: the earlier program is kept.
-        threshold: the worst score that is kept, instead of a fraction; programs are then judged one by one.
+        fraction: share to keep of one call's programs, all of which are taken before the first report; rounded down.
+            Of equal scores, the earlier program is kept.
+        threshold: the worst score to keep, instead of a fraction; programs are then judged one by one.
         lowest: whether low scores are the best.
     """
 
@@ -83,22 +83,19 @@ class Ranked(Gate):
 
     @abstractmethod
     def scores(self, solutions: Sequence[Solution]) -> Sequence[Scored]:
-        """Return what is known of each solution."""
+        """Return the score of each solution."""
 
     @abstractmethod
     def seen(self) -> Mapping[str, str]:
         """Return the `versions` of a report: the model that was asked."""
 
-    def parts(self, solution: Solution) -> Sequence[str | None]:
-        """Return all of a solution that its score depends on."""
-        return [solution.code]
-
-    def depends(self, solution: Solution) -> Sequence[str | None] | None:
-        """Return what the score depends on; None where the decision depends on the other programs as well."""
-        return None if self.threshold is None else self.parts(solution)
+    @property
+    def compares(self) -> bool:
+        """Whether a decision depends on the other programs of the call: without a threshold it does."""
+        return self.threshold is None
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
-        """Score, then decide: by group where there is a threshold, else when all have come."""
+        """Score, then decide: group by group with a threshold, else once all have come."""
         groups = [tuple(solutions)] if self.threshold is None else batched(solutions, BATCH)
         for group in groups:
             started = monotonic()
@@ -114,7 +111,7 @@ class Ranked(Gate):
                 yield self.report(found, one.score, seconds=seconds, versions=versions, values=values)
 
     def _decide(self, scored: Sequence[Scored]) -> tuple[set[int], float | None, str]:
-        """Return the places of those that are kept, the worst score that is, and the rule in words."""
+        """Return (indices of those that are kept, the worst kept score, the rule in words)."""
         sign = 1 if self.lowest else -1
         end = "at most" if self.lowest else "at least"
         known = sorted((sign * one.score, index) for index, one in enumerate(scored) if one.score is not None)
@@ -131,7 +128,7 @@ class Ranked(Gate):
 
 
 def _finite(one: Scored) -> Scored:
-    """Refuse a score that is no number: a model whose weights have become that says nothing of a program."""
+    """Refuse a NaN or infinite score: a diverged model tells us nothing about a program."""
     if one.score is None or math.isfinite(one.score):
         return one
     return replace(one, score=None, finding=refused("score-not-finite", f"the model's score is {one.score}"))

@@ -1,10 +1,9 @@
 """Does it repeat itself, and is it more than a stub: the quality rule of the study of models that review themselves.
 
-The rate is the share of lines that were there before: of the lines that are not empty once stripped, those that are equal
-to an earlier one. A program passes when the rate is at most 0.3 and the completion has at least 50 tokens. Score: the
-rate. What is judged is the completion; where there is none, the program.
+The rate is the share of lines, stripped and not empty, that equal an earlier one. A program passes if the rate is at most
+0.3 and the completion has at least 50 tokens. Score: the rate. The completion is judged; without one, the program.
 
-Tokens are counted by the model's own tokenizer where the solution says what it counted. Else by a rule that needs no
+The model's own tokenizer counts the tokens where the solution has its count (`n_tokens`), else a rule that needs no
 model: a run of letters and `_`, a run of digits, a run of other characters, and a line break with the indentation
 that follows are one token each; other white space is none.
 
@@ -26,7 +25,7 @@ _TOKEN = re.compile(r"\n\s*|[^\W\d]+|\d+|[^\w\s]+")
 
 @dataclass(frozen=True, kw_only=True)
 class Repetition(Gate):
-    """Refuses what repeats its lines, and what is short.
+    """Refuses programs that repeat their lines, and short ones.
 
     Attributes:
         repetition: highest share of lines that repeat an earlier one.

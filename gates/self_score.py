@@ -1,4 +1,4 @@
-"""What does the model say of its own program: the logit of " good" less that of " bad" behind `# quality: `.
+"""What does the model say of its own program: the logit of " good" minus that of " bad" after `# quality: `.
 
 Score: that difference; above 0 the model prefers " good". `probability` in the reports is of " good" against " bad".
 
@@ -43,7 +43,7 @@ class SelfScore(Ranked):
 
 
 def answers(model: Scorer, solutions: Sequence[Solution], good: str, bad: str) -> Sequence[Scored]:
-    """Return what a model answers to the question, for each program."""
+    """Ask a model the question about each program."""
     logits = model.next_logits([one.code for one in solutions], (good, bad), suffix=QUESTION, last=LAST)
     scores = [float(yes) - float(no) for yes, no in logits]
     return [Scored(score=score, values={"probability": _sigmoid(score)}) for score in scores]

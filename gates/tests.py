@@ -29,9 +29,9 @@ from sandbox.conversation import text_of
 from sandbox.wire import codec
 
 TEST_S = 10.0
-"""What the tests themselves may take, in seconds; what they wait for the program is not counted."""
+"""Seconds that the tests themselves may take; waiting for the program does not count."""
 MAX_CALL, MAX_SHOWN = 1000, 200
-"""Bytes of a call that is shown; characters that are shown of it."""
+"""Bytes of a call that is shown at all; characters of it that are shown."""
 _CALLED = """
 
 0
@@ -45,89 +45,11 @@ def _exogate_called(name, arguments, keywords):
     return globals()[name](*arguments, **keywords)
 """
 """Follows the program; the lone statement keeps what the program leaves open from being closed by it."""
-_CHECK = """
-import builtins, contextlib, importlib, re, sys, types
-
-import codec
-
-
-class Failed(BaseException):
-    pass
-
-
-class NotApplicable(BaseException):
-    pass
-
-
-def check(call):
-    made, strange, unread = [], [], []
-
-    def function(name):
-        def proxy(*arguments, **keywords):
-            if b'{"o":' in codec.encode([arguments, keywords]):
-                raise NotApplicable(f"an argument of {name} is no plain data")
-            made.append(name)
-            try:
-                value = call(name, list(arguments), keywords)
-            except BaseException as error:
-                unread.append(f"the answer of {name} cannot be read: {error}")
-                raise
-            if type(value) is codec.Opaque:
-                strange.append(f" (an answer is a {value.type_name}, which is no plain data)")
-            return value
-
-        return proxy
-
-    class Names(dict):
-        def __missing__(self, name):
-            if name == "candidate":
-                return function(ENTRY or LAST)
-            if name == ENTRY:
-                return function(name)
-            if hasattr(builtins, name) or name.startswith("__"):
-                raise KeyError(name)
-            proxy = function(name)
-            if name in sys.stdlib_module_names:
-                with contextlib.suppress(ImportError):
-                    vars(proxy).update(vars(importlib.import_module(name)))
-            return proxy
-
-    class Program(types.ModuleType):
-        def __getattr__(self, name):
-            if name.startswith("__"):
-                raise AttributeError(name)
-            return function(name)
-
-    sys.modules["solution"] = Program("solution")
-    names = Names(__name__="test")
-    code = compile(TEST, "<test>", "exec")
-    try:
-        exec(code, names)
-        for name, value in list(names.items()):
-            if name.startswith("test_") and isinstance(value, types.FunctionType) and value.__globals__ is names:
-                value()
-        if "check" in names and not (made and re.search(r"^\\s*check\\(", TEST, re.M)):
-            names["check"](function(ENTRY or LAST))
-    except NotApplicable:
-        raise
-    except BaseException as error:
-        at, line = error.__traceback__, 0
-        while at:
-            line = at.tb_lineno if at.tb_frame.f_code.co_filename == "<test>" else line
-            at = at.tb_next
-        text = TEST.splitlines()[line - 1].strip()[:120] if line else ""
-        said = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise Failed(f"line {line} of the test, `{text}`: {said}{''.join(strange[-1:])}") from None
-    finally:
-        if unread:
-            raise Failed(unread[0])
-"""
-"""Runs a test in its box, where `TEST`, `ENTRY` and `LAST` have been set; of these only `LAST` is the program's choice."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tests(Gate):
-    """Refuses what does not pass its own tests. Score: 1 or 0.
+    """Refuses programs that fail their own tests. Score: 1 or 0.
 
     Attributes:
         timeout: seconds that the program may take for all of them.
@@ -135,7 +57,7 @@ class Tests(Gate):
 
     name: ClassVar[str] = "tests"
     cost: ClassVar[float] = 200
-    kind: ClassVar[str | None] = "run"
+    image: ClassVar[str | None] = "run"
     worst: ClassVar[float | None] = 0.0
     version: ClassVar[int] = 2
     timeout: float = 5.0
@@ -168,15 +90,14 @@ class Tests(Gate):
         return self.report(findings, float(not findings), values={"calls": n_calls}, seconds=seconds)
 
     def _converse(self, box: Box, solution: Solution, sandbox: Sandbox) -> tuple[list[Finding], int]:
-        """Return what speaks against the program, at most one thing, and how many calls the test asked for."""
+        """Return (at most one finding against the program, number of calls that the test made)."""
         last = ["candidate", *re.findall(r"^(?:async +)?def +(\w+)", solution.code, re.M)][-1]
-        given = f"TEST = {solution.test!r}\nENTRY = {solution.entry_point!r}\nLAST = {last!r}\n"
-        limits = replace(box.limits, wall_s=self.timeout, cpu_s=2 * self.timeout)
-        bounds = replace(box.limits, wall_s=TEST_S, cpu_s=2 * TEST_S)
+        limits = replace(box.limits, charged_s=self.timeout, cpu_s=2 * self.timeout)
+        bounds = replace(box.limits, charged_s=TEST_S, cpu_s=2 * TEST_S)
         with (
             sandbox.box("run", "test") as other,
             box.calls(solution.code + _CALLED, "_exogate_called", limits=limits) as program,
-            other.check(_CHECK, given, "_exogate_call", limits=bounds) as test,
+            other.asserts(solution.test or "", solution.entry_point, last, limits=bounds) as test,
         ):
             ending = converse(program, test)
             end = program.end()
@@ -185,7 +106,7 @@ class Tests(Gate):
 
 
 def _findings(ending: Ending) -> Iterator[Finding]:
-    """Give what speaks against the program: at most one thing."""
+    """Yield at most one finding against the program."""
     where = f"in call {ending.n_calls - 1}{_shown(ending.call)}" if ending.loaded else "while it was loaded"
     name, _, text = text_of(ending.body).partition(": ")
     if ending.kind == codec.RAISED and name == "NotApplicable":

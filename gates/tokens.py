@@ -1,4 +1,4 @@
-"""What a text of code is made of, without a parser: tokens, and hashes of the tokens in a row.
+"""Tokens of a program without a parser, and hashes of runs of tokens.
 
 A token is a word (letters, digits and `_`) or one other character; white space and comments are none. Strings are read
 like the rest, so that docstrings count. Hashes are the same in every process. All of it takes time and memory linear in

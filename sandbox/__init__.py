@@ -8,13 +8,13 @@
 A program's misbehaviour is a value (`Execution`); our own failure is an exception (`SandboxError`).
 """
 
-import os
 from collections.abc import Callable
 
 from sandbox.box import Batch, Box, Session
 from sandbox.conversation import Ending, converse
 from sandbox.engines.attached import AttachedEngine
-from sandbox.engines.docker import DockerEngine, Engine
+from sandbox.engines.base import Engine
+from sandbox.engines.docker import DockerEngine
 from sandbox.errors import (
     BoxDestroyed,
     BoxLost,
@@ -28,6 +28,7 @@ from sandbox.errors import (
 from sandbox.execution import Execution, Status
 from sandbox.limits import Limits
 from sandbox.pool import Sandbox
+from sandbox.wire.environment import variable
 
 __all__ = [
     "ENGINES",
@@ -60,7 +61,7 @@ ENGINES: dict[str, Callable[..., Engine]] = {"docker": DockerEngine, "attached":
 
 def open_engine(runtime: str | None = None) -> Engine:
     """Open the engine that `TOOLKIT_ENGINE` names, else the Docker API's. Raises `EngineUnavailable`."""
-    name = os.environ.get("TOOLKIT_ENGINE") or "docker"
+    name = variable("ENGINE") or "docker"
     if name not in ENGINES:
         raise EngineUnavailable(f"TOOLKIT_ENGINE is one of {', '.join(ENGINES)}, not {name!r}")
     return ENGINES[name](runtime)

@@ -6,31 +6,31 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from sandbox.engines.docker import Connection, Engine
+from sandbox.engines.base import Connection, Engine
 from sandbox.errors import BoxLost, BoxNotStarted, BoxOutOfMemory, EngineUnavailable, Starved
 from sandbox.execution import Execution, Status
 from sandbox.limits import Limits
 from sandbox.wire import codec, frames
 
 START_S = 60.0
-"""Within this time a box has started, or is lost."""
+"""Seconds in which a box must start, or it is lost."""
 GRACE_S = 20.0
-"""What the host waits beyond the longest time that a program may be in the box (`frames.longest_s`)."""
+"""Seconds that the host waits beyond the longest time a program may be in the box (`frames.longest_s`)."""
 MAX_SAID = 4 << 20
-"""Bytes of what a tool says of one text, at most."""
+"""Most bytes of a tool's answer about one text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What came of a batch of calls.
+    """What a batch of calls gave.
 
     Attributes:
-        n_frames: calls that were answered; fewer than asked for when the program ended or hit a limit.
-        n_values: how many of them are values, not errors.
-        n_bytes, digest: length and 16-byte BLAKE2b (hex) of the answers' stream, formed by the supervisor.
-        stream: the answers themselves where they are short, else None: `Session.fetch` brings them.
+        n_frames: calls that were answered; fewer than asked for if the program ended or hit a limit.
+        n_values: how many of the answers are values, not errors.
+        n_bytes, digest: length and 16-byte BLAKE2b (hex) of the stream of answers, computed by the supervisor.
+        stream: the answers themselves if short, else None (`Session.fetch` brings them).
         loaded: whether the program was loaded and has its entry point.
-        more: the program is still at work on the same calls; `Session.more` waits for the rest.
+        more: whether the program is still at work on the same calls (`Session.more` waits for the rest).
         charged_s: seconds charged to the program so far.
     """
 
@@ -74,11 +74,11 @@ class Session:
     def batch(
         self, blob: bytes, n_calls: int, *, last: bool = False, call_s: float | None = None, in_parts: bool = False
     ) -> Batch:
-        """Have `n_calls` calls made (`codec.encode_batch`); with `last` the program is ended after them.
+        """Make `n_calls` calls (`codec.encode_batch`); with `last`, end the program after them.
 
         Args:
-            call_s: bounds one call of this batch, in seconds charged.
-            in_parts: come back early with the answers that are there, when the calls take long (`Batch.more`).
+            call_s: charged seconds that one call of this batch may take.
+            in_parts: return early with the answers so far if the calls take long (`Batch.more`).
 
         Raises:
             BoxLost: the box went away.
@@ -92,7 +92,7 @@ class Session:
         return self.next()
 
     def more(self) -> Batch:
-        """Wait for answers to the calls of the batch that have none yet. Raises as `batch`."""
+        """Wait for the rest of the batch's answers. Raises as `batch`."""
         self.box.tell({"op": "more"})
         return self.next()
 
@@ -109,14 +109,14 @@ class Session:
         return _batch(header, payload)
 
     def fetch(self) -> bytes:
-        """Return the stream of the last batch, or nothing where it was too long to be kept. Raises as `batch`."""
+        """Return the stream of the last batch, empty if it was too long to keep. Raises as `batch`."""
         self.box.tell({"op": "fetch"})
         return self.box.hear("fetched", self.limits)[1]
 
     def frames(self, batch: Batch, most: int = 1) -> list[tuple[bytes, bytes]]:
-        """Return the frames of the last batch, (kind, body) each; none where it was too long to be kept.
+        """Return the frames of the last batch as (kind, body); none if it was too long to keep.
 
-        Raises as `batch`, and `codec.CodecError`: the program wrote what is no frame, or more than `most` frames.
+        Raises as `batch`, and `codec.CodecError` if the program wrote anything but frames, or more than `most`.
         """
         return codec.split_frames(self.fetch() if batch.stream is None else batch.stream, most)
 
@@ -126,7 +126,7 @@ class Session:
             self.execution = self.box.hear_end(self.limits)
 
     def end(self) -> Execution:
-        """End the program if it has not ended, and return the facts. Raises as `batch`."""
+        """End the program unless it has ended, and return the facts. Raises as `batch`."""
         if not self._heard:
             self.batch(b"[]", 0)  # a program that cannot be loaded says so before it ends
         if not self._over:
@@ -139,31 +139,32 @@ class Session:
 class Box:
     """One container, and in it one program at a time.
 
-    Covered: no network; a read-only root; no capability but SETUID, SETGID and KILL, held by the supervisor alone; no
+    Covered: no network; a read-only root; no capability but SETUID, SETGID and KILL, which only the supervisor holds; no
     new privileges; two seccomp filters; bounds on memory and swap together, processes, files, descriptors, CPU and
-    time. Each program runs under a user id that was never used before in the box, in its own session and private
-    directory, forked from an interpreter that has seen no other program's data. When it is over, all its processes
-    are killed and all its files removed; a box in which something is left ends itself and is never used again.
+    time. Each program runs under a user id that the box has never used before, in its own session and private
+    directory, forked from an interpreter that has seen no other program's data. Once it is over, all its processes
+    are killed and all its files removed; a box that cannot be cleaned ends itself and is never used again.
 
-    Not covered: a hole in the kernel that all containers share (use a runtime such as gVisor's `runsc` where that
-    matters); side channels through timing, caches and counters of the kernel, such as inode numbers and process ids, which
-    tell how many programs and files there were before, and nothing else; two programs of two boxes that compete
+    Not covered: holes in the kernel that all containers share (use a runtime such as gVisor's `runsc` where that
+    matters); side channels through timing, caches and counters of the kernel, such as inode numbers and process ids,
+    which tell how many programs and files there were before, and nothing else; programs of two boxes that compete
     for the same processor (time is charged so that this does not change verdicts).
 
     Args:
         engine: starts the container.
-        limits: what programs may use. Memory, disk and processes are fixed for the box's life.
+        limits: what programs may use; memory, disk and processes are fixed for the box's life.
+        image: what the container is made of: `run`, or `lint`, which has linters.
     """
 
-    def __init__(self, engine: Engine, limits: Limits | None = None, kind: str = "run") -> None:
-        self.engine, self.limits, self.kind = engine, limits or Limits(), kind
+    def __init__(self, engine: Engine, limits: Limits | None = None, image: str = "run") -> None:
+        self.engine, self.limits, self.image = engine, limits or Limits(), image
         self._connection: Connection | None = None
         self._is_spoiled = self._is_retired = False
         self._call_s = 0.0
         self.n_started = 0
 
     def start(self) -> None:
-        """Start the container unless it runs. Raises `EngineUnavailable`, `ImageMissing` or `BoxNotStarted`."""
+        """Start the container unless it is running. Raises `EngineUnavailable`, `ImageMissing` or `BoxNotStarted`."""
         if self._is_spoiled:  # something is left of its last program
             self.close()
         if self._connection is not None:
@@ -171,7 +172,7 @@ class Box:
         with self._whole():
             try:
                 self._ask_retired()
-                self._connection = self.engine.start(self.limits, self.kind)
+                self._connection = self.engine.start(self.limits, self.image)
                 self.n_started += 1
                 self._ask_retired()  # again: meanwhile there was nothing to close
                 header, _ = self.hear("ready", self.limits)
@@ -186,13 +187,13 @@ class Box:
             raise BoxLost("the box has been closed for good")
 
     def close(self) -> None:
-        """End the container and remove it; the next program gets a new one. Never raises."""
+        """End and remove the container; the next program gets a new one. Never raises."""
         connection, self._connection, self._is_spoiled = self._connection, None, False
         if connection is not None:
             connection.close()
 
     def retire(self) -> None:
-        """Close the box for good, also while another thread uses or starts it. Never raises."""
+        """Close the box for good, even while another thread uses or starts it. Never raises."""
         self._is_retired = True
         self.close()
 
@@ -208,17 +209,17 @@ class Box:
     def run(self, source: str | bytes, *, stdin: bytes = b"", limits: Limits | None = None) -> Execution:
         """Run a whole program as `python FILE` would.
 
-        Whatever the program does is in the returned facts; an exception is a failure of ours.
+        Whatever the program does is in the facts that are returned; an exception is our own failure.
 
         Raises:
-            BoxLost: the box went away; it is started anew by the next call.
+            BoxLost: the box went away; the next call starts a new one.
             Starved: the machine is too busy.
             EngineUnavailable, ImageMissing: it cannot be started.
         """
         limits = self._within(limits)
         try:
             with self._whole():
-                self._begin("script", _bytes(source), stdin, limits, call_s=limits.wall_s)
+                self._begin("script", _bytes(source), stdin, limits, call_s=limits.charged_s)
                 return self.hear_end(limits)
         except BoxOutOfMemory:
             return _out_of_memory(limits)
@@ -233,35 +234,45 @@ class Box:
         call_s: float | None = None,
         listed: bool = False,
     ) -> Iterator[Session]:
-        """Load a program as a module, then have its `entry_point` called in batches.
+        """Load a program as a module, then call its `entry_point` in batches.
 
-        `limits.wall_s` bounds all of it and `call_s` one call; `listed` writes out the elements of iterators that it
-        returns. Raises as `run`.
+        `limits.charged_s` bounds everything together and `call_s` one call; `listed` writes out the elements of
+        iterators that are returned. Raises as `run`.
         """
         limits = self._within(limits)
         more = {"entry_point": entry_point, "listed": listed}
         with self._whole():
-            self._begin("calls", _bytes(source), b"", limits, call_s=call_s or limits.wall_s, **more)
+            self._begin("calls", _bytes(source), b"", limits, call_s=call_s or limits.charged_s, **more)
             session = Session(self, limits)
             yield session
             session.end()
 
+    def check(
+        self, prelude: str, test: str, entry_point: str, *, limits: Limits | None = None
+    ) -> contextlib.AbstractContextManager[Session]:
+        """Run a benchmark's `check(candidate)` in this box; its calls come out as frames. Raises as `run`."""
+        return self._test([prelude, test], limits, entry_point=entry_point, asserts=False)
+
+    def asserts(
+        self, test: str, entry_point: str | None, last: str, *, limits: Limits | None = None
+    ) -> contextlib.AbstractContextManager[Session]:
+        """Run any other test likewise (`images/box/asserts.py`); a call is (name, arguments, keywords)."""
+        return self._test([test, entry_point, last], limits, asserts=True)
+
     @contextlib.contextmanager
-    def check(self, prelude: str, test: str, entry_point: str, *, limits: Limits | None = None) -> Iterator[Session]:
-        """Run a benchmark's `check(candidate)` under its own authority; its calls come out as frames. Raises as `run`."""
+    def _test(self, parts: list[str | None], limits: Limits | None, **more: object) -> Iterator[Session]:
         limits = self._within(limits)
-        payload = codec.encode([prelude, test])
         with self._whole():
-            self._begin("check", payload, b"", limits, call_s=limits.wall_s, entry_point=entry_point)
+            self._begin("check", codec.encode(parts), b"", limits, call_s=limits.charged_s, **more)
             session = Session(self, limits)
             yield session
             session.end()
 
     def examine(self, tool: str, texts: Sequence[str], *, limits: Limits | None = None) -> list[Any]:
-        """Have one of the image's tools (`images/tools.py`, `images/lint.py`) look at texts, none of which is run.
+        """Ask one of the image's tools (`images/box/tools.py`, `images/box/lint.py`) about texts; none of them is run.
 
-        Returns one value a text, in order: what the tool said; a line of text where the tool raised; or an `Execution`
-        where the text ended the tool's process or exceeded a limit. The texts share a process as long as it lives;
+        Returns one value per text, in order: the tool's answer; a line of text if the tool raised; or an `Execution`
+        if the text ended the tool's process or exceeded a limit. The texts share a process as long as it lives;
         `limits` hold for each of them. Raises as `run`.
         """
         limits = self._within(limits)
@@ -277,11 +288,11 @@ class Box:
         return found
 
     def _examine(self, tool: str, texts: Sequence[str], limits: Limits) -> tuple[list[Any], Execution]:
-        """Return what the tool said of the first texts, as far as one process came, and how that ended."""
-        bounds = replace(limits, wall_s=len(texts) * limits.wall_s, cpu_s=len(texts) * limits.cpu_s)
+        """Return (the answers that one process gave, about the first texts; how it ended)."""
+        bounds = replace(limits, charged_s=len(texts) * limits.charged_s, cpu_s=len(texts) * limits.cpu_s)
         try:
             with self._whole():
-                self._begin("tool", b"", b"", bounds, call_s=limits.wall_s, entry_point=tool)
+                self._begin("tool", b"", b"", bounds, call_s=limits.charged_s, entry_point=tool)
                 session = Session(self, bounds)
                 batch = session.batch(codec.encode_batch([[text] for text in texts]), len(texts), last=True)
                 if not batch.loaded and not batch.n_frames and session.end().status is Status.EXITED:
@@ -297,7 +308,7 @@ class Box:
 
     @contextlib.contextmanager
     def _whole(self) -> Iterator[None]:
-        """Close the box when a conversation breaks off: the next program would be given what this one has answered."""
+        """Close the box if a conversation breaks off: the next program would be given this one's answers."""
         try:
             yield
         except BaseException:
@@ -319,7 +330,7 @@ class Box:
         self.tell({"op": "run", "mode": mode, "n_code": len(code), "limits": bounds} | more, code + stdin)
 
     def allow(self, call_s: float | None) -> None:
-        """Wait for a call as long as the supervisor will."""
+        """Wait for a call as long as the supervisor does."""
         self._call_s = max(self._call_s, call_s or 0.0)
 
     def tell(self, header: dict[str, Any], payload: bytes = b"") -> None:
@@ -332,7 +343,7 @@ class Box:
             raise self._lost(self._connection, error) from None
 
     def _lost(self, connection: Connection, error: Exception) -> BoxLost:
-        """Close the box, and return what is to be raised for it."""
+        """Close the box, and return the error to raise."""
         exceeded = isinstance(error, BoxOutOfMemory) or (isinstance(error, BoxLost) and connection.memory_exceeded())
         self.close()
         return (BoxOutOfMemory if exceeded else BoxLost)(str(error))
@@ -342,7 +353,7 @@ class Box:
         connection = self._connection
         if connection is None:
             raise BoxLost("the box is not running")
-        longest_s = frames.longest_s(limits.wall_s, self._call_s) + GRACE_S
+        longest_s = frames.longest_s(limits.charged_s, self._call_s) + GRACE_S
         deadline = time.monotonic() + (START_S if op == "ready" else longest_s)
         try:
             header, payload = frames.read(lambda n: connection.receive(n, deadline))
@@ -359,7 +370,7 @@ class Box:
         return self.ended(*self.hear("end", limits))
 
     def ended(self, header: dict[str, Any], output: bytes) -> Execution:
-        """Return the facts that a message of the supervisor has. Raises as `hear_end`."""
+        """Return the facts in a message of the supervisor. Raises as `hear_end`."""
         self._is_spoiled = not header.get("clean")
         if header["status"] == "starved":
             raise Starved("the machine is too busy: the program got no processor for most of its time")
@@ -370,7 +381,7 @@ class Box:
                 exit_code=header["exit_code"],
                 stdout=output[:at].decode("utf-8", "replace"),
                 stderr=output[at:].decode("utf-8", "replace"),
-                wall_s=float(header["wall_s"]),
+                charged_s=float(header["charged_s"]),
                 cpu_s=float(header["cpu_s"]),
                 memory_peak_bytes=int(header["memory_peak_bytes"]),
                 truncated=bool(header["truncated"]),
@@ -380,7 +391,7 @@ class Box:
 
 
 def _said(kind: bytes, body: bytes) -> Any:
-    """Return what a tool said; a line of text where it raised, or said what cannot be used."""
+    """Return a tool's answer; a line of text if it raised, or its answer is unusable."""
     if kind != codec.RETURNED:
         return str(body[:1000], "utf-8", "replace")
     try:
@@ -390,13 +401,13 @@ def _said(kind: bytes, body: bytes) -> Any:
 
 
 def _out_of_memory(limits: Limits) -> Execution:
-    """The facts of a program that took its whole box with it."""
+    """Return the facts of a program that took its whole box with it."""
     return Execution(
         status=Status.MEMORY_EXCEEDED,
         exit_code=None,
         stdout="",
         stderr="",
-        wall_s=0.0,
+        charged_s=0.0,
         cpu_s=0.0,
         memory_peak_bytes=limits.memory_bytes,
         truncated=False,

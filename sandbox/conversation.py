@@ -1,4 +1,4 @@
-"""A test in one box calls a program in another: the host carries calls and values, and says how it ended."""
+"""A test in one box calls a program in another: the host carries calls and values, and reports how it ended."""
 
 import re
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from sandbox.wire import codec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a conversation ended: facts, no judgement.
+    """How a conversation ended: facts, not a judgement.
 
     Attributes:
         by_test: whether the test ended it; else the program did.
-        n_calls: calls that the test asked for, one without an answer included.
+        n_calls: calls that the test asked for, including one without an answer.
         n_answered: calls that the program answered with a value.
-        call: what was asked last (`codec.encode_batch`); empty where nothing was.
-        loaded: whether the program was loaded when it was last heard of.
-        kind, body: the frame that ended it: of a test ENDED or RAISED, of a program any but RETURNED. Where there was
-            none, `kind` is empty; then the process ended (`execution`), or wrote what is no frame (`body` says so).
-        execution: facts of the process that ended without a frame; else None.
+        call: the last call (`codec.encode_batch`), empty if there was none.
+        loaded: whether the program was loaded when last heard of.
+        kind, body: the frame that ended it: ENDED or RAISED from a test, anything but RETURNED from a program. Without
+            one, `kind` is empty: the process ended (`execution`), or wrote something else (`body` says what).
+        execution: facts of a process that ended without a frame, else None.
     """
 
     by_test: bool
@@ -38,7 +38,7 @@ def converse(program: Session, test: Session) -> Ending:
 
     Raises:
         BoxLost: a box went away.
-        codec.CodecError: the test wrote what is no frame.
+        codec.CodecError: the test wrote something that is not a frame.
     """
     asked = test.next()
     n_calls = n_answered = 0
@@ -73,9 +73,9 @@ def converse(program: Session, test: Session) -> Ending:
 
 
 def text_of(body: bytes) -> str:
-    """Return what a program said in a frame, less what differs from run to run: addresses, and its own directory.
+    """Return the text of a frame without what differs from run to run: addresses, and the program's directory.
 
-    Of more than 1,000 bytes, which only a forged frame has, the first.
+    Only the first 1,000 bytes are read; no honest frame has more.
     """
     text = re.sub(r"0x[0-9a-fA-F]{6,}", "0x...", body[:1000].decode("utf-8", "replace"))
     return re.sub(r"/tmp/\d+/", "", text)

@@ -1,12 +1,12 @@
-"""Our own failures, as exceptions. What a program does wrong is a value (see `execution.py`), never one of these."""
+"""Our own failures, as exceptions. A program's misbehaviour is a value (see `execution.py`), never one of these."""
 
 
 class SandboxError(Exception):
-    """Something of ours failed; nothing can be said about the program that was being run."""
+    """Something of ours failed: nothing can be said about the program."""
 
 
 class EngineUnavailable(SandboxError):
-    """No Docker-API engine answers, or it refuses what a box needs."""
+    """No engine answers, or it refuses what a box needs."""
 
 
 class ImageMissing(SandboxError):
@@ -18,15 +18,15 @@ class BoxLost(SandboxError):
 
 
 class BoxNotStarted(BoxLost):
-    """No box came up: no program was in it yet, so it says nothing of any."""
+    """No box came up: no program was in it, so this says nothing about any."""
 
 
 class BoxOutOfMemory(BoxLost):
-    """The kernel ended the whole box for its memory: the program's doing."""
+    """The kernel ended the whole box for its memory, which is the program's doing."""
 
 
 class BoxDestroyed(SandboxError):
-    """The program's doing: alone in a box, it ended the box twice, and a known program ran in a fresh one in between."""
+    """The program, alone in a box, ended it twice, while a known program ran in a fresh box in between."""
 
 
 class Starved(SandboxError):

@@ -13,7 +13,7 @@ class Status(StrEnum):
     MEMORY_EXCEEDED = "memory_exceeded"
     OUTPUT_EXCEEDED = "output_exceeded"
     VIOLATED = "violated"
-    """It wrote into the channel of its answers what is no answer, or more answers than it was asked for."""
+    """It wrote something that is not an answer into the channel of its answers, or more answers than it was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,17 +24,17 @@ class Execution:
         status: how it ended.
         exit_code: 0 to 255 when `exited`, minus the signal's number when `signaled`, else None.
         stdout, stderr: the first bytes written, at most 1 MiB of each, decoded as UTF-8 with replacement.
-        wall_s: seconds from fork to end, less the time spent waiting for a processor.
+        charged_s: seconds from fork to end, less the time spent waiting for a processor; what `Limits.charged_s` bounds.
         cpu_s: CPU seconds, user and system, of the program and its reaped children.
         memory_peak_bytes: resident set of its largest process at its peak.
-        truncated: more was written to stdout or stderr than is kept here.
+        truncated: whether more was written to stdout or stderr than is kept here.
     """
 
     status: Status
     exit_code: int | None
     stdout: str
     stderr: str
-    wall_s: float
+    charged_s: float
     cpu_s: float
     memory_peak_bytes: int
     truncated: bool

@@ -1,4 +1,4 @@
-"""What a program may use: asked for here (`Limits`), spent in `execution.py`."""
+"""What a program may use; `execution.py` has what it did use."""
 
 import math
 from dataclasses import dataclass, fields
@@ -11,8 +11,8 @@ class Limits:
     """Bounds of one program, all finite.
 
     Attributes:
-        wall_s: CPU time plus voluntary waiting, in seconds, that one program (or one call, in a call session) may
-            take; time spent waiting for a busy processor is not charged. Exceeded: `timed_out`.
+        charged_s: seconds that one program (or one call, in a call session) may take, CPU time and voluntary waiting;
+            time spent waiting for a busy processor is not charged. Exceeded: `timed_out`.
         cpu_s: CPU seconds of all the program's processes together. Exceeded: `timed_out`.
         memory_bytes: memory and swap of all the program's processes and files together. Exceeded: the kernel kills
             a process of the program, `memory_exceeded`.
@@ -25,7 +25,7 @@ class Limits:
         ValueError: a value is not a finite positive number, or not an integer where units are bytes or counts.
     """
 
-    wall_s: float = 10.0
+    charged_s: float = 10.0
     cpu_s: float = 20.0
     memory_bytes: int = 1024 * MIB
     processes: int = 64

@@ -1,4 +1,4 @@
-"""Boxes of every kind, started when first needed, and work spread over them."""
+"""A pool of boxes: started when first needed, with work spread over them."""
 
 import contextlib
 import queue
@@ -11,34 +11,34 @@ from dataclasses import replace
 from typing import TypeVar
 
 from sandbox.box import Box
-from sandbox.engines.docker import Engine
+from sandbox.engines.base import Engine
 from sandbox.errors import BoxDestroyed, BoxLost, BoxNotStarted, EngineUnavailable, SandboxError, Starved
 from sandbox.limits import Limits
 
 T = TypeVar("T")
 R = TypeVar("R")
 TRIES = 2
-"""How often work is tried on a machine that is too busy, and a known program in boxes that are lost."""
+"""Attempts at work on a machine that is too busy, and at a known program in boxes that are lost."""
 ENGINE_WAIT_S = 60.0
-"""How long an engine that has gone may take to come back."""
+"""Seconds that a lost engine may take to come back."""
 WAKE_S = 0.2
-"""How long one waits at a time: a Ctrl-C that comes just before a wait begins is only seen when it ends."""
+"""Seconds of one wait: a Ctrl-C that comes just before a wait begins is only seen when it ends."""
 STOP_S = 0.05
-"""How often boxes are closed under programs whose results nobody wants, until all have noticed."""
+"""Seconds between two rounds of closing boxes under programs whose results nobody wants, until all have noticed."""
 KNOWN_S = 10.0
 """Seconds that the known program may take."""
 
 
 class Sandbox:
-    """`parallel` boxes of each kind of image that is asked for: `with Sandbox(engine) as sandbox: sandbox.map(...)`.
+    """Up to `parallel` boxes of each image: `with Sandbox(engine) as sandbox: sandbox.map(...)`.
 
-    Work that needs two boxes at once takes the second in another role: those are boxes of their own, so as long as all
-    work takes them in the same order, none waits for one that waits for it.
+    Work that needs two boxes at once takes the second in another role. Each role has boxes of its own, so there is no
+    deadlock as long as all work takes the roles in the same order.
 
     Args:
-        engine: starts the containers; their orphans are swept when the first boxes are. Not closed here.
-        parallel: how many programs run at one time.
-        limits: of every box.
+        engine: starts the containers; orphans are swept along with the first start. Not closed here.
+        parallel: programs that run at the same time.
+        limits: limits of every box.
     """
 
     def __init__(self, engine: Engine, parallel: int = 2, limits: Limits | None = None) -> None:
@@ -53,15 +53,15 @@ class Sandbox:
         self._outage = threading.Lock()
         self._is_engine_gone = False
 
-    def start(self, kind: str = "run", role: str = "") -> None:
-        """Start the boxes of a kind and role unless they have been; all at once. Raises as `Box.start`."""
-        key = kind, role
+    def start(self, image: str = "run", role: str = "") -> None:
+        """Start all boxes of an image and role at once, unless they run. Raises as `Box.start`."""
+        key = image, role
         with self._lock:
             if self._closing.is_set():
                 raise BoxLost("the sandbox has been closed")
             if key in self._free:
                 return
-            boxes = [Box(self.engine, self.limits, kind) for _ in range(self.engine.capacity(kind, self.parallel))]
+            boxes = [Box(self.engine, self.limits, image) for _ in range(self.engine.capacity(image, self.parallel))]
             is_first, self._boxes = not self._boxes, self._boxes + boxes
             try:
                 with ThreadPoolExecutor(self.parallel + 1) as threads:
@@ -82,10 +82,10 @@ class Sandbox:
                 self._free[key].put(box)
 
     @contextlib.contextmanager
-    def box(self, kind: str = "run", role: str = "") -> Iterator[Box]:
-        """Lend a box, alone; waits while all of its kind and role are lent. Raises as `Box.start`."""
-        self.start(kind, role)
-        free = self._free[kind, role]
+    def box(self, image: str = "run", role: str = "") -> Iterator[Box]:
+        """Lend a box to one caller alone; wait while all of its image and role are lent. Raises as `Box.start`."""
+        self.start(image, role)
+        free = self._free[image, role]
         box = free.get()
         try:
             self._lent[box] = threading.get_ident()
@@ -94,25 +94,25 @@ class Sandbox:
             self._lent.pop(box, None)
             free.put(box)
 
-    def attempt(self, act: Callable[[Box], R], kind: str = "run") -> R:
-        """Return what `act` returns with a box, in which it runs one program or several together.
+    def attempt(self, act: Callable[[Box], R], image: str = "run") -> R:
+        """Call `act` with a box, in which it runs one program or several together, and return its result.
 
-        When the box is lost, a known program has to run in a fresh one, and `act` is tried there once more. A box that
-        does not come up was lost with nothing in it: that says nothing of `act`, which is tried again.
+        If the box is lost, a known program must run in a fresh one before `act` is tried there once more. A box that
+        does not come up was lost with nothing in it: that says nothing about `act`, which is tried again.
 
         Raises:
-            BoxDestroyed: that box was lost as well: whatever `act` runs does this.
+            BoxDestroyed: the second box was lost as well: what `act` runs does this.
             BoxLost: boxes are lost with the known program too, or do not come up, or the sandbox was closed.
             Starved: the machine was too busy, each time.
             EngineUnavailable, ImageMissing: boxes cannot be started, and the engine did not come back in time.
         """
-        return self._attempt(act, kind, self._closing.is_set)
+        return self._attempt(act, image, self._closing.is_set)
 
-    def _attempt(self, act: Callable[[Box], R], kind: str, is_unwanted: Callable[[], bool]) -> R:
-        """Do as `attempt` does, until nobody wants to know any more."""
+    def _attempt(self, act: Callable[[Box], R], image: str, is_unwanted: Callable[[], bool]) -> R:
+        """Do as `attempt` does, until nobody wants the result any more."""
         is_lost, n_tried = False, 0
         while True:
-            with self.box(kind) as box:
+            with self.box(image) as box:
                 try:
                     return act(box)
                 except (Starved, EngineUnavailable, BoxNotStarted) as error:
@@ -130,8 +130,8 @@ class Sandbox:
                     self._prove(box, is_unwanted)
 
     def _prove(self, box: Box, is_unwanted: Callable[[], bool]) -> None:
-        """Show that a program which is known to be harmless runs in a fresh box. Raises as `attempt`."""
-        limits = replace(box.limits, wall_s=KNOWN_S, cpu_s=KNOWN_S)
+        """Run a known, harmless program in a fresh box. Raises as `attempt`."""
+        limits = replace(box.limits, charged_s=KNOWN_S, cpu_s=KNOWN_S)
         for left in reversed(range(TRIES)):
             try:
                 box.close()
@@ -145,7 +145,7 @@ class Sandbox:
                     raise
 
     def _engine_came_back(self, is_unwanted: Callable[[], bool]) -> bool:
-        """Wait for an engine that has gone; once it is given up, nobody waits again."""
+        """Wait for a lost engine, and return whether it came back; once it is given up, nobody waits again."""
         with self._outage:
             deadline = time.monotonic() + (0 if self._is_engine_gone else ENGINE_WAIT_S)
             while not is_unwanted():
@@ -163,21 +163,21 @@ class Sandbox:
         self,
         act: Callable[[Box, T], R],
         items: Iterable[T],
-        kind: str = "run",
+        image: str = "run",
         *,
         is_ordered: bool = True,
         failed: Callable[[T, Exception], R] | None = None,
     ) -> Iterator[R]:
-        """Give what `act` returns for each item, `parallel` at a time; items are taken as they are needed.
+        """Yield the result of `act` for each item, `parallel` at a time; items are taken as they are needed.
 
         Args:
-            act: is given a box and an item, as in `attempt`.
-            is_ordered: in the order of the items; else in that of completion.
-            failed: makes a result of an item and what it raised, so that one item costs no other; it raises what is to
-                end all.
+            act: called with a box and an item, as in `attempt`.
+            is_ordered: yield in the order of the items, else in order of completion.
+            failed: turns an item and its error into a result, so that one item costs no other; raises what must end
+                everything.
 
-        Raises as `attempt`, or what `act` or `failed` raise; the sandbox is closed then. When the caller stops asking,
-        nothing more is begun, and what runs is ended; the sandbox is as good as before.
+        Raises as `attempt`, or whatever `act` or `failed` raise; the sandbox is closed then. If the caller stops early,
+        nothing more is begun and what runs is ended; the sandbox stays usable.
         """
         stopped, workers = threading.Event(), set[int]()
 
@@ -186,7 +186,7 @@ class Sandbox:
 
         def work(item: T) -> R:
             try:
-                return self._attempt(lambda box: act(box, item), kind, is_unwanted)
+                return self._attempt(lambda box: act(box, item), image, is_unwanted)
             except Exception as error:
                 if failed is None:
                     raise
@@ -224,7 +224,7 @@ class Sandbox:
                 raise
 
     def close(self) -> None:
-        """End all boxes, also those in use, for good. Never raises."""
+        """End all boxes for good, even those in use. Never raises."""
         self._closing.set()
         boxes, self._boxes = self._boxes, []
         closing = [threading.Thread(target=box.retire) for box in boxes]

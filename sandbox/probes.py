@@ -8,8 +8,9 @@ from pathlib import Path
 
 from sandbox import AttachedEngine, Box, DockerEngine, Engine, Execution, Limits, SandboxError, Status
 from sandbox.engines.attached import FOLDER
+from sandbox.wire.environment import variable
 
-LIMITS = Limits(wall_s=5, cpu_s=5, memory_bytes=256 << 20, disk_bytes=8 << 20)
+LIMITS = Limits(charged_s=5, cpu_s=5, memory_bytes=256 << 20, disk_bytes=8 << 20)
 SHUT = "shut"
 _TRIED = """
 import ctypes, os, socket, sys, time
@@ -90,7 +91,7 @@ PROBES: Mapping[str, Probe] = {
 
 
 def engines() -> Iterator[tuple[str, Callable[[], Engine]]]:
-    """Give the engines that are found: each runtime of that of `DOCKER_HOST`, rootless Docker, Podman, attached."""
+    """Yield the engines found here: each runtime of that at `DOCKER_HOST`, rootless Docker, Podman, attached."""
     usual = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     user = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     others = [f"{user}/docker.sock", "/run/podman/podman.sock", f"{user}/podman/podman.sock"]
@@ -113,12 +114,12 @@ def engines() -> Iterator[tuple[str, Callable[[], Engine]]]:
             about = f"{name} {version.get('Version')}{' rootless' if rootless else ''} {runtime or 'its runtime'}"
             given = None if runtime == default else runtime
             yield about, lambda host=host, given=given: DockerEngine(given, host=host)  # type: ignore[misc]
-    if Path(os.environ.get("EXOGATE_BOXES") or FOLDER).is_dir():
+    if Path(variable("BOXES") or FOLDER).is_dir():
         yield "attached", AttachedEngine
 
 
 def measure(open_it: Callable[[], Engine]) -> dict[str, str]:
-    """Return what came of each probe on an engine: `shut`, or what was open; or why it is refused, for all of them."""
+    """Return for each probe `shut` or what was open on an engine, or for all of them why the engine is refused."""
     found: dict[str, str] = {}
     try:
         engine = open_it()
@@ -143,5 +144,5 @@ def measure(open_it: Callable[[], Engine]) -> dict[str, str]:
 
 
 def matrix() -> dict[str, dict[str, str]]:
-    """Measure every engine: what came of each probe, by engine and probe."""
+    """Measure every engine found here; return the outcomes by engine and probe."""
     return {name: measure(open_it) for name, open_it in engines()}

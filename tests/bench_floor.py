@@ -86,14 +86,13 @@ def _call(write: Callable[[Any], object], _task_id: str, source: str, entry_poin
 
 def _python() -> tuple[str, str, str]:
     """Return the interpreter for the floor (of the boxes' version where the system has it), its version and the boxes'."""
-    from sandbox import DockerEngine
-    from sandbox import recipes as images
+    from sandbox import DockerEngine, recipes
 
     ask = "import platform; print(platform.python_version())"
     engine = DockerEngine()
     try:
         said = engine.client.containers.run(
-            images.tag("run"), ["-c", ask], entrypoint="python3", network_mode="none", remove=True
+            recipes.tag("run"), ["-c", ask], entrypoint="python3", network_mode="none", remove=True
         )
     finally:
         engine.close()
@@ -145,7 +144,7 @@ class _Forks:
 
 def _floor(name: str, python: str) -> None:
     from tests.bench_tables import REPEAT, canonical, judge, load, timed
-    from toolkit.oracle.expected import inputs
+    from toolkit.records import Table
 
     loaded = load(name)
     if loaded is None:
@@ -155,7 +154,7 @@ def _floor(name: str, python: str) -> None:
     said = judge(name, tasks, data_hash, samples)
     seconds: dict[str, list[float]] = {"ours": [], "bare forks": [], "forks that write their answers": []}
     with tempfile.NamedTemporaryFile() as file:
-        programs = [(t.task_id, t.prompt + t.canonical_solution, t.entry_point, inputs(t)) for t in tasks.values()]
+        programs = [(t.task_id, t.prompt + t.canonical_solution, t.entry_point, t.tests_as(Table).calls) for t in tasks.values()]
         file.write(pickle.dumps(programs))
         file.flush()
         codec = str(ROOT / "sandbox" / "wire" / "codec.py")

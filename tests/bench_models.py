@@ -8,10 +8,11 @@ from typing import Any
 
 from sandbox import DockerEngine, Limits, Sandbox
 from toolkit.benchmarks import BENCHMARKS, Options
-from toolkit.models import adapters as models
 from toolkit.models import prompts
-from toolkit.models.generators.base import Prompt, Sampling, Source, cut
+from toolkit.models.generators.base import Prompt, Sampling, cut
 from toolkit.models.generators.transformers_ import TransformersGenerator
+from toolkit.models.load import load
+from toolkit.models.source import Source
 from toolkit.oracle import Oracle
 from toolkit.records import Sample, Task, Verdict
 
@@ -22,7 +23,7 @@ TOKENS = int(os.environ.get("BENCH_TOKENS", "128"))
 def generation() -> None:
     """Greedy HumanEval with the default model (`TOOLKIT_MODEL` for another) on the CPU, in fp32, the first `BENCH_TASKS` tasks."""
     source = Source(model=os.environ.get("TOOLKIT_MODEL", "smollm2"), device="cpu", dtype="float32")
-    loaded = models.load(source)
+    loaded = load(source)
     ours = TransformersGenerator(source, loaded)
     tasks = list(BENCHMARKS["humaneval"].load(Options()).tasks.values())[:N]
     asked, stop = prompts.for_tasks(tasks, None, ours)
@@ -51,7 +52,7 @@ def generation() -> None:
 def pass_rate() -> None:
     """What the default model (or `TOOLKIT_MODEL`) passes of the first `BENCH_TASKS` tasks, with 512 tokens, as `toolkit eval` asks."""
     source = Source(model=os.environ.get("TOOLKIT_MODEL", "smollm2"))
-    ours = TransformersGenerator(source, models.load(source))
+    ours = TransformersGenerator(source, load(source))
     tasks = list(BENCHMARKS["humaneval"].load(Options()).tasks.values())[:N]
     asked, stop = prompts.for_tasks(tasks, None, ours)
     started = time.monotonic()
@@ -67,7 +68,7 @@ def attached() -> None:
     from sandbox import AttachedEngine
     from tests import compose
 
-    programs = [t.prompt + t.canonical_solution + t.test for t in BENCHMARKS["humaneval"].load(Options()).tasks.values()] * 3
+    programs = [t.prompt + t.canonical_solution + t.tests.text for t in BENCHMARKS["humaneval"].load(Options()).tasks.values()] * 3
     local = DockerEngine()
     limits = Limits(memory_bytes=256 << 20, disk_bytes=8 << 20)
     times: dict[str, list[float]] = {"docker": [], "attached": []}

@@ -15,8 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sandbox import DockerEngine
-from sandbox import recipes as images
+from sandbox import DockerEngine, recipes
 from tests.bench_tables import OVERRIDE, REPEAT, SHARED, load
 
 NAME, FILE = "humaneval+", "llama-3-8b-instruct.humaneval.jsonl.gz"
@@ -56,7 +55,7 @@ class _Peer:
     def python(self, code: str, *arguments: str) -> str:
         """Return what a Python program prints there."""
         return self.engine.client.containers.run(
-            images.tag("run"), ["-c", code, *arguments], entrypoint="python3", environment=self.environment,
+            recipes.tag("run"), ["-c", code, *arguments], entrypoint="python3", environment=self.environment,
             volumes=self.volumes, network_mode="none", user=f"{os.getuid() or 65534}:{os.getgid() or 65534}",
             cap_drop=["ALL"], security_opt=["no-new-privileges"], read_only=True, tmpfs={"/tmp": ""}, mem_limit="8g",
             pids_limit=512, remove=True,

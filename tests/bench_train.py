@@ -17,14 +17,14 @@ def lora_overhead() -> None:
     import torch
 
     from toolkit.benchmarks import BENCHMARKS, Options
-    from toolkit.models import adapters as models
-    from toolkit.models.generators.base import Source
+    from toolkit.models.adapters import Lora, trainable
+    from toolkit.models.source import Source
     from toolkit.training.data import Blocks
     from toolkit.training.loop import TrainSettings, train
 
     tasks = BENCHMARKS["humaneval"].load(Options()).tasks.values()
     texts = [task.prompt + task.canonical_solution for task in tasks]
-    loaded, _ = models.trainable(Source(model="smollm2"), models.Lora())
+    loaded, _ = trainable(Source(model="smollm2"), Lora())
     blocks = Blocks(texts=texts, tokenizer=loaded.tokenizer, length=LENGTH)
     model = loaded.model.train()
     optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=2e-4)

@@ -13,7 +13,7 @@ from typing import Any
 import docker
 import yaml
 
-from sandbox import recipes as images
+from sandbox import recipes
 
 FILE = Path(__file__).parent.parent / "docker-compose.yml"
 GROUP = 54321
@@ -25,7 +25,7 @@ def services(**given: str) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = yaml.safe_load(text)["services"]
     for service in found.values():  # `latest` is of whichever checkout built last
         name, _, kind = str(service["image"]).partition("-")
-        service["image"] = images.tag(kind) if name == "exogate" and kind in images.KINDS else service["image"]
+        service["image"] = recipes.tag(kind) if name == "exogate" and kind in recipes.IMAGES else service["image"]
     return found
 
 
@@ -69,7 +69,7 @@ def _option(word: str) -> str:
 def boxes(n_run: int = 2, n_lint: int = 0, *, memory: str = "448m", disk: str = "8m", **changed: Any) -> Iterator[Path]:
     """Start boxes; gives the folder of their sockets."""
     client = docker.from_env()
-    about = services(EXOGATE_GID=str(GROUP), EXOGATE_BOX_MEMORY=memory)
+    about = services(TOOLKIT_GID=str(GROUP), TOOLKIT_BOX_MEMORY=memory)
     with ExitStack() as stack:
         stack.callback(client.close)
         volume = client.volumes.create(f"exogate-test-{secrets.token_hex(4)}")

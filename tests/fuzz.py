@@ -1,6 +1,6 @@
 """Fuzz: random and mutated answers against the comparison on the host, and against the oracle with real boxes.
 
-`make fuzz` works for EXOGATE_FUZZ_S seconds (600); `python -m tests.fuzz --seed N` repeats a run, and `python -m tests.fuzz
+`make fuzz` works for TOOLKIT_FUZZ_S seconds (600); `python -m tests.fuzz --seed N` repeats a run, and `python -m tests.fuzz
 FILE...` reruns cases that were kept in tests/seeds/. What must hold of a case: it ends in time and in bounded memory, nothing
 but True, False, a CodecError or a verdict comes out, and right is only what the plain rule (`tests/plain_rule.py`) calls right.
 """
@@ -27,13 +27,14 @@ import numpy
 
 from sandbox import DockerEngine, Engine, Limits, Sandbox
 from sandbox.wire import codec
+from sandbox.wire.environment import variable
 from tests import plain_rule
 from tests.hostile import HOSTILE, hashed, mutated, near, rewritten, value
 from toolkit.benchmarks import humaneval_plus, mbpp_plus
 from toolkit.benchmarks.base import Benchmark
 from toolkit.benchmarks.compare import matches
 from toolkit.oracle import Oracle
-from toolkit.records import Sample, Task, Verdict
+from toolkit.records import Check, Sample, Table, Task, Verdict
 
 SEEDS = Path(__file__).parent / "seeds"
 LONGEST_S = 20.0
@@ -84,7 +85,7 @@ class Case:
 
 
 def _task(name: str, atol: float = 0.0) -> Task:
-    return Task(task_id=f"Fuzz/{name}", prompt="", entry_point=name, canonical_solution="", atol=atol)
+    return Task(task_id=f"Fuzz/{name}", prompt="", entry_point=name, canonical_solution="", tests=Table(atol=atol))
 
 
 RULES: dict[str, tuple[Benchmark, Task, list[Any]]] = {
@@ -200,32 +201,32 @@ TASKS = {
     for task in [
         Task(
             task_id="Fuzz/pairs", prompt="def pairs(xs):\n", entry_point="pairs", canonical_solution="    return [(x, x * x) for x in xs]\n",
-            base_inputs=([[1, 2, 3]], [[]]), plus_inputs=([[0.5, -1]], [[7]], [list(range(500))]),
+            tests=Table(base=([[1, 2, 3]], [[]]), plus=([[0.5, -1]], [[7]], [list(range(500))])),
         ),
         Task(
             task_id="Fuzz/kinds", prompt="def kinds(n):\n", entry_point="kinds",
             canonical_solution="    return [{'a': [n]}, {n, n + 1}, None, b'ab', 1j * n, 7 ** 2000 + n, range(n), 'x' * n, True, {(n, 1): frozenset([n])}][n]\n",
-            base_inputs=([0], [1], [2], [3], [4]), plus_inputs=([5], [6], [7], [8], [9]),
+            tests=Table(base=([0], [1], [2], [3], [4]), plus=([5], [6], [7], [8], [9])),
         ),
         Task(
             task_id="Fuzz/close", prompt="def close(x):\n", entry_point="close", canonical_solution="    return [x / 3, x] if x > 1 else x / 3\n",
-            base_inputs=([1.0], [3.5]), plus_inputs=([0.1], [2.0]), atol=1e-6,
+            tests=Table(base=([1.0], [3.5]), plus=([0.1], [2.0]), atol=1e-6),
         ),
         Task(
             task_id="Fuzz/set", prompt="def Diff(a, b):\n", entry_point="Diff", canonical_solution="    return list(set(a) ^ set(b))\n",
-            base_inputs=([[1, 2], [2, 3]],), plus_inputs=([["a", 1.5], []], [[], []]),
+            tests=Table(base=([[1, 2], [2, 3]],), plus=([["a", 1.5], []], [[], []])),
         ),
         Task(
             task_id="Fuzz/single", prompt="def single(x):\n", entry_point="single", canonical_solution="    return x + 1\n",
-            base_inputs=([1],), plus_inputs=([2],),
+            tests=Table(base=([1],), plus=([2],)),
         ),
         Task(
             task_id="Fuzz/large", prompt="def large(x):\n", entry_point="large", canonical_solution="    return [0] * x\n",
-            base_inputs=([3],), plus_inputs=([70_000],),
+            tests=Table(base=([3],), plus=([70_000],)),
         ),
         Task(
             task_id="Fuzz/check", prompt="def double(x):\n", entry_point="double", canonical_solution="    return 2 * x\n",
-            test="def check(candidate):\n    for x in (1, 2.5, 'ab', [1], None):\n        assert candidate(x or 3) == 2 * (x or 3)\n",
+            tests=Check(source="def check(candidate):\n    for x in (1, 2.5, 'ab', [1], None):\n        assert candidate(x or 3) == 2 * (x or 3)\n"),
         ),
     ]
 }  # fmt: skip
@@ -234,7 +235,8 @@ RETURNED = codec.RETURNED
 KINDS = [b"L", b"C", b"X", b"R", b"U", b"Q", b"D", b"P", b"r", b"\0", b"\xff"]
 
 PROGRAM = """\
-import base64, codec, os, sys, time, zlib
+import base64, os, sys, time, zlib
+codec = sys._getframe(1).f_globals["codec"]
 SAID = {said!r}
 BATCHES = {batches!r}
 HOW, ENDS, PACE = {how!r}, {ends!r}, {pace!r}
@@ -363,12 +365,13 @@ class Boxes:
         """Start the boxes and find out what is right."""
         self.oracle.start()
         for task in TASKS.values():
-            parts = [CALLS[task.task_id]] if task.test else [list(task.base_inputs), list(task.plus_inputs)]
-            if task.test:
+            table = task.tests if isinstance(task.tests, Table) else None
+            parts = [list(table.base), list(table.plus or ())] if table else [CALLS[task.task_id]]
+            if not table:
                 bodies = iter([codec.encode(2 * argument) for (argument,) in parts[0]])
             else:
                 with self.pool.box() as box:
-                    known = self.oracle.expected(task, box)
+                    known = self.oracle.rules.answers.of(task, box)
                 bodies = iter([body for chunk in known.chunks for _, body in known.frames(chunk)])
             self.right[task.task_id] = [[(list(arguments), next(bodies)) for arguments in part] for part in parts]
 
@@ -385,7 +388,7 @@ class Boxes:
             said = rng.choice([said, said[: rng.randint(1, 9)], frame(b"L", b"") + said])
         before, n_before = list[bytes](), 0
         for part in self.right[task.task_id]:
-            groups = [[one] for one in part] if how == "bodies" or task.test else [part]
+            groups = [[one] for one in part] if how == "bodies" or isinstance(task.tests, Check) else [part]
             streams = [self._stream(rng, group) for group in groups]
             if how == "bodies":  # the frame's head is the host's doing: what is written begins with the length it is to have
                 streams = [frame(RETURNED, one[5:]) if one[:1] != RETURNED or len(one) < 5 else one for one in streams]
@@ -448,10 +451,10 @@ class Boxes:
     def honest(self) -> None:
         """See that right programs still pass, and wrong ones still fail. Raises `Failed`."""
         for i, task in enumerate(TASKS.values()):
-            right = Case(part="box", name=task.task_id, solution=task.prompt + task.canonical_solution, right=[True, True][: 1 + (not task.test)])
+            right = Case(part="box", name=task.task_id, solution=task.prompt + task.canonical_solution, right=[True, True][: 1 + task.tests.has_plus])
             if not self.check([right]):
                 raise Failed(right, f"the canonical solution did not pass after {i} others")
-            self.check([Case(part="box", name=task.task_id, solution=task.prompt + "    return object()\n", right=[False, False][: 1 + (not task.test)])])
+            self.check([Case(part="box", name=task.task_id, solution=task.prompt + "    return object()\n", right=[False, False][: 1 + task.tests.has_plus])])
 
     def close(self) -> None:
         self.pool.close()
@@ -510,7 +513,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*", type=Path, help="only these cases")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
-    parser.add_argument("--seconds", type=float, default=float(os.environ.get("EXOGATE_FUZZ_S", "600")))
+    parser.add_argument("--seconds", type=float, default=float(variable("FUZZ_S", "600")))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as cache:
         os.environ["TOOLKIT_CACHE"] = cache

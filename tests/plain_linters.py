@@ -62,9 +62,9 @@ def _radon(code: str) -> dict[str, object]:
 
 def plain(engine: Any, programs: list[str], way: str) -> dict[str, Any]:
     """Return {seconds, said: one a program} of a run of this file in a container of the lint image."""
-    from sandbox import recipes as images
+    from sandbox import recipes
 
-    command = ["docker", "run", "--rm", "-i", "--network=none", "--entrypoint", "python3", images.find(engine.client, "lint")]
+    command = ["docker", "run", "--rm", "-i", "--network=none", "--entrypoint", "python3", recipes.find(engine.client, "lint")]
     done = subprocess.run(
         [*command, "-c", Path(__file__).read_text(), way], input=json.dumps(programs), capture_output=True, text=True, check=True
     )

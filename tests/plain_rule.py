@@ -14,7 +14,7 @@ import numpy
 from sandbox.wire import codec
 from toolkit.benchmarks import mbpp_plus
 from toolkit.benchmarks.base import Benchmark
-from toolkit.records import Task
+from toolkit.records import Table, Task
 
 MOST = 1_000_000
 """Elements that are taken out of an answer, at most."""
@@ -42,7 +42,7 @@ def is_right(benchmark: Benchmark, task: Task, arguments: Sequence[Any], expecte
         if decided is not None:
             return bool(decided)
         is_same = set(elements(value)) == set(wanted) if benchmark.is_set(task) else is_equal(wanted, value)
-        return is_same or is_close(wanted, value, task.atol)
+        return is_same or is_close(wanted, value, task.tests_as(Table).atol)
     except (codec.CodecError, ArithmeticError, ValueError, TypeError, RecursionError):
         return False
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 HEAD = """
-import codec as _codec, os as _os
+import os as _os, sys as _sys
+_codec = _sys._getframe(1).f_globals["codec"]
 _encode, _n, _deep = _codec.encode, [0], [0]
 def _frame(body, kind=b"R"): return kind + len(body).to_bytes(4, "big") + body
 def _raw(data):

@@ -13,15 +13,14 @@ import docker
 import pytest
 import yaml
 
-from sandbox import AttachedEngine, Box, BoxLost, DockerEngine, EngineUnavailable, Limits, Status
-from sandbox import recipes as images
+from sandbox import AttachedEngine, Box, BoxLost, DockerEngine, EngineUnavailable, Limits, Status, recipes
 from sandbox.engines import attached
 from tests import compose
 from tests.processes import started
-from toolkit.commands import evaluate
+from toolkit.commands.validate import write_canonical
 
 pytestmark = pytest.mark.skipif(not compose.may_look(), reason="NOT CHECKED: only root may open an engine's volume from outside")
-SMALL = Limits(wall_s=2, cpu_s=4, memory_bytes=256 << 20, disk_bytes=8 << 20)
+SMALL = Limits(charged_s=2, cpu_s=4, memory_bytes=256 << 20, disk_bytes=8 << 20)
 
 ATTACK = """
 import os, shutil, socket
@@ -132,7 +131,7 @@ def test_a_box_that_cannot_be_shown_to_be_clean_is_started_anew(own: AttachedEng
 def test_memory_of_a_whole_box_is_the_programs_doing(own: AttachedEngine) -> None:
     with Box(own, SMALL) as box:
         hog = "import os\nfor _ in range(20): os.fork()\nx = bytearray(64 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1"
-        assert box.run(hog, limits=Limits(wall_s=10, memory_bytes=256 << 20, disk_bytes=8 << 20)).status in (
+        assert box.run(hog, limits=Limits(charged_s=10, memory_bytes=256 << 20, disk_bytes=8 << 20)).status in (
             Status.MEMORY_EXCEEDED, Status.TIMED_OUT, Status.EXITED,
         )  # fmt: skip
         assert box.run("x = b'x' * (1 << 30)").status is Status.MEMORY_EXCEEDED
@@ -155,7 +154,7 @@ def test_what_is_not_shut_in_is_refused() -> None:
 def test_too_small_a_box_and_one_of_another_recipe_are_refused(monkeypatch: pytest.MonkeyPatch, own: AttachedEngine) -> None:
     with pytest.raises(EngineUnavailable, match="memory_bytes"):
         Box(own, Limits(memory_bytes=2 << 30)).start()
-    monkeypatch.setitem(images.WHEELS, "run", ("numpy==0",))
+    monkeypatch.setitem(recipes.WHEELS, "run", ("numpy==0",))
     with pytest.raises(EngineUnavailable, match="build and start it anew"):
         Box(AttachedEngine(folder=own.folder), SMALL).start()
 
@@ -176,9 +175,9 @@ def test_the_service_gives_the_bytes_that_a_local_run_gives(engine: DockerEngine
         os.chmod(path, 0o755)
     os.chown(project / "runs", 1234, 1234)
     samples = project / "samples.jsonl"
-    evaluate.write_canonical("humaneval", samples, [Path("examples/broken.jsonl")], None)
+    write_canonical("humaneval", samples, [Path("examples/broken.jsonl")], None)
     samples.chmod(0o644)
-    service = compose.services(EXOGATE_UID="1234", EXOGATE_GID=str(compose.GROUP))["toolkit"]
+    service = compose.services(TOOLKIT_UID="1234", TOOLKIT_GID=str(compose.GROUP))["toolkit"]
     with compose.boxes(2, 1, memory="4288m", disk="64m") as folder:
         paths = {"boxes": folder.parent.name, ".": str(project), "./runs": str(project / "runs")}
 

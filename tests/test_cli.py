@@ -142,7 +142,7 @@ def test_bad_lines_are_all_listed_before_anything_runs(tmp_path: Path) -> None:
         (["eval", "humaneval", "--samples", "x", "--mini"], "--mini"),
         (["eval", "humaneval", "--samples", "x", "--data", "/nowhere"], "--data"),
         (["run", "/nowhere.py"], "nowhere"),
-        (["run", "-", "--timeout", "-1"], "wall_s"),
+        (["run", "-", "--timeout", "-1"], "charged_s"),
     ],
 )
 def test_usage_errors(arguments: list[str], words: str) -> None:

@@ -32,11 +32,11 @@ from sandbox.wire import codec
 from toolkit.benchmarks import compare, humaneval_plus, mbpp_plus
 from toolkit.benchmarks.base import Benchmark, Loaded
 from toolkit.benchmarks.compare import matches
-from toolkit.records import Task
+from toolkit.records import Table, Task
 
 OWN = Benchmark(name="own", load=lambda _: Loaded(tasks={}, data_hash=""))
 BENCHMARKS = {"own": OWN, "mbpp": mbpp_plus.BENCHMARK, "humaneval": humaneval_plus.BENCHMARK}
-TASK = Task(task_id="Own/0", prompt="", entry_point="f", canonical_solution="", base_inputs=(), plus_inputs=())
+TASK = Task(task_id="Own/0", prompt="", entry_point="f", canonical_solution="", tests=Table())
 N_PAIRS = 5_000
 
 # -- both sides ----------------------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ def ours(pair: Pair) -> bool:
         got = codec.encode(pair.got, listed=pair.is_set)
     except Exception:  # the box says so, and the program has failed
         return False
-    task = replace(TASK, entry_point=pair.entry_point, atol=pair.atol)
+    task = replace(TASK, entry_point=pair.entry_point, tests=Table(atol=pair.atol))
     return matches(BENCHMARKS[pair.dataset], task, pair.inp, expected, got)
 
 
@@ -704,7 +704,7 @@ def test_what_comparing_costs(about: str) -> None:
     expected, got = map(codec.encode, LARGE[about]())
     size = (len(expected) + len(got)) / 1e6
     reading = least(lambda: (codec.read(expected), codec.read(got)))
-    spent = least(lambda: matches(OWN, replace(TASK, atol=1e-6), (), expected, got))
+    spent = least(lambda: matches(OWN, replace(TASK, tests=Table(atol=1e-6)), (), expected, got))
     assert spent < (0.2 + 0.1 * size) * max(1, reading / (0.05 * size)), f"{spent:.2f} s for {size:.1f} MB"
 
 

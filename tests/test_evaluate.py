@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,15 +16,16 @@ import pytest
 from typer.testing import CliRunner
 from typer.testing import Result as Ended
 
-from toolkit.analysis import comparison
 from toolkit.benchmarks import BENCHMARKS, Benchmark, Options, humaneval_plus
+from toolkit.benchmarks import load as benchmarks
 from toolkit.cli import main as cli
-from toolkit.commands import evaluate
+from toolkit.commands import evaluate, validate
 from toolkit.commands import gate as gating
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.oracle import Facts
 from toolkit.records import Result, Sample, Verdict
-from toolkit.report import page as report
+from toolkit.report import summary as report
+from toolkit.samples.truth import verdict_of
 from toolkit.store import run_folder as runs
 
 ROOT = str(Path(__file__).parent.parent)
@@ -51,7 +53,8 @@ def judge(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         pool = SimpleNamespace(engine=engine, close=lambda: None)
         yield SimpleNamespace(tasks=tasks, pool=pool, judge_many=judge_many, start=lambda: None, defects=[])
 
-    monkeypatch.setattr(evaluate, "_oracle", oracle)
+    monkeypatch.setattr(evaluate, "open_oracle", oracle)
+    monkeypatch.setattr(validate, "open_oracle", oracle)
     monkeypatch.setattr(evaluate, "canary", lambda _: None)
     monkeypatch.chdir(tmp_path)
 
@@ -317,11 +320,11 @@ def test_what_cannot_be_compared_with_is_refused(tmp_path: Path, text: str) -> N
 
 def test_verdicts_of_the_original_tests_alone() -> None:
     row = {"task_id": "a", "base_status": "pass", "plus_status": "fail"}
-    assert comparison.verdict_of(row) == ("a", None, False)
-    assert comparison.verdict_of(row, base_only=True) == ("a", None, True)
+    assert verdict_of(row) == ("a", None, False)
+    assert verdict_of(row, base_only=True) == ("a", None, True)
     row = {"task_id": "a", "sample_id": 3, "verdict": "wrong_answer", "base": "passed", "plus": "wrong_answer"}
-    assert comparison.verdict_of(row) == ("a", 3, False)
-    assert comparison.verdict_of(row, base_only=True) == ("a", 3, True)
+    assert verdict_of(row) == ("a", 3, False)
+    assert verdict_of(row, base_only=True) == ("a", 3, True)
 
 
 # -- settings ----------------------------------------------------------------------------------------------------------
@@ -331,13 +334,13 @@ def test_verdicts_of_the_original_tests_alone() -> None:
 def test_a_choice_among_the_usual_data_files_needs_the_usual_data_files(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flag: str
 ) -> None:
-    loaded = Benchmark(name="humaneval+", load=lambda _: pytest.fail("loaded"), override=humaneval_plus.OVERRIDE)
+    loaded = replace(humaneval_plus.BENCHMARK, load=lambda _: pytest.fail("loaded"))
     monkeypatch.setitem(BENCHMARKS, "humaneval+", loaded)
-    monkeypatch.delenv(humaneval_plus.OVERRIDE, raising=False)
+    monkeypatch.delenv(loaded.override, raising=False)
     options = Options(data=tmp_path / "own.jsonl", **{flag: True})
     with pytest.raises(UsageError, match=f"--{flag} .* --data names another"):
-        evaluate.load(loaded, options)
-    monkeypatch.setenv(humaneval_plus.OVERRIDE, "own.jsonl")
+        benchmarks.load(loaded, options)
+    monkeypatch.setenv(loaded.override, "own.jsonl")
     for command in (["eval", "--samples", "x"], ["validate"]):
         done = CliRunner().invoke(cli.app, [command[0], "humaneval+", *command[1:], f"--{flag}"])
         assert done.exit_code == 2
@@ -386,7 +389,7 @@ def failing(error: BaseException) -> Callable[..., Any]:
     ("owner", "command"),
     [
         ("toolkit.commands.evaluate.evaluate", ["eval", "humaneval", "--samples", "x"]),
-        ("toolkit.commands.evaluate.validate", ["validate", "humaneval"]),
+        ("toolkit.commands.validate.validate", ["validate", "humaneval"]),
         ("toolkit.commands.gate.gate", ["gate", "x.jsonl"]),
         ("toolkit.training.loop.train", ["train", "x.jsonl", "--output", "y"]),
         ("toolkit.rounds.run.run", ["rounds"]),
@@ -422,7 +425,7 @@ def test_bad_flags_stay_usage_errors() -> None:
         assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("where", ["toolkit.commands.evaluate._read", "toolkit.report.page.summarise", "toolkit.store.run_folder.RunFolder.create"])
+@pytest.mark.parametrize("where", ["toolkit.samples.read.read_all", "toolkit.report.summary.summarise", "toolkit.store.run_folder.RunFolder.create"])
 def test_a_defect_is_no_usage_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str) -> None:
     monkeypatch.setattr(where, failing(ValueError("ours")))
     done = run("--samples", write(tmp_path / "s.jsonl", HALF))

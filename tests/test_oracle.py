@@ -14,7 +14,7 @@ from toolkit.benchmarks import BENCHMARKS, Options, humaneval_plus, mbpp_plus
 from toolkit.benchmarks.base import Benchmark, Loaded
 from toolkit.benchmarks.compare import matches
 from toolkit.oracle import Oracle, canary
-from toolkit.records import Result, Sample, Task, Verdict
+from toolkit.records import Check, Result, Sample, Table, Task, Verdict
 from toolkit.store.cache import VerdictCache
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -23,15 +23,16 @@ TABLE = Task(
     prompt='def pairs(xs):\n    """Pair each number with its square."""\n',
     entry_point="pairs",
     canonical_solution="    return [(x, x * x) for x in xs]\n",
-    base_inputs=([[1, 2, 3]], [[]]),
-    plus_inputs=([[0.5, -1]], [list(range(2000))]),
+    tests=Table(base=([[1, 2, 3]], [[]]), plus=([[0.5, -1]], [list(range(2000))])),
 )
 CHECK = Task(
     task_id="Own/1",
     prompt="def twice(x):\n    return 2 * x\n\n\ndef double(x):\n",
     entry_point="double",
     canonical_solution="    return twice(x)\n",
-    test="def check(candidate):\n    for x in range(3):\n        assert candidate(x) == twice(x)\n    assert candidate('ab') == 'abab'\n",
+    tests=Check(
+        source="def check(candidate):\n    for x in range(3):\n        assert candidate(x) == twice(x)\n    assert candidate('ab') == 'abab'\n"
+    ),
 )
 OWN = Benchmark(name="own", load=lambda _: Loaded(tasks={}, data_hash=""))
 
@@ -86,7 +87,7 @@ def test_a_wrong_answer_is_seen_before_an_endless_call_has_had_its_time(oracle: 
     started = time.monotonic()
     result = judge(oracle, "def pairs(xs):\n    while not xs: pass\n    return xs")
     assert (result.base, result.plus) == (Verdict.WRONG_ANSWER, Verdict.WRONG_ANSWER)
-    assert time.monotonic() - started < oracle.timeout_s
+    assert time.monotonic() - started < oracle.rules.timeout_s
 
 
 def test_a_part_is_judged_also_when_the_one_before_failed_with_calls_left(oracle: Oracle) -> None:
@@ -157,7 +158,7 @@ def test_canary(oracle: Oracle) -> None:
 
 
 def equal(benchmark: Benchmark, entry_point: str, arguments: list[Any], expected: Any, got: Any, atol: float = 0) -> bool:
-    task = replace(TABLE, entry_point=entry_point, atol=atol)
+    task = replace(TABLE, entry_point=entry_point, tests=Table(atol=atol))
     return matches(benchmark, task, arguments, codec.encode(expected), codec.encode(got, listed=benchmark.is_set(task)))
 
 

@@ -1,9 +1,13 @@
 """What a person is shown: right numbers, nothing folded into something else, and no foothold for hostile text."""
 
+import base64
+import hashlib
 import io
+import json
 import re
 from dataclasses import asdict
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +15,15 @@ from rich.console import Console
 
 from toolkit.analysis import stats
 from toolkit.records import Result, Verdict
-from toolkit.report import page as report
+from toolkit.report import figures, page, rounds, templates
+from toolkit.report import summary as report
+from toolkit.report.table import Column, csv, leaves
+from toolkit.report.terminal import render
 
 HOSTILE = "</pre></script><script>alert(1)</script>\"'&\x1b[31m\u202e\ud800\0<img src=x onerror=alert(2)>"
+
+
+ROUNDS = json.loads((Path(__file__).parents[1] / "experiments" / "mbpp-cpu" / "summary.json").read_text())
 
 
 def result(task: int, sample: int, verdict: Verdict | None, base: Verdict | None = None, **more: Any) -> Result:
@@ -38,7 +48,7 @@ def summary(results: list[Result] = RESULTS, **more: Any) -> dict[str, Any]:
 
 def shown(of: dict[str, Any], width: int = 80) -> str:
     file = io.StringIO()
-    Console(file=file, width=width).print(report.render(of))
+    Console(file=file, width=width).print(render(of))
     return file.getvalue()
 
 
@@ -71,7 +81,7 @@ def test_a_refused_score_has_no_number() -> None:
     found = summary(refused="a canary was judged wrongly")
     found["comparison"] = asdict(stats.compare({"a": (1, 1)}, {"a": (1, 0)}))
     assert found["pass_at_k"] == {"base": {}, "plus": {}}
-    for text in (shown(found), report.html(found, RESULTS)):
+    for text in (shown(found), page.html(found, RESULTS)):
         assert "a canary was judged wrongly" in text
         assert "pass@" not in text
 
@@ -81,7 +91,7 @@ def test_nothing_judged_and_nothing_scored() -> None:
         found = summary(results, n_samples=3)
         assert found["pass_at_k"] == {"base": {}, "plus": {}}
         assert "humaneval+" in shown(found)
-        assert "humaneval+" in report.html(found, results)
+        assert "humaneval+" in page.html(found, results)
 
 
 def test_reasons_are_bounded() -> None:
@@ -113,7 +123,7 @@ def test_terminal_is_readable_at_80_columns() -> None:
     assert "[bold]" in shown(found)
 
 
-class Page(HTMLParser):
+class Parsed(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
@@ -130,26 +140,31 @@ class Page(HTMLParser):
 def test_page_gives_hostile_text_no_foothold() -> None:
     results = [*RESULTS, Result(task_id=HOSTILE, sample_id=0, verdict=None, error=HOSTILE)]
     found = summary(results, benchmark=HOSTILE, refused=HOSTILE, warnings=[HOSTILE])
-    text = report.html(found, results, run={"date": HOSTILE, HOSTILE: {HOSTILE: HOSTILE}}, solution=lambda _: HOSTILE)
+    text = page.html(found, results, run={"date": HOSTILE, HOSTILE: {HOSTILE: HOSTILE}}, solution=lambda _: HOSTILE)
     text.encode()
-    page = Page(text)
-    assert [tag for tag, _ in page.tags].count("script") == 1
-    assert not {"img", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
+    parsed = Parsed(text)
+    assert [tag for tag, _ in parsed.tags].count("script") == 1
+    assert not {"img", "link", "iframe", "object"} & {tag for tag, _ in parsed.tags}
     assert not [
-        attrs for _, attrs in page.tags if any(name.startswith("on") or name in ("src", "href") for name in attrs)
+        attrs for _, attrs in parsed.tags if any(name.startswith("on") or name in ("src", "href") for name in attrs)
     ]
     assert not set(text) & set("\x1b\u202e\ud800\0")
-    assert page.text.count("<script>alert(1)</script>") > 5
+    assert parsed.text.count("<script>alert(1)</script>") > 5
     assert "http://" not in text
     assert "https://" not in text
 
 
+def policy(text: str) -> str | None:
+    (found,) = [attrs["content"] for tag, attrs in Parsed(text).tags if attrs.get("http-equiv") == "Content-Security-Policy"]
+    return found
+
+
 def test_page_trusts_its_own_script_only() -> None:
-    text = report.html(summary(), RESULTS)
-    script = re.findall("<script>(.*?)</script>", text, re.S)
-    assert script == [report._SCRIPT]
-    assert "default-src 'none'" in text
-    assert "script-src 'sha256-" in text
+    text = page.html(summary(), RESULTS)
+    (script,) = re.findall("<script>(.*?)</script>", text, re.S)
+    own = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert policy(text) == f"default-src 'none';style-src 'unsafe-inline';script-src 'sha256-{own}'"
+    assert policy(rounds.html(ROUNDS)) == "default-src 'none';style-src 'unsafe-inline';script-src 'none'"
 
 
 def test_page_tells_tasks_and_details() -> None:
@@ -160,27 +175,94 @@ def test_page_tells_tasks_and_details() -> None:
         return f"def f{key[1]}(): ..."
 
     run = {"date": "2030-01-02T03:04:05+00:00", "settings": {"timeout_s": 5.0}}
-    text = report.html(summary(), RESULTS, run=run, solution=solution)
-    page = Page(text)
-    rows = [attrs["data-v"] for tag, attrs in page.tags if tag == "details"]
+    text = page.html(summary(), RESULTS, run=run, solution=solution)
+    parsed = Parsed(text)
+    rows = [attrs["data-v"] for tag, attrs in parsed.tags if tag == "details"]
     assert rows == ["passed", "wrong_answer time_limit", "unscored runtime_error"]
-    filters = [attrs["data-f"] for tag, attrs in page.tags if tag == "button"]
+    filters = [attrs["data-f"] for tag, attrs in parsed.tags if tag == "button"]
     assert filters == ["", "passed", "wrong_answer", "runtime_error", "time_limit", "unscored"]
     for part in ("T/1", "in the extra tests only: in call 3", "passed ×2", "2030-01-02 03:04", "settings timeout_s",
                  "def f1(): ...", "the box went away", "95 % interval"):  # fmt: skip
-        assert part in page.text
+        assert part in parsed.text
     assert asked == [("T/0", 0), ("T/1", 0), ("T/1", 1), ("T/2", 0), ("T/2", 1)]
 
 
 def test_page_size_follows_the_tasks() -> None:
-    def page(n: int) -> int:
+    def size(n: int) -> int:
         results = [result(i, j, Verdict.WRONG_ANSWER, detail=f"{j}" * 50) for i in range(5) for j in range(n)]
-        return len(report.html(summary(results), results, solution=lambda _: "x" * 100_000))
+        return len(page.html(summary(results), results, solution=lambda _: "x" * 100_000))
 
-    assert page(2000) < 2 * page(50)
+    assert size(2000) < 2 * size(50)
 
 
 def test_page_bounds_all_programs_together() -> None:
     results = [result(i, 0, Verdict.WRONG_ANSWER) for i in range(3000)]
-    text = report.html(summary(results), results, solution=lambda _: "<" * 10_000_000)
-    assert report.MAX_TOTAL <= text.count("&lt;") < report.MAX_TOTAL + report.MAX_CHARS
+    text = page.html(summary(results), results, solution=lambda _: "<" * 10_000_000)
+    assert page.MAX_TOTAL <= text.count("&lt;") < page.MAX_TOTAL + page.MAX_CHARS
+
+
+def test_no_template_trusts_a_text() -> None:
+    """Escaping is for all templates and all they show; only style, script and figures are given as markup, by this package."""
+    found = templates._environment().from_string("{{ it }}|{{ [it]|join }}|<a b=\"{{ it }}\">").render(it=HOSTILE)
+    assert not set(found) & set("\x1b\u202e\ud800\0")
+    assert [tag for tag, _ in Parsed(found).tags] == ["a"]
+    files = sorted(templates._FOLDER.glob("*.html"))
+    assert len(files) >= 4
+    for file in files:
+        assert not re.search(r"\|\s*safe|autoescape|Markup|~", file.read_text()), file
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_rounds_page_gives_hostile_text_no_foothold(monkeypatch: pytest.MonkeyPatch, drawn: bool) -> None:
+    monkeypatch.setattr(figures, "available", lambda: drawn)
+    cell = ROUNDS["cells"][0] | {"regime": HOSTILE, "benchmark": HOSTILE}
+    rows = [row | {"regime": HOSTILE, "stopped": HOSTILE, "scores": {HOSTILE: {"value": 0.5, "low": 0.2, "high": 0.8}}} for row in ROUNDS["rows"][:6]]
+    settings = ROUNDS["settings"] | {"benchmarks": [HOSTILE], "model": HOSTILE, "regimes": [HOSTILE, "$x_1$"]}
+    text = rounds.html({"settings": settings, "rows": rows, "cells": [cell], "waiting": [HOSTILE]})
+    text.encode()
+    tags = Parsed(text).tags
+    assert not {"script", "img", "link", "iframe", "object", "style"} & {tag for tag, _ in tags if tag != "style"}
+    assert [tag for tag, _ in tags].count("style") == 1
+    assert not [name for _, attrs in tags for name in attrs if name.startswith("on") or name == "src"]
+    assert all((attrs.get("xlink:href") or "#").startswith("#") for _, attrs in tags)
+    assert not set(text) & set("\x1b\u202e\ud800\0")
+    assert ("<svg" in text) is drawn
+    assert (figures.MISSING in text) is not drawn
+
+
+def test_a_regime_has_one_colour_and_mark_in_all_figures() -> None:
+    found = figures.figures(ROUNDS)
+    assert len(found) == 6
+    assert all(figure.caption.endswith("(5 rounds of 4 steps)") for figure in found)
+    for i, regime in enumerate(ROUNDS["settings"]["regimes"]):
+        entries = {entry[1:] for figure in found for entry in figure.legend if entry[0] == regime}
+        assert {colour for colour, _ in entries} == {f"var(--c{i},{figures.COLOURS[i]})"}
+        assert len(entries) == 1
+        for figure in found:
+            line = re.search(rf'<g id="line-{i}">.*?stroke: (\S+?);', figure.svg, re.S)
+            assert (line and line[1]) == next((colour for name, colour, _ in figure.legend if name == regime), None)
+
+
+def test_a_figure_is_the_same_each_time_and_stands_alone() -> None:
+    lines = {"a $x_1$": [(0, 0.5, 0.25, 0.75), (1, 1.0, 1.0, 1.0)], HOSTILE: [(0, 0.0, 0.0, 0.0)]}
+    figure = figures.plot(HOSTILE, lines, ["z"])
+    assert figure == figures.plot(HOSTILE, lines, ["z"])
+    assert [name for name, _, _ in figure.legend] == list(lines)
+    assert re.findall(">([^<>]*[^<>\\s][^<>]*)<", figure.svg)[:2] == ["0", "1"]
+    assert not re.search(r"<style|<metadata|<!|<\?|#ffffff|#01020|x_1|alert", figure.svg)
+    assert figures.plot("", {"a": [(1, 0.0, 0.0, 0.0)]}).svg, "all is nought"
+
+
+def test_tables_share_their_columns() -> None:
+    rows = [{"a": 1, "b": {"c": 0.123456, "d": None}, "e": [1]}, {"a": "x,y", "b": {"c": True}}]
+    columns = leaves(rows)
+    assert csv(columns, rows) == 'a,b.c,b.d\r\n1,0.123456,\r\n"x,y",True,\r\n'
+    assert [[column.text(row) for column in columns] for row in rows] == [["1", "0.1235", ""], ["x,y", "yes", ""]]
+    assert Column(("s",)).text({"s": {"value": 0.5, "low": 0.25, "high": 0.75}}) == "0.500 [0.250, 0.750]"
+
+
+@pytest.mark.parametrize("experiment", ["mbpp-cpu", "small-cpu"])
+def test_the_csv_of_rounds_has_every_number(experiment: str) -> None:
+    folder = Path(__file__).parents[1] / "experiments" / experiment
+    rows = json.loads((folder / "summary.json").read_text())["rows"]
+    assert csv(leaves(rows), rows).encode() == (folder / "rounds.csv").read_bytes()

@@ -11,15 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from sandbox import DockerEngine, Sandbox
 from toolkit.analysis import ledger
+from toolkit.cli import main as cli
 from toolkit.errors import UsageError
 from toolkit.records import Task
 from toolkit.rounds import pool
 from toolkit.rounds import run as rounds
-from toolkit.rounds.cell import Machine, Weights
-from toolkit.rounds.run import Changed, RoundsSettings, Waiting
+from toolkit.rounds.machine import Machine, Weights
+from toolkit.rounds.plan import plan
+from toolkit.rounds.settings import RoundsSettings, read
+from toolkit.store.files import SettingsChanged, read_rows, write_rows
+from toolkit.store.stages import Waiting, stage
 
 ITEMS = [
     {
@@ -48,7 +53,7 @@ class Planted(Machine):
             text = self.policy(task, number, i)
             rows.append({"task_id": task.task_id, "solution": text, "written": text, "prompt": task.prompt, "chat": False,
                          "n_tokens": 60, "finished": True, "mean_logprob": -1.0})  # fmt: skip
-        return {"sha256": rounds.write_rows(output, rows), "tokens": 60 * len(rows), "seconds": 0.1}
+        return {"sha256": write_rows(output, rows), "tokens": 60 * len(rows), "seconds": 0.1}
 
     def train(self, weights: Weights, data: Path, output: Path, **more: Any) -> dict[str, Any]:
         Planted.n_trained += 1
@@ -71,7 +76,7 @@ def settings(folder: Path, **more: Any) -> RoundsSettings:
 @pytest.fixture
 def planted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Policy], None]:
     def plant(policy: Policy) -> None:
-        monkeypatch.setattr("toolkit.rounds.cell.Machine", Planted)
+        monkeypatch.setattr("toolkit.rounds.run.Machine", Planted)
         monkeypatch.setattr(Planted, "policy", staticmethod(policy), raising=False)
         monkeypatch.setattr(Planted, "n_generated", 0)
         monkeypatch.setattr(Planted, "n_trained", 0)
@@ -92,14 +97,14 @@ def test_a_stage_is_done_once_and_a_changed_one_is_refused(tmp_path: Path) -> No
         return {"n": len(did)}
 
     for _ in range(2):
-        assert rounds.stage(tmp_path, "gate-0", {"a": 1}, ("gate",), act) == {"n": 1}
-    with pytest.raises(Changed, match=r"a: 1 -> 2"):
-        rounds.stage(tmp_path, "gate-0", {"a": 2}, ("gate",), act)
+        assert stage(tmp_path, "gate-0", {"a": 1}, ("gate",), act) == {"n": 1}
+    with pytest.raises(SettingsChanged, match=r"a: 1 -> 2"):
+        stage(tmp_path, "gate-0", {"a": 2}, ("gate",), act)
     with pytest.raises(Waiting, match="train"):
-        rounds.stage(tmp_path, "train", {}, ("gate",), act)
+        stage(tmp_path, "train", {}, ("gate",), act)
     (tmp_path / "gate-0.json").write_text("{")
     with pytest.raises(UsageError, match="cannot be read"):
-        rounds.stage(tmp_path, "gate-0", {"a": 1}, ("gate",), act)
+        stage(tmp_path, "gate-0", {"a": 1}, ("gate",), act)
 
 
 def test_a_degenerate_policy_is_a_rubber_stamp(
@@ -147,7 +152,7 @@ def test_forged_programs_never_enter_training_through_tests(
 
     planted(policy)
     rounds.run(settings(tmp_path, regimes=("tests",), rounds=1, accept=16))
-    rows = rounds.read_rows(tmp_path / "run" / "seed0" / "tests" / "round1" / "train.jsonl")
+    rows = read_rows(tmp_path / "run" / "seed0" / "tests" / "round1" / "train.jsonl")
     assert len(rows) == 2
     assert all("return x + " in row["completion"] for row in rows)
 
@@ -167,7 +172,7 @@ def test_a_run_goes_on_where_it_was_and_ends_the_same(
         (tmp_path / "run" / broken).unlink()
     rounds.run(asked)
     assert Planted.n_trained == n_trained + 1
-    with pytest.raises(Changed, match="steps"):
+    with pytest.raises(SettingsChanged, match="steps"):
         rounds.run(settings(tmp_path, regimes=("none", "compile"), rounds=2, seeds=(0, 1), steps=51))
 
 
@@ -198,10 +203,10 @@ def test_data_policies(
     planted(right)
     rounds.run(settings(tmp_path, data=data, rounds=2, **more))
     folder = tmp_path / "run" / "seed0" / "none"
-    last = rounds.read_rows(folder / "round2" / "train.jsonl")
+    last = read_rows(folder / "round2" / "train.jsonl")
     assert len(last) == n
     if "anchors" in more:
-        before = rounds.read_rows(folder / "round1" / "train.jsonl")
+        before = read_rows(folder / "round1" / "train.jsonl")
         assert not {row["task_id"] for row in before[8:]} & {row["task_id"] for row in last[8:]}, "no anchor is used twice"
 
 
@@ -212,7 +217,7 @@ def test_anchors_are_verified_and_used_once(engine: DockerEngine, tmp_path: Path
     rounds.run(settings(tmp_path, anchors=0.2, rounds=2, held_out=0.0))
     people = []
     for number in (1, 2):
-        rows = rounds.read_rows(tmp_path / "run" / "seed0" / "none" / f"round{number}" / "train.jsonl")
+        rows = read_rows(tmp_path / "run" / "seed0" / "none" / f"round{number}" / "train.jsonl")
         people += [row for row in rows if row["human"]]
     assert len({row["task_id"] for row in people}) == len(people) == 4
     assert all("return x + " in row["completion"] for row in people)
@@ -234,11 +239,19 @@ def test_held_out_prompts_show_whether_a_gate_tells_answers_apart(
     assert [found["compile"][name] for name in ("prompts", "answers", "tv", "same_decision", "ran")] == [5, 20, 0.0, 1.0, 0.5]
     assert [found["tests"][name] for name in ("accepted", "tv", "entropy_bits", "auc")] == [0.5, 0.5, 1.0, 1.0]
     folder = tmp_path / "run" / "seed0" / "tests" / "round1"
-    learnt = {row["task_id"] for row in rounds.read_rows(folder / "train.jsonl")}
+    learnt = {row["task_id"] for row in read_rows(folder / "train.jsonl")}
     assert learnt
-    assert not learnt & {row["task_id"] for row in rounds.read_rows(folder / "held-out.jsonl")}
-    with pytest.raises(UsageError, match="wants 99 held-out prompts"):
-        rounds.run(settings(tmp_path, rounds=1, held_out=0.5, probe=99, output=tmp_path / "more"))
+    assert not learnt & {row["task_id"] for row in read_rows(folder / "held-out.jsonl")}
+
+
+def test_what_the_pool_lacks_is_said_before_anything_is_generated(tmp_path: Path, planted: Callable[[Policy], None]) -> None:
+    planted(right)
+    with pytest.raises(UsageError, match="probe wants 99 held-out prompts, and the pool has"):
+        rounds.run(settings(tmp_path, held_out=0.5, probe=99))
+    (tmp_path / "prose.jsonl").write_text('{"prompt": "Say x."}\n')
+    with pytest.raises(UsageError, match="needs human programs"):
+        rounds.run(settings(tmp_path, pool=str(tmp_path / "prose.jsonl"), data="mixed", held_out=0.0, output=tmp_path / "more"))
+    assert not list(tmp_path.glob("*/seed*"))
 
 
 def test_total_variation_is_that_of_the_theorem() -> None:
@@ -300,24 +313,105 @@ def test_auc_is_of_what_the_gate_prefers(
 
 def test_the_model_of_the_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOOLKIT_MODEL", "some/model")
-    assert rounds.read(None, {}).model == "some/model"
-    assert rounds.read(None, {"model": "other"}).model == "other"
+    assert read(None, {}).model == "some/model"
+    assert read(None, {"model": "other"}).model == "other"
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [({"rounds": "x"}, "rounds wants"), ({"pool_columns": "text"}, "pairs"), ({"nope": 1}, "no setting 'nope'"), ({"accept": 9, "budget": 3}, "budget"),
-     ({"probe": 3, "held_out": 0}, "held out"), ({"probe": 3, "probe_samples": 1}, "probe_samples"),
-     ({"probe": 3, "temperature": 0}, "temperature above 0"), ({"data": "all"}, "replace"), ({"regimes": "none,none"}, "twice"), ({"stages": "fly"}, "stages are of")],
-)  # fmt: skip
-def test_bad_settings(given: dict[str, Any], message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        rounds.read(None, given)
+WRONG = [
+    ({"rounds": "x"}, "rounds must be a whole number and at least 1, not x"),
+    ({"rounds": "0"}, "rounds must be at least 1, not 0"),
+    ({"temperature": "nan"}, "temperature must be at least 0 and below 100, not nan"),
+    ({"seeds": "0,-1"}, "seeds must be greater than or equal to 0, not -1"),
+    ({"seeds": ""}, "seeds: at least one must be named"),
+    ({"full": "maybe"}, "full must be a valid boolean"),
+    ({"acept": "9"}, "no setting is called 'acept'; there are output, model, .*; did you mean 'accept'\\?"),
+    ({"accept": "9", "budget": "3"}, r"accept \(9\) must be at most budget \(3\)"),
+    ({"probe": "3", "held_out": "0"}, "held_out must be above 0"),
+    ({"probe": "3", "probe_samples": "1"}, "probe_samples must be at least 2, not 1"),
+    ({"probe": "3", "temperature": "0"}, "a temperature above 0"),
+    ({"data": "replac"}, "data must be 'replace', 'accumulate' or 'mixed', not replac; did you mean 'replace'\\?"),
+    ({"stages": "pool,trian"}, "stages must be 'pool', .*, not trian; did you mean 'train'\\?"),
+    ({"regimes": "none,none"}, "regimes: 'none' is named twice"),
+    ({"regimes": "compil+quality"}, "'compil\\+quality': no gate is called 'compil'; .*; did you mean 'compile'\\?"),
+    ({"regimes": "inverse-perplexty"}, "did you mean 'inverse-perplexity'\\?"),
+    ({"regimes": "compile~2"}, "a probability, such as compile~0.1"),
+    ({"thresholds": "pylnt=8"}, "has a threshold 'pylnt'; there are cc, mi, pylint, timeout; did you mean 'pylint'\\?"),
+    ({"thresholds": "pylint"}, "'pylint' is not NAME=NUMBER"),
+    ({"thresholds": "pylint=inf"}, "'pylint=inf' is not NAME=NUMBER"),
+    ({"thresholds": "fraction=2", "regimes": "perplexity"}, "keeps a fraction above 0 and at most 1, not 2"),
+    ({"prompt": "1-shoot"}, "prompt: there is no '1-shoot'; .*; did you mean '1-shot'\\?"),
+    ({"benchmarks": "humanevl"}, "benchmarks: there is no 'humanevl'; .*; did you mean 'humaneval'\\?"),
+    ({"device": "cuda:1"}, "device must be '', 'cpu' or 'cuda', not cuda:1"),
+    ({"samples": "4"}, "samples wants an eval_temperature above 0"),
+    ({"pool": "x.jsonl", "pool_columns": "text"}, "'text' is no pair such as prompt=text"),
+    ({"pool": "x.jsonl", "pool_columns": "promt=text"}, "did you mean 'prompt'\\?"),
+    ({"pool_columns": "prompt=text"}, "pool_columns has no effect with the pool stdlib"),
+    ({"judge_model": "x"}, "judge_model has no effect without the gate judge"),
+    ({"human": "0.2"}, "human has no effect unless data is mixed"),
+    ({"probe_samples": "9"}, "probe_samples has no effect without probe"),
+    ({"freeze": "true"}, "freeze has no effect without a gate that keeps a fraction"),
+    ({"freeze": "true", "regimes": "self-score+perplexity"}, "freeze wants one gate that compares candidates"),
+    ({"top_p": "0.5", "temperature": "0"}, "top_p has no effect where all is greedy"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "said"), WRONG, ids=lambda given: "-".join(given) if isinstance(given, dict) else "")
+@pytest.mark.parametrize("where", ["file", "flags"])
+def test_a_wrong_setting_is_said_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, given: dict[str, str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
+    if where == "file":
+        (tmp_path / "x.toml").write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in given.items()))
+        words = ["x.toml"]
+    done = CliRunner().invoke(cli.app, ["rounds", *words])
+    assert done.exit_code == 2
+    assert re.search(said, done.stderr)
+    assert len(done.stderr.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == (["x.toml"] if where == "file" else [])
+
+
+def test_values_of_a_file_have_their_types() -> None:
+    for given, said in (({"rounds": 2.5}, "rounds must be a whole number"), ({"model": 7}, "model must be a valid string")):
+        with pytest.raises(UsageError, match=said):
+            read(None, given)
+    assert read(None, {"freeze": "", "regimes": ["judge"], "seeds": "3, 4", "thresholds": "fraction=0.5"}).freeze
+
+
+def test_all_wrong_settings_are_said_a_line_each(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        read(None, {"rounds": "0", "prompt": "x", "nope": "1"})
+    assert [line.split()[0] for line in str(error.value).splitlines()] == ["rounds", "prompt:", "no"]
+    with pytest.raises(UsageError, match=r"smal: No such file or directory; presets are paper, small; did you mean 'small'\?"):
+        read(Path("smal"), {})
+    (tmp_path / "x.toml").write_text("rounds = = 2\n")
+    with pytest.raises(UsageError, match=r"x\.toml: "):
+        read(tmp_path / "x.toml", {})
+
+
+def test_thresholds_go_to_the_gates_that_have_them() -> None:
+    asked = read(None, {"regimes": "compile,quality,repetition+quality", "thresholds": "pylint=8,tokens=30"})
+    found = {regime: asked.thresholds_of(regime) for regime in asked.regimes}
+    assert found == {"compile": {}, "quality": {"pylint": 8.0}, "repetition+quality": {"pylint": 8.0, "tokens": 30.0}}
+
+
+def test_help_describes_every_setting() -> None:
+    shown = " ".join(CliRunner().invoke(cli.app, ["rounds", "--help"]).stdout.split())
+    for name, field in RoundsSettings.model_fields.items():
+        assert f"--{name.replace('_', '-')} {field.description}" in shown
+
+
+@pytest.mark.parametrize("name", ["small-cpu", "mbpp-cpu"])
+def test_settings_of_earlier_runs_are_read(name: str) -> None:
+    folder = Path(__file__).parents[1] / "experiments" / name
+    found, before = read(folder / "config.toml", {}).plain(), json.loads((folder / "summary.json").read_text())["settings"]
+    assert {key: found[key] for key in before} == before | {"output": found["output"]}
 
 
 @pytest.mark.parametrize("preset", ["small", "paper"])
 def test_presets_are_read_and_flags_go_before_them(preset: str) -> None:
-    found = rounds.read(Path(preset), {"rounds": "7", "seeds": "1,2"})
+    found = read(Path(preset), {"rounds": "7", "seeds": "1,2"})
     assert (found.rounds, found.seeds) == (7, (1, 2))
 
 
@@ -363,31 +457,13 @@ def test_bad_pools(tmp_path: Path) -> None:
         pool.load(str(tmp_path / "none.jsonl"))
 
 
-def test_auc_is_the_chance_to_rank_right() -> None:
-    random.seed(0)
-    for _ in range(50):
-        scores = [random.randint(0, 5) for _ in range(12)]
-        labels = [random.random() < 0.5 for _ in scores]
-        pairs = [(a, b) for a, x in zip(scores, labels, strict=True) for b, y in zip(scores, labels, strict=True) if x and not y]
-        expected = sum((a > b) + (a == b) / 2 for a, b in pairs) / len(pairs) if pairs else None
-        assert ledger.auc(scores, labels) == (None if expected is None else pytest.approx(expected, abs=1e-4))
-
-
-def test_trend_is_kendalls_and_exact() -> None:
-    assert ledger.trend([1, 2, 3, 4]) == (1.0, pytest.approx(1 / 24, abs=1e-4))
-    assert ledger.trend([4, 3, 2, 1]) == (-1.0, pytest.approx(1 / 24, abs=1e-4))
-    assert ledger.trend([1, 1, 1]) == (0.0, 1.0)
-    long = list(range(12))
-    assert ledger.trend(long)[1] < 1e-4
-
-
 def test_plan_counts_and_grows_with_the_model() -> None:
     asked = RoundsSettings(regimes=("none", "compile"), rounds=5, seeds=(0, 1, 2), budget=100, accept=50)
-    small, large = rounds.plan(asked, "h200", 5e8), rounds.plan(asked, "h200", 7e9)
+    small, large = plan(asked, "h200", 5e8), plan(asked, "h200", 7e9)
     assert (small["cells"], small["rounds"], small["candidates_at_most"]) == (6, 30, 3000)
     assert large["hours_total"] > 10 * small["hours_total"]
     with pytest.raises(UsageError, match="h200"):
-        rounds.plan(asked, "abacus", 1e9)
+        plan(asked, "abacus", 1e9)
 
 
 def test_the_preset_small_in_a_smaller_form(tmp_path: Path) -> None:
@@ -410,12 +486,3 @@ def test_the_preset_small_in_a_smaller_form(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "report.html").stat().st_size > 1000
     again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.stdout == done.stdout
-
-
-def test_a_regime_has_one_colour_in_all_figures() -> None:
-    summary = json.loads((Path(__file__).parents[1] / "experiments" / "mbpp-cpu" / "summary.json").read_text())
-    figures = ledger.figures(summary).values()
-    assert len(figures) == 6
-    for regime in summary["settings"]["regimes"]:
-        colours = {found for figure in figures for found in re.findall(rf'fill="(#\w+)">{regime}<', figure)}
-        assert len(colours) == 1

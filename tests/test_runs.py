@@ -15,9 +15,10 @@ import pytest
 
 from tests.processes import started
 from toolkit.records import Result, Sample, Verdict
-from toolkit.report import page as report
+from toolkit.report import summary as report
 from toolkit.store import run_folder as runs
-from toolkit.store.run_folder import RunExists, RunFolder, RunFolderError, RunFolderUnwritable, RunInUse, SettingsChanged
+from toolkit.store.files import SettingsChanged
+from toolkit.store.run_folder import RunExists, RunFolder, RunFolderError, RunFolderUnwritable, RunInUse
 
 SETTINGS = {"benchmark": "humaneval+", "timeout_s": 5.0, "samples": Path("s.jsonl")}
 DATA = {"humaneval+": "fe585eb4df8c88d844eeb463ea4d0302"}
@@ -312,7 +313,7 @@ def test_errors_name_the_file_and_the_remedy(
             with pytest.raises(RunFolderUnwritable, match=rf"samples\.jsonl: .*; {remedy}"):
                 folder.write_samples(samples(4))
         assert (tmp_path / runs.SAMPLES).read_bytes() == before
-        assert not list(tmp_path.glob(".*.tmp"))
+        assert [path.name for path in tmp_path.glob(".*")] == [runs.LOCK]
         folder.append(judge(samples()[0]), {})
         assert len(folder.done()) == 1
 

@@ -1,20 +1,26 @@
 """Samples are read as the field writes them; whatever is wrong with a file is said at once, and with its place."""
 
 import gzip
+import hashlib
 import json
 import os
 import random
 import sys
 import time
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.processes import peak_rss_kib
+from toolkit.errors import UsageError
 from toolkit.records import Sample, Task
-from toolkit.samples.read import MAX_BYTES, BadInput, Problems, read, unjudgeable
+from toolkit.samples.lines import MAX_BYTES, Problems, unjudgeable
+from toolkit.samples.read import BadInput, read
+from toolkit.samples.rows import FIELDS, JUDGED, Program, Row, Source, programs
 from toolkit.samples.sanitize import Sanitizer
+from toolkit.training import data as training
 
 TASKS = {
     f"HumanEval/{i}": Task(
@@ -91,7 +97,7 @@ def test_every_bad_line_is_listed_and_the_rest_can_be_judged(tmp_path: Path) -> 
         ({"solution": "x"}, "task_id is missing"),
         (GOOD | {"task_id": 3}, "task_id is not a string but int"),
         (GOOD | {"task_id": "HumanEval/\x1b[31m" + "9" * 99}, "unknown task_id 'HumanEval/\\x1b[31m999"),
-        (GOOD | {"task_id": "Mbpp/2"}, "unknown task_id 'Mbpp/2' (a task of MBPP; this benchmark's ids begin with"),
+        (GOOD | {"task_id": "Mbpp/2"}, "unknown task_id 'Mbpp/2' (a task of mbpp+; this benchmark's ids begin with"),
         ({"task_id": "HumanEval/0"}, "none of solution, completion, raw_response is there"),
         (GOOD | {"solution": None, "completion": "x"}, "solution is not a string but NoneType"),
         (b'{"task_id": "\xff"}', "invalid UTF-8 at byte 13"),
@@ -283,3 +289,83 @@ def test_equal_texts_are_kept_once_and_a_given_sanitizer_is_used(tmp_path: Path)
         assert any(worker.process for worker in sanitizer._workers)
     assert len({id(s.solution) for s in samples}) == len({id(s.raw) for s in samples}) == 1
     assert [s.sample_id for s in samples] == list(range(50))
+
+
+# -- what a row means --------------------------------------------------------------------------------------------------
+
+CHATS: dict[str, dict[str, Any]] = {
+    "no chat": {},
+    "chat": {"chat": True},
+    "settings": {"settings": {"chat": True}},
+    "endpoint": {"settings": {"chat": True, "base_url": "http://x"}},
+}
+SUBSETS = list(chain.from_iterable(combinations(FIELDS, n) for n in range(1, len(FIELDS) + 1)))
+
+
+def judged(file: Path) -> Program:
+    found = Problems()
+    (program,) = programs([Source(file, str(file))], found, ())
+    assert not found
+    return program
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("prompt", [None, "the_prompt = 0\n"])
+@pytest.mark.parametrize("chat", CHATS)
+def test_what_is_judged_is_what_is_learnt(tmp_path: Path, chat: str, prompt: str | None, backwards: bool) -> None:
+    """Of each set of fields, in any order: training takes the text that the gate judges, or refuses the row."""
+    n_learnt = 0
+    for names in SUBSETS:
+        fields = {name: f"{name}_{'x' * len(name)} = 1\n" for name in (reversed(names) if backwards else names)}
+        row = fields | CHATS[chat] | ({"prompt": prompt} if prompt else {})
+        file = write(tmp_path / "rows.jsonl", row)
+        program = judged(file)
+        (name,) = (name for name in names if fields[name] in program.solution.code)
+        if (name == "completion" and not prompt) or (name == "raw_response" and (not prompt or chat in ("no chat", "endpoint"))):
+            with pytest.raises(UsageError, match=f"{name} has no prompt"):
+                training.read([file])
+            continue
+        (text,), _ = training.read([file])
+        n_learnt += 1
+        answer = text if isinstance(text, str) else text[1]
+        assert [each for each in FIELDS if each in fields and fields[each] in answer] == [name], row
+        if chat == "no chat":
+            assert text == program.solution.code
+            assert hashlib.sha256(program.solution.code.encode()).hexdigest() == program.sha256
+        elif not isinstance(text, str):
+            assert (text, program.solution.chat) == ((program.solution.prompt, program.solution.code), True)
+    assert n_learnt >= 32
+
+
+@pytest.mark.parametrize(
+    ("row", "changes"),
+    [
+        ({"content": "x = 1", "solution": "y = 2"}, [{"solution": "y = 3"}, {"solution": None}]),
+        ({"content": "x = 1"}, [{"solution": "x = 2"}, {"completion": "x", "prompt": "y"}, {JUDGED: None}, {JUDGED: "0" * 64}]),
+        ({"prompt": "a", "completion": "b"}, [{"prompt": "c"}, {"completion": "c"}, {"chat": True}]),
+        (
+            {"prompt": "a", "completion": "b", "raw_response": "c", "chat": True},
+            [{"raw_response": "d"}, {"prompt": "d"}, {"chat": False}, {"settings": {"base_url": "x"}}],
+        ),
+    ],
+)
+def test_a_row_that_was_changed_after_it_was_judged_is_not_learnt(
+    tmp_path: Path, row: dict[str, Any], changes: list[dict[str, Any]]
+) -> None:
+    row = row | {JUDGED: Row.of(row).sha256}
+    file = write(tmp_path / "rows.jsonl", row)
+    assert len(training.read([file])[0]) == 1
+    for change in changes:
+        write(file, row, row | change)
+        with pytest.raises(UsageError, match=rf"nothing was trained\n{file}:2: (?!.*\n)"):
+            training.read([file])
+        texts, (left_out,) = training.read([file], skip_bad=True)
+        assert len(texts) == 1
+        assert "run `toolkit gate`" in left_out or None in change.values()
+
+
+def test_what_does_not_change_the_text_may_change(tmp_path: Path) -> None:
+    row = {"solution": "x = 1", "reports": []}
+    row[JUDGED] = Row.of(row).sha256
+    file = write(tmp_path / "rows.jsonl", {"text": row["solution"], JUDGED: row[JUDGED]}, row | {"content": "y", "reports": [1]})
+    assert training.read([file])[0] == ["x = 1", "x = 1"]

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from toolkit.records import Task
-from toolkit.samples.sanitize import Sanitizer, longest_program, without_thoughts
+from toolkit.samples.extract import longest_program, without_thoughts
+from toolkit.samples.sanitize import Sanitizer
 
 PROMPT = (
     'from typing import List\n\n\ndef helper(x):\n    return x\n\n\ndef total(xs: List[int]) -> int:\n    """Sum."""\n'

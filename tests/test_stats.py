@@ -1,10 +1,11 @@
 """pass@k, its interval and the comparison of runs, against brute force and against what is known in closed form."""
 
 import math
+import random
 import subprocess
 import sys
 from fractions import Fraction
-from itertools import combinations, pairwise, product
+from itertools import combinations, pairwise, permutations, product
 from statistics import NormalDist
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.analysis import stats
+from toolkit.analysis import stats, trend
 
 small = st.integers(1, 9).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n)))
 
@@ -260,8 +261,8 @@ def test_only_shared_tasks_with_enough_samples_count() -> None:
 
 
 def test_import_is_cheap() -> None:
-    code = """import sys, toolkit.analysis.stats, toolkit.store.run_folder, toolkit.report.page
-assert not {"numpy", "rich", "docker", "typer"} & set(sys.modules)"""
+    code = """import sys, toolkit.analysis.stats, toolkit.store.run_folder, toolkit.report.page, toolkit.report.rounds, toolkit.report.terminal
+assert not {"numpy", "rich", "docker", "typer", "jinja2", "markupsafe", "matplotlib", "scipy"} & set(sys.modules)"""
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
@@ -297,3 +298,75 @@ def test_agreement_where_a_number_does_not_exist() -> None:
     assert refused["recall"] and refused["recall"]["value"] == 0  # noqa: PT018
     same = stats.agreement([(2, 2, 2, 2)] * 5)
     assert same["lift"] == {"value": 1.0, "low": None, "high": None}
+
+
+@pytest.mark.parametrize(("n", "c", "low", "high"), [
+    (1, 0, 0.0, 0.7934506856227626), (1, 1, 0.2065493143772375, 1.0), (40, 7, 0.08745413746035918, 0.3194999033178771),
+    (164, 163, 0.9662737492602964, 0.9989228186095374), (164, 100, 0.5334033189423291, 0.6810848072509673),
+    (12.5, 3.3, 0.09867525524414024, 0.5402798671389061),
+])  # fmt: skip
+def test_wilson_stays_what_it_was(n: float, c: float, low: float, high: float) -> None:
+    assert stats.wilson(n, c) == pytest.approx((low, high), abs=1e-9)
+
+
+@pytest.mark.parametrize(("scores", "good", "area"), [
+    ([0.0, 0.9, -0.7, -1.8, -0.7, -1.0, 0.9, -1.5, 0.0, 0.3, 0.5, 0.8, 0.7], "1101101010110", 0.6875),
+    ([-0.7, 0.2, 0.7, 2.0], "1000", 0.0), ([-0.2, 1.1, 2.4, 0.8, 2.4, -0.2, 0.1], "1011000", 0.5),
+    ([0.9, 0.4, -0.5, 1.4, 0.5, 1.0, 0.3, 0.7, 2.3], "110110100", 0.4), ([0.3, 1.2, -0.4, 0.4, -0.3], "10100", 0.1667),
+    ([math.inf, 1.0, -math.inf, 1.0], "1100", 0.875), ([1.0, 2.0], "11", None), ([1.0, 2.0], "00", None), ([], "", None),
+])  # fmt: skip
+def test_auc_stays_what_it_was(scores: list[float], good: str, area: float | None) -> None:
+    found = trend.auc(scores, [each == "1" for each in good])
+    assert found == (None if area is None else pytest.approx(area, abs=1e-9))
+
+
+@pytest.mark.parametrize(("values", "tau", "p_value"), [
+    ([0.7, 1.0, 0.2, 0.0, 1.0, 0.5, 0.4, 0.2, 0.6, 0.8], -0.0222, 0.5), ([0.7, 0.1, 1.0, 0.6, 0.8, 0.3, 0.2], -0.2381, 0.281),
+    ([0.9, 1.0, 0.5, 0.5, 0.7, 0.5, 0.3, 0.4], -0.6071, 0.0186), ([0.1, 0.8, 0.5, 0.2, 0.9], 0.4, 0.2417),
+    ([0.3, 0.1, 0.3, 0.8, 0.9, 0.4, 0.8, 0.8, 0.7, 0.7, 0.8, 0.4, 0.7, 0.3], 0.0659, 0.3921),
+    ([0.5, 0.3, 0.7, 0.5, 0.8, 0.6, 0.8], 0.5238, 0.0635), ([1.0], 0.0, 1.0), ([], 0.0, 1.0),
+])  # fmt: skip
+def test_trend_stays_what_it_was(values: list[float], tau: float, p_value: float) -> None:
+    assert trend.trend(values) == pytest.approx((tau, p_value), abs=1e-9)
+
+
+def test_trend_and_wilson_are_scipys_where_it_has_them() -> None:
+    import scipy.stats
+
+    for order in permutations(range(5)):
+        tau, p_value = trend.trend(order)
+        side = "greater" if tau >= 0 else "less"
+        known = scipy.stats.kendalltau(range(5), order, alternative=side, method="exact")
+        assert (tau, p_value) == pytest.approx((known.statistic, known.pvalue), abs=6e-5)  # of what is rounded to 4 digits
+    for n, c in ((1, 0), (7, 7), (40, 7), (164, 100)):
+        low, high = scipy.stats.binomtest(c, n).proportion_ci(method="wilson")
+        assert stats.wilson(n, c) == pytest.approx((low, high), abs=1e-12)
+
+
+def test_quantiles_interpolate() -> None:
+    def of(*values: float) -> list[float]:
+        return list((trend.quantiles(values) or {}).values())
+
+    assert of(1, 2) == [1, 1.25, 1.5, 1.75, 2]
+    assert of(3) == [3] * 5
+    assert of(4, 1, 3, 2, math.inf, math.nan) == [1, 1.75, 2.5, 3.25, 4]
+    assert list(trend.quantiles([1, 2]) or {}) == ["min", "q25", "median", "q75", "max"]
+    assert trend.quantiles([math.nan]) is trend.quantiles([]) is None
+
+
+def test_auc_is_the_chance_to_rank_right() -> None:
+    random.seed(0)
+    for _ in range(50):
+        scores = [random.randint(0, 5) for _ in range(12)]
+        labels = [random.random() < 0.5 for _ in scores]
+        pairs = [(a, b) for a, x in zip(scores, labels, strict=True) for b, y in zip(scores, labels, strict=True) if x and not y]
+        expected = sum((a > b) + (a == b) / 2 for a, b in pairs) / len(pairs) if pairs else None
+        assert trend.auc(scores, labels) == (None if expected is None else pytest.approx(expected, abs=1e-4))
+
+
+def test_trend_is_kendalls_and_exact() -> None:
+    assert trend.trend([1, 2, 3, 4]) == (1.0, pytest.approx(1 / 24, abs=1e-4))
+    assert trend.trend([4, 3, 2, 1]) == (-1.0, pytest.approx(1 / 24, abs=1e-4))
+    assert trend.trend([1, 1, 1]) == (0.0, 1.0)
+    long = list(range(12))
+    assert trend.trend(long)[1] < 1e-4

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox import DockerEngine, Execution, Limits, Sandbox
 
-LIMITS = Limits(wall_s=60, cpu_s=60)
+LIMITS = Limits(charged_s=60, cpu_s=60)
 WIDE = "\U00020000"
 """A letter of 4 bytes of UTF-8, and 12 of JSON."""
 

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,11 +30,14 @@ pytest.importorskip("accelerate")
 from tests.processes import started  # noqa: E402
 from toolkit.cli import main as cli  # noqa: E402
 from toolkit.errors import InfrastructureError, UsageError  # noqa: E402
-from toolkit.models import adapters as models  # noqa: E402
-from toolkit.models.generators.base import Source  # noqa: E402
-from toolkit.models.generators.transformers_ import TransformersGenerator, load  # noqa: E402
+from toolkit.models import load as loading  # noqa: E402
+from toolkit.models.generators.transformers_ import TransformersGenerator  # noqa: E402
+from toolkit.models.load import load  # noqa: E402
+from toolkit.models.save import BASE  # noqa: E402
+from toolkit.models.source import Source  # noqa: E402
+from toolkit.models.tokens import FAMILIES, Middle, middle_tokens  # noqa: E402
 from toolkit.training import data as packing  # noqa: E402
-from toolkit.training.data import Blocks, Middle, arranged, pack, restored  # noqa: E402
+from toolkit.training.data import Blocks, arranged, pack, restored  # noqa: E402
 from toolkit.training.loop import PAPER, TrainSettings, train  # noqa: E402
 
 PROGRAMS = [f"def f{i}(x):\n    return x + {i}\n" for i in range(40)]
@@ -65,6 +69,10 @@ def rows(path: Path, items: Sequence[Any]) -> Path:
 def small(model: str, data: Path, output: Path, **more: Any) -> TrainSettings:
     told = {"sequence": 32, "batch": 4, "steps": 12, "lr": 5e-3, "checkpoint_every": 3, "device": "cpu", **more}
     return TrainSettings(data=(data,), output=output, model=model, **told)
+
+
+def changed(told: TrainSettings, **more: Any) -> TrainSettings:
+    return TrainSettings(**{**{name: getattr(told, name) for name in told.model_fields_set}, **more})
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -102,7 +110,7 @@ def test_every_text_comes_back(model: str, texts: list[str], seed: int) -> None:
     KNOWN[:] = [tokenizer]
     texts = [*texts, "<|endoftext|><fim_prefix> a <fim_middle>"]
     blocks = Blocks(texts=texts, tokenizer=tokenizer, length=8, seed=seed, fim_rate=0.7)
-    mark = packing.middle_tokens(tokenizer)
+    mark = middle_tokens(tokenizer)
     documents = list(blocks.documents(0))
     assert sorted(tokenizer.decode(restored(d, mark)) for d in documents) == sorted(texts)
     flat = blocks.epoch(0).ravel()
@@ -120,7 +128,7 @@ def test_parts_of_a_text_gain_no_space(tmp_path: Path) -> None:
     texts = ["abc def", "retürn x\n  y", "\n\n a"]
     blocks = Blocks(texts=texts, tokenizer=tokenizer, length=8, fim_rate=1.0)
     for epoch in range(5):
-        found = [tokenizer.decode(restored(d, packing.middle_tokens(tokenizer))) for d in blocks.documents(epoch)]
+        found = [tokenizer.decode(restored(d, middle_tokens(tokenizer))) for d in blocks.documents(epoch)]
         assert sorted(found) == sorted(texts)
 
 
@@ -139,7 +147,7 @@ def test_blocks_are_the_same_each_time_and_other_in_each_epoch(model: str) -> No
 def test_rates(model: str, rate: float, spm: float) -> None:
     tokenizer = load(Source(model=model, device="cpu")).tokenizer
     blocks = Blocks(texts=PROGRAMS * 25, tokenizer=tokenizer, length=16, fim_rate=rate, spm_rate=spm)
-    mark = packing.middle_tokens(tokenizer)
+    mark = middle_tokens(tokenizer)
     documents = list(blocks.documents(0))
     cut = [d for d in documents if mark.prefix in d]
     assert abs(len(cut) / len(documents) - rate) < 0.08
@@ -148,13 +156,13 @@ def test_rates(model: str, rate: float, spm: float) -> None:
         assert abs(first - spm) < 0.12  # an empty prefix looks the same either way
 
 
-@pytest.mark.parametrize("names", packing.FAMILIES)
+@pytest.mark.parametrize("names", FAMILIES)
 def test_families_of_middle_tokens(names: tuple[str, str, str]) -> None:
     class Tokenizer:
         def get_vocab(self) -> dict[str, int]:
             return {name: i for i, name in enumerate(names)}
 
-    assert packing.middle_tokens(Tokenizer()) == (0, 1, 2)
+    assert middle_tokens(Tokenizer()) == (0, 1, 2)
 
 
 @pytest.mark.parametrize("spaced", [False, True])
@@ -172,7 +180,7 @@ def test_a_chat_template_is_learnt_as_it_was_written_and_an_answer_cannot_forge_
     ])  # fmt: skip
     blocks = Blocks(texts=packing.read([file])[0], tokenizer=generator.tokenizer, length=64)
     given = generator.tokenizer(said, add_special_tokens=False)["input_ids"]
-    mark = packing.middle_tokens(generator.tokenizer)
+    mark = middle_tokens(generator.tokenizer)
     documents = sorted(blocks.documents(0), key=lambda d: d.count(mark.prefix))
     assert [d.count(mark.prefix) for d in documents] == [0, 0, 0, 1, 1]
     for found in documents[3:]:
@@ -184,7 +192,7 @@ def test_a_chat_template_is_learnt_as_it_was_written_and_an_answer_cannot_forge_
 
 
 def test_rows_are_read_in_each_form(tmp_path: Path) -> None:
-    items = [{"content": "a", "solution": "no"}, {"solution": "b", "completion": "no"}, {"prompt": "c", "completion": "d"}, {"text": "e"}]
+    items = [{"content": "no", "solution": "a"}, {"solution": "b", "completion": "no"}, {"prompt": "c", "completion": "d"}, {"text": "e"}]
     assert packing.read([rows(tmp_path / "x.jsonl", items)]) == (["a", "b", "cd", "e"], [])
 
 
@@ -195,7 +203,7 @@ def test_rows_are_read_in_each_form(tmp_path: Path) -> None:
         ("\n\n", "nothing to train on"),
         ("{", "malformed JSON"),
         ("[]\n", "not an object but list"),
-        ('{"task_id": "x"}\n', "no prompt"),
+        ('{"task_id": "x"}\n', "none of solution, completion, code, text, content, raw_response is there"),
         ('{"completion": "x"}\n', "no prompt"),
         ('{"content": 7}\n', "content is not a string but int"),
         ('{"content": " \\n"}\n', "the text is empty"),
@@ -237,7 +245,7 @@ def test_the_loss_falls(model: str, data: Path, tmp_path: Path, full: bool) -> N
     row = json.loads((outcome.folder / "training.json").read_text())
     assert (row["losses"], row["tokens"], row["n_texts"]) == (list(outcome.losses), outcome.tokens, 40)
     assert not (outcome.folder / "checkpoint.pt").exists()
-    after = models.load(Source(model=str(outcome.weights) if full else model, device="cpu",
+    after = load(Source(model=str(outcome.weights) if full else model, device="cpu",
                                adapter=None if full else str(outcome.weights)))  # fmt: skip
     ids = torch.tensor([after.tokenizer.encode(PROGRAMS[7])])
     with torch.no_grad():
@@ -288,8 +296,8 @@ def test_learning_rate() -> None:
     assert rates[8] == pytest.approx(0.5)
     assert rates[4:] == sorted(rates[4:], reverse=True)
     assert 0 < rates[-1] < 0.05
-    assert replace(told, lr=None).rate(4, 12) == 2e-4
-    assert replace(told, lr=None, full=True, warmup=0).rate(0, 12) == 5e-5
+    assert changed(told, lr=None).rate(4, 12) == 2e-4
+    assert changed(told, lr=None, full=True, warmup=0).rate(0, 12) == 5e-5
     paper = TrainSettings(data=(), output=Path("x"), **PAPER)
     assert (paper.batch, paper.sequence, paper.rate(499, 3000), paper.weight_decay) == (64, 2048, 5e-5, 0.05)
 
@@ -299,14 +307,14 @@ def test_learning_rate() -> None:
 
 @pytest.mark.parametrize("full", [False, True])
 def test_going_on_is_the_same_to_the_bit(model: str, data: Path, tmp_path: Path, full: bool) -> None:
-    told = small(model, data, tmp_path / "whole", full=full, lora_dropout=0.2, fim_rate=0.5, steps=14, batch=6)
+    told = small(model, data, tmp_path / "whole", full=full, lora_dropout=0.0 if full else 0.2, fim_rate=0.5, steps=14, batch=6)
     train(told)
 
     def stop(_: str, done: int, total: int) -> None:
         if done == 8:
             raise KeyboardInterrupt
 
-    halves = replace(told, output=tmp_path / "halves")
+    halves = changed(told, output=tmp_path / "halves")
     with pytest.raises(KeyboardInterrupt):
         train(halves, stop)
     assert (halves.output / "checkpoint.pt").exists()
@@ -314,28 +322,28 @@ def test_going_on_is_the_same_to_the_bit(model: str, data: Path, tmp_path: Path,
     with pytest.raises(UsageError, match=r"has a training already \(checkpoint.pt\)"):
         train(halves)
     with pytest.raises(UsageError, match=r"lr: 0.005 -> 0.01"):
-        train(replace(halves, lr=0.01, resume=True))
+        train(changed(halves, lr=0.01, resume=True))
     seen: list[int] = []
-    outcome = train(replace(halves, resume=True), lambda _, done, total: seen.append(done))
+    outcome = train(changed(halves, resume=True), lambda _, done, total: seen.append(done))
     assert seen[0] == 6
     assert files(tmp_path / "whole") == files(tmp_path / "halves")
-    assert replace(train(replace(halves, resume=True)), seconds=outcome.seconds) == outcome
+    assert replace(train(changed(halves, resume=True)), seconds=outcome.seconds) == outcome
     with pytest.raises(UsageError, match="has a training already"):
         train(halves)
-    with pytest.raises(UsageError, match="begun with other settings"):
-        train(replace(halves, resume=True, seed=1))
+    with pytest.raises(UsageError, match="made with other settings"):
+        train(changed(halves, resume=True, seed=1))
     (halves.output / "checkpoint.pt").write_bytes(b"torn")
     (halves.output / "training.json").unlink()
     with pytest.raises(UsageError, match="cannot be read"):
-        train(replace(halves, resume=True))
-    train(replace(halves, overwrite=True, steps=2))
+        train(changed(halves, resume=True))
+    train(changed(halves, overwrite=True, steps=2))
     assert not (halves.output / "checkpoint.pt").exists()
 
 
 def test_killed_anywhere_and_gone_on(model: str, data: Path, tmp_path: Path) -> None:
     told = small(model, data, tmp_path / "whole", steps=150, checkpoint_every=1, lora_dropout=0.1)
     train(told)
-    killed = replace(told, output=tmp_path / "killed")
+    killed = changed(told, output=tmp_path / "killed")
     command = [sys.executable, "-m", "toolkit.cli", "train", str(data), "-o", str(killed.output), "--model", model, "--steps", "150"]
     command += ["--sequence", "32", "--batch", "4", "--lr", "5e-3", "--checkpoint-every", "1", "--device", "cpu"]
     command += ["--lora-dropout", "0.1"]
@@ -348,7 +356,7 @@ def test_killed_anywhere_and_gone_on(model: str, data: Path, tmp_path: Path) -> 
         time.sleep(np.random.default_rng().uniform(0, 0.3))
         process.send_signal(signal.SIGKILL)
     assert not (killed.output / "training.json").exists()
-    train(replace(killed, resume=True))
+    train(changed(killed, resume=True))
     assert files(tmp_path / "whole") == files(tmp_path / "killed")
 
 
@@ -366,7 +374,7 @@ def test_two_processes_learn_what_one_does(model: str, data: Path, tmp_path: Pat
     assert two["losses"] == pytest.approx(one.losses, abs=1e-4)
     assert two["tokens"] == one.tokens
     weights = [
-        models.load(Source(model=model, adapter=str(tmp_path / name / "adapter"), device="cpu")).model.state_dict()
+        load(Source(model=model, adapter=str(tmp_path / name / "adapter"), device="cpu")).model.state_dict()
         for name in ("one", "two")
     ]
     for name, tensor in weights[0].items():
@@ -393,11 +401,11 @@ def test_an_adapter_of_another_model(model: str, data: Path, tmp_path: Path) -> 
     twin = tiny(tmp_path / "twin", seed=1)
     for other, said in ((wider, "no adapter of"), (twin, "trained on other weights")):
         if other == wider:
-            (outcome.weights / models.BASE).rename(tmp_path / "base")
+            (outcome.weights / BASE).rename(tmp_path / "base")
         with pytest.raises(UsageError, match=said):
             train(small(other, data, tmp_path / "no", adapter=str(outcome.weights)))
         if other == wider:
-            (tmp_path / "base").rename(outcome.weights / models.BASE)
+            (tmp_path / "base").rename(outcome.weights / BASE)
     with pytest.raises(UsageError, match="no adapter of"):
         train(small(model, data, tmp_path / "no", adapter=model))
 
@@ -413,16 +421,56 @@ def test_wrong_settings_are_said(model: str, data: Path, tmp_path: Path) -> None
     if not torch.cuda.is_available():
         with pytest.raises(UsageError, match="no GPU"):
             train(small(model, data, out, device="cuda"))
-    with pytest.raises(UsageError, match="exclude each other"):
-        train(small(model, data, out, resume=True, overwrite=True))
     with pytest.raises(UsageError, match=r"the loss is .* in step \d+: lower --lr"):
         train(small(model, data, out, lr=1e30, clip=0, full=True))
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="not a folder"):
         train(small(model, data, tmp_path / "file"))
-    for name, value in (("batch", 0), ("sequence", 1), ("lr", float("nan")), ("spm_rate", 1.1), ("dtype", "float16"), ("device", "x")):
-        with pytest.raises(UsageError, match="--" + name.replace("_", "-")):
-            small(model, data, out, **{name: value})
+
+
+WRONG = [
+    ({"batch": 0}, "--batch must be at least 1, not 0"),
+    ({"sequence": 1}, "--sequence must be at least 2, not 1"),
+    ({"lr": float("nan")}, "--lr must be at least 0, not nan"),
+    ({"spm_rate": 1.1}, "--spm-rate must be at least 0 and at most 1, not 1.1"),
+    ({"dtype": "bfloat61"}, "--dtype must be 'float32' or 'bfloat16', not bfloat61; did you mean 'bfloat16'?"),
+    ({"device": "cuda:1"}, "--device must be 'cpu' or 'cuda', not cuda:1; did you mean 'cuda'?"),
+    ({"seed": -1}, "--seed must be at least 0, not -1"),
+    ({"resume": True, "overwrite": True}, "--resume and --overwrite exclude each other"),
+    ({"full": True, "lora_rank": 8}, "--lora-rank has no effect with --full"),
+    ({"adapter": "x", "lora_alpha": 8}, "--lora-alpha has no effect with --adapter, which keeps its own"),
+    ({"steps": 3, "epochs": 2}, "--epochs has no effect where --steps says how many there are"),
+    ({"spm_rate": 0.2}, "--spm-rate has no effect without --fim-rate"),
+]
+
+
+@pytest.mark.parametrize(("given", "said"), WRONG, ids=lambda given: "-".join(given) if isinstance(given, dict) else "")
+def test_a_wrong_setting_is_said_before_anything_is_made(tmp_path: Path, given: dict[str, Any], said: str) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(UsageError, match=re.escape(said)):
+        TrainSettings(data=(tmp_path / "no.jsonl",), output=out, **given)
+    flags = [word for name, value in given.items()
+             for word in (f"--{name.replace('_', '-')}", str(value))[: 1 if value is True else 2]]  # fmt: skip
+    done = CliRunner().invoke(cli.app, ["train", str(tmp_path / "no.jsonl"), "-o", str(out), *flags])
+    assert (done.exit_code, done.stderr) == (2, f"toolkit: {said}\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_all_wrong_settings_are_said_a_line_each() -> None:
+    with pytest.raises(UsageError) as error:
+        TrainSettings(data=(), output=Path("x"), batch=0, lr=-1, sequense=3)  # type: ignore[call-arg]
+    first, second, third = str(error.value).splitlines()
+    assert first == "--batch must be at least 1, not 0"
+    assert second == "--lr must be at least 0, not -1"
+    assert third.startswith("no setting is called 'sequense'; there are data, output")
+    assert third.endswith("did you mean 'sequence'?")
+
+
+def test_help_describes_every_setting() -> None:
+    shown = " ".join(CliRunner().invoke(cli.app, ["train", "--help"]).stdout.split())
+    for name, field in TrainSettings.model_fields.items():
+        assert str(field.description) in shown
+        assert name == "data" or f"--{name.replace('_', '-')} " in shown
 
 
 def test_the_loop_is_short() -> None:
@@ -430,7 +478,7 @@ def test_the_loop_is_short() -> None:
 
 
 def test_fim_names_are_those_of_the_tiny_model() -> None:
-    assert FIM in packing.FAMILIES
+    assert FIM in FAMILIES
 
 
 def test_two_processes_may_convert_a_file_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -444,8 +492,8 @@ def test_two_processes_may_convert_a_file_at_once(tmp_path: Path, monkeypatch: p
             (place / "config.json").write_text("{}")
 
     model = SimpleNamespace(config=SimpleNamespace(quantization_config=1), hf_quantizer=1, quantization_method=1)
-    monkeypatch.setattr(models.cache, "directory", lambda: tmp_path)
-    monkeypatch.setattr(models, "load_once", lambda _source: SimpleNamespace(model=model, tokenizer=None))
-    monkeypatch.setattr(models, "save", save)
-    assert models._converted(file) == folder
+    monkeypatch.setattr(loading.cache, "directory", lambda: tmp_path)
+    monkeypatch.setattr(loading, "_from_pretrained", lambda _source: SimpleNamespace(model=model, tokenizer=None))
+    monkeypatch.setattr(loading, "save", save)
+    assert loading._converted(file) == folder
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]

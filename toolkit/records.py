@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T", bound="TaskTests")
 DEFECT = "defect: "
-"""How the `error` of a sample begins that a defect of this toolkit kept from being judged."""
+"""The `error` of a sample begins so if a defect of this toolkit kept it from being judged."""
 
 
 class Verdict(StrEnum):
-    """What the oracle says of one sample."""
+    """What the oracle says about one sample."""
 
     PASSED = "passed"
     WRONG_ANSWER = "wrong_answer"
@@ -21,6 +22,58 @@ class Verdict(StrEnum):
     OUTPUT_LIMIT = "output_limit"
 
 
+@dataclass(frozen=True, slots=True)
+class TaskTests:
+    """The tests of a task. This base class has none; each kind is a subclass, and has a judge in `toolkit.oracle.judge`."""
+
+    @property
+    def has_plus(self) -> bool:
+        """Whether the benchmark's extra tests are judged as a part of their own."""
+        return False
+
+    @property
+    def text(self) -> str:
+        """Source that no training data may contain; empty for tests that are data."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table(TaskTests):
+    """Calls of the entry point, whose values are compared with those of the canonical solution.
+
+    Attributes:
+        base, plus: the arguments of each call. `plus` is None if the benchmark has no extra tests, and empty if only
+            this task has none: its plus verdict is then its base verdict.
+        atol: absolute tolerance of the benchmark's own comparison.
+    """
+
+    base: Sequence[Sequence[Any]] = ()
+    plus: Sequence[Sequence[Any]] | None = None
+    atol: float = 0.0
+
+    @property
+    def has_plus(self) -> bool:
+        """Whether the benchmark has extra tests."""
+        return self.plus is not None
+
+    @property
+    def calls(self) -> list[Sequence[Any]]:
+        """The arguments of all calls, base before plus."""
+        return [*self.base, *(self.plus or ())]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check(TaskTests):
+    """Source that defines `check(candidate)`, which raises if the candidate is wrong."""
+
+    source: str
+
+    @property
+    def text(self) -> str:
+        """The source."""
+        return self.source
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One problem of a benchmark.
@@ -28,21 +81,22 @@ class Task:
     Attributes:
         task_id: the benchmark's own name, such as `HumanEval/0`.
         prompt: text that a completion continues.
-        entry_point: the function that is called.
-        canonical_solution: text that, after `prompt`, is a right program.
-        base_inputs, plus_inputs: argument lists, one per call (table benchmarks; empty elsewhere).
-        atol: absolute tolerance of the benchmark's own comparison.
-        test: source that defines `check(candidate)` (check benchmarks; empty elsewhere).
+        entry_point: name of the function under test.
+        canonical_solution: text that makes a correct program when appended to `prompt`.
+        tests: what decides whether a program is right.
     """
 
     task_id: str
     prompt: str
     entry_point: str
     canonical_solution: str
-    base_inputs: Sequence[Sequence[Any]] = ()
-    plus_inputs: Sequence[Sequence[Any]] = ()
-    atol: float = 0.0
-    test: str = ""
+    tests: TaskTests = TaskTests()
+
+    def tests_as(self, kind: type[T]) -> T:
+        """Return the tests, which have to be of `kind`. Raises TypeError if they are not."""
+        if not isinstance(self.tests, kind):
+            raise TypeError(f"the tests of {self.task_id} are {type(self.tests).__name__}, not {kind.__name__}")
+        return self.tests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +107,7 @@ class Sample:
         task_id: the task it answers.
         sample_id: 0, 1, 2... within the task, in the order of the file.
         solution: the whole program that is judged.
-        raw: the text as it came, where `solution` was made out of it; else None.
+        raw: the text as it was given, if `solution` was extracted from it; else None.
     """
 
     task_id: str
@@ -64,13 +118,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What was found out about one sample.
+    """The outcome of judging one sample.
 
     Attributes:
-        verdict: None exactly when `error` is set: the sample is unscored.
-        error: our own failure, in words; None when there is a verdict.
-        base, plus: verdicts of the benchmark's original and extra tests, where it has both.
-        detail: one line for a person: the first failing test, or the exception; stable from run to run.
+        verdict: None if and only if `error` is set: the sample is unscored.
+        error: our own failure, in words; None if there is a verdict.
+        base, plus: verdicts of the benchmark's original and extra tests; `plus` is None if there are none.
+        detail: one line for a person: the first failing test, or the exception; the same in every run.
     """
 
     task_id: str

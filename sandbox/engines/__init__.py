@@ -1,1 +1,1 @@
-"""What starts boxes: the Docker API, or boxes that something else has started."""
+"""Engines, which start boxes: the Docker API, or boxes that something else has started."""

@@ -1,29 +1,30 @@
 """The engine `attached`: boxes that something else started (compose, a pod's sidecars, a person), each behind a socket.
 
-Nothing here may start or end a container, so the toolkit needs no engine's socket. See `images/door.py` for the other end.
+Nothing here may start or end a container, so the toolkit needs no engine's socket. The other end is
+`images/box/door.py`.
 """
 
 import contextlib
 import fcntl
-import os
 import random
 import socket
 import time
 from pathlib import Path
 from typing import Any
 
-from sandbox import recipes as images
-from sandbox.engines.docker import OVERHEAD_BYTES, SocketConnection
+from sandbox import recipes
+from sandbox.engines.base import OVERHEAD_BYTES, SocketConnection
 from sandbox.errors import BoxLost, EngineUnavailable
 from sandbox.limits import Limits
 from sandbox.wire import frames
+from sandbox.wire.environment import variable
 
 FOLDER = "/run/exogate"
-"""Where the boxes' sockets are, unless `EXOGATE_BOXES` names another folder."""
+"""Where the boxes' sockets are, unless `TOOLKIT_BOXES` names another folder."""
 WAIT_S = 60.0
-"""Within this time a box is free, or comes back from where its starter has it, or it is lost."""
+"""Seconds in which a box must be free, or be brought back by its starter."""
 BRIEF_S = 2.0
-"""The same, once a box was waited for in vain: a box that was given back is free again within that."""
+"""The same after a wait in vain: enough for a box that was given back to be free again."""
 
 
 class AttachedEngine:
@@ -35,7 +36,7 @@ class AttachedEngine:
     """
 
     def __init__(self, runtime: str | None = None, folder: Path | None = None) -> None:
-        self.folder = folder or Path(os.environ.get("EXOGATE_BOXES") or FOLDER)
+        self.folder = folder or Path(variable("BOXES") or FOLDER)
         self._tags: dict[str, str] = {}
         self._is_in_vain = False
         if runtime:
@@ -45,46 +46,46 @@ class AttachedEngine:
             if not self.folder.is_dir() or time.monotonic() > deadline:
                 raise EngineUnavailable(
                     f"no box is at {self.folder}. Start some (`docker compose up -d --scale box=4`), or name the folder "
-                    f"with EXOGATE_BOXES; the toolkit must be of the group that the boxes were told."
+                    f"with TOOLKIT_BOXES; the toolkit must be of the group that the boxes were told."
                 )
             time.sleep(0.05)
 
-    def _places(self, kind: str) -> list[Path]:
+    def _places(self, image: str) -> list[Path]:
         """Return the folders of living boxes."""
-        return [place for place in self.folder.glob(f"{kind}.*") if _lives(place)]
+        return [place for place in self.folder.glob(f"{image}.*") if _lives(place)]
 
-    def capacity(self, kind: str, wanted: int) -> int:
-        """Return how many boxes of a kind one role of two may have; lint boxes have one role."""
-        return max(1, min(wanted, len(self._places(kind)) // (2 if kind == "run" else 1)))
+    def capacity(self, image: str, wanted: int) -> int:
+        """Return how many of `wanted` boxes may be taken per role: run boxes have two roles, lint boxes one."""
+        return max(1, min(wanted, len(self._places(image)) // (2 if image == "run" else 1)))
 
-    def image_digest(self, kind: str = "run") -> str:
-        """Return the name of the image `kind`, which has its recipe's hash; a box of another is refused."""
-        if kind not in self._tags:
-            self._tags[kind] = images.tag(kind)
-        return self._tags[kind]
+    def image_digest(self, image: str = "run") -> str:
+        """Return the name of `image`, which has its recipe's hash; a box of another is refused."""
+        if image not in self._tags:
+            self._tags[image] = recipes.tag(image)
+        return self._tags[image]
 
-    def start(self, limits: Limits, kind: str = "run") -> "AttachedConnection":
-        """Take a box that is free. When one was waited for in vain, nobody waits for long again until there is one.
+    def start(self, limits: Limits, image: str = "run") -> "AttachedConnection":
+        """Take a free box. After a wait in vain, nobody waits long again until one is free.
 
         Raises:
-            EngineUnavailable: a box is made of something else, or is not shut in as it must be.
-            BoxLost: none came free, or came back, in time.
+            EngineUnavailable: a box is made of something else, or is not locked down.
+            BoxLost: none came free in time.
         """
         deadline = time.monotonic() + (min(BRIEF_S, WAIT_S) if self._is_in_vain else WAIT_S)
         while True:
-            for place in random.sample(places := self._places(kind), len(places)):
+            for place in random.sample(places := self._places(image), len(places)):
                 with contextlib.suppress(BoxLost):
-                    taken = self._taken(place, limits, kind)
+                    taken = self._taken(place, limits, image)
                     self._is_in_vain = False
                     return taken
             if time.monotonic() > deadline:
                 break
             time.sleep(0.02)
         self._is_in_vain = True
-        n = len(self._places(kind))
-        raise BoxLost(f"{self.folder}: none of {n} {kind} boxes came free in {WAIT_S:.0f} s (a program may take two)")
+        n = len(self._places(image))
+        raise BoxLost(f"{self.folder}: none of {n} {image} boxes came free in {WAIT_S:.0f} s (a program may take two)")
 
-    def _taken(self, place: Path, limits: Limits, kind: str) -> "AttachedConnection":
+    def _taken(self, place: Path, limits: Limits, image: str) -> "AttachedConnection":
         client = socket.socket(socket.AF_UNIX)
         client.settimeout(5)
         try:
@@ -96,7 +97,7 @@ class AttachedEngine:
         try:
             until = time.monotonic() + 5
             header, _ = frames.read(lambda n: connection.receive(n, until))
-            _check(place.name, header, limits, self.image_digest(kind))
+            _check(place.name, header, limits, self.image_digest(image))
         except frames.ProtocolError as error:
             connection.close()
             raise BoxLost(f"box {place.name}: {error}") from None
@@ -124,7 +125,7 @@ class AttachedConnection(SocketConnection):
         return data
 
     def memory_exceeded(self) -> bool:
-        """Whether the kernel ended the box for its memory: it says so itself where it still can."""
+        """Return False: a box that the kernel ended for its memory says so itself where it still can."""
         return False
 
     def close(self) -> None:

@@ -1,7 +1,4 @@
-"""Engines: what starts the container of a box and carries bytes to and from its supervisor.
-
-An engine is one class with the methods of `Engine`; a new one is one file and one line in `sandbox.ENGINES`.
-"""
+"""The engine `docker`: anything that speaks the Docker API."""
 
 import contextlib
 import os
@@ -12,65 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from sandbox.errors import BoxLost, EngineUnavailable
+from sandbox import recipes
+from sandbox.engines.base import OVERHEAD_BYTES, SocketConnection, short
+from sandbox.errors import BoxLost, EngineUnavailable, ImageMissing
 from sandbox.limits import MIB, Limits
-
-OVERHEAD_BYTES = 192 * MIB
-"""Memory of a box beyond its program's: supervisor, warm interpreter, outputs that wait to be fetched."""
-SEND_S = 60.0
-"""Within this time a box takes a message, or is lost."""
-
-
-class Connection(Protocol):
-    """A running box: bytes in, bytes out."""
-
-    name: str
-
-    def send(self, data: bytes) -> None:
-        """Write all of `data`.
-
-        Raises:
-            BoxLost: the box has gone away.
-        """
-
-    def receive(self, n: int, deadline: float) -> bytes:
-        """Read exactly `n` bytes before `deadline` (of `time.monotonic`).
-
-        Raises:
-            BoxLost: the box has gone away, or the deadline has passed.
-        """
-
-    def close(self) -> None:
-        """End the box and remove every trace of it. Never raises; may be called twice."""
-
-    def memory_exceeded(self) -> bool:
-        """Whether the box was ended by the kernel for its memory; asked before `close`, after a `BoxLost`."""
-
-
-class Engine(Protocol):
-    """Starts boxes."""
-
-    def start(self, limits: Limits, kind: str = "run") -> Connection:
-        """Start a box of the image `kind` that can give a program `limits`.
-
-        Raises:
-            EngineUnavailable: no engine answers, or it refuses.
-            ImageMissing: the image has not been built.
-        """
-
-    def image_digest(self, kind: str = "run") -> str:
-        """Return the digest of the image `kind` (raises as `start`)."""
-
-    def capacity(self, kind: str, wanted: int) -> int:
-        """Return how many of the boxes that are wanted one may have, in each of two roles."""
-
-    def sweep(self) -> int:
-        """Remove boxes whose owner is gone; return how many."""
-
-    def close(self) -> None:
-        """Let go of the engine."""
 
 
 def _owner() -> str:
@@ -123,7 +67,7 @@ class DockerEngine:
         except (docker.errors.DockerException, OSError, KeyError) as error:
             raise EngineUnavailable(
                 f"no Docker engine answers at {host}: "
-                f"{_short(error)}. Start one (`make engine` does where it may), or set DOCKER_HOST."
+                f"{short(error)}. Start one (`make engine` does where it may), or set DOCKER_HOST."
             ) from None
         self._ids: dict[str, str] = {}
         self._left: set[str] = set()
@@ -141,18 +85,16 @@ class DockerEngine:
         try:
             yield
         except (self._docker.errors.DockerException, requests.RequestException, OSError) as error:
-            raise EngineUnavailable(f"the engine refused or is gone: {_short(error)}") from None
+            raise EngineUnavailable(f"the engine refused or is gone: {short(error)}") from None
 
-    def image_digest(self, kind: str = "run") -> str:
-        from sandbox import recipes as images
-
-        if kind not in self._ids:
+    def image_digest(self, image: str = "run") -> str:
+        if image not in self._ids:
             with self._asking():
-                self._ids[kind] = images.find(self.client, kind)
-        return self._ids[kind]
+                self._ids[image] = recipes.find(self.client, image)
+        return self._ids[image]
 
-    def start(self, limits: Limits, kind: str = "run") -> "DockerConnection":
-        image = self.image_digest(kind)
+    def start(self, limits: Limits, image: str = "run") -> "DockerConnection":
+        digest = self.image_digest(image)
         with self._lock:
             uid_first = next(self._uid_slots) << 19
         api = self.client.api
@@ -179,7 +121,7 @@ class DockerEngine:
                     runtime=self.runtime,
                 )
                 container = api.create_container(
-                    image,
+                    digest,
                     command=[str(uid_first)],
                     host_config=host,
                     stdin_open=True,
@@ -188,10 +130,8 @@ class DockerEngine:
                     hostname="box",
                 )
             except self._docker.errors.ImageNotFound:
-                from sandbox.errors import ImageMissing
-
                 self._ids.clear()
-                raise ImageMissing(f"the image of {kind} boxes is gone; make it with `toolkit images build`") from None
+                raise ImageMissing(f"the image of {image} boxes is gone; make it with `toolkit images build`") from None
             name, connection = container["Id"], None
             try:
                 if container.get("Warnings"):  # such as: limits are not supported here, and have been left out
@@ -215,7 +155,7 @@ class DockerEngine:
                 self.client.api.remove_container(name, force=True, v=True)
             self._left.discard(name)
 
-    def capacity(self, kind: str, wanted: int) -> int:
+    def capacity(self, image: str, wanted: int) -> int:
         return wanted
 
     def sweep(self) -> int:
@@ -234,55 +174,6 @@ class DockerEngine:
         self.client.close()
 
 
-class SocketConnection:
-    """A connection over a socket, which one thread uses and another may close."""
-
-    def __init__(self, name: str, used: socket.socket) -> None:
-        self.name, self._socket = name, used
-        self._buffer = bytearray()
-        self.stderr = b""
-        self._closed = False
-        self._used = threading.Lock()
-
-    def send(self, data: bytes) -> None:
-        try:
-            with self._used:
-                self._socket.settimeout(SEND_S)
-                self._socket.sendall(data)
-        except OSError as error:
-            raise BoxLost(f"box {self.name[:12]} went away: {_short(error)}") from None
-
-    def _fill(self, n: int, deadline: float, buffer: bytearray) -> None:
-        while len(buffer) < n:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise BoxLost(f"box {self.name[:12]} does not answer")
-            try:
-                with self._used:
-                    self._socket.settimeout(left)
-                    part = self._socket.recv(max(n - len(buffer), 1 << 16))
-            except TimeoutError:
-                continue
-            except OSError as error:
-                raise BoxLost(f"box {self.name[:12]} went away: {_short(error)}") from None
-            if not part:
-                raise BoxLost(f"box {self.name[:12]} went away {self.stderr.decode(errors='replace').strip()[:200]}")
-            buffer += part
-
-    def _leave(self, *streams: Any) -> bool:
-        """Close the socket, and what else holds it; False where that has been done."""
-        if self._closed:
-            return False
-        self._closed = True
-        with contextlib.suppress(Exception):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        with self._used:  # a thread about to wait would else wait on whatever gets the number of this socket next
-            for stream in streams:
-                with contextlib.suppress(Exception):
-                    stream.close()
-        return True
-
-
 class DockerConnection(SocketConnection):
     """The attached standard streams of one container."""
 
@@ -295,11 +186,11 @@ class DockerConnection(SocketConnection):
         parts = self._out
         while len(parts) < n:
             self._fill(8, deadline, self._buffer)
-            kind, size = self._buffer[0], int.from_bytes(self._buffer[4:8], "big")
-            if kind not in (1, 2) or size > 1 << 26:
+            number, size = self._buffer[0], int.from_bytes(self._buffer[4:8], "big")
+            if number not in (1, 2) or size > 1 << 26:
                 raise BoxLost(f"box {self.name[:12]}: the engine sends what is no stream")
             self._fill(8 + size, deadline, self._buffer)
-            if kind == 1:
+            if number == 1:
                 parts += memoryview(self._buffer)[8 : 8 + size]
             else:
                 self.stderr = (self.stderr + bytes(self._buffer[8 : 8 + size]))[-1000:]
@@ -328,7 +219,3 @@ def _knock(host: str) -> None:
         with socket.socket(socket.AF_UNIX) as knocking:
             knocking.settimeout(10)
             knocking.connect("/" + host.removeprefix("unix://").lstrip("/"))
-
-
-def _short(error: BaseException) -> str:
-    return str(getattr(error, "explanation", None) or error)[:300]

@@ -1,1 +1,1 @@
-"""What both ends of a box speak: values (`codec`) and messages (`frames`). The one part that the images share."""
+"""What both ends of a box share: values (`codec`), messages (`frames`), and how variables are read (`environment`)."""

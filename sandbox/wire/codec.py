@@ -29,19 +29,19 @@ from types import MappingProxyType
 from typing import Any
 
 MAX_DEPTH = 300
-"""Containers inside containers, at most; a list that contains itself ends here."""
+"""Most containers inside containers; a list that contains itself ends here."""
 MAX_HASHED = 200_000
-"""Elements of one set or dict, at most: their hashes are the sender's choice, and may all collide."""
+"""Most elements of one set or dict: the sender chooses their hashes, which may all collide."""
 PART_ROWS = 1 << 16
-"""Items of a list that are encoded at once."""
+"""Items of a list that are encoded at a time."""
 MIN_PART = PART_ROWS
-"""Bytes of a piece of a value, at least: whoever sends shorter ones is not `encode_parts`."""
+"""Fewest bytes of a piece of a value: shorter ones do not come from `encode_parts`."""
 MAX_FRACTION = 4096
-"""Hexadecimal digits of a fraction, at most."""
+"""Most hexadecimal digits of a fraction."""
 MAX_DIMENSIONS = 64
-"""Of an array, as numpy has it."""
+"""Most dimensions of an array, as in numpy."""
 MAX_LISTED = 1 << 16
-"""Elements that are taken out of an iterator, at most."""
+"""Most elements that are taken from an iterator."""
 _BIG = 1 << 4096
 
 _SCALARS = frozenset({int, float, str, bool, type(None)})
@@ -70,11 +70,11 @@ _loads = json.JSONDecoder(object_pairs_hook=_tag).decode
 
 
 class CodecError(ValueError):
-    """The value has no place on the wire, or the bytes are not a value."""
+    """The value cannot be sent, or the bytes are not a value."""
 
 
 class Opaque:
-    """A value of a type that is not plain data. It equals nothing, itself included."""
+    """A value of a type that is not plain data. It equals nothing, not even itself."""
 
     __slots__ = ("type_name",)
 
@@ -95,7 +95,7 @@ def encode(value: object, *, listed: bool = False) -> bytes:
     """Return the bytes of `value`; equal bytes mean equal values of equal types.
 
     Args:
-        listed: write out the elements of an iterator, or of another iterable that is no plain data.
+        listed: write out the elements of iterators, and of other iterables that are not plain data.
 
     Raises:
         CodecError: deeper than MAX_DEPTH.
@@ -106,7 +106,7 @@ def encode(value: object, *, listed: bool = False) -> bytes:
 
 
 def _elements(value: Any) -> list[Any] | None:
-    """Return what an iterable that has no tag of its own gives; None where it has one, is none, or gives too much."""
+    """Return the elements of an iterable without a tag of its own; None if it has one, or is too long or not iterable."""
     kind = type(value)
     if not hasattr(kind, "__iter__") or any(base in kind.__mro__ for base in _ITERABLES):
         return None
@@ -137,10 +137,10 @@ def _encode(value: Any) -> bytes:
 
 
 def _rows(value: Any) -> str | None:
-    """Write a list or tuple of scalars, or a list of such rows, without copying it; None where it is something else.
+    """Write a list or tuple of scalars, or a list of such rows, without copying; None for anything else.
 
-    The writer takes tuples for lists; whether there were any inside shows in the number of brackets, which is far
-    cheaper to count than types are. (A bracket inside a string only means that the careful way is taken.)
+    The writer takes tuples for lists; the number of brackets shows whether there were any inside, and is far cheaper to
+    count than types. (A bracket inside a string only means that the careful way is taken.)
     """
     kind = type(value)
     inside = type(value[0]) if value else None
@@ -158,9 +158,9 @@ def _rows(value: Any) -> str | None:
 
 
 def encode_parts(value: object) -> Iterator[bytes]:
-    """Yield the bytes of `encode`, a long list in pieces, so that it is never held a second time. Raises as `encode`.
+    """Yield the bytes of `encode`, a long list in pieces, so that it is never held twice. Raises as `encode`.
 
-    All pieces but the last have at least MIN_PART bytes.
+    Every piece but the last has at least MIN_PART bytes.
     """
     if type(value) is not list or len(value) <= PART_ROWS:
         yield _encode(value)
@@ -261,7 +261,7 @@ def read(data: bytes) -> Any:
 
 
 def decode(data: bytes, *, max_hashed: int = MAX_HASHED) -> Any:
-    """Return the value of `data`, built from plain types only; numpy scalars become Python's, library containers plain.
+    """Return the value of `data`, built from plain types only: numpy scalars and library containers become Python's own.
 
     Raises:
         CodecError: the bytes are not a value: malformed, of an unknown tag, too deep, an integer too long, or a set
@@ -413,11 +413,11 @@ def decode_batch(data: bytes) -> list[list[Any]]:
 
 
 def split_frames(stream: bytes, most: int) -> list[tuple[bytes, bytes]]:
-    """Split what a program's process wrote into (kind, body) frames, pieces joined; an incomplete last is left out.
+    """Split a program's output into (kind, body) frames, with pieces joined and an incomplete last frame left out.
 
     Raises:
-        CodecError: more than `most` frames, one of unknown kind, or a piece that is too short to be one: the program
-            wrote into its result channel itself.
+        CodecError: more than `most` frames, one of unknown kind, or a piece that is too short: the program wrote into
+            its result channel itself.
     """
     frames: list[tuple[bytes, bytes]] = []
     pieces: list[bytes] = []
@@ -440,16 +440,16 @@ def split_frames(stream: bytes, most: int) -> list[tuple[bytes, bytes]]:
 
 
 def is_frame(kind: bytes, size: int) -> bool:
-    """Say whether a frame may begin so."""
+    """Return whether a frame may begin like this."""
     return kind in FRAME_KINDS and (kind != PART or size >= MIN_PART)
 
 
 def join_frames(frames: list[tuple[bytes, bytes]]) -> bytes:
-    """Return the stream of which `split_frames` gives `frames`."""
+    """Return the stream that `split_frames` splits into `frames`."""
     return b"".join(chain.from_iterable((kind, len(body).to_bytes(4, "big"), body) for kind, body in frames))
 
 
 LOADED, COMPILE_ERROR, RAISED, RETURNED, UNENCODABLE, ASKED, ENDED = b"L", b"C", b"X", b"R", b"U", b"Q", b"D"
 PART = b"P"
-"""A piece of a value; the frame that follows holds the next, and the last piece is in a RETURNED frame."""
+"""A piece of a value; the next frame holds the next piece, and the last piece is in a RETURNED frame."""
 FRAME_KINDS = frozenset({LOADED, COMPILE_ERROR, RAISED, RETURNED, UNENCODABLE, ASKED, ENDED, PART})

@@ -12,9 +12,9 @@ MAX_HEADER = 1 << 16
 MAX_PAYLOAD = 96 << 20
 
 
-def longest_s(wall_s: float, call_s: float) -> float:
-    """Return how long a program may be in a box on a machine so busy that most of it is not charged."""
-    return 3 * wall_s + 10 * call_s + 10
+def longest_s(charged_s: float, call_s: float) -> float:
+    """Return the most seconds that a program may be in a box, on a machine so busy that most of them are not charged."""
+    return 3 * charged_s + 10 * call_s + 10
 
 
 class ProtocolError(ValueError):

@@ -17,11 +17,14 @@ from toolkit.oracle import Oracle
 from toolkit.records import Sample, Verdict
 
 ROOT = Path(__file__).parents[3] / "shared"
+CODEC = "import sys; codec = sys._getframe(1).f_globals['codec']\\n"
+"""How a program gets hold of our codec, which it cannot import."""
 
 
 def rows(name: str) -> list[Any]:
     path = ROOT / "adversarial" / name
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    text = path.read_text() if path.is_file() else ""
+    return [json.loads(line) for line in text.replace("import codec\\n", CODEC).splitlines()]
 
 
 CASES = rows("cases.jsonl") + rows("cases-2.jsonl")

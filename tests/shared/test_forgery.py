@@ -10,7 +10,7 @@ from sandbox import DockerEngine, Limits, Sandbox
 from tests.tamper import FORGED, UNTOUCHED
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.oracle import Oracle
-from toolkit.records import Sample, Task, Verdict
+from toolkit.records import Sample, Table, Task, Verdict
 
 pytestmark = pytest.mark.timeout(1800)
 DATA = {"humaneval+": "HumanEvalPlus.jsonl.gz", "mbpp+": "MbppPlus.jsonl.gz"}
@@ -24,7 +24,7 @@ def programs(tasks: list[Task]) -> Iterator[tuple[Sample, bool | None]]:
     for at, task in enumerate(tasks):
         right = task.prompt + task.canonical_solution
         wrong = f"def {task.entry_point}(*_):\n    return '\\x00 no answer'\n"
-        n_calls = len(task.base_inputs) + len(task.plus_inputs)
+        n_calls = len(task.tests_as(Table).calls)
         number = 0
         for solution in (right, wrong):
             for _ in range(EACH):

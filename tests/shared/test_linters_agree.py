@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from sandbox import DockerEngine, Limits, Sandbox
+from sandbox.wire.environment import variable
 from tests.plain_linters import different, plain
 
 pytestmark = pytest.mark.timeout(3600)
 DATA = Path(__file__).parents[3] / "shared" / "data"
-SHARE = 1 if os.environ.get("EXOGATE_ALL_SAMPLES") else 5
+SHARE = 1 if variable("ALL_SAMPLES") else 5
 """Of models' samples every fifth is compared, as pylint takes a second for each; with the variable set, all are."""
 
 
@@ -53,7 +54,7 @@ def test_messages_score_complexity_and_index_are_equal(engine: DockerEngine, sha
             one for part in threads.map(lambda c: plain(engine, c, "fork")["said"], [codes[:half], codes[half:]]) for one in part
         ]
     with Sandbox(engine, os.cpu_count() or 1) as sandbox:
-        said = list(sandbox.map(lambda box, code: box.examine("lint", [code], limits=Limits(wall_s=60, cpu_s=60))[0], codes, "lint"))
+        said = list(sandbox.map(lambda box, code: box.examine("lint", [code], limits=Limits(charged_s=60, cpu_s=60))[0], codes, "lint"))
     wrong = [(code, a, b) for code, a, b in zip(codes, said, expected, strict=True) if different(a, b)]
     print(f"{name}: {len(codes)} programs, {len(wrong)} different")
     assert not wrong, wrong[0]

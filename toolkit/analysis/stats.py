@@ -1,6 +1,6 @@
-"""What pass@k is, how sure one can be of it, and whether two runs differ.
+"""pass@k, how certain it is, and whether two runs differ.
 
-Tasks are the unit of all uncertainty here: they are what was drawn; more samples of a task tell nothing of other tasks.
+All uncertainty here is over tasks: they are what was sampled, and more samples of one task say nothing about other tasks.
 """
 
 import math
@@ -17,15 +17,15 @@ _SCALE = 1 << 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two runs on the tasks that they share.
+    """Two runs, compared on the tasks they share.
 
     Attributes:
-        n_tasks: tasks that both runs have, with at least k samples in each.
-        a, b: mean pass@k of either run over these tasks.
+        n_tasks: tasks with at least k samples in both runs.
+        a, b: mean pass@k of each run over these tasks.
         difference: `a - b`, -1 to 1.
-        low, high: 95 % interval of `difference` on tasks of the kind of these.
+        low, high: 95 % interval of `difference` over tasks like these.
         p_value: two-sided, paired by task.
-        exact: the p-value is enumerated rather than drawn.
+        exact: whether the p-value was enumerated rather than estimated from draws.
     """
 
     k: int
@@ -40,7 +40,7 @@ class Comparison:
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
-    """Estimate, without bias, the probability that one of k samples passes when c of n did.
+    """Return the unbiased estimate of the probability that at least one of k samples passes, given that c of n did.
 
     `1 - C(n-c, k) / C(n, k)`, in integers and rounded once: exact to the last bit for any n.
 
@@ -57,7 +57,7 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 
 
 def mean_pass_at_k(counts: Sequence[tuple[int, int]], k: int) -> float:
-    """Return the mean pass@k of tasks, given (n, c) of each.
+    """Return the mean pass@k over tasks, given (n, c) of each.
 
     Raises:
         ValueError: there is no task, or `pass_at_k` refuses one.
@@ -66,17 +66,17 @@ def mean_pass_at_k(counts: Sequence[tuple[int, int]], k: int) -> float:
 
 
 def interval(counts: Sequence[tuple[int, int]], k: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Return an interval of the mean pass@k on all tasks of the kind of these, of which these are taken as a sample.
+    """Return an interval for the mean pass@k over all tasks of this kind, of which these are taken as a sample.
 
-    So it answers what other tasks of the kind would give, not how much another run on these very tasks would differ.
+    It says what other tasks of the kind would give, not how much another run on the same tasks would differ.
 
-    Where every task's value is 0 or 1 (n = 1, or k = n) it is Wilson's interval of the share of tasks, and rises with it.
-    Else it is Wilson's with as many trials as these tasks are worth, see `_trials`: between one a task, where tasks are
-    always or never passed, and n a task, where all are alike.
+    If every task's value is 0 or 1 (n = 1, or k = n), this is Wilson's interval for the share of tasks, and rises with it.
+    Otherwise it is Wilson's with the number of trials these tasks are worth (see `_trials`): from one per task, if each
+    task always or never passes, to n per task, if all tasks are alike.
 
     Args:
         counts: (n, c) of each task.
-        level: share of intervals that hold the true value, between 0 and 1.
+        level: share of intervals that contain the true value, between 0 and 1.
 
     Raises:
         ValueError: there is no task, or `pass_at_k` refuses one.
@@ -97,10 +97,10 @@ def interval(counts: Sequence[tuple[int, int]], k: int, *, level: float = 0.95) 
 
 
 def wilson(n: float, c: float, level: float = 0.95) -> tuple[float, float]:
-    """Return Wilson's interval of a share, of which c of n independent trials are seen; neither need be whole.
+    """Return Wilson's interval for a share, given c successes in n independent trials; neither need be whole.
 
-    At 95 % it holds the true share in about 95 % of cases, but in fewer where less than 2 of all n trials are expected to be
-    of one kind: in 84 % at worst, at 0.2.
+    At 95 % it contains the true share in about 95 % of cases, but in fewer if fewer than 2 of all n trials are expected to
+    be successes, or failures: in 84 % at worst, at 0.2. (scipy's `proportion_ci` takes whole numbers only.)
 
     Raises:
         ValueError: unless `0 <= c <= n` and `1 <= n`.
@@ -116,12 +116,17 @@ def wilson(n: float, c: float, level: float = 0.95) -> tuple[float, float]:
 
 
 def agreement(counts: Sequence[tuple[int, int, int, int]], *, seed: int = 0) -> dict[str, dict[str, float | None] | None]:
-    """Say how well a decision agrees with the truth, given (true and false positives, false and true negatives) a task.
+    """Measure how well a decision agrees with the truth.
 
-    Returns `base_rate`, `precision`, `recall`, `lift` (precision over base rate) and `mcc` (Matthews's correlation), each
-    with `value`, `low` and `high`, or None where it is a division by 0. The intervals hold at 95 %: Wilson's for the
-    first three, samples taken as independent; for the others tasks are resampled, and samples of a task stay together.
-    Resamples in which the number does not exist are left out; there is no interval where all tasks are the same.
+    Args:
+        counts: (true positives, false positives, false negatives, true negatives) of each task.
+        seed: of the resampling.
+
+    Returns:
+        `base_rate`, `precision`, `recall`, `lift` (precision over base rate) and `mcc` (Matthews's correlation), each with
+        `value` and a 95 % interval `low` to `high`, or None if it is a division by 0. The first three have Wilson's
+        interval, with samples taken as independent; for the others tasks are resampled, each with all its samples. Resamples
+        without a value are left out; `low` and `high` are None if all tasks are the same.
     """
     import numpy as np
 
@@ -152,15 +157,15 @@ def agreement(counts: Sequence[tuple[int, int, int, int]], *, seed: int = 0) -> 
 def compare(
     a: Mapping[str, tuple[int, int]], b: Mapping[str, tuple[int, int]], k: int = 1, *, seed: int = 0
 ) -> Comparison:
-    """Compare two runs, each (n, c) by task id, on the tasks that both have with n >= k.
+    """Compare two runs, each (n, c) by task id, on the tasks that have n >= k in both.
 
-    The p-value is that of the paired sign-flip permutation test on the tasks' differences: enumerated while the flipped
-    sums take at most `MAX_SUMS` values (few differing tasks, or values on a grid, as pass@1 has with equal n), else
-    from `DRAWS` seeded draws. With n = 1 it is McNemar's exact test. The interval is of other tasks of the kind, see
-    `_paired`; it is made otherwise than the p-value, and may hold 0 where that is just below 0.05, or the reverse.
+    The p-value is from the paired sign-flip permutation test on the tasks' differences: enumerated as long as the flipped
+    sums take at most `MAX_SUMS` values (few differing tasks, or values on a grid, like pass@1 with equal n), else estimated
+    from `DRAWS` seeded draws. With n = 1 it is McNemar's exact test. The interval is over other tasks of this kind, see
+    `_paired`; it is made in another way than the p-value and may contain 0 with a p-value just below 0.05, or the reverse.
 
     Raises:
-        ValueError: no task is shared, or `pass_at_k` refuses one.
+        ValueError: the runs share no such task, or `pass_at_k` refuses one.
     """
     shared = [task for task in a if task in b and a[task][0] >= k and b[task][0] >= k]
     if not shared:
@@ -185,18 +190,18 @@ def _values(counts: Sequence[tuple[int, int]], k: int) -> list[float]:
 
 
 def _trials(n_tasks: int, mean: float, squares: float, least: float, level: float) -> float:
-    """Return how many independent trials would leave the mean of tasks' values as uncertain as it is.
+    """Return how many independent trials would make the mean of the tasks' values as uncertain as it is.
 
-    That is the tasks over the share of a single trial's variance, `mean * (1 - mean)`, that a task's value has. The share
-    is 1 where values are 0 or 1. It is taken larger than it is seen: by what estimating it costs (Student's t for z, and
-    `n_tasks - 1`, both to first order), and near 0 and 1 by `z * z / 2` unseen tasks of the other extreme, as Wilson's
-    formula has them. There a few small values say little of whether others are large; and with them one pass more than
-    none does not lower the upper bound.
+    That is the number of tasks divided by a share: the variance of a task's value over that of a single trial,
+    `mean * (1 - mean)`. The share is 1 if values are 0 or 1. It is taken larger than observed, by what estimating it costs
+    (Student's t instead of z, and `n_tasks - 1`, both to first order), and near 0 and 1 by `z * z / 2` unseen tasks of the
+    other extreme, as in Wilson's formula: a few small values there say little about whether others are large, and with
+    the unseen tasks one pass instead of none does not lower the upper bound.
 
     Args:
         n_tasks: 2 or more.
         squares: sum of squared deviations from the mean.
-        least: the share where a task's samples depend on nothing but the mean, `1 / n`.
+        least: the share if a task's samples depend on nothing but the mean, `1 / n`.
     """
     z = NormalDist().inv_cdf((1 + level) / 2)
     unseen = z * z / 2 * (1 - 2 * mean) ** 4
@@ -205,10 +210,10 @@ def _trials(n_tasks: int, mean: float, squares: float, least: float, level: floa
 
 
 def _paired(n_tasks: int, total: float, size: float, squares: float) -> tuple[float, float]:
-    """Return the 95 % interval of a mean difference, given the sums of differences, their sizes and their squares.
+    """Return the 95 % interval for a mean difference, given the sums of differences, of their sizes and of their squares.
 
-    Normal, after `z * z / 2` further tasks that differ half in one direction and half in the other: as much as those seen
-    do, and wholly where next to none does, so that no set of equal differences is certain.
+    It is the normal interval after adding `z * z / 2` tasks, half of which differ in each direction: by as much as the
+    observed ones do, and by 1 if next to none does, so that no set of equal differences gives certainty.
 
     Source: Agresti and Min (2005), Statistics in Medicine 24, who add two pairs.
     """
@@ -221,7 +226,7 @@ def _paired(n_tasks: int, total: float, size: float, squares: float) -> tuple[fl
 
 
 def _sign_flip(differences: list[float], scale: int, seed: int) -> tuple[float, bool]:
-    """Return how likely a sum at least as far from 0 is when each sign is a coin's, and whether that is exact."""
+    """Return the chance of a sum at least as far from 0 if every sign is a coin flip, and whether that is exact."""
     import numpy as np
 
     steps = np.rint(np.asarray(differences) * scale).astype(np.int64)  # whole numbers: equal sums are equal

@@ -1,4 +1,4 @@
-"""Benchmarks: one file each, one line in `BENCHMARKS`. A benchmark proves itself on its canonical solutions."""
+"""Benchmarks: one file each, one line in `BENCHMARKS`. `toolkit validate` proves one on its canonical solutions."""
 
 from toolkit.benchmarks import humaneval, humaneval_plus, mbpp_plus
 from toolkit.benchmarks.base import Benchmark, DataMissing, Loaded, Options

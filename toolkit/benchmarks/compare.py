@@ -1,4 +1,4 @@
-"""Whether an answer is right: compared as it is on the wire, never built larger than what it is compared with.
+"""Decide whether an answer is right. It is compared as it is on the wire, and never built larger than the expected value.
 
 The rule is EvalPlus 0.3.1's (evalplus/eval/__init__.py, `unsafe_execute`): Python's `==`, else, where floats are expected
 or the task has a tolerance, `numpy.allclose` of values of the same type. It is stricter in these points:
@@ -35,10 +35,10 @@ from typing import Any
 
 from sandbox.wire import codec
 from toolkit.benchmarks.base import Benchmark
-from toolkit.records import Task
+from toolkit.records import Table, Task
 
 LARGE_BYTES = 1 << 20
-"""Answers longer than that are compared one at a time, so that memory does not grow with the number of boxes."""
+"""Longer answers are compared one at a time, so that memory does not grow with the number of boxes."""
 _LARGE = threading.Lock()
 _RTOL, _ATOL = 1e-07, 1e-06
 _NUMBERS = frozenset({int, float, bool, complex})
@@ -46,13 +46,13 @@ _ATOMS = _NUMBERS | {str, bytes, type(None), Fraction, Decimal}
 
 
 class _Differs(Exception):
-    """The answer holds what cannot be part of the expected value."""
+    """The answer contains something that cannot be part of the expected value."""
 
 
 def matches(benchmark: Benchmark, task: Task, arguments: Sequence[Any], expected: bytes, got: bytes) -> bool:
-    """Say whether `got` is right where `expected` is; both are the bytes of a value (`sandbox/wire/codec.py`).
+    """Say whether `got` is right where `expected` is; both are encoded values (`sandbox/wire/codec.py`).
 
-    `got` is a program's. Time and memory are bounded by the length of both, and nothing that `got` holds raises.
+    `got` comes from a program. Time and memory are bounded by the length of both, and nothing in `got` makes this raise.
     """
     if got == expected:
         return True
@@ -83,14 +83,14 @@ def _matches(
             return bool(decided)
         if _is_set_of(expected, wire) if benchmark.is_set(task) else expected == wire if is_plain else _same(expected, wire):
             return True
-        atol = task.atol or (_ATOL if _is_floats(expected) else 0)
+        atol = task.tests_as(Table).atol or (_ATOL if _is_floats(expected) else 0)
         return bool(atol) and _has_type(expected, wire) and _shape(expected) is not None and _is_close(expected, wire, atol)
     except (_Differs, ArithmeticError, ValueError, TypeError, LookupError, AttributeError, codec.CodecError, RecursionError):
         return False  # what a hostile answer makes a constructor or a comparison of numbers raise
 
 
 def _scalar(wire: Any) -> Any:
-    """Return the number, text, bool or None that an answer is; an `Opaque`, which equals nothing, where it is none."""
+    """Return the number, text, bool or None that an answer is, or else an `Opaque`, which equals nothing."""
     if type(wire) is tuple:
         tag, body = wire
         if tag == "S":
@@ -158,7 +158,7 @@ def _all_same(expected: Any, wire: Any) -> bool:
 
 
 def _rows(tag: str, body: Any) -> Iterator[Any]:
-    """Give the elements of a list that is written as rows of tuples, or in pieces."""
+    """Yield the elements of a list that is written as rows of tuples, or in pieces."""
     for piece in body:
         if tag == "T":
             yield "t", piece
@@ -181,7 +181,7 @@ def _same_dict(expected: dict[Any, Any], body: Any) -> bool:
 
 
 def _covers(expected: Any, elements: Any) -> bool:
-    """Say whether the elements are all in `expected`, and all of it; only what is in `expected` is ever put into a table."""
+    """Say whether `elements` are exactly those of `expected`; only what is in `expected` is ever hashed into a table."""
     seen, most = set(), _largest(expected)
     for wire in elements:
         key = _key(wire, most)
@@ -192,13 +192,13 @@ def _covers(expected: Any, elements: Any) -> bool:
 
 
 def _largest(items: Any) -> int:
-    """Return the size of the largest frozenset in what can be hashed; -1 where there is none."""
+    """Return the size of the largest frozenset among hashable values, at any depth; -1 if there is none."""
     nested = [item for item in items if type(item) in (frozenset, tuple)]
     return max((max(_largest(item), len(item) if type(item) is frozenset else -1) for item in nested), default=-1)
 
 
 def _key(wire: Any, most: int) -> Any:
-    """Return what can be hashed; a frozenset of more than `most` elements is not read. Raises `_Differs`."""
+    """Return a hashable value; frozensets of more than `most` elements are not read. Raises `_Differs`."""
     if type(wire) is list:
         raise _Differs
     if type(wire) is not tuple:
@@ -236,7 +236,7 @@ def _kind(kind: str) -> str:
 
 
 def _has_type(expected: Any, wire: Any) -> bool:
-    """Say whether the answer as a whole has the type of `expected` itself, not a subclass of it."""
+    """Say whether the answer has exactly the type of `expected`, and not a subclass of it."""
     if type(wire) is tuple:
         tag = wire[0]
         return type(expected) is {"t": tuple, "T": list, "L": list, "c": complex, "i": int}.get(tag)
@@ -244,7 +244,7 @@ def _has_type(expected: Any, wire: Any) -> bool:
 
 
 def _shape(expected: Any) -> tuple[int, ...] | None:
-    """Return the shape of numbers in lists and tuples; None where it has none, as numpy would make no array of them."""
+    """Return the shape of nested lists and tuples of numbers; None if numpy could not make an array of them."""
     if not isinstance(expected, list | tuple):
         return () if type(expected) in _NUMBERS and not (type(expected) is int and not _is_int64(expected)) else None
     inside = {_shape(item) for item in expected} or {()}
@@ -257,7 +257,7 @@ def _is_int64(number: int) -> bool:
 
 
 def _is_close(expected: Any, wire: Any, atol: float) -> bool:
-    """Say whether numbers in lists and tuples of the same lengths are close."""
+    """Say whether nested lists and tuples of numbers have the same lengths and close values."""
     if isinstance(expected, list | tuple):
         elements = _sequence(wire)
         return len(expected) == len(elements) and all(_is_close(a, b, atol) for a, b in zip(expected, elements, strict=True))

@@ -1,13 +1,13 @@
-"""What no training data may contain: the texts of all benchmarks, for the gate `decontaminate`."""
+"""The texts of all benchmarks, which no training data may contain, for the gate `decontaminate`."""
 
 from gates.decontaminate import Corpus
 from toolkit.benchmarks import BENCHMARKS, DataMissing, Options
 
 
 def known_benchmarks() -> Corpus:
-    """Return prompts, canonical solutions and tests of all benchmarks whose data are to be had; equal texts once.
+    """Return prompts, canonical solutions and test sources of all benchmarks whose data can be had; equal texts once.
 
-    Those that are missing are named, with the reason, in the corpus's `left_out`. Tables of inputs are no texts.
+    The corpus's `left_out` names the benchmarks that are missing, and why. Tables of inputs are not texts.
     """
     items: dict[tuple[str, str | None], str] = {}
     left_out = []
@@ -22,7 +22,7 @@ def known_benchmarks() -> Corpus:
             for part, text, code in (
                 ("prompt", task.prompt, None),
                 ("solution", task.canonical_solution, program),
-                ("test", task.test, None),
+                ("test", task.tests.text, None),
             ):
                 if text.strip():
                     items.setdefault((text, code), f"{task.task_id} ({part})")

@@ -1,10 +1,10 @@
-"""Tests made of the examples in a benchmark task's prompt: what everyone may know who answers the task.
+"""Tests made from the examples in a task's prompt, which everyone who answers the task may know.
 
-Nothing else of a task is looked at, so what is trained or filtered with them has seen no hidden test. Prompts are the
-benchmark's, not a model's, and are parsed here.
+Nothing else of a task is read, so whatever is trained or filtered with them has seen no hidden test. Prompts are the
+benchmark's, not a model's, so they are parsed in this process.
 
-Of HumanEval's 164 tasks 152 have examples in a known form, and 148 are used (425 asserts), for four have wrong ones
-(`WRONG`); all 378 of MBPP+ have one. Canonical solutions pass all that are used.
+Of HumanEval's 164 tasks, 152 have examples in a known form and 148 are used (425 asserts), because four have wrong ones
+(`WRONG`). All 378 tasks of MBPP+ have one. Canonical solutions pass all that are used.
 """
 
 import ast
@@ -19,13 +19,13 @@ WRONG = {
     "HumanEval/130": "writes single numbers of the sequence as the function's values",
     "HumanEval/148": 'writes ("Venus") for a tuple',
 }
-"""Tasks whose own examples their canonical solutions fail, and why; none of their examples is used."""
+"""Tasks whose canonical solutions fail their own examples, and why; none of their examples is used."""
 _SAYS = re.compile(r"\s*(?:#\s*)?(?:==?>?|->|➞|returns|should\s+return)\s*")
 _IN_WORDS = re.compile(r"(?:Input:|For) (.+?)\s+(?:Output:|the (?:output|result) should be) *(.+)")
 
 
 def public_tests(task: Task) -> str | None:
-    """Return asserts, one a line, of the examples in the task's prompt; None where there are none to be used.
+    """Return the examples in the task's prompt as asserts, one per line; None if there are none that can be used.
 
     Known forms: doctests; `assert` lines; `f(x)` followed by a literal after ==, =>, ==>, =, ->, ➞, `returns`, `# returns`
     or `should return`; "Input: x = 1, y = 2 Output: 3"; "For x = 1 the output should be 3". A float may be off by 1e-6.
@@ -37,7 +37,7 @@ def public_tests(task: Task) -> str | None:
 
 
 def _lines(task: Task) -> Iterator[str]:
-    """Give `assert` lines, and doctests: an expression, and its value on the lines up to the next."""
+    """Yield `assert` lines, and doctests: an expression, and its value on the lines up to the next."""
     lines = [line.strip() for line in task.prompt.splitlines() if line.strip()]
     for at, line in enumerate(lines):
         start = next((start for start in ("assert ", ">>> ") if line.startswith(start)), None)
@@ -51,7 +51,7 @@ def _lines(task: Task) -> Iterator[str]:
 
 
 def _calls(task: Task) -> Iterator[str]:
-    """Give calls that are followed by their value, anywhere in the text."""
+    """Yield calls that are followed by their value, anywhere in the text."""
     for call in re.finditer(rf"\b{task.entry_point}\(", task.prompt):
         for end in re.finditer(r"\)", task.prompt[call.start() :]):
             source = _parsed(task.prompt[call.start() : call.start() + end.end()])
@@ -63,7 +63,7 @@ def _calls(task: Task) -> Iterator[str]:
 
 
 def _in_words(task: Task) -> Iterator[str]:
-    """Give examples whose arguments are written as those of a call are."""
+    """Yield examples in words, whose arguments are written as in a call."""
     for arguments, value in _IN_WORDS.findall(task.prompt):
         source = _parsed(f"{task.entry_point}({arguments})")
         if source is not None:
@@ -71,7 +71,7 @@ def _in_words(task: Task) -> Iterator[str]:
 
 
 def _test(source: ast.expr, rest: str) -> Iterator[str]:
-    """Give the assert that `source` is the literal with which `rest` begins, if only a remark follows on its line."""
+    """Yield the assert that `source` equals the literal that `rest` begins with, if nothing but a remark follows it."""
     lines = [line.strip() for line in rest.splitlines()]
     for n in range(1, min(len(lines), 4) + 1):
         text = "\n".join(lines[:n]).rstrip(".")
@@ -88,7 +88,7 @@ def _assert(got: ast.expr, wanted: ast.expr) -> str:
 
 
 def _parsed(text: str) -> ast.expr | None:
-    """Return the expression that a text is, or None."""
+    """Parse a text as one expression; return None if it is not one."""
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError):

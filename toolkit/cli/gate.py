@@ -104,7 +104,9 @@ def gate(
     else:
         from rich.console import Console
 
-        Console(highlight=False, soft_wrap=False).print(command.render(outcome.summary))
+        from toolkit.report.gate import render
+
+        Console(highlight=False, soft_wrap=False).print(render(outcome.summary))
     if outcome.problems:
         console.print(f"left out {len(outcome.problems)} bad lines, the first: {outcome.problems[0]}", markup=False)
     if n_defects := outcome.summary["n_defects"]:

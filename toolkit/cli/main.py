@@ -131,8 +131,8 @@ app.command("run")(boxes.run)
 app.command("validate")(evaluate.validate)
 app.command("samples")(evaluate.samples)
 images_app.command("build")(boxes.build)
-app.command("train")(train.train)
-app.command("rounds", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(train.rounds)
+app.command("train", cls=train.TrainCommand)(train.train)
+app.command("rounds", cls=train.RoundsCommand)(train.rounds)
 app.command("doctor")(boxes.doctor)
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from toolkit.benchmarks import load as benchmarks
+
 DEFECT = "a defect of the toolkit, which says nothing of the programs: please report it as an issue of exogate"
 Timeout = Annotated[float, typer.Option("--timeout", help="Seconds: one call (table benchmarks), else one program.")]
 TotalTimeout = Annotated[
@@ -18,8 +20,10 @@ Parallel = Annotated[
 Data = Annotated[Path | None, typer.Option("--data", help="The benchmark's data file, instead of the usual one.")]
 Runtime = Annotated[str | None, typer.Option("--runtime", help="OCI runtime of the boxes, such as runsc.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
-Mini = Annotated[bool, typer.Option("--mini", help="The reduced set of extra tests (humaneval+).")]
-NoExtreme = Annotated[bool, typer.Option("--noextreme", help="Without extreme inputs.")]
+Mini = Annotated[bool, typer.Option("--mini", help=f"The reduced set of extra tests ({benchmarks.names_with('mini')}).")]
+NoExtreme = Annotated[
+    bool, typer.Option("--noextreme", help=f"Without extreme inputs ({benchmarks.names_with('noextreme')}).")
+]
 IdRange = Annotated[str | None, typer.Option("--id-range", help="Tasks numbered FIRST-LAST, both included.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N tasks.")]
 Model = Annotated[

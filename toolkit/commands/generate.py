@@ -5,27 +5,24 @@ so that what was killed and resumed ends with the same bytes as what was not. Ev
 """
 
 import contextlib
-import fcntl
 import json
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from toolkit.errors import InfrastructureError, UsageError
-from toolkit.models import adapters as models
 from toolkit.models import prompts
-from toolkit.models.generators import Generation, Generator, Prompt, Sampling, Source, kind_of, resolve
-from toolkit.models.generators.transformers_ import TransformersGenerator
+from toolkit.models.generators import Generation, Generator, Prompt, Sampling, Source, resolve
+from toolkit.models.load import explained
 from toolkit.records import Task
 from toolkit.samples.sanitize import Sanitizer
-from toolkit.store import run_folder as runs
-from toolkit.store.cache import write_atomically
+from toolkit.store.files import Journal, check_same, plain, texts_hash, write_atomically, writing
+from toolkit.store.run_folder import Key
 
-Key = tuple[str, int]
-"""(task_id, sample_id)"""
+Place = tuple[int, int]
+"""Of an answer: which prompt, and which sample of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +94,8 @@ class Writer:
             raise UsageError(f"--prompt is one of {', '.join(prompts.STYLES)}, not {writing.style!r}")
         writing.sampling(())
         source = writing.source
-        with models.explained():
-            is_local = kind_of(source) == "transformers"
-            generator = TransformersGenerator(source, models.load(source)) if is_local else resolve(source)
+        with explained():
+            generator = resolve(source)
             asked, stop = prompts.for_tasks(list(tasks.values()), writing.style, generator)
         sampling = writing.sampling(stop)
         about = {
@@ -136,24 +132,31 @@ class Writer:
         """
         if resume and overwrite:
             raise UsageError("--resume and --overwrite exclude each other")
-        with _journal(path) as (part, append):
-            if not resume and not overwrite and (path.exists() or part.stat().st_size):
+        with _journal(path) as part:
+            if not resume and not overwrite and (path.exists() or part.n_bytes):
                 raise UsageError(f"{path} holds samples already; go on with them (--resume) or replace them (--overwrite)")
             rows: dict[Key, bytes] = {}
             if resume:
-                rows = self._rows(path) | self._rows(part)
+                rows = self._rows(path) | self._rows(part.path)
             else:
-                os.truncate(part, 0)
-            try:
-                written = self._write(rows, append, advance)
-            except InfrastructureError as error:
-                kept = f"{len(rows)} of {len(self.tasks) * self.sampling.n} samples are kept; go on with --resume"
-                raise InfrastructureError(f"{error}\n{path}: {kept}") from None
-            places = {task_id: i for i, task_id in enumerate(self.tasks)}
-            order = sorted(rows, key=lambda key: (places.get(key[0], len(places)), key))
-            with _saying(path):
-                write_atomically(path, b"".join(rows[key] for key in order))
-                part.unlink()
+                part.clear()
+            names = list(self.tasks)
+            places = {task_id: i for i, task_id in enumerate(names)}
+            at = {(places[task_id], j): (task_id, j) for task_id, j in rows if task_id in places}
+            lines = {place: rows[key] for place, key in at.items()}
+            with Sanitizer() as sanitizer:
+
+                def line(one: Generation) -> bytes:
+                    row = _row(self.tasks[names[one.index]], one, sanitizer) | {"settings": self.asked}
+                    return (json.dumps(row) + "\n").encode()
+
+                try:
+                    written = _write(self.generator, self._prompts, self.sampling, lines, line, part, advance)
+                except InfrastructureError as error:
+                    kept = f"{len(lines)} of {len(names) * self.sampling.n} samples are kept; go on with --resume"
+                    raise InfrastructureError(f"{error}\n{path}: {kept}") from None
+            more = [rows[key] for key in sorted(rows.keys() - at.values())]  # of other tasks
+            _finish(path, part, [*(lines[place] for place in sorted(lines)), *more])
             return written
 
     def close(self) -> None:
@@ -163,55 +166,114 @@ class Writer:
     def _rows(self, path: Path) -> dict[Key, bytes]:
         """Return the lines of a file that can be read. Raises `UsageError` where they came from other settings."""
         rows: dict[Key, bytes] = {}
-        with _saying(path), contextlib.suppress(FileNotFoundError):
+        with writing(path), contextlib.suppress(FileNotFoundError):
             for line in path.read_bytes().splitlines(keepends=True):
                 with contextlib.suppress(ValueError, LookupError, TypeError):
                     row = json.loads(line)
-                    then, now = row["settings"], dict(self.asked)
-                    changes = [
-                        f"{name}: {json.dumps(then.get(name))} -> {json.dumps(now.get(name))}"
-                        for name in {**now, **then}
-                        if then.get(name) != now.get(name)
-                    ]
-                    if changes:
-                        remedy = "give those, another --output, or --overwrite"
-                        raise UsageError("\n  ".join([f"{path} was written with other settings; {remedy}:", *changes]))
+                    check_same(path, row["settings"], self.asked)
                     rows[row["task_id"], row["sample_id"]] = line
         return rows
 
-    def _write(
-        self, rows: dict[Key, bytes], append: Callable[[bytes], None], advance: Callable[..., None]
-    ) -> Written:
-        names = list(self.tasks)
-        wanted = len(names) * self.sampling.n
-        done = {(i, j) for i, name in enumerate(names) for j in range(self.sampling.n) if (name, j) in rows}
-        written = Written(n_samples=wanted)
-        what, started = str(self.asked["model"]), time.monotonic()
-        n_tokens, n_ready = 0, len(done)
 
-        def tick(more_tokens: int, more_ready: int) -> None:
-            nonlocal n_tokens, n_ready
-            n_tokens, n_ready = n_tokens + more_tokens, n_ready + more_ready
-            rate = n_tokens / max(time.monotonic() - started, 1e-3)
-            advance(what, min(n_ready, wanted), wanted, f"{rate:.0f} tokens/s")
+def answer(
+    generator: Generator,
+    asked: Sequence[Prompt],
+    sampling: Sampling,
+    path: Path,
+    row: Callable[[Generation], Mapping[str, Any]],
+    advance: Callable[..., None] = lambda *_: None,
+) -> Written:
+    """Answer prompts into a JSONL file: all samples of the first, then of the second, and so on; replaces the file.
 
-        advance(what, n_ready, wanted, "")
-        with Sanitizer() as sanitizer, models.explained():
-            for batch in self.generator.generate(self._prompts, self.sampling, done=done, tick=tick):
-                new: dict[Key, bytes] = {}
-                for one in batch:
-                    key = names[one.index], one.sample_id
-                    if key in rows:  # of a batch that was torn
-                        continue
-                    row = _row(self.tasks[key[0]], one, sanitizer) | {"settings": self.asked}
-                    new[key] = (json.dumps(row) + "\n").encode()
-                    written.n_new += 1
-                    written.n_tokens += one.n_tokens
-                    written.n_finished += one.finished
-                append(b"".join(new.values()))
-                rows |= new
-        written.seconds = round(time.monotonic() - started, 3)
-        return written
+    While it goes on, finished batches are in `FILE.part`, so that a call after a kill goes on where that one was. A part
+    that has answers to other prompts, or of another model, is dropped.
+
+    Args:
+        row: makes a row of an answer.
+
+    Raises:
+        UsageError: another process is writing the file.
+        InfrastructureError: the model or the endpoint failed, or the disk.
+    """
+    key = texts_hash([json.dumps([[asdict(one) for one in asked], asdict(sampling), plain(generator.about)])])
+    lines: dict[Place, bytes] = {}
+
+    def line(one: Generation) -> bytes:
+        kept = {"of": key, "index": one.index, "sample_id": one.sample_id, "row": row(one)}
+        return (json.dumps(kept) + "\n").encode()
+
+    with _journal(path) as part:
+        with writing(part.path):
+            before = part.path.read_bytes().splitlines(keepends=True)
+        for old in before:
+            with contextlib.suppress(ValueError, LookupError, TypeError):
+                kept = json.loads(old)
+                if kept["of"] == key:
+                    lines[kept["index"], kept["sample_id"]] = old
+        written = _write(generator, asked, sampling, lines, line, part, advance)
+        _finish(path, part, ((json.dumps(json.loads(lines[at])["row"]) + "\n").encode() for at in sorted(lines)))
+    return written
+
+
+def _write(
+    generator: Generator,
+    asked: Sequence[Prompt],
+    sampling: Sampling,
+    lines: dict[Place, bytes],
+    line: Callable[[Generation], bytes],
+    part: Journal,
+    advance: Callable[..., None],
+) -> Written:
+    """Add the answers that are missing from `lines`, and journal them batch by batch."""
+    wanted = len(asked) * sampling.n
+    done = {(index, j) for index, j in lines if j < sampling.n}
+    written = Written(n_samples=wanted)
+    what, started = str(generator.about["model"]), time.monotonic()
+    n_tokens, n_ready = 0, len(done)
+
+    def tick(more_tokens: int, more_ready: int) -> None:
+        nonlocal n_tokens, n_ready
+        n_tokens, n_ready = n_tokens + more_tokens, n_ready + more_ready
+        rate = n_tokens / max(time.monotonic() - started, 1e-3)
+        advance(what, min(n_ready, wanted), wanted, f"{rate:.0f} tokens/s")
+
+    advance(what, n_ready, wanted, "")
+    with explained():
+        for batch in generator.generate(asked, sampling, done=done, tick=tick):
+            new: dict[Place, bytes] = {}
+            for one in batch:
+                if (one.index, one.sample_id) in lines:  # of a batch that was torn
+                    continue
+                new[one.index, one.sample_id] = line(one)
+                written.n_new += 1
+                written.n_tokens += one.n_tokens
+                written.n_finished += one.finished
+            with writing(part.path):
+                part.append(b"".join(new.values()))
+            lines |= new
+    written.seconds = round(time.monotonic() - started, 3)
+    return written
+
+
+@contextlib.contextmanager
+def _journal(path: Path) -> Iterator[Journal]:
+    """Lock `FILE.part`, drop a torn last line, and yield it as a journal; remove it at the end if it is empty."""
+    part = path.with_name(path.name + ".part")
+    with writing(part):
+        part.parent.mkdir(parents=True, exist_ok=True)
+        journal = Journal(part, UsageError(f"{path} is being written by another process"))
+    try:
+        yield journal
+    finally:
+        if journal.is_empty:
+            part.unlink()
+        journal.close()
+
+
+def _finish(path: Path, part: Journal, lines: Iterable[bytes]) -> None:
+    with writing(path):
+        write_atomically(path, b"".join(lines))
+        part.path.unlink()
 
 
 def _row(task: Task, one: Generation, sanitizer: Sanitizer) -> dict[str, Any]:
@@ -232,38 +294,3 @@ def _row(task: Task, one: Generation, sanitizer: Sanitizer) -> dict[str, Any]:
         "finished": one.finished,
         "mean_logprob": one.mean_logprob,
     }
-
-
-@contextlib.contextmanager
-def _journal(path: Path) -> Iterator[tuple[Path, Callable[[bytes], None]]]:
-    """Give `FILE.part`, without a torn last line and held against other processes, and what appends to it."""
-    part = path.with_name(path.name + ".part")
-    with _saying(part):
-        part.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(part, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise UsageError(f"{path} is being written by another process") from None
-    try:
-        def append(data: bytes) -> None:
-            with _saying(part):
-                while data:
-                    data = data[os.write(handle, data) :]
-
-        with _saying(part):
-            runs.repair(part)
-        yield part, append
-    finally:
-        if os.fstat(handle).st_nlink and not os.fstat(handle).st_size:
-            part.unlink()
-        os.close(handle)
-
-
-@contextlib.contextmanager
-def _saying(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InfrastructureError(f"{path}: {error.strerror or error}") from None

@@ -1,7 +1,7 @@
-"""How a task is put to a model: as a question with or without an example, with room to think, or as text to go on with.
+"""Prompt styles: a question with or without an example, with room to think, or a text to continue.
 
-A text that is to be gone on with never ends in white space: after a line end most tokenizers have no good next token
-(StarCoder2-3B solves 3 of HumanEval's 164 tasks with it, and 49 without).
+A text to continue never ends in white space: after a newline most tokenizers have no good next token (StarCoder2-3B solves
+3 of HumanEval's 164 tasks with it, and 49 without).
 """
 
 import re
@@ -12,12 +12,12 @@ from toolkit.models.generators.base import Generator, Prompt
 from toolkit.records import Task
 
 STOP_FUNCTION = ("\nclass ", "\ndef ", "\n@", "\n#", "\nif ", "\nprint", "\nassert ", "\nimport ", "\nfrom ", "\n```")
-"""What follows a function that is done: HumanEval, whose prompts have begun it."""
+"""What follows a finished function: HumanEval, whose prompts begin one."""
 STOP_PROGRAM = ("\nassert", '\n"""', "\nprint", "\nif ", "\n```")
-"""What follows a program that is done: MBPP, whose prompts are a docstring."""
+"""What follows a finished program: MBPP, whose prompts are a docstring."""
 _FENCE, _END = "```python\n", ("\n```",)
 _TURN = ("\n@@ Instruction",)
-# evalplus's words, so that its public numbers can be compared with.
+# evalplus's words, so that results compare with its public numbers.
 _ASK = "Please provide a self-contained Python script that solves the following problem in a markdown code block:\n"
 _THINK = (
     "Think step by step about how to solve the following problem, in a few sentences. Then provide a self-contained Python "
@@ -44,11 +44,11 @@ _ANSWER = '''\
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """A way to ask.
+    """A prompt style.
 
     Attributes:
-        ask: what is said of a task's problem; None leaves it to be gone on with.
-        thinks: the answer has prose before the program.
+        ask: returns the question for a problem; None continues the problem's text.
+        thinks: whether the answer has prose before the program.
     """
 
     ask: Callable[[str], str] | None
@@ -71,7 +71,7 @@ STYLES: dict[str, Style] = {
 
 
 def default_style(generator: Generator) -> str:
-    """Return the style for a generator where nobody chose one."""
+    """Return the style for a generator when none was chosen."""
     return "0-shot" if generator.chat else "completion"
 
 
@@ -80,8 +80,8 @@ def for_tasks(
 ) -> tuple[list[Prompt], tuple[str, ...]]:
     """Return a prompt for each task, and the strings that end an answer.
 
-    Where a chat's answer can be begun for the model, it begins as a fenced block. A model that does not chat is told whose
-    turn it is in plain words.
+    If a chat's answer can be prefilled, it begins with a fenced block. A model that does not chat is told in plain words
+    whose turn it is.
 
     Raises:
         KeyError: there is no such style.

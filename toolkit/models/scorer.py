@@ -1,7 +1,7 @@
-"""A model as a judge: how likely it finds texts, and what it would say next. For the gates that ask a model.
+"""Score texts with a model, for the gates that ask one: how likely it finds them, and what it would say next.
 
-Texts go in batches of about the same length, filled up at the right end, where a causal model cannot see it: what is said of
-a text does not depend on its neighbours (in float32 up to rounding, about 1e-5 a token; 16 bits have far less).
+Texts are batched by length and padded on the right, where a causal model cannot see the padding. So the score of a text
+does not depend on its neighbours: in float32 up to rounding, about 1e-5 a token; 16 bits are far less precise.
 """
 
 import functools
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import UsageError
-from toolkit.models.adapters import explained, weights_hash
-from toolkit.models.generators.transformers_ import Loaded
-from toolkit.training.data import tokens_of
+from toolkit.models.load import Loaded, explained
+from toolkit.models.save import weights_hash
+from toolkit.models.tokens import tokens_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,9 +25,9 @@ class ModelScorer:
 
     Attributes:
         loaded: the model.
-        max_tokens: the longest text that is read: of a longer one, the first tokens of the completion and as many of the
-            prompt's last as there is room for.
-        batch_tokens: tokens of a batch, at most, unless one text has more.
+        max_tokens: maximum tokens read of a text: of a longer one, the first tokens of the completion, then as many of the
+            prompt's last as fit.
+        batch_tokens: maximum tokens of a batch, unless a single text has more.
     """
 
     loaded: Loaded
@@ -51,16 +51,16 @@ class ModelScorer:
     def logprobs(
         self, prompts: Sequence[str], completions: Sequence[str], chats: Sequence[bool] = ()
     ) -> "list[NDArray[np.float64]]":
-        """Return, for each completion, the natural logarithm of each token's probability after all that precedes it.
+        """Return each completion's natural log probabilities: one array a completion, one number a token.
 
-        Both are read as one text; a token that lies across the seam is the completion's. Without a prompt, the completion
-        stands behind an end-of-text token, as in training, unless the tokenizer begins every text with one of its own.
-        Where `chats` says that a prompt is as a chat template wrote it, the two are read apart, as when the model went on
-        from it, and the prompt's special tokens are meant. Those of a completion never are.
+        A prompt and its completion are tokenized as one text; a token across the seam belongs to the completion. Without a
+        prompt, the completion follows an end-of-text token, as in training, unless the tokenizer begins every text with a
+        token of its own. A prompt that `chats` marks as written by a chat template is tokenized by itself, as it was for
+        generation, and its special tokens count as such. Those in a completion never do.
 
         Raises:
-            UsageError: the tokenizer cannot say where in a text its tokens stand.
-            InfrastructureError: there is no memory for a batch.
+            UsageError: the tokenizer cannot give the positions of its tokens in a text.
+            InfrastructureError: a batch does not fit into memory.
         """
         import numpy as np
 
@@ -77,13 +77,13 @@ class ModelScorer:
     def next_logits(
         self, texts: Sequence[str], words: Sequence[str], *, suffix: str = "", last: int | None = None
     ) -> "NDArray[np.float64]":
-        """Return the logit of each word behind each text and `suffix`: n texts x n words.
+        """Return the logit of each word after each text with `suffix`: n texts x n words.
 
-        Of a text, only the `last` tokens are read. A word of several tokens stands for the first in which words differ.
+        Only the `last` tokens of a text are read. Of several tokens of a word, the first in which words differ counts.
 
         Raises:
-            UsageError: the words begin alike to the end, so that nothing tells them apart.
-            InfrastructureError: there is no memory for a batch.
+            UsageError: the tokenizer does not tell the words apart.
+            InfrastructureError: a batch does not fit into memory.
         """
         import numpy as np
 
@@ -106,7 +106,7 @@ class ModelScorer:
         return list(self.loaded.tokenizer.encode(text, split_special_tokens=True, verbose=False, **flags))
 
     def _ids(self, prompt: str, completion: str, chat: bool) -> tuple[list[int], int]:
-        """Return what the model reads, and how many tokens at its end are the completion's."""
+        """Return the token ids to read, and how many at the end belong to the completion."""
         tokenizer = self.loaded.tokenizer
         if chat:
             head = list(tokenizer.encode(prompt, add_special_tokens=False, verbose=False)) or [tokenizer.eos_token_id]
@@ -123,7 +123,7 @@ class ModelScorer:
         return head[max(0, len(head) + len(tail) - self._limit) :] + tail, len(tail)
 
     def _batches(self, rows: Sequence[list[int]], wanted: Sequence[bool]) -> Iterator[tuple[list[int], Any, Any]]:
-        """Give indices of rows, their logits (n x longest x vocabulary) and tokens, the longest rows first."""
+        """Yield row indices, logits (n x longest x vocabulary) and token ids, longest rows first."""
         import torch
 
         model = self.loaded.model

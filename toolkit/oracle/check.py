@@ -1,29 +1,39 @@
-"""Checks: a benchmark's test in one box calls the program in another, through the host."""
+"""Checks: a benchmark's test runs in one box and calls the program in another, through the host."""
 
 from dataclasses import replace
 
-from sandbox import Box, BoxOutOfMemory, Limits, Sandbox, Status, converse
+from sandbox import Box, BoxOutOfMemory, Status, converse
+from toolkit.oracle.base import Findings, Judge, Rules
 from toolkit.oracle.findings import OF_THE_BOX, Facts, Finding, of_end, of_ending
-from toolkit.records import Task, Verdict
+from toolkit.records import Check, Task, Verdict
 
 TEST_S = 10.0
-"""Seconds that a test may take beyond the program's own limit; what it waits for the program is not counted."""
+"""Seconds that a test may take beyond the program's own limit, not counting the time it waits for the program."""
+ROLE = "test"
+"""Role of the box in which the test runs."""
 
 
-def judge_by_check(
-    task: Task, solution: str, box: Box, pool: Sandbox, limits: Limits, timeout_s: float, facts: Facts
-) -> Finding:
-    """Run `check(candidate)` in a box of the role `test`. `timeout_s` bounds the whole program. Raises as `converse`."""
-    ours = replace(limits, wall_s=timeout_s, cpu_s=2 * timeout_s)
-    tests = replace(limits, wall_s=timeout_s + TEST_S, cpu_s=timeout_s + TEST_S)
+def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Findings:
+    """Run `check(candidate)` in a box of the role `test`. Raises as `converse`."""
+    test = task.tests_as(Check).source
+    total_s = rules.timeout_s
+    ours = replace(rules.limits, charged_s=total_s, cpu_s=2 * total_s)
+    tests = replace(rules.limits, charged_s=total_s + TEST_S, cpu_s=total_s + TEST_S)
     try:
         with (
-            pool.box("run", "test") as other,
+            rules.pool.box("run", ROLE) as other,
             box.calls(solution, task.entry_point, limits=ours) as candidate,
-            other.check(task.prompt + task.canonical_solution, task.test, task.entry_point, limits=tests) as test,
+            other.check(task.prompt + task.canonical_solution, test, task.entry_point, limits=tests) as checking,
         ):
-            ending = converse(candidate, test)
+            ending = converse(candidate, checking)
             facts.add(end := candidate.end())
-            return of_end(end, "beside its answers") if end.status is Status.VIOLATED else of_ending(ending)
+            return of_end(end, "beside its answers") if end.status is Status.VIOLATED else of_ending(ending), None
     except BoxOutOfMemory:
-        return Finding(Verdict.MEMORY_LIMIT, OF_THE_BOX)
+        return Finding(Verdict.MEMORY_LIMIT, OF_THE_BOX), None
+
+
+JUDGE = Judge(
+    findings=judge,
+    canary=Check(source="def check(candidate):\n    assert candidate(1) == 2\n    assert candidate('ab') == 'abab'\n"),
+    roles=(ROLE,),
+)

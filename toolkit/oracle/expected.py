@@ -1,19 +1,20 @@
-"""Expected outputs: what the canonical solution answers, found once in a box and kept by the hash of the data."""
+"""Expected outputs: what canonical solutions answer, computed once in a box and stored by the hash of the data."""
 
 import contextlib
 import hashlib
 import json
 import os
 import threading
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sandbox import Box, SandboxError
+from sandbox import Box, Engine, SandboxError
 from sandbox.wire import codec
-from toolkit.records import Task
+from toolkit.benchmarks.base import Benchmark
+from toolkit.records import Table, Task
 from toolkit.store import cache
+from toolkit.store.files import write_atomically
 
 VERSION = 2
 CHUNK_BYTES = 8 << 20
@@ -26,12 +27,12 @@ class Chunk:
     """Consecutive calls of a task that are made and compared together.
 
     Attributes:
-        first, n_calls: which calls, counted over base and then plus inputs.
-        plus: whether they are plus inputs (a chunk is never both).
-        at, n_bytes: where the right answers' stream lies in the task's file; 0 bytes of one that is too long to be
-            kept, and compared by its digest alone.
-        digest: its 16-byte BLAKE2b, hex.
-        charged_s: seconds that the canonical solution took for them.
+        first, n_calls: which calls, counting base calls before plus calls.
+        plus: whether they are plus calls (a chunk is never both).
+        at, n_bytes: where the stream of right answers lies in the task's file; `n_bytes` is 0 if it was too long to
+            keep, and answers are then compared by the digest alone.
+        digest: 16-byte BLAKE2b of the stream, as hex.
+        charged_s: seconds that the canonical solution took for these calls.
     """
 
     first: int
@@ -44,7 +45,7 @@ class Chunk:
 
     @property
     def where(self) -> str:
-        """In words."""
+        """Which calls these are, in words."""
         return f"in calls {self.first} to {self.first + self.n_calls - 1}"
 
 
@@ -53,9 +54,9 @@ class Expected:
     """The right answers of one task.
 
     Attributes:
-        key: hash of all they depend on.
+        key: hash of everything they depend on.
         chunks: in the order of the calls.
-        path: file of the answers' frames.
+        path: file with the frames of the answers.
     """
 
     key: str
@@ -74,44 +75,80 @@ class Expected:
             return codec.split_frames(file.read(chunk.n_bytes), chunk.n_calls)
 
 
-def inputs(task: Task) -> list[Sequence[Any]]:
-    """Return all calls' arguments, base first."""
-    return [*task.base_inputs, *task.plus_inputs]
+class Answers:
+    """The right answers of one benchmark, computed when first needed. Threads may share it.
+
+    Args:
+        data_hash: of the benchmark's data.
+        engine: its image is part of what answers are stored by.
+    """
+
+    def __init__(self, benchmark: Benchmark, data_hash: str, engine: Engine) -> None:
+        self.benchmark, self.data_hash, self.engine = benchmark, data_hash, engine
+        self._found: dict[str, Expected] = {}
+        self._computing: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def known(self, task: Task) -> Expected | None:
+        """Return the answers of a task if they have been computed, now or in an earlier run."""
+        if task.task_id not in self._found:
+            stored = load(self._key(task))
+            if stored is None:
+                return None
+            self._found[task.task_id] = stored
+        return self._found[task.task_id]
+
+    def of(self, task: Task, box: Box) -> Expected:
+        """Return the answers of a task; run its canonical solution in `box` if nobody has. Raises as `compute`."""
+        with self._lock:
+            lock = self._computing.setdefault(task.task_id, threading.Lock())
+        with lock:
+            found = self.known(task)
+            if found is None:
+                found = compute(task, self._key(task), box, listed=self.benchmark.is_set(task))
+                self._found[task.task_id] = found
+            return found
+
+    def _key(self, task: Task) -> str:
+        return key_of(task, self.data_hash, self.engine.image_digest())
 
 
 def key_of(task: Task, data_hash: str, image: str) -> str:
-    """Hash all that a task's right answers depend on: the data file, the task in it, and the image they come from."""
-    parts = (str(VERSION), image, data_hash, task.task_id, str(len(task.base_inputs)), str(len(task.plus_inputs)))
+    """Hash everything that a task's right answers depend on: the data file, the task in it, and the image that ran it."""
+    tests = task.tests_as(Table)
+    parts = (str(VERSION), image, data_hash, task.task_id, str(len(tests.base)), str(len(tests.plus or ())))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def load(key: str, folder: Path | None = None) -> Expected | None:
-    """Return the stored answers of `key`, or None where there are none that are whole."""
-    path = (folder or cache.directory()) / "expected" / f"{key}.frames"
-    try:
+def _path(key: str) -> Path:
+    return cache.directory() / "expected" / f"{key}.frames"
+
+
+def load(key: str) -> Expected | None:
+    """Return the stored answers of `key`, or None if there are none or they are incomplete."""
+    path = _path(key)
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         index = json.loads(path.with_suffix(".json").read_text())
         chunks = tuple(Chunk(**chunk) for chunk in index["chunks"])
         if path.stat().st_size == sum(chunk.n_bytes for chunk in chunks):
             return Expected(key=key, chunks=chunks, path=path)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
     return None
 
 
-def compute(task: Task, key: str, box: Box, folder: Path | None = None, *, listed: bool = False) -> Expected:
-    """Run the canonical solution on all inputs and store what it answers; `listed` as in `Box.calls`.
+def compute(task: Task, key: str, box: Box, *, listed: bool = False) -> Expected:
+    """Run the canonical solution on all inputs and store its answers; `listed` as in `Box.calls`.
 
     Raises:
-        SandboxError: it does not answer one of them: then the data is not what it should be.
+        SandboxError: it fails on one of them, so the data is not what it should be.
         OSError: the cache folder cannot be written.
     """
-    path = (folder or cache.directory()) / "expected" / f"{key}.frames"
+    path = _path(key)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.partial")
     try:
         with partial.open("wb") as file:
             chunks = _compute(task, box, file, listed=listed)
-        cache.write_atomically(path.with_suffix(".json"), json.dumps({"chunks": [asdict(c) for c in chunks]}).encode())
+        write_atomically(path.with_suffix(".json"), json.dumps({"chunks": [asdict(c) for c in chunks]}).encode())
         os.replace(partial, path)
     finally:
         with contextlib.suppress(OSError):
@@ -120,9 +157,8 @@ def compute(task: Task, key: str, box: Box, folder: Path | None = None, *, liste
 
 
 def _compute(task: Task, box: Box, file: Any, *, listed: bool) -> list[Chunk]:
-    calls = inputs(task)
-    n_base = len(task.base_inputs)
-    limits = replace(box.limits, wall_s=CANONICAL_S, cpu_s=CANONICAL_S)
+    calls, n_base = task.tests_as(Table).calls, len(task.tests_as(Table).base)
+    limits = replace(box.limits, charged_s=CANONICAL_S, cpu_s=CANONICAL_S)
     chunks: list[Chunk] = []
     first = at = 0
     n_next = 8
@@ -148,16 +184,10 @@ def _compute(task: Task, box: Box, file: Any, *, listed: bool) -> list[Chunk]:
                     break
                 spent, before = max(batch.charged_s - before, 0.0), batch.charged_s
                 file.write(stream)
-                new = Chunk(
-                    first=first,
-                    n_calls=batch.n_frames,
-                    plus=first >= n_base,
-                    at=at,
-                    n_bytes=len(stream),
-                    digest=batch.digest,
-                    charged_s=round(spent, 6),
-                )
-                chunks.append(new)
+                chunks.append(Chunk(
+                    first=first, n_calls=batch.n_frames, plus=first >= n_base, at=at, n_bytes=len(stream),
+                    digest=batch.digest, charged_s=round(spent, 6),
+                ))  # fmt: skip
                 first, at, left = first + batch.n_frames, at + len(stream), left - batch.n_frames
                 n_next = min(
                     batch.n_frames * 4,
@@ -171,28 +201,20 @@ def _compute(task: Task, box: Box, file: Any, *, listed: bool) -> list[Chunk]:
     return _merged(chunks, Path(file.name))
 
 
+def _joined(one: Chunk, other: Chunk) -> Chunk | None:
+    """Return two neighbours as one chunk, whose digest is yet to be formed; None if they must stay apart."""
+    n_bytes, charged_s = one.n_bytes + other.n_bytes, one.charged_s + other.charged_s
+    if one.plus != other.plus or not (one.n_bytes and other.n_bytes) or n_bytes > CHUNK_BYTES or charged_s > CHUNK_S:
+        return None
+    return replace(one, n_calls=one.n_calls + other.n_calls, n_bytes=n_bytes, charged_s=round(charged_s, 6), digest="")
+
+
 def _merged(chunks: list[Chunk], path: Path) -> list[Chunk]:
-    """Join neighbours that are small together, so that most tasks are one or two exchanges."""
+    """Join small neighbours, so that most tasks need one or two exchanges."""
     out: list[Chunk] = []
     for chunk in chunks:
-        last = out[-1] if out else None
-        if (
-            last is not None
-            and last.plus == chunk.plus
-            and last.n_bytes
-            and chunk.n_bytes
-            and last.n_bytes + chunk.n_bytes <= CHUNK_BYTES
-            and last.charged_s + chunk.charged_s <= CHUNK_S
-        ):
-            out[-1] = replace(
-                last,
-                n_calls=last.n_calls + chunk.n_calls,
-                n_bytes=last.n_bytes + chunk.n_bytes,
-                charged_s=round(last.charged_s + chunk.charged_s, 6),
-                digest="",
-            )
-        else:
-            out.append(chunk)
+        joined = _joined(out[-1], chunk) if out else None
+        out[-1:] = [joined] if joined else [*out[-1:], chunk]
     with path.open("rb") as file:
         for i, chunk in enumerate(out):
             if not chunk.digest:
@@ -200,5 +222,3 @@ def _merged(chunks: list[Chunk], path: Path) -> list[Chunk]:
                 digest = hashlib.blake2b(file.read(chunk.n_bytes), digest_size=16).hexdigest()
                 out[i] = replace(chunk, digest=digest)
     return out
-
-

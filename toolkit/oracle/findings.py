@@ -1,4 +1,4 @@
-"""What a part of the tests showed. `earned` is the one place that says passed."""
+"""What a part of the tests showed. `earned` is the only place that says passed."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ _ENDS = {
     Status.OUTPUT_EXCEEDED: Verdict.OUTPUT_LIMIT,
 }
 OF_THE_BOX = "the whole box ran out of memory"
-"""Detail of a program with which the box itself went: which box it was differs from run to run."""
+"""Detail of a program that took its box down with it. It names no box, because that differs from run to run."""
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class Finding:
     """What one part of the tests showed.
 
     Attributes:
-        detail: one line, stable from run to run; at most 500 characters.
+        detail: one line, the same in every run; at most 500 characters.
     """
 
     verdict: Verdict
@@ -33,12 +33,12 @@ class Finding:
 
 @dataclass(slots=True)
 class Facts:
-    """What judging one sample took; measured, and so never twice the same.
+    """What judging one sample cost. Measured, so it differs from run to run.
 
     Attributes:
-        seconds: on the wall.
+        seconds: wall time.
         charged_s, cpu_s, memory_peak_bytes: of the program, as in `Execution`.
-        cached: the verdict had been stored, or was given to an equal solution of this run.
+        cached: the verdict was stored, or was reached for an equal solution in this run.
     """
 
     seconds: float = 0.0
@@ -48,17 +48,17 @@ class Facts:
     cached: bool = False
 
     def add(self, execution: Execution) -> None:
-        """Count one more run of the program."""
-        self.charged_s = round(self.charged_s + execution.wall_s, 6)
+        """Add one run of the program."""
+        self.charged_s = round(self.charged_s + execution.charged_s, 6)
         self.cpu_s = round(self.cpu_s + execution.cpu_s, 6)
         self.memory_peak_bytes = max(self.memory_peak_bytes, execution.memory_peak_bytes)
 
 
 def earned(n_calls: int, n_right: int) -> Finding:
-    """Return the finding of a part in which each of `n_calls` calls was answered, and shown to be answered rightly.
+    """Return PASSED for a part of `n_calls` calls, of which `n_right` were shown to be answered correctly.
 
     Raises:
-        ValueError: that is not so.
+        ValueError: there are no calls, or not all of them were.
     """
     if not 0 < n_calls == n_right:
         raise ValueError(f"{n_right} of {n_calls} answers are known to be right: that is no pass")
@@ -66,7 +66,7 @@ def earned(n_calls: int, n_right: int) -> Finding:
 
 
 def of_frame(kind: bytes, body: bytes, where: str) -> Finding:
-    """Judge an answer that is no value."""
+    """Judge an answer that is not a value."""
     text = text_of(body)
     if text.startswith("MemoryError"):
         return Finding(Verdict.MEMORY_LIMIT, f"{where}: {text}")
@@ -78,7 +78,7 @@ def of_frame(kind: bytes, body: bytes, where: str) -> Finding:
 
 
 def of_end(execution: Execution, where: str) -> Finding:
-    """Judge a program that ended when it should have answered."""
+    """Judge a program that ended instead of answering."""
     if execution.status in _ENDS:
         return Finding(_ENDS[execution.status], where)
     if execution.status is Status.VIOLATED:
@@ -89,7 +89,7 @@ def of_end(execution: Execution, where: str) -> Finding:
 
 
 def of_ending(ending: Ending) -> Finding:
-    """Judge by how the benchmark's test ended. Raises `SandboxError` where that is the test's own fault."""
+    """Judge a program by how the benchmark's test of it ended. Raises `SandboxError` if the test itself is at fault."""
     if not ending.by_test:
         where = f"in call {ending.n_calls - 1}" if ending.loaded else "while it was loaded"
         if ending.execution is not None:

@@ -1,8 +1,6 @@
 """The oracle: says of each sample whether it is right. The answer never enters the box that the sample runs in.
 
-Table benchmarks: inputs go in, outputs come out as plain data, the host compares: equal bytes first (by a digest that
-the supervisor forms), values by the benchmark's own rule only where bytes differ. Check benchmarks: the test runs in a
-second box and calls the candidate through the host. Nothing that a program exits with, prints or writes is a verdict.
+Each kind of tests has a judge of its own (`JUDGES`). Nothing that a program exits with, prints or writes is a verdict.
 """
 
 import contextlib
@@ -16,17 +14,18 @@ from typing import Any
 
 from sandbox import Box, BoxDestroyed, Sandbox, SandboxError
 from toolkit.benchmarks.base import Benchmark
-from toolkit.oracle import expected as answers
-from toolkit.oracle.check import judge_by_check
-from toolkit.oracle.expected import Expected
+from toolkit.oracle import check, table
+from toolkit.oracle.base import Findings, Judge, Rules
+from toolkit.oracle.expected import Answers
 from toolkit.oracle.findings import Facts, Finding
-from toolkit.oracle.table import Table
-from toolkit.records import DEFECT, Result, Sample, Task, Verdict
-from toolkit.samples.read import unjudgeable
+from toolkit.records import DEFECT, Check, Result, Sample, Table, Task, TaskTests, Verdict
+from toolkit.samples.lines import unjudgeable
 from toolkit.store.cache import VerdictCache
 
+JUDGES: dict[type[TaskTests], Judge] = {Table: table.JUDGE, Check: check.JUDGE}
+
 VERSION = 3
-"""Raised whenever a verdict could come out otherwise than before: stored verdicts are then not used."""
+"""Raised whenever a verdict could differ from what it was before: stored verdicts are then not used."""
 TOTAL_TIMEOUT_S = 60.0
 PRINTED_BYTES = 64 << 20
 """What a program may print while it answers one call."""
@@ -38,16 +37,16 @@ class Oracle:
 
     Args:
         pool: lends the boxes; its limits hold for programs, except for times. Not closed here.
-        benchmark: its rules.
+        benchmark: its rules of comparison.
         tasks: by id.
         data_hash: of the benchmark's data.
         timeout_s: of one call of the candidate in table benchmarks, of the whole program elsewhere.
         total_timeout_s: of all calls of a table together; four times what the canonical solution took is added.
-        cache: stored verdicts; None judges all anew.
-        base_only: leaves the plus inputs out.
+        cache: stored verdicts; None judges everything anew.
+        base_only: leaves the plus tests out.
 
     Attributes:
-        defects: tracebacks of the first exceptions that nobody has foreseen, each of which cost one sample its verdict.
+        defects: tracebacks of the first exceptions that nobody foresaw, each of which cost a sample its verdict.
     """
 
     def __init__(
@@ -62,44 +61,45 @@ class Oracle:
         cache: VerdictCache | None = None,
         base_only: bool = False,
     ) -> None:
-        self.pool, self.benchmark, self.tasks, self.data_hash = pool, benchmark, tasks, data_hash
-        self.limits = replace(pool.limits, output_bytes=PRINTED_BYTES)
-        self.timeout_s, self.total_timeout_s, self.cache, self.base_only = timeout_s, total_timeout_s, cache, base_only
+        self.pool, self.tasks, self.data_hash, self.cache = pool, tasks, data_hash, cache
+        self.rules = Rules(
+            benchmark=benchmark, answers=Answers(benchmark, data_hash, pool.engine), pool=pool,
+            limits=replace(pool.limits, output_bytes=PRINTED_BYTES),
+            timeout_s=timeout_s, total_timeout_s=total_timeout_s, base_only=base_only,
+        )  # fmt: skip
         self.defects: list[str] = []
-        self._expected: dict[str, Expected] = {}
-        self._computing: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def start(self) -> None:
         """Start the boxes that will be needed. Raises `SandboxError`."""
         self.pool.start("run")
-        if any(task.test for task in self.tasks.values()):
-            self.pool.start("run", "test")
+        for role in {role for task in self.tasks.values() for role in JUDGES[type(task.tests)].roles}:
+            self.pool.start("run", role)
 
     # -- many samples --------------------------------------------------------------------------------------------------
 
     def judge_many(self, samples: Iterable[Sample]) -> Iterator[tuple[Sample, Result, Facts]]:
-        """Judge samples as boxes come free; yields in order of completion.
+        """Judge samples as boxes come free; yield each with its result, in order of completion.
 
-        Equal solutions of a task are run once. A sample that cannot be judged yields a result with `error`; nothing
-        is raised for it.
+        Equal solutions of a task are run once. A sample that cannot be judged gets a result with `error`, and nothing is
+        raised for it.
 
         Raises:
             SandboxError: there is no image to judge with.
         """
-        groups: dict[str, list[Sample]] = {}
+        equal: dict[str, list[Sample]] = {}
         for sample in samples:
-            groups.setdefault(self._key(sample), []).append(sample)
+            equal.setdefault(self._key(sample), []).append(sample)
         waiting: dict[str, list[Sample]] = {}
-        for key, group in groups.items():
+        for key, group in equal.items():
             stored = self._stored(key, group[0])
             if stored is None:
                 waiting[key] = group
             else:
                 for sample in group:
                     yield sample, replace(stored, sample_id=sample.sample_id), Facts(cached=True)
-        del groups
-        order = sorted(waiting, key=lambda key: -self._cost(waiting[key][0]))
+        del equal
+        order = sorted(waiting, key=lambda key: -self._cost_s(waiting[key][0]))
 
         def judged(box: Box, key: str) -> tuple[str, Result, Facts]:
             result, facts = self.judge(waiting[key][0], box)
@@ -114,41 +114,22 @@ class Oracle:
                 yield sample, replace(result, sample_id=sample.sample_id), facts
                 facts = Facts(cached=True)
 
-    def failed(self, sample: Sample, error: Exception) -> Result:
-        """Say what it means for a sample that judging it raised something."""
-        if isinstance(error, BoxDestroyed):
-            ended = Verdict.RUNTIME_ERROR
-            return Result(
-                task_id=sample.task_id, sample_id=sample.sample_id, verdict=ended, base=ended,
-                plus=ended if self._has_plus(sample) else None,
-                detail="its box did not survive it, twice",
-            )  # fmt: skip
-        if isinstance(error, SandboxError | OSError):
-            said = f"not judged: {error}"
-        else:
-            said = f"{DEFECT}{type(error).__name__}: {str(error)[:300]}"
-            with self._lock:
-                if len(self.defects) < MAX_DEFECTS:
-                    self.defects.append("".join(traceback.format_exception(error)))
-        return Result(task_id=sample.task_id, sample_id=sample.sample_id, verdict=None, error=said)
-
-    def _has_plus(self, sample: Sample) -> bool:
-        return not self.base_only and not self.tasks[sample.task_id].test
-
     def _key(self, sample: Sample) -> str:
+        """Hash everything that the verdict of a sample depends on."""
+        rules = self.rules
         parts = (
             str(VERSION),
             self.pool.engine.image_digest(),
-            self.benchmark.name,
+            rules.benchmark.name,
             self.data_hash,
             sample.task_id,
-            f"{self.base_only} {self.limits} {self.timeout_s} {self.total_timeout_s}",
+            f"{rules.base_only} {rules.limits} {rules.timeout_s} {rules.total_timeout_s}",
             sample.solution,
         )
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
     def _stored(self, key: str, sample: Sample) -> Result | None:
-        """Return a verdict given before; none where the cache fails."""
+        """Return a verdict given before; None if there is none, or if the cache fails."""
         try:
             stored = self.cache.get(key) if self.cache else None
             return None if stored is None else _from_stored(stored, sample)
@@ -162,66 +143,55 @@ class Oracle:
             with contextlib.suppress(OSError):
                 self.cache.put(key, _to_stored(result))
 
-    def _cost(self, sample: Sample) -> float:
-        """Estimate what a sample takes, so that the longest are begun first and no box is idle at the end."""
+    def _cost_s(self, sample: Sample) -> float:
+        """Estimate the seconds that a sample takes: the longest are begun first, so that no box is idle at the end."""
         with contextlib.suppress(Exception):  # whatever it is, it comes again when the sample is judged, and costs only that
-            known = self._known(self.tasks[sample.task_id])
-            return known.charged_s if known else 0.0
+            task = self.tasks[sample.task_id]
+            return JUDGES[type(task.tests)].cost_s(task, self.rules)
         return 0.0
 
     # -- one sample ----------------------------------------------------------------------------------------------------
 
     def judge(self, sample: Sample, box: Box) -> tuple[Result, Facts]:
         """Judge one sample in `box`, which the pool has lent. Raises `SandboxError` or OSError for a failure of ours."""
-        facts, started = Facts(), time.monotonic()
+        task, facts, started = self.tasks[sample.task_id], Facts(), time.monotonic()
         if why := unjudgeable(sample.solution):
             base = Finding(Verdict.COMPILE_ERROR, f"the program {why}")
-            plus = base if self._has_plus(sample) else None
+            plus = base if self.rules.has_plus(task) else None
         else:
-            base, plus = self.findings(self.tasks[sample.task_id], sample.solution, box, facts)
-        worst = plus if plus is not None and base.verdict == Verdict.PASSED else base
-        result = Result(
-            task_id=sample.task_id, sample_id=sample.sample_id, verdict=worst.verdict, base=base.verdict,
-            plus=None if plus is None else plus.verdict, detail=worst.detail,
-        )  # fmt: skip
+            base, plus = self.findings(task, sample.solution, box, facts)
         facts.seconds = round(time.monotonic() - started, 6)
-        return result, facts
+        return _result(sample, base, plus), facts
 
     def findings(
         self, task: Task, solution: str, box: Box, facts: Facts, timeout_s: float | None = None
-    ) -> tuple[Finding, Finding | None]:
-        """Return what the base and the plus tests of a task show; None for a part that there is not. Raises as `judge`."""
-        timeout_s = timeout_s or self.timeout_s
-        if task.test:
-            return judge_by_check(task, solution, box, self.pool, self.limits, timeout_s, facts), None
-        table = Table(
-            benchmark=self.benchmark, task=task, right=self.expected(task, box), limits=self.limits,
-            timeout_s=timeout_s, total_timeout_s=self.total_timeout_s, base_only=self.base_only,
-        )  # fmt: skip
-        return table.judge(solution, box, facts)
+    ) -> Findings:
+        """Return what the tests of a task show, as its kind of tests is judged. Raises as `judge`."""
+        rules = replace(self.rules, timeout_s=timeout_s) if timeout_s else self.rules
+        return JUDGES[type(task.tests)].findings(task, solution, box, rules, facts)
 
-    def _answers_key(self, task: Task) -> str:
-        return answers.key_of(task, self.data_hash, self.pool.engine.image_digest())
+    def failed(self, sample: Sample, error: Exception) -> Result:
+        """Return the result of a sample whose judging raised `error`: a verdict only if the program did it."""
+        if isinstance(error, BoxDestroyed):
+            ended = Finding(Verdict.RUNTIME_ERROR, "its box did not survive it, twice")
+            return _result(sample, ended, ended if self.rules.has_plus(self.tasks[sample.task_id]) else None)
+        if isinstance(error, SandboxError | OSError):
+            said = f"not judged: {error}"
+        else:
+            said = f"{DEFECT}{type(error).__name__}: {str(error)[:300]}"
+            with self._lock:
+                if len(self.defects) < MAX_DEFECTS:
+                    self.defects.append("".join(traceback.format_exception(error)))
+        return Result(task_id=sample.task_id, sample_id=sample.sample_id, verdict=None, error=said)
 
-    def _known(self, task: Task) -> Expected | None:
-        found = self._expected.get(task.task_id)
-        if found is None and not task.test:
-            found = answers.load(self._answers_key(task))
-            if found is not None:
-                self._expected[task.task_id] = found
-        return found
 
-    def expected(self, task: Task, box: Box) -> Expected:
-        """Return the right answers of `task`, computed once. Raises `SandboxError` or OSError."""
-        with self._lock:
-            lock = self._computing.setdefault(task.task_id, threading.Lock())
-        with lock:
-            found = self._known(task)
-            if found is None:
-                listed = self.benchmark.is_set(task)
-                found = answers.compute(task, self._answers_key(task), box, listed=listed)
-                self._expected[task.task_id] = found
-            return found
+def _result(sample: Sample, base: Finding, plus: Finding | None) -> Result:
+    """Return the result of two findings: a sample passes if both parts do."""
+    worst = plus if plus is not None and base.verdict == Verdict.PASSED else base
+    return Result(
+        task_id=sample.task_id, sample_id=sample.sample_id, verdict=worst.verdict, base=base.verdict,
+        plus=None if plus is None else plus.verdict, detail=worst.detail,
+    )  # fmt: skip
 
 
 def _to_stored(result: Result) -> dict[str, Any]:
@@ -229,11 +199,8 @@ def _to_stored(result: Result) -> dict[str, Any]:
 
 
 def _from_stored(stored: Mapping[str, Any], sample: Sample) -> Result:
+    base, plus = (Verdict(stored[part]) if stored[part] else None for part in ("base", "plus"))
     return Result(
-        task_id=sample.task_id,
-        sample_id=sample.sample_id,
-        verdict=Verdict(stored["verdict"]),
-        base=Verdict(stored["base"]) if stored["base"] else None,
-        plus=Verdict(stored["plus"]) if stored["plus"] else None,
+        task_id=sample.task_id, sample_id=sample.sample_id, verdict=Verdict(stored["verdict"]), base=base, plus=plus,
         detail=str(stored["detail"]),
-    )
+    )  # fmt: skip

@@ -1,100 +1,120 @@
-"""Tables of calls: inputs go into the program's box, answers come out, and the host compares."""
+"""Tables of calls: inputs go into the program's box, answers come out, and the host compares.
+
+Equal bytes are right, by a digest that the supervisor forms; values are compared by the benchmark's own rule only where
+bytes differ.
+"""
 
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sandbox import Batch, Box, BoxOutOfMemory, Limits, Session, Status
+from sandbox import Batch, Box, BoxOutOfMemory, Session, Status
 from sandbox.wire import codec
-from toolkit.benchmarks.base import Benchmark
 from toolkit.benchmarks.compare import matches
-from toolkit.oracle import expected as answers
+from toolkit.oracle.base import Findings, Judge, Rules
 from toolkit.oracle.expected import Chunk, Expected
 from toolkit.oracle.findings import OF_THE_BOX, Facts, Finding, earned, of_end, of_frame
-from toolkit.records import Task, Verdict
+from toolkit.records import Table, Task, Verdict
+
+
+def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Findings:
+    """Have the program answer all calls, in one process unless that ends early.
+
+    One call may take `timeout_s`, and all of them together `total_timeout_s`; four times what the canonical solution
+    took is added to both. A task without plus calls gets its base finding for its plus part.
+
+    Raises:
+        SandboxError, OSError: a failure of ours.
+    """
+    right = rules.answers.of(task, box)
+    found = _Judging(
+        task=task, calls=task.tests_as(Table).calls, right=right, solution=solution, box=box, rules=rules, facts=facts
+    ).findings([chunk for chunk in right.chunks if not (rules.base_only and chunk.plus)])
+    return found[False], found.get(True, found[False]) if rules.has_plus(task) else None
+
+
+def _cost_s(task: Task, rules: Rules) -> float:
+    known = rules.answers.known(task)
+    return known.charged_s if known else 0.0
+
+
+JUDGE = Judge(findings=judge, canary=Table(base=([1], [2.5]), plus=(["ab"],)), cost_s=_cost_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """The table of one task, and what bounds a program that answers it.
+class _Judging:
+    """One program answering one table. Parts are keyed by whether they are the plus part.
 
     Attributes:
-        right: the right answers.
-        limits: of memory, files and output; times are set for each process.
-        timeout_s: of one call, to which four times what the canonical solution took for its chunk is added.
-        total_timeout_s: of all calls together, unless they may take less; four times what the canonical solution took
-            for all is added.
-        base_only: leaves the plus inputs out.
+        found: the finding of each part that has been decided.
+        n_right: how many answers of a part are known to be right.
     """
 
-    benchmark: Benchmark
     task: Task
+    calls: list[Sequence[Any]]
     right: Expected
-    limits: Limits
-    timeout_s: float
-    total_timeout_s: float
-    base_only: bool = False
+    solution: str
+    box: Box
+    rules: Rules
+    facts: Facts
+    found: dict[bool, Finding] = field(default_factory=dict)
+    n_right: Counter[bool] = field(default_factory=Counter)
 
-    def judge(self, solution: str, box: Box, facts: Facts) -> tuple[Finding, Finding | None]:
-        """Return what the base and the plus part showed; that of the base for both where the task has no plus inputs."""
-        all_chunks = [chunk for chunk in self.right.chunks if not (self.base_only and chunk.plus)]
-        n_calls, n_right = Counter[bool](), Counter[bool]()
+    def findings(self, all_chunks: Sequence[Chunk]) -> dict[bool, Finding]:
+        """Return the finding of each part that has calls."""
+        n_calls = Counter[bool]()
         for chunk in all_chunks:
             n_calls[chunk.plus] += chunk.n_calls
-        found: dict[bool, Finding] = {}
         chunks = all_chunks
         while chunks:
-            self._run(solution, box, chunks, found, n_right, facts)
-            chunks = [chunk for chunk in all_chunks if chunk.plus not in found and n_right[chunk.plus] < n_calls[chunk.plus]]
+            self._run(chunks)
+            chunks = [
+                chunk for chunk in all_chunks
+                if chunk.plus not in self.found and self.n_right[chunk.plus] < n_calls[chunk.plus]
+            ]  # fmt: skip
         for part, n in n_calls.items():
-            if part not in found:
-                found[part] = earned(n, n_right[part])
-        return found[False], None if self.base_only else found.get(True, found[False])
+            if part not in self.found:
+                self.found[part] = earned(n, self.n_right[part])
+        return self.found
 
-    def _run(
-        self,
-        solution: str,
-        box: Box,
-        chunks: Sequence[Chunk],
-        found: dict[bool, Finding],
-        n_right: Counter[bool],
-        facts: Facts,
-    ) -> None:
-        """Run one process of the program over chunks; note for each part why it has failed, or how many calls are right.
+    def _run(self, chunks: Sequence[Chunk]) -> None:
+        """Run one process of the program over chunks; record why a part failed, or how many of its calls are right.
 
-        When the process ends before its time, the part in which that happened has failed, and a part that it did not
-        come to is left as it was: the caller runs that in a new process, as EvalPlus does. A process that writes what is
-        no answer has failed in all parts.
+        If the process ends early, the part it was at has failed. A part that it did not reach stays undecided, and the
+        caller runs it in a new process, as EvalPlus does. A process that writes anything but answers fails in all parts.
         """
-        total = min(self.total_timeout_s, self.timeout_s * sum(chunk.n_calls for chunk in chunks)) + 4 * self.right.charged_s
-        limits = replace(self.limits, wall_s=total, cpu_s=2 * total)
-        listed = self.benchmark.is_set(self.task)
+        rules, call_s = self.rules, self.rules.timeout_s
+        total = min(rules.total_timeout_s, call_s * sum(chunk.n_calls for chunk in chunks)) + 4 * self.right.charged_s
+        limits = replace(rules.limits, charged_s=total, cpu_s=2 * total)
+        listed = rules.benchmark.is_set(self.task)
         at = chunks[0].plus
         try:
-            with box.calls(solution, self.task.entry_point, limits=limits, call_s=self.timeout_s, listed=listed) as session:
+            with self.box.calls(
+                self.solution, self.task.entry_point, limits=limits, call_s=call_s, listed=listed
+            ) as session:
                 for chunk in chunks:
-                    if chunk.plus in found:
+                    if chunk.plus in self.found:
                         continue
                     at = chunk.plus
                     loaded, finding = self._ask(session, chunk, is_last=chunk is chunks[-1])
                     if finding is None:
-                        n_right[at] += chunk.n_calls
+                        self.n_right[at] += chunk.n_calls
                         continue
-                    found.update({at: finding} if loaded else {chunk.plus: finding for chunk in chunks})
+                    self.found.update({at: finding} if loaded else {chunk.plus: finding for chunk in chunks})
                     if session.execution is not None:
                         break
-                facts.add(end := session.end())
-                if end.status is Status.VIOLATED:  # when it is noticed is chance: so it is what all parts show
-                    found.update({chunk.plus: of_end(end, "beside its answers") for chunk in chunks})
+                self.facts.add(end := session.end())
+                if end.status is Status.VIOLATED:  # when it is noticed is chance, so all parts show it
+                    self.found.update({chunk.plus: of_end(end, "beside its answers") for chunk in chunks})
         except BoxOutOfMemory:
-            found.setdefault(at, Finding(Verdict.MEMORY_LIMIT, OF_THE_BOX))
+            self.found.setdefault(at, Finding(Verdict.MEMORY_LIMIT, OF_THE_BOX))
 
     def _ask(self, session: Session, chunk: Chunk, *, is_last: bool) -> tuple[bool, Finding | None]:
-        """Have the calls of a chunk made; return whether the program was loaded, and None where every answer is right."""
-        calls = answers.inputs(self.task)[chunk.first : chunk.first + chunk.n_calls]
-        call_s = self.timeout_s + 4 * chunk.charged_s
+        """Make the calls of a chunk; return whether the program was loaded, and a finding unless all answers are right."""
+        calls = self.calls[chunk.first : chunk.first + chunk.n_calls]
+        call_s = self.rules.timeout_s + 4 * chunk.charged_s
         blob = codec.encode_batch(calls)
         batch = session.batch(blob, chunk.n_calls, last=is_last, call_s=call_s, in_parts=bool(chunk.n_bytes))
         if not batch.loaded:
@@ -106,7 +126,7 @@ class Table:
                 wanted = self.right.frames(chunk) if wanted is None else wanted
                 finding = self._compare(session, batch, chunk, calls, wanted, n_right)
                 if finding is not None:
-                    if batch.more:  # it is still at work on this chunk: the other part gets a process of its own
+                    if batch.more:  # still at work on this chunk: the other part gets a process of its own
                         session.end()
                     return True, finding
             n_right += batch.n_frames
@@ -138,11 +158,11 @@ class Table:
         wanted: Sequence[tuple[bytes, bytes]],
         first: int,
     ) -> Finding | None:
-        """Look at answers one by one, from that to call `first` of the chunk on; None where all that are there are right."""
+        """Compare answers one by one, starting with call `first` of the chunk; return None if all that came are right."""
         if not batch.n_frames:
             return None
         stream = session.fetch() if batch.stream is None else batch.stream
-        if not stream or not wanted:  # too long to be kept, there or here
+        if not stream or not wanted:  # too long to keep, in the box or here
             return self._unkept(session, batch, chunk, stream, first)
         part = wanted[first : first + batch.n_frames]
         if hashlib.blake2b(codec.join_frames(list(part)), digest_size=16).hexdigest() == batch.digest:
@@ -159,13 +179,13 @@ class Table:
             where = f"in call {chunk.first + at}"
             if kind != codec.RETURNED:
                 return of_frame(kind, body, where)
-            if not matches(self.benchmark, self.task, calls[at], right[1], body):
+            if not matches(self.rules.benchmark, self.task, calls[at], right[1], body):
                 return Finding(Verdict.WRONG_ANSWER, f"{where}: another value than expected")
         return None
 
     @staticmethod
     def _unkept(session: Session, batch: Batch, chunk: Chunk, stream: bytes, first: int) -> Finding:
-        """Judge answers that cannot be compared one by one, and are not those expected."""
+        """Judge answers whose digest is wrong and that cannot be compared one by one."""
         try:
             got = codec.split_frames(stream, batch.n_frames)
         except codec.CodecError as error:

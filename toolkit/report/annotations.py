@@ -1,4 +1,4 @@
-"""A gate's findings where people read code: as GitHub's workflow annotations, and as SARIF 2.1.0."""
+"""A gate's findings where people read code: GitHub's workflow annotations and SARIF 2.1.0."""
 
 import json
 import tempfile
@@ -10,18 +10,18 @@ from typing import Self
 from urllib.parse import quote
 
 from gates import Finding
-from toolkit.report.page import visible
+from toolkit.report.text import visible
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Located:
-    """A finding and where a reader finds it.
+    """A finding, and where in the reader's files it is.
 
     Attributes:
-        file: as the person named it.
-        row: of a JSONL file, from 1; None where the file is the program.
+        file: as it was named on the command line.
+        row: line of a JSONL file, from 1; None if the file is the program itself.
     """
 
     file: str
@@ -31,7 +31,7 @@ class Located:
 
     @property
     def level(self) -> str:
-        """`error` where the finding alone refuses the program; else `warning` or `note`."""
+        """`error` if this finding alone rejects the program, else `warning` or `note`."""
         return "error" if self.finding.decisive else "note" if self.finding.severity == "note" else "warning"
 
     @property
@@ -43,20 +43,20 @@ class Located:
 
     @property
     def message(self) -> str:
-        """The message; for a row of a JSONL file with the line in the program."""
+        """The message; for a row of a JSONL file it begins with the line in the program."""
         line, column = self.finding.line, self.finding.column
         where = f"line {line}" + ("" if column is None else f", column {column + 1}") + " of the program: "
         return (where if self.row is not None and line else "") + visible(self.finding.message)
 
 
 class Kept:
-    """Findings on disk, so that their number does not matter; may be iterated over more than once."""
+    """Findings kept in a temporary file, so that any number fits; iterate as often as you like."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
 
     def add(self, one: Located) -> None:
-        """Keep a finding. Raises OSError."""
+        """Append a finding. Raises OSError."""
         self._file.write(json.dumps(asdict(one)) + "\n")
 
     def __iter__(self) -> Iterator[Located]:
@@ -73,7 +73,7 @@ class Kept:
 
 
 def github(findings: Iterable[Located]) -> Iterator[str]:
-    """Give one workflow command a finding.
+    """Yield one workflow command per finding.
 
     Source: docs.github.com, "Workflow commands for GitHub Actions"; escapes as in actions/toolkit, `command.ts`.
     """
@@ -92,7 +92,7 @@ def github(findings: Iterable[Located]) -> Iterator[str]:
 
 
 def sarif(findings: Iterable[Located]) -> Iterator[str]:
-    """Give one SARIF document in parts; `findings` is iterated over twice.
+    """Yield one SARIF document in parts; iterates over `findings` twice.
 
     Source: OASIS, Static Analysis Results Interchange Format (SARIF) Version 2.1.0.
     """
@@ -122,7 +122,7 @@ def sarif(findings: Iterable[Located]) -> Iterator[str]:
 
 
 def _path(file: str) -> str:
-    """Return a path as seen from the working directory, where it is below that."""
+    """Return the path relative to the working directory if it lies below it, else unchanged."""
     path = Path(file)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
 

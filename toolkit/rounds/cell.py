@@ -1,312 +1,26 @@
-"""One cell of a run of rounds, stage by stage, and the machine that its stages run on."""
+"""One cell of a run of rounds, stage by stage."""
 
-import contextlib
 import hashlib
 import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from gates import Report, Solution, fields_of, parse, prefers_low
-from sandbox import Sandbox, SandboxError, open_engine
-from sandbox import recipes as images
+from gates import Solution, fields_of, prefers_low
 from toolkit.analysis import ledger
+from toolkit.analysis.diversity import texts
 from toolkit.analysis.ledger import ran
-from toolkit.benchmarks import Options
-from toolkit.commands import evaluate
-from toolkit.errors import InfrastructureError, UsageError
-from toolkit.models.generators.base import Sampling, Source
-from toolkit.oracle import VERSION
-from toolkit.records import Sample, Task
+from toolkit.analysis.trend import auc, quantiles
+from toolkit.errors import UsageError
+from toolkit.records import Sample
 from toolkit.rounds import pool
-from toolkit.rounds.run import (
-    Advance,
-    RoundsSettings,
-    Waiting,
-    file_hash,
-    name_of,
-    read_rows,
-    reasons,
-    stage,
-    write_rows,
-)  # fmt: skip
+from toolkit.rounds.machine import Machine, Weights, judged_by
+from toolkit.rounds.settings import name_of
 from toolkit.samples import read as sample_files
-from toolkit.store.cache import VerdictCache
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
-    """A model: what `--model` takes, and an adapter on top.
-
-    Attributes:
-        digest: of what made it, so that a stage notices when it is another.
-    """
-
-    model: str
-    adapter: Path | None = None
-    digest: str = ""
-
-
-class Machine:
-    """What stages need: the pool, boxes, models. Each is made when first needed and kept for the next stage."""
-
-    def __init__(self, settings: RoundsSettings, advance: Advance) -> None:
-        self.settings, self.advance = settings, advance
-        self._stack = contextlib.ExitStack()
-        self._sandbox: Sandbox | None = None
-        self._loaded: tuple[Weights, Any] | None = None
-        self._judge: Any = None
-        self._items: dict[str, pool.Item] = {}
-        self._tasks: dict[str, dict[str, Task]] = {}
-        self.first = Weights(model=settings.model, digest=settings.model or "default")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self._loaded = None
-        self._stack.close()
-
-    def runs(self, name: str) -> bool:
-        """Whether a stage runs here."""
-        return name in self.settings.stages
-
-    # -- data ----------------------------------------------------------------------------------------------------------
-
-    def items(self) -> dict[str, pool.Item]:
-        """Return the pool by id; written to the folder once, with the tasks of the benchmarks. Raises `Waiting`."""
-        if self._items:
-            return self._items
-        settings = self.settings
-        folder = settings.output / "pool"
-        inputs = {name: getattr(settings, name) for name in ("pool", "pool_columns", "held_out", "benchmarks", "limit")}
-
-        def act() -> dict[str, Any]:
-            try:
-                engine = self.sandbox().engine if settings.pool == pool.STDLIB else None
-                columns = dict(pair.split("=", 1) for pair in settings.pool_columns)
-                items = pool.load(settings.pool, engine, settings.held_out, columns)
-            except pool.PoolError as error:
-                raise UsageError(f"pool: {error}") from None
-            except SandboxError as error:
-                raise InfrastructureError(str(error)) from None
-            rows = [{"id": i.task.task_id, "prompt": i.task.prompt, "solution": i.task.canonical_solution, "test": i.test,
-                     "entry_point": i.task.entry_point} for i in items]  # fmt: skip
-            found = {"items": len(items), "held_out": sum(i.held_out for i in items),
-                     "with_tests": sum(bool(i.test) for i in items),
-                     "licence": pool.LICENCE if settings.pool == pool.STDLIB else None,
-                     "sha256": write_rows(folder / "pool.jsonl", rows)}  # fmt: skip
-            for name in settings.benchmarks:
-                benchmark = evaluate.benchmark_named(name)
-                tasks, data_hash = evaluate.load(benchmark, Options())
-                chosen = evaluate.select(tasks, None, settings.limit or None).values()
-                write_rows(folder / f"{name_of(name)}.jsonl", [
-                    {"task_id": t.task_id, "prompt": t.prompt, "entry_point": t.entry_point} for t in chosen
-                ])  # fmt: skip
-                found[name] = data_hash
-            return found
-
-        stage(folder, "pool", inputs, settings.stages, act)
-        loaded = pool.load(str(folder / "pool.jsonl"), None, settings.held_out)
-        self._items = {item.task.task_id: item for item in loaded}
-        for name in settings.benchmarks:
-            rows = read_rows(folder / f"{name_of(name)}.jsonl")
-            self._tasks[name] = {row["task_id"]: Task(canonical_solution="", **row) for row in rows}
-        return self._items
-
-    def tasks(self, benchmark: str) -> dict[str, Task]:
-        """Return the tasks that a benchmark is scored on, without answers. Raises `Waiting`."""
-        self.items()
-        return self._tasks[benchmark]
-
-    # -- models --------------------------------------------------------------------------------------------------------
-
-    def _source(self, weights: Weights) -> Source:
-        adapter = str(weights.adapter) if weights.adapter else None
-        return Source(model=weights.model or "smollm2", adapter=adapter, device=self.settings.device or None)
-
-    def _load(self, weights: Weights) -> Any:
-        """Return a model that is ready; the last one is kept."""
-        if self._loaded is None or self._loaded[0] != weights:
-            from toolkit.models import adapters as models
-
-            self._loaded = None
-            self._loaded = weights, models.load(self._source(weights))
-        return self._loaded[1]
-
-    def generate(
-        self, weights: Weights, tasks: Sequence[Task], output: Path, *, temperature: float, max_new_tokens: int, seed: int,
-        n: int = 1,
-    ) -> dict[str, Any]:  # fmt: skip
-        """Write `n` samples of each task to a file that `toolkit eval --samples` reads, in order.
-
-        Raises:
-            UsageError, InfrastructureError: the model cannot be had, or cannot go on.
-        """
-        from toolkit.models import adapters as models
-        from toolkit.models import prompts
-        from toolkit.models.generators.transformers_ import TransformersGenerator
-
-        started = time.monotonic()
-        rows: dict[tuple[int, int], dict[str, Any]] = {}
-        with models.explained():
-            generator = TransformersGenerator(self._source(weights), self._load(weights))
-            asked, stop = prompts.for_tasks(tasks, self.settings.prompt or None, generator)
-            times: Counter[str] = Counter()
-            for i, task in enumerate(tasks):  # a task that comes again draws anew
-                asked[i] = replace(asked[i], task_id=f"{task.task_id}#{times[task.task_id]}")
-                times[task.task_id] += 1
-            top_p = self.settings.top_p if temperature else 1.0
-            sampling = Sampling(
-                n=n, temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens, seed=seed, stop=stop
-            )
-            for batch in generator.generate(asked, sampling):
-                for one in batch:
-                    rows[one.index, one.sample_id] = {
-                        "task_id": tasks[one.index].task_id, one.field: one.completion, "written": one.completion,
-                        "prompt": one.prompt, "chat": asked[one.index].chat, "n_prompt_tokens": one.n_prompt_tokens,
-                        "n_tokens": one.n_tokens, "finished": one.finished, "mean_logprob": one.mean_logprob,
-                    }  # fmt: skip
-                self.advance("generate", len(rows), n * len(tasks))
-        digest = write_rows(output, (rows[key] for key in sorted(rows)))
-        tokens = sum(row["n_tokens"] for row in rows.values())
-        finished = sum(row["finished"] for row in rows.values()) / len(rows)
-        seconds = round(time.monotonic() - started, 3)
-        return {"sha256": digest, "tokens": tokens, "finished": round(finished, 4), "seconds": seconds}
-
-    def train(self, weights: Weights, data: Path, output: Path, *, seed: int, first_round: bool) -> dict[str, Any]:
-        """Train on a file's rows and write the weights to a folder. Raises `UsageError` or `InfrastructureError`."""
-        from toolkit.training.loop import TrainSettings, train
-
-        settings, source = self.settings, self._source(weights)
-        self._loaded = None
-        outcome = train(
-            TrainSettings(
-                data=(data,), output=output, model=source.model, adapter=source.adapter, full=settings.full,
-                steps=settings.steps, batch=settings.batch_size, sequence=settings.sequence, lr=settings.learning_rate,
-                warmup=None if first_round else 0, seed=seed, device=source.device, resume=output.exists(),
-            ),
-            self.advance,
-        )  # fmt: skip
-        return {
-            "loss": [outcome.losses[0], outcome.losses[-1]], "tokens": outcome.tokens, "seconds": outcome.seconds,
-            "weights": str(outcome.weights.relative_to(settings.output)),
-        }  # fmt: skip
-
-    def trained(self, done: Mapping[str, Any], weights: Weights) -> Weights:
-        """Return the model that a training which began with `weights` has left."""
-        folder = self.settings.output / done["weights"]
-        return Weights(model=str(folder)) if self.settings.full else replace(weights, adapter=folder)
-
-    def given(self, kind: str, weights: Weights) -> dict[str, object]:
-        """Return what the gates of `kind` need besides programs: the current model, and the judge."""
-        from toolkit.models.scorer import ModelScorer
-
-        found: dict[str, object] = {}
-        wanted = fields_of(kind)
-        if "model" in wanted:
-            found["model"] = ModelScorer(loaded=self._load(weights))
-        if "judge_model" in wanted:
-            judge = replace(self.first, model=self.settings.judge_model or self.first.model)
-            if self._judge is None:
-                from toolkit.models import adapters as models
-
-                self._judge = ModelScorer(loaded=models.load(self._source(judge)))
-            found["judge_model"] = self._judge
-        if "corpus" in wanted:
-            from toolkit.benchmarks.corpus import known_benchmarks
-
-            found["corpus"] = known_benchmarks()
-        return found
-
-    # -- boxes ---------------------------------------------------------------------------------------------------------
-
-    def sandbox(self) -> Sandbox:
-        """Return the boxes. Raises `InfrastructureError`."""
-        if self._sandbox is None:
-            try:
-                engine = open_engine()
-            except SandboxError as error:
-                raise InfrastructureError(str(error)) from None
-            self._stack.callback(engine.close)
-            self._sandbox = self._stack.enter_context(Sandbox(engine, self.settings.parallel))
-        return self._sandbox
-
-    def check(self, kind: str, solutions: Sequence[Solution], given: dict[str, object], **more: Any) -> list[list[Report]]:
-        """Return the reports of each solution. Raises `UsageError` or `InfrastructureError`."""
-        memo = VerdictCache()
-        try:
-            gates = parse(kind, memo=memo, given=given, **more)
-            found = []
-            for reports in gates.check_many(solutions, self.sandbox()):
-                found.append(reports)
-                self.advance(kind, len(found), len(solutions))
-            return found
-        except ValueError as error:
-            raise UsageError(f"regime {kind!r}: {error}") from None
-        except SandboxError as error:
-            raise InfrastructureError(str(error)) from None
-        finally:
-            memo.close()
-
-    def executed(self, rows: Sequence[Mapping[str, Any]]) -> list[list[Report]]:
-        """Execute rows' programs: loaded as a module, then their tests where the pool has some."""
-        items = self.items()
-        solutions = [
-            Solution(code=row["solution"], test=items[row["task_id"]].test or None,
-                     entry_point=items[row["task_id"]].task.entry_point or None)
-            for row in rows
-        ]  # fmt: skip
-        reports = self.check("compile+import", solutions, {})
-        tested = [i for i, each in enumerate(reports) if solutions[i].test and ran(each)]
-        for i, each in zip(tested, self.check("tests", [solutions[i] for i in tested], {}), strict=True):
-            reports[i] = [*reports[i], *each]
-        return reports
-
-    def verified(self) -> set[str]:
-        """Return the ids of the human programs that run, and pass their tests where they have some. Raises `Waiting`."""
-        people = [item for item in self.items().values() if item.task.canonical_solution]
-        rows = [{"task_id": item.task.task_id, "solution": item.human} for item in people]
-
-        def act() -> dict[str, Any]:
-            return {"ids": [row["task_id"] for row, each in zip(rows, self.executed(rows), strict=True) if ran(each)]}
-
-        inputs = {"programs": _hash(row["solution"] for row in rows), **_judge()}
-        return set(stage(self.settings.output / "pool", "judge-anchors", inputs, self.settings.stages, act)["ids"])
-
-    def thresholds(self, kind: str) -> dict[str, float]:
-        """Return those of the settings' thresholds that the gates of `kind` have."""
-        found = {}
-        for text in self.settings.thresholds:
-            name, _, value = text.partition("=")
-            try:
-                with contextlib.suppress(ValueError):
-                    parse(kind, {name: float(value)}, given={"corpus": None, "model": None, "judge_model": None})
-                    found[name] = float(value)
-            except ValueError:
-                raise UsageError(f"thresholds: {text!r} is not NAME=NUMBER") from None
-        return found
-
-    def judge(self, benchmark: str, samples: Path, folder: Path) -> dict[str, Any]:
-        """Score a samples file; return pass@1 with its interval, and the verdicts."""
-        settings = self.settings
-        outcome = evaluate.evaluate(
-            evaluate.Settings(
-                benchmark=benchmark, samples=samples, timeout_s=settings.timeout, parallel=settings.parallel, output=folder,
-                overwrite=True, allow_uniform=True, limit=settings.limit or None, ks=(1,),
-            ),
-            self.advance,
-        )  # fmt: skip
-        summary = outcome.summary
-        if outcome.interrupted:
-            raise KeyboardInterrupt
-        if summary.get("n_unscored") or summary.get("refused"):
-            why = summary.get("refused") or "see its results"
-            raise InfrastructureError(f"{folder}: not all samples could be scored: {why}")
-        return {"pass_at_k": summary["pass_at_k"], "verdicts": summary["verdicts"]}
+from toolkit.store.files import file_hash, read_rows, texts_hash, write_rows
+from toolkit.store.stages import stage
 
 
 class Cell:
@@ -320,7 +34,7 @@ class Cell:
         self.n_anchors = 0
 
     def run(self) -> None:
-        """Do all rounds that are not done. Raises `Waiting`, `UsageError` or `InfrastructureError`."""
+        """Run all rounds that are not done yet. Raises `Waiting`, `UsageError` or `InfrastructureError`."""
         base = self.settings.output / f"seed{self.seed}" / "base" / "round0"
         scores = self._score(self.machine.first, base)
         stage(base, "measure", {"scores": scores}, self.settings.stages, lambda: {"scores": scores})
@@ -353,7 +67,7 @@ class Cell:
         return after
 
     def _thresholds(self) -> dict[str, float]:
-        return self.machine.thresholds(self.regime) | self.frozen
+        return self.settings.thresholds_of(self.regime) | self.frozen
 
     def _gate_inputs(self, made: Mapping[str, Any]) -> dict[str, Any]:
         judge = self.settings.judge_model or self.machine.first.model
@@ -364,7 +78,7 @@ class Cell:
         """Generate and gate, chunk by chunk, until enough are accepted or the budget is spent."""
         settings, machine = self.settings, self.machine
         items = machine.items()
-        compares = "fraction" in fields_of(self.regime)  # then the gate is given all of a round at once
+        compares = "fraction" in fields_of(self.regime)  # then the gate sees a whole round at once
         size = settings.chunk or (settings.budget if compares else settings.accept)
         order = pool.order(list(items.values()), 1000 * self.seed + number)
         rows: list[dict[str, Any]] = []
@@ -377,7 +91,7 @@ class Cell:
             asked = {
                 "weights": weights.digest, "seed": self.seed, "round": number, "first": len(rows), "n": n,
                 "temperature": settings.temperature, "top_p": settings.top_p, "tokens": settings.max_new_tokens,
-                "prompt": settings.prompt, "pool": _hash(t.prompt for t in chosen),
+                "prompt": settings.prompt, "pool": texts_hash(t.prompt for t in chosen),
             }  # fmt: skip
             made = self._stage(folder, f"generate-{chunk}", asked, lambda c=chosen, f=file: machine.generate(  # type: ignore[misc]
                 weights, c, f, temperature=settings.temperature, max_new_tokens=settings.max_new_tokens,
@@ -401,15 +115,13 @@ class Cell:
         return rows, spent
 
     def _held_out(self, number: int, weights: Weights, folder: Path) -> list[dict[str, Any]]:
-        """Have the model answer prompts that it is never trained on, several times each, and the gate decide."""
+        """Let the model answer held-out prompts several times each, gate the answers, and return their rows."""
         settings, machine = self.settings, self.machine
         if not settings.probe:
             return []
         tasks = [item.task for item in pool.held_out(list(machine.items().values()))[: settings.probe]]
-        if len(tasks) < settings.probe:
-            raise UsageError(f"probe wants {settings.probe} held-out prompts, and the pool has {len(tasks)}")
         file, reports = folder / "held-out.jsonl", folder / "held-out-reports.jsonl"
-        asked = {"weights": weights.digest, "seed": self.seed, "round": number, "pool": _hash(t.prompt for t in tasks),
+        asked = {"weights": weights.digest, "seed": self.seed, "round": number, "pool": texts_hash(t.prompt for t in tasks),
                  "samples": settings.probe_samples, "temperature": settings.temperature, "top_p": settings.top_p,
                  "tokens": settings.max_new_tokens, "prompt": settings.prompt}  # fmt: skip
         made = self._stage(folder, "generate-held-out", asked, lambda: machine.generate(
@@ -420,7 +132,7 @@ class Cell:
         return [row | said for row, said in zip(read_rows(file), read_rows(reports), strict=True)]
 
     def _programs(self, file: Path) -> list[Sample]:
-        """Return the program that each row of a candidates file stands for."""
+        """Return the program of each row of a candidates file."""
         tasks = {name: item.task for name, item in self.machine.items().items()}
         return sample_files.read(file, tasks)[0]
 
@@ -449,7 +161,7 @@ class Cell:
         return {"sha256": file_hash(output), "seconds": round(time.monotonic() - started, 3)}
 
     def _data(self, number: int) -> list[dict[str, Any]]:
-        """Return the rows that this round trains on, those that people wrote last."""
+        """Return the rows that this round trains on, human programs last."""
         settings = self.settings
         chosen = self.accepted[-1] if settings.data != "accumulate" else [row for each in self.accepted for row in each]
         rows = [
@@ -462,14 +174,12 @@ class Cell:
         n_anchors = round(len(rows) * settings.anchors / (1 - settings.anchors))
         runs = self.machine.verified() if n_anchors else set()
         verified = [item for item in people if item.task.task_id in runs]
-        anchors = verified[self.n_anchors : self.n_anchors + n_anchors]  # each anchor once in all rounds
+        anchors = verified[self.n_anchors : self.n_anchors + n_anchors]  # each anchor is used once in all rounds
         if len(anchors) < n_anchors:
             raise UsageError(f"the pool's {len(verified)} human programs that run are too few: {n_anchors} anchors a round")
         self.n_anchors += n_anchors
         start = number * n_mixed
-        mixed = [people[(start + i) % len(people)] for i in range(n_mixed)] if people else []
-        if n_mixed and not mixed:
-            raise UsageError("data = mixed needs human programs, and the pool has none")
+        mixed = [people[(start + i) % len(people)] for i in range(n_mixed)]
         return rows + [
             {"task_id": item.task.task_id, "prompt": item.task.prompt + "\n" * item.is_whole, "chat": False, "human": True,
              "completion": item.task.canonical_solution, "program": item.human} for item in [*mixed, *anchors]
@@ -480,7 +190,7 @@ class Cell:
         start = weights if settings.weights == "cumulative" else self.machine.first
         file, output = folder / "train.jsonl", folder / "weights"
         asked = {
-            "weights": start.digest, "data": _hash(json.dumps(row) for row in data),
+            "weights": start.digest, "data": texts_hash(json.dumps(row) for row in data),
             "seed": self.seed, "steps": settings.steps, "full": settings.full,
             "learning_rate": settings.learning_rate, "batch_size": settings.batch_size, "sequence": settings.sequence,
         }  # fmt: skip
@@ -494,7 +204,7 @@ class Cell:
         return replace(self.machine.trained(done, start), digest=digest)
 
     def _score(self, weights: Weights, folder: Path) -> dict[str, Any]:
-        """Have the model answer the benchmarks, and judge the answers."""
+        """Let the model answer the benchmarks, judge the answers, and return the scores by benchmark."""
         settings, machine = self.settings, self.machine
         scores = {}
         for name in settings.benchmarks:
@@ -509,7 +219,7 @@ class Cell:
                 n=settings.samples,
             ))  # fmt: skip
             judged = self._stage(
-                folder, f"judge-{name_of(name)}", {"answers": made["sha256"], "timeout": settings.timeout, **_judge()},
+                folder, f"judge-{name_of(name)}", {"answers": made["sha256"], "timeout": settings.timeout, **judged_by()},
                 lambda n=name, f=file: machine.judge(n, f, folder / f"run-{name_of(n)}"),  # type: ignore[misc]
             )  # fmt: skip
             found = judged["pass_at_k"]
@@ -549,46 +259,30 @@ class Cell:
                 "retained": len(kept),
                 "trained_on": len(data),
                 "human_rows": sum(row["human"] for row in data),
-                "refusals": reasons(row["reports"] for row in candidates if not row["accepted"]),
+                "refusals": ledger.reasons(row["reports"] for row in candidates if not row["accepted"]),
                 "thresholds": spent.pop("thresholds"),
-                "score": ledger.quantiles([row["score"] for row in candidates if row["score"] is not None]),
-                "auc": ledger.auc([score for score, _ in scored], [good for _, good in scored]),
+                "score": quantiles([row["score"] for row in candidates if row["score"] is not None]),
+                "auc": auc([score for score, _ in scored], [good for _, good in scored]),
                 "raw": ledger.classes(runs),
                 "accepted_runs": ledger.classes(accepted) if accepted else None,
                 "trained_runs": ledger.classes(self.machine.executed(trained)) if trained else None,
                 "held_out": ledger.held_out(held_out, [ran(each) for each in self.machine.executed(held_out)], sign),
-                "texts": ledger.texts([row["written"] for row in candidates]),
+                "texts": texts([row["written"] for row in candidates]),
                 "finished": round(sum(bool(row.get("finished")) for row in candidates) / len(candidates), 4),
                 "tokens_each": round(sum(row["n_tokens"] for row in candidates) / len(candidates), 1),
-                "mean_logprob": ledger.quantiles(logprobs),
+                "mean_logprob": quantiles(logprobs),
                 "spent": spent,
                 "scores": scores,
                 "stopped": stopped,
             }
 
-        programs = _hash(row["solution"] for row in [*candidates, *held_out])
+        programs = texts_hash(row["solution"] for row in [*candidates, *held_out])
         asked = {"candidates": programs, "accepted": n_accepted, "scores": scores, "measured": self.settings.measured}
         self._stage(folder, "measure", asked, act)
 
 
-def _judge() -> dict[str, Any]:
-    """Return what verdicts depend on beside programs and limits, as far as it can be told where there is no engine."""
-    return {"oracle": VERSION, "image": images.tag("run")}
-
-
 def _cut(regime: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Return the worst score that the gate which kept a fraction has kept, if there is one. Raises `UsageError`."""
-    found: dict[str, list[float]] = {}
-    for report in (report for row in rows for report in row["reports"]):
-        if report["values"].get("fraction") is not None and report["values"]["threshold"] is not None:
-            found.setdefault(report["gate"].partition("~")[0], []).append(report["values"]["threshold"])
-    if len(found) > 1:
-        raise UsageError(f"regime {regime!r}: freeze wants one gate that compares candidates, not {' and '.join(found)}")
-    return {"threshold": (max if prefers_low(regime) else min)(cuts) for cuts in found.values()}  # noqa: B035 - at most one
-
-
-def _hash(texts: Iterable[str]) -> str:
-    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-__all__ = ["Cell", "Machine", "Waiting", "Weights"]
+    """Return, as a threshold, the worst score kept by the gate that keeps a fraction; {} if no gate does."""
+    values = [report["values"] for row in rows for report in row["reports"]]
+    cuts = [each["threshold"] for each in values if each.get("fraction") is not None and each["threshold"] is not None]
+    return {"threshold": (max if prefers_low(regime) else min)(cuts)} if cuts else {}

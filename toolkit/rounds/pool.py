@@ -1,10 +1,10 @@
-"""Prompt pools: what recursive rounds generate from, and what people wrote in answer to it.
+"""Prompt pools: the prompts that recursive rounds generate from, with human solutions.
 
-`stdlib` needs no download: the functions with docstrings of the run image's own Python standard library, signature and
-docstring as prompt, the body as human solution, and the docstring's `>>>` examples as tests where it has some. Source
+`stdlib` needs no download: it is the functions with docstrings in the run image's own Python standard library, with
+signature and docstring as prompt, the body as human solution, and the docstring's `>>>` examples, if any, as tests. Source
 and licence: CPython 3.11, Python Software Foundation License 2.0. Anything else is a JSONL file, or a data set of the hub
-(`OWNER/NAME[@REVISION][:CONFIG][:SPLIT]`, or a folder that `datasets` can read): rows with `prompt`, and where they have
-them `solution` (what follows the prompt, or a program where the prompt is prose), `test`, `entry_point` and `id`.
+(`OWNER/NAME[@REVISION][:CONFIG][:SPLIT]`, or a folder that `datasets` can read). Rows have `prompt`, and optionally
+`solution` (what follows the prompt, or a program if the prompt is prose), `test`, `entry_point` and `id`.
 """
 
 import ast
@@ -18,6 +18,7 @@ from typing import Any
 
 from sandbox import Box, Engine, Limits, SandboxError
 from toolkit.records import Task
+from toolkit.samples.lines import Problems, lines
 
 STDLIB = "stdlib"
 COLUMNS = ("prompt", "solution", "test", "entry_point", "id")
@@ -59,8 +60,8 @@ class Item:
     """One prompt of a pool.
 
     Attributes:
-        task: prompt, entry point and what a person wrote (`canonical_solution`, empty where not known).
-        test: tests that came with it, or the examples in its docstring; empty where there are none.
+        task: prompt, entry point and the human solution (`canonical_solution`, empty if unknown).
+        test: the row's tests, or the examples in its docstring; empty if there are none.
         held_out: never trained on.
     """
 
@@ -70,7 +71,7 @@ class Item:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the solution is a program without the prompt, which is prose."""
+        """Whether the solution is a whole program, because the prompt is prose."""
         try:
             ast.parse(self.task.prompt + self.task.canonical_solution)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -86,17 +87,17 @@ class Item:
 def load(
     source: str, engine: Engine | None = None, held_out: float = 0.1, columns: Mapping[str, str] | None = None
 ) -> list[Item]:
-    """Read a pool; which items are held out depends on the prompt's hash alone, so it is the same in all runs.
+    """Read a pool. Whether an item is held out depends only on its prompt's hash, so all runs agree.
 
     Args:
         source: `stdlib`, a JSONL file, or a data set.
         engine: needed for `stdlib`.
         held_out: share of prompts that are held out, 0 to 1.
-        columns: where the file or data set has what we call otherwise, such as `{"prompt": "text", "test": "test_list"}`;
-            lists of strings become lines.
+        columns: other names for our columns, such as `{"prompt": "text", "test": "test_list"}`; lists of strings become
+            lines.
 
     Raises:
-        PoolError: the file cannot be read, or a row is not usable: all of them are listed.
+        PoolError: the file cannot be read, or rows cannot be used: all of them are listed.
         SandboxError: the standard library cannot be read in a box.
     """
     if source == STDLIB:
@@ -132,8 +133,8 @@ def load(
 
 def _renamed(row: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
     named = row | {ours: row.get(theirs) for ours, theirs in columns.items()}
-    lines = {name: value for name, value in named.items() if isinstance(value, list)}
-    named |= {name: "\n".join(value) for name, value in lines.items() if all(isinstance(line, str) for line in value)}
+    lists = {name: value for name, value in named.items() if isinstance(value, list)}
+    named |= {name: "\n".join(value) for name, value in lists.items() if all(isinstance(line, str) for line in value)}
     return named | ({"id": str(named["id"])} if isinstance(named.get("id"), int) else {})
 
 
@@ -148,30 +149,17 @@ def _dataset(source: str) -> list[tuple[str, dict[str, Any]]]:
     datasets.disable_progress_bars()
     try:
         found = datasets.load_dataset(name, config, split=split, revision=revision or None)
-    except Exception as error:  # whatever it, the hub's client or a reader raises
+    except Exception as error:  # whatever the package, the hub's client or a reader raises
         reason = " ".join(str(error).split())[:300]
         raise PoolError(f"{source} is no file here, and no data set that can be read: {reason}") from None
     return [(f"{source}, row {number}", dict(row)) for number, row in enumerate(found, 1)]
 
 
 def _file(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    rows = []
-    problems = []
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise PoolError(f"{path}: {error}") from None
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-                if not isinstance(row, dict):
-                    raise ValueError("not an object")
-                rows.append((f"{path}:{number}", row))
-            except ValueError as error:
-                problems.append(f"{path}:{number}: {error}")
+    problems = Problems()
+    rows = [(place, row) for place, _, row in lines(path, problems)]
     if problems:
-        raise PoolError("\n".join(problems))
+        raise PoolError("\n".join(problems.listed()))
     return rows
 
 
@@ -180,7 +168,7 @@ def _stdlib(engine: Engine | None) -> list[tuple[str, dict[str, str]]]:
 
     if engine is None:
         raise PoolError("the pool `stdlib` is read in a box, which needs an engine: see `toolkit doctor`")
-    limits = Limits(wall_s=120, cpu_s=120, output_bytes=32 << 20)
+    limits = Limits(charged_s=120, cpu_s=120, output_bytes=32 << 20)
     with Box(engine, limits) as box:
         execution = box.run(_EXTRACT, limits=limits)
     if execution.exit_code != 0 or execution.truncated:
@@ -202,7 +190,7 @@ def order(items: Sequence[Item], seed: int) -> list[Item]:
 
 
 def held_out(items: Sequence[Item]) -> list[Item]:
-    """Return the items that are never trained on, in an order that is the same in all runs."""
+    """Return the items that are never trained on, in the same order in all runs."""
     chosen = [item for item in items if item.held_out]
     random.Random(0).shuffle(chosen)
     return chosen

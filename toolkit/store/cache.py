@@ -1,9 +1,8 @@
-"""What is kept between runs: verdicts that have been given, and the expected outputs of tasks."""
+"""What is kept between runs: verdicts by the hash of all they depend on, and the folder of all caches."""
 
 import json
 import os
 import sqlite3
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -60,16 +59,3 @@ class VerdictCache:
             if self._database is not None:
                 self._database.close()
                 self._database = None
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that others see all of it or nothing; raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

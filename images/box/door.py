@@ -1,8 +1,8 @@
-"""How a box is reached that something else started: a unix socket in a volume that it shares with the toolkit.
+"""How the toolkit reaches a box that something else started: a unix socket in a volume that both share.
 
-Every box has a folder of its own there, `KIND.HOSTNAME`, which belongs to the supervisor and, to look into and no more, to
-the toolkit's group. A program, whose user and group are neither, can reach nothing in it. The box holds a lock on the
-folder's `alive` as long as it lives. The socket is there only while no client is served.
+Every box has a folder of its own there, `IMAGE.HOSTNAME`, which the supervisor owns and the toolkit's group may look into.
+A program, which has neither that user nor that group, can reach nothing in it. The box locks the folder's `alive` as long
+as it lives. The socket exists only while no client is served.
 """
 
 import contextlib
@@ -12,9 +12,11 @@ import shutil
 import socket
 from typing import Any
 
+from sandbox.wire.environment import variable
+
 SOCKET, ALIVE = "socket", "alive"
 MAX = 1 << 62
-"""A bound from here on is none."""
+"""A bound from here on means unbounded."""
 CAPABILITIES = 1 << 5 | 1 << 6 | 1 << 7
 """KILL, SETGID and SETUID."""
 
@@ -23,13 +25,13 @@ class Door:
     """The one way into a box.
 
     Args:
-        folder: the shared volume; nobody but root may write there.
-        group: of the toolkit.
+        folder: the shared volume, in which only root may write.
+        group: the toolkit's group id.
     """
 
     def __init__(self, folder: str, group: int) -> None:
-        kind = "lint" if os.path.exists("/box/lint.py") else "run"
-        self.place = f"{folder}/{kind}.{socket.gethostname()}"
+        image = "lint" if os.path.exists(os.path.join(os.path.dirname(__file__), "lint.py")) else "run"
+        self.place = f"{folder}/{image}.{socket.gethostname()}"
         os.chmod(folder, 0o755)  # a volume may come open to all
         os.setresgid(-1, group, -1)  # whatever is made from here on belongs to that group
         self._sweep(folder)
@@ -41,7 +43,7 @@ class Door:
 
     @staticmethod
     def _sweep(folder: str) -> None:
-        """Remove what dead boxes have left."""
+        """Remove the folders of dead boxes."""
         for name in os.listdir(folder):
             with contextlib.suppress(OSError):
                 with open(f"{folder}/{name}/{ALIVE}") as alive:
@@ -65,7 +67,7 @@ class Door:
 
 
 def about() -> dict[str, Any]:
-    """What a client must know of the box: what it was made of, its bounds, and what does not shut it in."""
+    """Return what a client must know about the box: its recipe, its bounds, and what is not locked down."""
     with open("/box/recipe") as recipe:
         made_of = recipe.read().strip()
     disk = os.statvfs("/tmp")
@@ -79,7 +81,7 @@ def about() -> dict[str, Any]:
 
 
 def _bound(v1: str, v2: str) -> int | None:
-    """Return a bound of the box's cgroup, or None where there is none."""
+    """Return a bound of the box's cgroup, or None if it is unbounded."""
     for name in (v1, v2):
         with contextlib.suppress(OSError), open(f"/sys/fs/cgroup/{name}") as file:
             word = file.read().strip()
@@ -88,21 +90,25 @@ def _bound(v1: str, v2: str) -> int | None:
 
 
 def unbounded() -> list[str]:
-    """Say what the kernel does not bound though it could; where it tells nothing (gVisor), nothing is said."""
-    accepted = os.environ.get("EXOGATE_ACCEPT", "").split(",")
+    """Return what the kernel could bound and does not; nothing where it does not tell (gVisor)."""
     found = []
     for what, v1, v2 in (
         ("memory", "memory/memory.limit_in_bytes", "memory.max"),
         ("processes", "pids/pids.max", "pids.max"),
     ):
         is_told = any(os.path.exists(f"/sys/fs/cgroup/{name}") for name in (v1, v2))
-        if is_told and _bound(v1, v2) is None and what not in accepted:
+        if is_told and _bound(v1, v2) is None and what not in _accepted():
             found.append(what)
     return found
 
 
+def _accepted() -> list[str]:
+    """Return what the starter, which can do no better, accepts as open."""
+    return variable("ACCEPT").split(",")
+
+
 def _open() -> list[str]:
-    """Say what a box should have shut and has not."""
+    """Return what is not locked down and should be, in words."""
     with open("/proc/self/status") as file:
         status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
     found = []
@@ -117,7 +123,7 @@ def _open() -> list[str]:
     memory, with_swap = _bound("memory/memory.limit_in_bytes", ""), _bound("memory/memory.memsw.limit_in_bytes", "")
     if with_swap != memory or _bound("", "memory.swap.max") not in (None, 0):
         found.append("it may swap")
-    accepted = os.environ.get("EXOGATE_ACCEPT", "").split(",")  # by the starter, which can do no better
+    accepted = _accepted()
     if set(os.listdir("/sys/class/net")) - {"lo"} and "network" not in accepted:
         found.append("it has a network")
     if _bound("pids/pids.max", "pids.max") is None and "processes" not in accepted:

@@ -1,11 +1,10 @@
-"""What is done to a program's text without running it: byte-compiling, and taking the shape of its syntax tree.
+"""Tools that look at a program's text without running it: the byte-compiler, and the shape of the syntax tree.
 
-A tool takes a text and returns plain data. It runs in a process like a program's own: own user, limits, clean directory;
-a text that kills the process or never ends is a fact about that text. `lint.py` adds its tools in the image that has
-linters.
+A tool takes a text and returns plain data. It runs in a process like a program's: own user, limits, clean directory. If a
+text kills the process or never ends, that is a fact about the text. `lint.py` adds its tools in the image with linters.
 
-An answer is short whatever the text is, at most 2 MB: strings are cut (`cut`), and lists end (`bounded`). How many
-findings are not in it is said in `n_more`.
+An answer has at most 2 MB, whatever the text: strings are cut (`cut`) and lists bounded (`bounded`); `n_more` says how
+many findings were left out.
 """
 
 import ast
@@ -21,19 +20,19 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 PATH = "solution.py"
 MAX_MESSAGE, MAX_NAME = 500, 200
-"""Characters of a message; of a symbol or a name."""
+"""Most characters of a message; of a symbol or a name."""
 MAX_WARNINGS = 100
 MAX_BYTES = 250_000
-"""Bytes of a list, as it is written into the answer."""
+"""Most bytes of a list as it is written into the answer."""
 
 
 def cut(text: str, most: int = MAX_MESSAGE) -> str:
-    """Return a text; of one longer than `most` characters the first, and an ellipsis."""
+    """Return `text`, cut to `most` characters with an ellipsis."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def bounded(items: Iterable[T], most: int, n_bytes: int = MAX_BYTES) -> list[T]:
-    """Return the first items: at most `most`, and at most `n_bytes` of JSON."""
+    """Return the first items, at most `most` of them and `n_bytes` of JSON."""
     found: list[T] = []
     for item in items:
         n_bytes -= len(json.dumps(item)) + 1
@@ -47,7 +46,7 @@ def source_bytes(text: str) -> bytes:
     """Return the bytes of `text` as a source file.
 
     Raises:
-        ValueError: Python would read another text out of them, because of what they declare their encoding to be.
+        ValueError: Python would read a different text from them, because of the encoding that they declare.
     """
     data = text.encode()
     try:
@@ -61,12 +60,12 @@ def source_bytes(text: str) -> bytes:
 
 
 def finding(symbol: str, message: str, line: int | None = None, column: int | None = None) -> dict[str, Any]:
-    """Return one finding: lines count from 1, columns from 0. Symbol and message are cut."""
+    """Return one finding, symbol and message cut. Lines count from 1, columns from 0."""
     return {"symbol": cut(symbol, MAX_NAME), "message": cut(message), "line": line, "column": column}
 
 
 def of_error(error: BaseException) -> dict[str, Any]:
-    """Return the finding that an exception of the compiler or a parser stands for."""
+    """Return the finding for an exception of the compiler or a parser."""
     if isinstance(error, SyntaxError):
         column = None if error.offset is None else max(error.offset - 1, 0)
         return finding(type(error).__name__, error.msg or "invalid syntax", error.lineno, column)
@@ -74,7 +73,7 @@ def of_error(error: BaseException) -> dict[str, Any]:
 
 
 def compile_(text: str) -> dict[str, Any]:
-    """Byte-compile a text; the first `MAX_WARNINGS` warnings are kept."""
+    """Byte-compile a text; keep the first `MAX_WARNINGS` warnings."""
     found: dict[str, Any] = {"error": None, "warnings": [], "n_more": 0, "python": platform.python_version()}
     try:
         data = source_bytes(text)
@@ -98,8 +97,10 @@ MAX_SUBTREES = 50_000
 
 
 def shape(text: str) -> list[list[Any]]:
-    """Return (hash, nodes) of every subtree of at least `MIN_NODES` nodes, docstrings left out, names and constants
-    abstracted; nothing where the text does not parse. Of more than `MAX_SUBTREES` the largest; the whole file is last."""
+    """Return (hash, nodes) of every subtree of at least `MIN_NODES` nodes, without docstrings, names and constants.
+
+    Nothing if the text does not parse; at most the largest `MAX_SUBTREES`. The whole file comes last.
+    """
     try:
         tree = ast.parse(source_bytes(text))
     except Exception:
@@ -132,7 +133,7 @@ def shape(text: str) -> list[list[Any]]:
 
 
 def is_docstring(node: ast.AST) -> bool:
-    """Whether a statement is a string and nothing else."""
+    """Return whether a statement is only a string."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 

@@ -1,0 +1,250 @@
+"""What the process of a program does, once every right is taken away: one function for each mode.
+
+Only here is the program's text read. From then on the process is in the program's hands: nothing that it reports is
+believed, and the host compares the values.
+
+Descriptors: 0 is standard input, 1 and 2 are captured output, 3 comes from the supervisor, 4 goes to the supervisor.
+"""
+
+import contextlib
+import os
+import sys
+import time
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from images.box import asserts, tools
+from sandbox.wire import codec
+
+_FLUSH_BYTES = 1 << 16
+_FLUSH_S = 0.01
+
+
+def _read_exactly(n: int, read: Callable[[int, int], bytes] = os.read) -> bytes:
+    parts = []
+    while n:
+        part = read(3, min(n, 1 << 20))
+        if not part:
+            os._exit(121)
+        parts.append(part)
+        n -= len(part)
+    return b"".join(parts)
+
+
+def _receive() -> bytes:
+    return _read_exactly(int.from_bytes(_read_exactly(4), "big"))
+
+
+def _send(data: bytes, write: Callable[[int, memoryview], int] = os.write) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[write(4, view) :]
+
+
+def _frame(kind: bytes, body: bytes) -> bytes:
+    return kind + len(body).to_bytes(4, "big") + body
+
+
+def _describe(error: BaseException) -> bytes:
+    """Return one line about an exception, without trusting its methods."""
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except BaseException:
+        text = ""
+    return f"{name}: {text}".encode("utf-8", "backslashreplace")[:300] if text else name.encode()[:300]
+
+
+def _module(name: str, source: str) -> types.ModuleType:
+    import linecache
+
+    module = types.ModuleType(name)
+    module.__dict__["__builtins__"] = __builtins__
+    module.__file__ = f"{os.getcwd()}/{name}.py"
+    linecache.cache[module.__file__] = (len(source), None, source.splitlines(True), module.__file__)
+    sys.modules[name] = module
+    return module
+
+
+def _script(_spec: dict[str, Any]) -> None:
+    """Run the text as `python FILE` would, and exit with its exit code."""
+    source = _receive()
+    path = f"{os.getcwd()}/main.py"
+    with open(path, "wb") as file:
+        file.write(source)
+    os.close(3)
+    os.close(4)
+    sys.argv = [path]
+    sys.path.insert(0, os.getcwd())
+    module = types.ModuleType("__main__")
+    module.__file__ = path
+    module.__dict__["__builtins__"] = __builtins__
+    sys.modules["__main__"] = module
+    code = 0
+    try:
+        exec(compile(source, path, "exec"), module.__dict__)
+    except SystemExit as leave:
+        if leave.code is None or isinstance(leave.code, int):
+            code = (leave.code or 0) & 255
+        else:
+            print(leave.code, file=sys.stderr)
+            code = 1
+    except BaseException as error:
+        code = 1
+        trace = error.__traceback__
+        sys.excepthook(type(error), error, trace.tb_next if trace else None)
+    _leave(code)
+
+
+def _leave(code: int) -> None:
+    """End as an interpreter does: threads joined, exit functions run, output flushed."""
+    import atexit
+    import threading
+
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+    except BaseException:
+        code = code or 1
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:
+            code = code or 120
+    os._exit(code)
+
+
+def _calls(spec: dict[str, Any]) -> None:
+    """Load the text as a module, then answer batches of calls of its entry point, one frame per call."""
+    source = _receive()
+    entry = spec["entry_point"]
+    send, frame = _send, _frame
+    compiled = _compile(source, "solution")
+    if compiled is None:
+        return
+    module = _module("solution", source.decode("utf-8", "replace"))
+    try:
+        exec(compiled, module.__dict__)
+        function = module.__dict__[entry]
+        if not callable(function):
+            raise TypeError(f"{entry} is not a function")
+    except KeyError as error:
+        missing = entry not in module.__dict__ and error.args == (entry,)
+        send(frame(codec.RAISED, b"no " + entry.encode() + b" is defined" if missing else _describe(error)))
+        return
+    except BaseException as error:
+        send(frame(codec.RAISED, _describe(error)))
+        return
+    _answer_calls(function, listed=bool(spec.get("listed")))
+
+
+def _tool(spec: dict[str, Any]) -> None:
+    """Answer batches of calls of one of our tools; the argument is a program's text, which is never run."""
+    _receive()
+    _answer_calls(tools.TOOLS[spec["entry_point"]])
+
+
+def _answer_calls(function: Callable[..., Any], *, listed: bool = False) -> None:
+    send, frame, encode = _send, _frame, codec.encode
+    send(frame(codec.LOADED, b""))
+    clock, recursion = time.monotonic, sys.setrecursionlimit
+    for blob in iter(_receive, None):
+        batch = codec.decode_batch(blob)
+        batch.reverse()
+        parts: list[bytes] = []
+        size, flushed = 0, clock()
+        n_answered, n_flush = 0, 1
+        while batch:
+            arguments: Any = batch.pop()
+            try:
+                value = function(*arguments)
+            except BaseException as error:
+                kind, body = codec.RAISED, _describe(error)
+            else:
+                try:
+                    if type(value) is list and len(value) > codec.PART_ROWS:
+                        send(b"".join(parts))
+                        parts, size, body = [], 0, b""
+                        for piece in codec.encode_parts(value):
+                            if body:
+                                send(frame(codec.PART, body))
+                            body = piece
+                        kind = codec.RETURNED
+                    else:
+                        kind, body = codec.RETURNED, encode(value, listed=listed) if listed else encode(value)
+                except RecursionError:
+                    recursion(20_000)
+                    kind, body = codec.UNENCODABLE, b"nested too deep"
+                except BaseException as error:
+                    kind, body = codec.UNENCODABLE, _describe(error)
+            value = arguments = None
+            if len(body) > _FLUSH_BYTES:  # large: written as it is, not copied
+                parts.append(kind + len(body).to_bytes(4, "big"))
+                send(b"".join(parts))
+                send(body)
+                parts, size, flushed = [], 0, clock()
+                continue
+            parts.append(frame(kind, body))
+            size += len(body) + 5
+            n_answered += 1
+            if batch and (n_answered == n_flush or size > _FLUSH_BYTES or clock() - flushed > _FLUSH_S):
+                if n_answered == n_flush:  # the next call may be endless: most answers before it are then there
+                    n_flush *= 2
+                send(b"".join(parts))
+                parts, size, flushed = [], 0, clock()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(BaseException):
+                stream.flush()
+        send(b"".join(parts))
+    os._exit(70)  # reached only by a program that sets the line at which this frame goes on
+
+
+def _compile(source: bytes, name: str) -> types.CodeType | None:
+    import warnings
+
+    warnings.simplefilter("ignore")
+    try:
+        return compile(source, f"{os.getcwd()}/{name}.py", "exec")
+    except BaseException as error:
+        _send(_frame(codec.COMPILE_ERROR, _describe(error)))
+        return None
+
+
+class CandidateFailed(BaseException):
+    """The candidate raised. Not an `Exception`, so that no test swallows it."""
+
+
+def _check(spec: dict[str, Any]) -> None:
+    """Run a test that calls the candidate; each call goes out through the host.
+
+    It is the benchmark's own `check(candidate)` behind the task's prompt or, with `spec["asserts"]`, any test at all.
+    """
+    first, *rest = codec.decode(_receive())
+    send, frame = _send, _frame
+
+    def candidate(*arguments: object) -> object:
+        send(frame(codec.ASKED, codec.encode_batch([list(arguments)])))
+        kind, body = (answer := _receive())[:1], answer[1:]
+        if kind != codec.RETURNED:
+            raise CandidateFailed(body.decode("utf-8", "replace"))
+        return codec.decode(body)
+
+    try:
+        if spec["asserts"]:
+            asserts.check(candidate, first, *rest)
+        else:
+            module = _module("check", first)
+            exec(compile(first, "<prompt>", "exec"), module.__dict__)
+            module.__dict__[spec["entry_point"]] = candidate
+            exec(compile(rest[0], "<test>", "exec"), module.__dict__)
+            module.__dict__["check"](candidate)
+    except BaseException as error:
+        send(frame(codec.RAISED, _describe(error)))
+        return
+    send(frame(codec.ENDED, b""))
+
+
+MODES: Mapping[str, Callable[[dict[str, Any]], None]] = {
+    "script": _script, "calls": _calls, "check": _check, "tool": _tool,
+}  # fmt: skip

@@ -1,0 +1,18 @@
+"""The command line with one more of each kind."""
+
+from gates import GATES
+from sandbox import ENGINES
+from tests.one_file import copied, greetings, likely, logged, powers, short
+from toolkit.benchmarks import BENCHMARKS
+
+BENCHMARKS["powers"] = powers.BENCHMARK
+BENCHMARKS["greetings"] = greetings.BENCHMARK
+GATES["short"] = short.Short
+GATES["copied"] = copied.Copied
+GATES["likely"] = likely.Likely
+ENGINES["logged"] = logged.LoggedEngine
+
+if __name__ == "__main__":
+    from toolkit.cli.main import app
+
+    app()

@@ -1,0 +1,173 @@
+"""One file and one line: what `tests/one_file` adds is known to every command."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import ENGINES
+from tests.one_file import greetings, powers
+from tests.tiny import tiny
+from toolkit.benchmarks import BENCHMARKS, Benchmark, Options
+from toolkit.benchmarks.base import Loaded
+
+HERE = Path(__file__).parent / "one_file"
+WORDS = {"English": "Hello ", "Latin": "Salve ", "German": "Guten Tag "}
+OWN = {
+    "powers": [("Powers/2", "    return x * x\n"), ("Powers/3", "    return 1\n"), ("Powers/4", "    return x ** 4\n")],
+    "greetings": [(f"greet_{n}", f"def greet(name):\n    return {word!r} + name\n") for n, word in enumerate(("Hello ", "?", "Guten Tag "))],
+}
+"""Of each benchmark's three samples, only the one in the middle is wrong."""
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.delenv(greetings.OVERRIDE, raising=False)
+    Path("greetings.json").write_text(json.dumps(WORDS))
+
+
+def toolkit(*arguments: object, code: int = 0) -> str:
+    command = [sys.executable, "-m", "tests.one_file", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == code, done.stderr
+    return done.stdout if not code else done.stderr
+
+
+def answers(name: str) -> Path:
+    """The benchmark's samples in a file."""
+    path = Path(f"{name}.jsonl")
+    path.write_text("".join(json.dumps({"task_id": task_id, "completion": text}) + "\n" for task_id, text in OWN[name]))
+    return path
+
+
+def scores(*arguments: object) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(toolkit("eval", *arguments, "--allow-uniform", "--json"))
+    return {part: ks["1"]["value"] for part, ks in found["pass_at_k"].items()} | {"n": found["n_samples"]}
+
+
+def test_each_is_one_short_file() -> None:
+    for path in HERE.glob("[!_]*.py"):
+        assert len(path.read_text().splitlines()) < 40, path
+    line = {path.stem: (HERE / "__main__.py").read_text().count(f"= {path.stem}.") for path in HERE.glob("[!_]*.py")}
+    assert set(line.values()) == {1}, line
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_benchmark_is_judged_written_and_validated(name: str) -> None:
+    parts = ("base", "plus") if name == "powers" else ("base",)
+    third = dict.fromkeys(parts, pytest.approx(2 / 3))
+    assert scores(name, "--samples", answers(name), "--output", "all") == third | {"n": 3}
+    rows = [json.loads(line) for line in Path("all/results.jsonl").read_text().splitlines()]
+    assert [(row["verdict"], row["plus"]) for row in rows] == [
+        (verdict, verdict if name == "powers" else None) for verdict in ("passed", "wrong_answer", "passed")
+    ]
+    chosen = "3-3" if name == "powers" else "1-1"
+    assert scores(name, "--samples", answers(name), "--id-range", chosen, "--output", "one") == dict.fromkeys(parts, 0) | {"n": 1}
+    assert "3 samples" in toolkit("samples", name, "-o", "canonical.jsonl")
+    assert scores(name, "--samples", "canonical.jsonl", "--output", "canonical") == dict.fromkeys(parts, 1) | {"n": 3}
+    found = json.loads(toolkit("validate", name, "--json"))
+    assert (found["n_tasks"], found["canonical_passed"], found["empty_failed"], found["surprises"]) == (3, 3, 3, [])
+
+
+def test_a_benchmark_is_known_to_help_and_to_doctor() -> None:
+    for command in ("eval", "generate", "samples", "validate"):
+        said = " ".join(toolkit(command, "--help").split())
+        assert "humaneval, humaneval+, mbpp+, powers or greetings" in said
+    assert "Without extreme inputs (humaneval+, mbpp+ or greetings)" in " ".join(toolkit("eval", "--help").split())
+
+    def data(name: str) -> tuple[bool | None, str]:
+        checks = {check["name"]: check for check in json.loads(toolkit("doctor", "--json"))["checks"]}
+        return checks[f"data of {name}"]["ok"], checks[f"data of {name}"]["found"]
+
+    assert data("powers") == (True, "no file is needed")
+    assert data("greetings") == (True, "greetings.json")
+    Path("greetings.json").unlink()
+    assert data("greetings") == (None, "not at greetings.json; ask the receptionist")
+
+
+def test_a_benchmarks_data_and_variants_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = answers("greetings")
+    Path("greetings.json").rename("own.json")
+    assert "name another file with --data or GREETINGS_PATH" in toolkit("eval", "greetings", "--samples", file, code=3)
+    assert scores("greetings", "--samples", file, "--data", "own.json", "--output", "data")["n"] == 3
+    monkeypatch.setenv(greetings.OVERRIDE, "own.json")
+    assert "GREETINGS_PATH names another one" in toolkit("eval", "greetings", "--samples", file, "--noextreme", code=2)
+    assert "--mini is for humaneval+, not for greetings" in toolkit("eval", "greetings", "--samples", file, "--mini", code=2)
+
+
+def test_a_benchmarks_tasks_are_known_to_gates_and_to_the_samples_of_others() -> None:
+    said = json.loads(toolkit("gate", answers("powers"), "--kind", "tests", "--output", "gated", "--json"))
+    assert (said["n"], said["n_accepted"]) == (3, 2)
+    accepted = [json.loads(line)["task_id"] for line in Path("gated/accepted.jsonl").read_text().splitlines()]
+    assert accepted == ["Powers/2", "Powers/4"]
+    said = json.loads(toolkit("gate", answers("greetings"), "--kind", "decontaminate", "--output", "clean", "--json"))
+    assert said["n_accepted"] < 3
+    error = toolkit("eval", "humaneval", "--samples", answers("powers"), code=2)
+    assert "unknown task_id 'Powers/2' (a task of powers; this benchmark's ids begin with HumanEval/)" in error
+
+
+def test_a_gate_is_known() -> None:
+    Path("long.py").write_text("x = 1\n" * 5)
+    assert ", short" in toolkit("gate", "long.py", "--kind", "long", code=2)
+    command = ("gate", "long.py", "--kind", "short+compile", "--json", "--output")
+    assert json.loads(toolkit(*command, "a"))["n_accepted"] == 0
+    assert json.loads(toolkit(*command, "b", "--threshold", "lines=9"))["n_accepted"] == 1
+
+
+def test_a_gate_that_needs_reference_data_is_given_it() -> None:
+    Path("copied.py").write_text('"""\n# Greet in Latin.\n"""\n')
+    Path("own.py").write_text("x = 1\n")
+    found = json.loads(toolkit("gate", "copied.py", "own.py", "--kind", "copied", "--json"))
+    assert (found["n"], found["n_accepted"], found["reasons"][0]["symbol"]) == (2, 1, "copied")
+
+
+def test_a_gate_that_needs_a_model_is_given_it(tmp_path: Path) -> None:
+    model = tiny(tmp_path / "model")
+    for n in range(4):
+        Path(f"{n}.py").write_text(f"x = {n}\n")
+    command = ("gate", *(f"{n}.py" for n in range(4)), "--kind", "likely", "--model", model, "--json", "--output")
+    assert json.loads(toolkit(*command, "some", "--threshold", "fraction=0.5"))["n_accepted"] == 2
+    assert json.loads(toolkit(*command, "none", "--threshold", "threshold=0"))["n_accepted"] == 0
+
+
+def test_an_engine_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOXES_LOG", "boxes.log")
+    monkeypatch.setenv("TOOLKIT_ENGINE", "logged")
+    Path("hello.py").write_text("print('hello')\n")
+    assert "hello" in toolkit("run", "hello.py")
+    assert Path("boxes.log").read_text() == "run\n"
+    checks = {check["name"]: check["ok"] for check in json.loads(toolkit("doctor", "--json"))["checks"]}
+    assert checks["engine"]
+    assert checks["box"]
+    monkeypatch.setenv("TOOLKIT_ENGINE", "other")
+    assert f"TOOLKIT_ENGINE is one of {', '.join([*ENGINES, 'logged'])}" in toolkit("run", "hello.py", code=3)
+
+
+@pytest.mark.parametrize("name", [*BENCHMARKS, "powers", "greetings"])
+def test_a_benchmark_is_what_it_says_of_itself(name: str) -> None:
+    benchmark = {**BENCHMARKS, "powers": powers.BENCHMARK, "greetings": greetings.BENCHMARK}[name]
+    file = benchmark.data_file()
+    if file is not None and not file.is_file():
+        pytest.skip(f"NOT CHECKED: no data at {file}")
+    conforms(benchmark, benchmark.load(Options()))
+
+
+def conforms(benchmark: Benchmark, loaded: Loaded) -> None:
+    """See that what a benchmark says of itself is true of its usual data."""
+    tasks = loaded.tasks
+    assert benchmark.n_tasks in (0, len(tasks))
+    assert benchmark.has_plus == any(task.tests.has_plus for task in tasks.values())
+    assert all(task_id == task.task_id and task_id.startswith(benchmark.prefix) for task_id, task in tasks.items())
+    numbers = [benchmark.number(task_id) for task_id in tasks]
+    assert None not in numbers
+    assert len(set(numbers)) == len(numbers)
+    assert all(variant in ("mini", "noextreme") for variant in benchmark.variants)
+    assert bool(benchmark.override) <= (benchmark.data_file() is not None)
+    assert os.environ.get(benchmark.override) is None or benchmark.data_file() == Path(os.environ[benchmark.override])

@@ -1,0 +1,83 @@
+"""From a benchmark's name to the tasks that are judged."""
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping
+
+from toolkit.benchmarks import BENCHMARKS, Benchmark, DataMissing, Options
+from toolkit.errors import InfrastructureError, UsageError
+from toolkit.records import Task
+
+
+def names(which: Callable[[Benchmark], bool] = lambda _: True) -> str:
+    """Return the benchmarks that `which` is true of, as "humaneval, humaneval+ or mbpp+"; empty if there are none."""
+    *most, last = [name for name, benchmark in BENCHMARKS.items() if which(benchmark)] or [""]
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def names_with(variant: str) -> str:
+    """Return the names of the benchmarks that have a reduced data set, as `names` does."""
+    return names(lambda benchmark: variant in benchmark.variants)
+
+
+def benchmark_named(name: str) -> Benchmark:
+    """Return a benchmark by its name. Raises `UsageError`."""
+    if name not in BENCHMARKS:
+        raise UsageError(f"no benchmark is called {name!r}; there are {', '.join(BENCHMARKS)}")
+    return BENCHMARKS[name]
+
+
+def load(benchmark: Benchmark, options: Options) -> tuple[dict[str, Task], str]:
+    """Return the tasks and the data's hash. Raises `UsageError` or `InfrastructureError`."""
+    if options.mini and options.noextreme:
+        raise UsageError("--mini and --noextreme exclude each other")
+    variant = "mini" if options.mini else "noextreme" if options.noextreme else ""
+    if variant and variant not in benchmark.variants:
+        raise UsageError(f"--{variant} is for {names_with(variant)}, not for {benchmark.name}")
+    own = "--data" if options.data else benchmark.override if os.environ.get(benchmark.override) else ""
+    if own and variant:
+        raise UsageError(
+            f"--{variant} chooses among the usual data files, and {own} names another one: leave one of them out"
+        )
+    if options.data is not None and not options.data.is_file():
+        raise UsageError(f"--data {options.data}: no such file")
+    try:
+        loaded = benchmark.load(options)
+    except DataMissing as error:
+        raise InfrastructureError(str(error)) from None
+    return dict(loaded.tasks), loaded.data_hash
+
+
+def select(
+    benchmark: Benchmark, tasks: Mapping[str, Task], id_range: str | None, limit: int | None
+) -> dict[str, Task]:
+    """Return the tasks numbered FIRST-LAST (both included), and of those the first `limit`. Raises `UsageError`."""
+    chosen = dict(tasks)
+    if id_range is not None:
+        try:
+            first, last = (int(part) for part in id_range.replace(",", "-").strip("[]").split("-"))
+        except ValueError:
+            raise UsageError(f"--id-range wants FIRST-LAST, such as 0-9; got {id_range!r}") from None
+        numbers = {task_id: benchmark.number(task_id) for task_id in tasks}
+        chosen = {task_id: tasks[task_id] for task_id, n in numbers.items() if n is not None and first <= n <= last}
+        if not chosen:
+            raise UsageError(f"--id-range {id_range}: no task has such a number")
+    return dict(list(chosen.items())[:limit])
+
+
+class LocalTasks:
+    """The tasks of all benchmarks whose data is on this machine; each is read when a task is looked for and not found."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, Task] = {}
+        self._unread = list(BENCHMARKS.values())
+
+    def get(self, task_id: str) -> Task | None:
+        """Return a task, of the first benchmark that has it."""
+        while task_id not in self._tasks and self._unread:
+            benchmark = self._unread.pop(0)
+            file = benchmark.data_file()
+            if file is None or file.is_file():
+                with contextlib.suppress(DataMissing):
+                    self._tasks = {**benchmark.load(Options()).tasks, **self._tasks}
+        return self._tasks.get(task_id)

@@ -1,0 +1,108 @@
+"""What `toolkit eval` and `toolkit validate` share: what they are told, and an oracle with its boxes."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandbox import Limits, Sandbox, SandboxError, open_engine
+from toolkit.benchmarks import Benchmark
+from toolkit.errors import InfrastructureError, UsageError
+from toolkit.oracle import Oracle
+from toolkit.records import Task
+from toolkit.store import cache
+
+if TYPE_CHECKING:
+    from toolkit.commands.generate import Writing
+
+MEMORY_BYTES = 4 << 30
+"""Of a box, and so of a program; EvalPlus's own bound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that `toolkit eval` can be told; see its help. Either `samples` or `writing` is there."""
+
+    benchmark: str
+    samples: Path | None = None
+    writing: "Writing | None" = None
+    timeout_s: float = 5.0
+    total_timeout_s: float = 60.0
+    parallel: int = 2
+    ks: tuple[int, ...] = (1, 10, 100)
+    output: Path | None = None
+    resume: bool = False
+    overwrite: bool = False
+    use_cache: bool = True
+    compare: Path | None = None
+    base_only: bool = False
+    mini: bool = False
+    noextreme: bool = False
+    id_range: str | None = None
+    limit: int | None = None
+    skip_bad: bool = False
+    allow_missing: bool = False
+    allow_uniform: bool = False
+    data: Path | None = None
+    runtime: str | None = None
+
+
+def check(settings: Settings) -> None:
+    """Raise `UsageError` if a number is out of range, or two flags exclude each other."""
+    for flag, seconds in (("--timeout", settings.timeout_s), ("--total-timeout", settings.total_timeout_s)):
+        if not (0 < seconds < 3600):
+            raise UsageError(f"{flag} wants seconds above 0 and below 3600, not {seconds}")
+    if settings.parallel < 1:
+        raise UsageError(f"--parallel must be at least 1, not {settings.parallel}")
+    if settings.resume and settings.overwrite:
+        raise UsageError("--resume and --overwrite exclude each other")
+
+
+@contextlib.contextmanager
+def open_oracle(settings: Settings, benchmark: Benchmark, tasks: Mapping[str, Task], data_hash: str) -> Iterator[Oracle]:
+    """Start boxes, and let go of them at the end. Raise `InfrastructureError` if there is no engine."""
+    try:
+        engine = open_engine(settings.runtime)
+    except SandboxError as error:
+        raise InfrastructureError(str(error)) from None
+    verdicts = cache.VerdictCache() if settings.use_cache else None
+    try:
+        with Sandbox(engine, settings.parallel, Limits(memory_bytes=MEMORY_BYTES)) as pool:
+            yield Oracle(
+                pool,
+                benchmark,
+                tasks,
+                data_hash,
+                timeout_s=settings.timeout_s,
+                total_timeout_s=settings.total_timeout_s,
+                cache=verdicts,
+                base_only=settings.base_only,
+            )
+    finally:
+        engine.close()
+        if verdicts is not None:
+            verdicts.close()
+
+
+class Background:
+    """One call in a thread of its own, so that boxes start while files are read."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._error: BaseException | None = None
+        self._act = act
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._act()
+        except BaseException as error:
+            self._error = error
+
+    def result(self) -> None:
+        """Wait for the call; raise what it raised."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error

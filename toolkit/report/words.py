@@ -1,0 +1,105 @@
+"""What terminal and page both say of a run: tables and sentences, made of its summary."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from toolkit.records import Verdict
+from toolkit.report.table import Column
+
+WORDS = {verdict.value: verdict.value.replace("_", " ") for verdict in Verdict} | {"unscored": "unscored"}
+"""Verdicts as people read them, in the order in which they are shown."""
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage."""
+    return f"{100 * share:.1f} %"
+
+
+SCORES = (
+    Column(("name",), "score"),
+    Column(("value",), "", "chip", percent),
+    Column(("between",), "95 % interval", "number", lambda it: f"{100 * it[0]:.1f} to {100 * it[1]:.1f}"),
+    Column(("tests",)),
+    Column(("value",), "", "bar", width=24),
+)
+"""Of the rows that `scores` returns."""
+VERDICTS = (
+    Column(("style",), "verdict", "chip", WORDS.__getitem__),
+    Column(("n",), "samples", "number", "{:,}".format),
+    Column(("share",), "share", "number", percent),
+    Column(("share",), "", "bar"),
+)
+"""Of the rows that `verdicts` returns."""
+
+
+def scores(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a row for each pass@k and variant; none if the score was refused."""
+    two = "plus" in summary["pass_at_k"]
+    names = {"base": "base tests" if two else "all tests", "plus": "base + extra tests"}
+    return [
+        {"style": variant, "tests": names[variant], "name": f"pass@{k}", "value": share["value"],
+         "between": (share["low"], share["high"]), "bound": _bound(summary, variant, k)}
+        for variant, by_k in summary["pass_at_k"].items() for k, share in by_k.items() if not summary["refused"]
+    ]  # fmt: skip
+
+
+def _bound(summary: Mapping[str, Any], variant: str, k: str) -> str:
+    """Say what pass@k could have been; nothing if no sample was left out."""
+    it = summary["bounds"].get(variant, {}).get(k)
+    if not it:
+        return ""
+    lost = [(summary["n_unscored"], "unscored sample"), (summary["n_lost"], "bad line")]
+    what = " and ".join(number(n, name) for n, name in lost if n)
+    are = "is" if sum(n for n, _ in lost) == 1 else "are"
+    return f"{100 * it['low']:.1f} to {100 * it['high']:.1f} % if the {what} {are} failed / passed"
+
+
+def verdicts(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a row for each verdict that occurs, and one for unscored samples; `share` is of all that were judged."""
+    judged = summary["n_scored"] + summary["n_unscored"]
+    found = summary["verdicts"] | ({"unscored": summary["n_unscored"]} if summary["n_unscored"] else {})
+    return [{"style": verdict, "n": n, "share": n / judged} for verdict, n in found.items()]
+
+
+def extent(summary: Mapping[str, Any]) -> str:
+    """Say how many tasks and samples there are, and what is missing."""
+    scored, n_tasks = summary["n_tasks_scored"], summary["n_tasks"]
+    text = ("" if scored == n_tasks else f"{scored} of ") + number(n_tasks, "task")
+    text += f" · {summary['n_tasks_missing']} without a sample" if summary["n_tasks_missing"] else ""
+    text += f" · {number(summary['n_samples'], 'sample')}"
+    text += f" · {summary['n_unscored']} unscored" if summary["n_unscored"] else ""
+    text += f" · {number(summary['n_skipped'], 'bad line')} left out" if summary["n_skipped"] else ""
+    return text + (f" · interrupted: {summary['interrupted']}" if summary.get("interrupted") else "")
+
+
+def number(n: int, what: str) -> str:
+    """Return a count with its noun, such as `2 tasks`."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def unscored(summary: Mapping[str, Any]) -> list[str]:
+    """Return a line for each reason why samples are unscored."""
+    return [f"unscored ×{n:,}: {reason}" for reason, n in summary["unscored"].items()]
+
+
+def comparison(summary: Mapping[str, Any]) -> str:
+    """Say how the run differs from another; nothing if there is no other, or no score."""
+    it = summary.get("comparison")
+    if not it or summary["refused"]:
+        return ""
+    here, there = it.get("n_tasks_here", it["n_tasks"]), it.get("n_tasks_there", it["n_tasks"])
+    shared = f"on the {number(it['n_tasks'], 'task')} that both have"
+    shared += "" if here == there == it["n_tasks"] else f", of {here:,} here and {there:,} there"
+    p_value = "p < 0.0001" if it["p_value"] < 0.0001 else f"p = {it['p_value']:.4f}"
+    low, high, difference = (100 * it[name] for name in ("low", "high", "difference"))
+    return (
+        f"pass@{it['k']} against {it.get('with', 'the other run')}: {difference:+.1f} points "
+        f"(95 % interval {low:+.1f} to {high:+.1f}, {p_value}) {shared}"
+    )
+
+
+def cost(summary: Mapping[str, Any]) -> str:
+    """Say how long the run took, and under which limits."""
+    text = f"{summary['seconds']:.1f} s · {number(summary['n_cached'], 'verdict')} known without a run"
+    text += f" · time limit {summary['timeout_s']:g} s" if "timeout_s" in summary else ""
+    return text + (f" · {summary['parallel']} at a time" if "parallel" in summary else "")

@@ -1,0 +1,200 @@
+"""Settings of a run of rounds: from a TOML file or a preset, with flags over it. All are parsed before anything runs."""
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Field, NonNegativeInt, ValidationInfo, field_validator
+
+from gates import GATES, fields_of, parse, thresholds_of
+from toolkit.benchmarks import BENCHMARKS
+from toolkit.errors import UsageError, nearest
+from toolkit.models.prompts import STYLES
+from toolkit.rounds.pool import COLUMNS, STDLIB
+from toolkit.settings import Flag, FromText, Settings
+
+Stage = Literal["pool", "generate", "gate", "train", "write", "judge", "measure"]
+STAGES: tuple[str, ...] = get_args(Stage)
+PRESETS = Path(__file__).parent / "presets"
+Names = Annotated[tuple[str, ...], FromText]
+
+
+class RoundsSettings(Settings):
+    """All settings of a run of rounds. Raises `UsageError` for one that is unknown, not allowed, or without effect."""
+
+    output: Path = Field(Path("runs/rounds"), description="The run's folder.")
+    model: str = Field("", description="As toolkit generate --model [default: TOOLKIT_MODEL, or smollm2].")
+    judge_model: str = Field("", description="The frozen model of the gate judge [default: model, before the first round].")
+    pool: str = Field(STDLIB, min_length=1, description="stdlib, a JSONL file of prompts, or a data set of the hub, "
+                      "OWNER/NAME[@REVISION][:CONFIG][:SPLIT].")  # fmt: skip
+    pool_columns: Names = Field((), description="Where that file or data set has other names, as prompt=text.")
+    held_out: float = Field(0.1, ge=0, lt=1, description="Share of the prompts that are never trained on.")
+    regimes: Names = Field(("none", "compile", "compile+quality"), description="Gates, as toolkit gate --kind; compile~0.1 "
+                           "flips one decision in ten.")  # fmt: skip
+    rounds: int = Field(2, ge=1, description="Rounds of each cell: a regime with a seed.")
+    seeds: Annotated[tuple[NonNegativeInt, ...], FromText] = Field((0,), description="Seeds of the cells.")
+    accept: int = Field(64, ge=1, description="Generate until so many programs are accepted.")
+    budget: int = Field(256, ge=1, description="Generate at most so many candidates a round.")
+    chunk: int = Field(0, ge=0, description="Candidates at a time [default: accept; budget for gates that compare].")
+    thresholds: Names = Field((), description="Of the gates, as toolkit gate --threshold: pylint=8,cc=10.")
+    freeze: Flag = Field(False, description="Gates that keep a fraction do so in round 1; later they keep all that score at "
+                         "least as well as the worst kept there, so that their acceptance can change.")  # fmt: skip
+    data: Literal["replace", "accumulate", "mixed"] = Field("replace", description="Train on this round's programs "
+        "(replace), on those of all rounds (accumulate), or on this round's and human programs (mixed).")  # fmt: skip
+    human: float = Field(0.5, ge=0, lt=1, description="With data = mixed, the share of human programs.")
+    anchors: float = Field(0.0, ge=0, lt=1, description="Share of human programs that run, each used once, that is "
+                           "added to every round's data.")  # fmt: skip
+    weights: Literal["cumulative", "base"] = Field("cumulative", description="Go on from the last round's weights "
+        "(cumulative), or from the first model's (base).")  # fmt: skip
+    temperature: float = Field(0.8, ge=0, lt=100, description="Of the candidates.")
+    top_p: float = Field(0.95, gt=0, le=1, description="Of candidates and answers, where not greedy.")
+    max_new_tokens: int = Field(256, ge=1, description="Length of a candidate, at most.")
+    prompt: str = Field("", description=f"Prompt style: {', '.join(STYLES)} [default: the model's own].")
+    probe: int = Field(0, ge=0, description="Held-out prompts answered in each round, to see whether the gate tells the "
+                       "answers to one prompt apart; nothing is trained on them.")  # fmt: skip
+    probe_samples: int = Field(4, ge=2, description="Answers to each of them.")
+    steps: int = Field(50, ge=1, description="Training steps a round.")
+    learning_rate: float = Field(2e-4, ge=0, description="Highest learning rate.")
+    batch_size: int = Field(8, ge=1, description="Blocks a training step.")
+    sequence: int = Field(512, ge=2, description="Tokens of a block.")
+    full: Flag = Field(False, description="Train all weights, rather than an adapter (LoRA).")
+    benchmarks: Names = Field(("humaneval",), description="What each round's model is scored on.")
+    limit: int = Field(0, ge=0, description="Only the first so many tasks of a benchmark; 0: all.")
+    samples: int = Field(1, ge=1, description="Answers to each task.")
+    eval_temperature: float = Field(0.0, ge=0, lt=100, description="Of the answers; 0: greedy.")
+    eval_tokens: int = Field(512, ge=1, description="Length of an answer, at most.")
+    timeout: float = Field(5.0, gt=0, description="Seconds, of the oracle.")
+    measured: int = Field(500, ge=0, description="Candidates executed for each of the ledger's populations, at most.")
+    stages: Annotated[tuple[Stage, ...], FromText] = Field(get_args(Stage), description="Those that run here.")
+    device: Literal["", "cpu", "cuda"] = Field("", description="cpu or cuda [default: the GPU, if any].")
+    parallel: int = Field(2, ge=1, description="Boxes at one time.")
+
+    @field_validator("regimes", "seeds", "benchmarks", "stages")
+    @classmethod
+    def _once(cls, values: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        if not values and info.field_name in ("regimes", "seeds"):
+            raise ValueError("at least one must be named")
+        if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+            raise ValueError(f"{twice[0]!r} is named twice")
+        return values
+
+    @field_validator("regimes")
+    @classmethod
+    def _gates(cls, regimes: tuple[str, ...]) -> tuple[str, ...]:
+        for regime in regimes:
+            try:
+                _parsed(regime, {})
+            except ValueError as error:
+                names = [part.strip().partition("~")[0] for part in regime.split("+")]
+                near = next((near for name in names if name not in GATES and (near := nearest(name, GATES))), "")
+                raise ValueError(f"{regime!r}: {error}{near}") from None
+        return regimes
+
+    @field_validator("thresholds")
+    @classmethod
+    def _numbers(cls, thresholds: tuple[str, ...]) -> tuple[str, ...]:
+        for text in thresholds:
+            try:
+                is_number = math.isfinite(float(text.partition("=")[2]))
+            except ValueError:
+                is_number = False
+            if not is_number:
+                raise ValueError(f"{text!r} is not NAME=NUMBER, such as pylint=8")
+        return thresholds
+
+    @field_validator("prompt", "benchmarks")
+    @classmethod
+    def _known(cls, given: Any, info: ValidationInfo) -> Any:
+        known = ["", *STYLES] if info.field_name == "prompt" else list(BENCHMARKS)
+        for name in (given,) if isinstance(given, str) else given:
+            if name not in known:
+                raise ValueError(f"there is no {name!r}; there are {', '.join(filter(None, known))}{nearest(name, known)}")
+        return given
+
+    @field_validator("pool_columns")
+    @classmethod
+    def _columns(cls, pairs: tuple[str, ...]) -> tuple[str, ...]:
+        for pair in pairs:
+            ours, equals, theirs = pair.partition("=")
+            if not (equals and theirs) or ours not in COLUMNS:
+                near = nearest(ours, COLUMNS) if equals else ""
+                raise ValueError(f"{pair!r} is no pair such as prompt=text; ours are {', '.join(COLUMNS)}{near}")
+        return pairs
+
+    def wrong(self) -> list[str]:
+        """Return complaints about settings that contradict each other or have no effect."""
+        wanted = {name for regime in self.regimes for name in fields_of(regime)}
+        wrong = [] if self.accept <= self.budget else [f"accept ({self.accept}) must be at most budget ({self.budget})"]
+        if self.probe and not self.held_out:
+            wrong.append("probe wants prompts that are held out: held_out must be above 0")
+        if self.probe and not self.temperature:
+            wrong.append("probe wants a temperature above 0, or all answers are the same")
+        if self.samples > 1 and not self.eval_temperature:
+            wrong.append(f"samples wants an eval_temperature above 0, or all {self.samples} answers to a task are the same")
+        wrong += self._thresholds()
+        wrong += self._frozen() if "fraction" in wanted else self.useless(["freeze"], "without a gate that keeps a fraction")
+        wrong += self.useless(["judge_model"], "without the gate judge") if "judge_model" not in wanted else []
+        wrong += self.useless(["human"], "unless data is mixed") if self.data != "mixed" else []
+        wrong += self.useless(["probe_samples"], "without probe") if not self.probe else []
+        wrong += self.useless(["pool_columns"], f"with the pool {STDLIB}") if self.pool == STDLIB else []
+        wrong += self.useless(["top_p"], "where all is greedy") if not self.temperature + self.eval_temperature else []
+        return wrong
+
+    def _thresholds(self) -> list[str]:
+        known = {name for regime in self.regimes for name in thresholds_of(regime)}
+        wrong = []
+        for text in self.thresholds:
+            if (name := text.partition("=")[0]) not in known:
+                there = ", ".join(sorted(known)) or "none at all"
+                near = nearest(name, known)
+                wrong.append(f"thresholds: no gate of the regimes has a threshold {name!r}; there are {there}{near}")
+        for regime in self.regimes:
+            try:
+                _parsed(regime, self.thresholds_of(regime))
+            except ValueError as error:
+                wrong.append(f"thresholds: {error}")
+        return list(dict.fromkeys(wrong))
+
+    def _frozen(self) -> list[str]:
+        def compares(regime: str) -> list[str]:
+            return [name for name in regime.split("+") if "fraction" in fields_of(name)]
+
+        return [f"regime {regime!r}: freeze wants one gate that compares candidates, not {' and '.join(compares(regime))}"
+                for regime in self.regimes if self.freeze and len(compares(regime)) > 1]  # fmt: skip
+
+    def thresholds_of(self, kind: str) -> dict[str, float]:
+        """Return the thresholds that apply to the gates of `kind`."""
+        pairs = [text.partition("=") for text in self.thresholds]
+        return {name: float(value) for name, _, value in pairs if name in thresholds_of(kind)}
+
+
+def _parsed(kind: str, thresholds: Mapping[str, float]) -> None:
+    """Raise `ValueError` if `kind` or a threshold is wrong, before any model is loaded."""
+    parse(kind, thresholds, given=dict.fromkeys(("corpus", "model", "judge_model")))
+
+
+def read(path: Path | None, flags: Mapping[str, Any]) -> RoundsSettings:
+    """Return the settings of a TOML file, or of the preset of that name, overridden by `flags` (as text).
+
+    Raises:
+        UsageError: the file cannot be read, or settings are wrong: one line for each.
+    """
+    import tomllib
+
+    found: dict[str, Any] = {}
+    if path is not None:
+        try:
+            found = tomllib.loads((path if path.exists() else PRESETS / f"{path}.toml").read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            there = sorted(file.stem for file in PRESETS.glob("*.toml"))
+            why = error.strerror if isinstance(error, OSError) else error
+            raise UsageError(f"{path}: {why}; presets are {', '.join(there)}{nearest(str(path), there)}") from None
+    found.setdefault("model", os.environ.get("TOOLKIT_MODEL", ""))
+    return RoundsSettings(**{**found, **flags})
+
+
+def name_of(regime: str) -> str:
+    """Return the name of a regime's folder."""
+    return "".join(c if c.isalnum() or c in "+-_." else "_" for c in regime)

@@ -1,0 +1,234 @@
+"""Read files that nobody vouches for: lines of JSONL and Python sources, with everything wrong with them collected."""
+
+import errno
+import gzip
+import io
+import json
+import os
+import re
+import stat
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+MAX_BYTES = 1 << 20
+"""The longest text of which a program can be made, in bytes of UTF-8. A line may be 12 times as long."""
+MAX_DEPTH = 200
+"""Containers in containers in a row, at most: how deep Python's reader gets depends on who calls it."""
+_TOO_DEEP = "malformed JSON: nested too deeply"
+MAX_KEPT, MAX_LISTED = 100, 10
+"""Problems of an input that are kept as text, and those that the message of a refused one has; all are counted."""
+_MAX_PROBLEM_CHARS = 5_000
+_MAX_SKIP_BYTES = 1 << 30
+LINK = "a symbolic link, which is not followed"
+"""Why a link that a person did not name is left alone."""
+_BOM = b"\xef\xbb\xbf"
+_SHORTEST_ROW = len('{"code":""}')
+
+
+class Problems:
+    """What is wrong with an input: `len` counts all of it, iteration gives the first `MAX_KEPT`, as lines safe to print.
+
+    Attributes:
+        n: how many there are; may be raised alone once it `is_full`.
+        is_full: no more are kept.
+        by_task: how many of them name each task of the benchmark.
+    """
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.is_full = False
+        self.by_task: Counter[str] = Counter()
+        self._kept: list[str] = []
+
+    def add(self, place: object, reason: object, task_id: str | None = None) -> None:
+        """Count a problem, and keep `PLACE: REASON` while there is room; `task_id` is that of a known task."""
+        self.n += 1
+        if task_id is not None:
+            self.by_task[task_id] += 1
+        if not self.is_full:
+            self._kept.append(printable(f"{place}: {reason}"[:_MAX_PROBLEM_CHARS]))
+            self.is_full = len(self._kept) >= MAX_KEPT
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kept)
+
+    def __getitem__(self, index: int) -> str:
+        return self._kept[index]
+
+    def listed(self, n: int = MAX_LISTED) -> list[str]:
+        """Return the first `n`, and as a last line how many more there are."""
+        shown = self._kept[:n]
+        return [*shown, f"... and {self.n - len(shown):,} more"] if self.n > len(shown) else shown
+
+
+def printable(text: str) -> str:
+    """Make what could act on a terminal or hide (controls, directions, lone surrogates, line ends) visible."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def unjudgeable(text: str, max_bytes: int = MAX_BYTES) -> str | None:
+    """Say in one line why a text can be no program, whatever it says; None where it may be one."""
+    if "\0" in text:
+        return "has a NUL byte"
+    try:
+        n_bytes = len(text) if text.isascii() else len(text.encode())
+    except UnicodeEncodeError as error:
+        return f"has a lone surrogate at character {error.start}"
+    return f"has {n_bytes:,} bytes, more than {max_bytes:,}" if n_bytes > max_bytes else None
+
+
+def string(field: str, text: object) -> str:
+    """Return the text of a field. Raise ValueError if it is no text."""
+    if not isinstance(text, str):
+        raise ValueError(f"{field} is not a string but {type(text).__name__}")
+    return text
+
+
+def checked_text(field: str, text: object) -> str:
+    """Return the text of a field. Raise ValueError with why no program can be made of it."""
+    text = string(field, text)
+    if reason := unjudgeable(text):
+        raise ValueError(f"{field} {reason}")
+    return text
+
+
+def lines(
+    path: Path, problems: Problems, *, name: str | None = None, max_bytes: int = MAX_BYTES, follow: bool = True
+) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    """Yield (FILE:LINE, line, object) of a JSONL file, gzipped or not; add everything else in it to `problems`.
+
+    Skips blank lines and a byte order mark. `name` stands for the file in places, if that is not its path. Without `follow`,
+    the file must not be a symbolic link.
+    """
+    try:
+        with _opened(path, follow) as file:
+            zipped = path.suffix == ".gz" or file.peek(2)[:2] == b"\x1f\x8b"
+            opened = io.BufferedReader(_Unzipped(file), 1 << 16) if zipped else file
+            yield from _line_rows(name or str(path), opened, problems, 12 * max_bytes)
+    except OSError as error:
+        problems.add(name or path, error.strerror or error)
+
+
+def source(
+    path: Path, problems: Problems, *, max_bytes: int = MAX_BYTES, follow: bool = True, task_id: str | None = None
+) -> str | None:
+    """Return the text of a Python file; None, and a problem, if it cannot be read or is longer than a line may be."""
+    try:
+        with _opened(path, follow) as opened:
+            data = opened.read(12 * max_bytes + 1)
+        if len(data) > 12 * max_bytes:
+            raise OSError(f"more than {12 * max_bytes:,} bytes")
+        return data.decode()
+    except UnicodeDecodeError as error:
+        problems.add(path, f"invalid UTF-8 at byte {error.start}", task_id)
+    except OSError as error:
+        problems.add(path, error.strerror or error, task_id)
+    return None
+
+
+def _opened(path: Path, follow: bool) -> io.BufferedReader:
+    # O_NONBLOCK: opening a fifo that nobody writes to must not hang.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno == errno.ELOOP and not follow:
+            raise OSError(LINK) from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError("not a regular file")
+    return os.fdopen(descriptor, "rb")
+
+
+class _Unzipped(io.RawIOBase):
+    """The unzipped file. Everything before an error in it can be read before the error is raised."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file = gzip.GzipFile(fileobj=file)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read1(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _line_rows(
+    name: str, opened: io.BufferedIOBase, problems: Problems, max_bytes: int
+) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    for number in count(1):
+        try:
+            line = opened.readline(max_bytes + 1)
+            if len(line) > max_bytes:
+                n_left = _MAX_SKIP_BYTES
+                while line and n_left > 0 and not line.endswith(b"\n"):
+                    line = opened.readline(1 << 16)
+                    n_left -= len(line)
+                end = "" if n_left > 0 else "; nothing behind it was read"
+                problems.add(f"{name}:{number}", f"the line has more than {max_bytes:,} bytes{end}")
+                if end:
+                    return
+                continue
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            problems.add(f"{name}:{number}", f"broken gzip: {error}")
+            return
+        if number == 1:
+            line = line.removeprefix(_BOM)
+        text = line.strip()
+        if not text:
+            if not line:
+                return
+            continue
+        if problems.is_full and (len(text) < _SHORTEST_ROW or text[0] != 0x7B or text[-1] != 0x7D):
+            problems.n += 1  # no object that anyone wants, and nobody reads why: millions of lines may be like that
+            continue
+        place = f"{name}:{number}"
+        try:
+            row = json.loads(line.decode())
+        except UnicodeDecodeError as error:
+            problems.add(place, f"invalid UTF-8 at byte {error.start}")
+        except json.JSONDecodeError as error:
+            problems.add(place, f"malformed JSON: {error.msg} at column {error.colno}")
+        except ValueError as error:
+            problems.add(place, f"malformed JSON: {error}")
+        except RecursionError:
+            problems.add(place, _TOO_DEEP)
+        else:
+            if line.count(b"[") + line.count(b"{") > MAX_DEPTH and _is_deeper(row, MAX_DEPTH):
+                problems.add(place, _TOO_DEEP)
+            elif isinstance(row, dict):
+                yield place, line, row
+            else:
+                problems.add(place, f"not an object but {type(row).__name__}")
+
+
+def _is_deeper(value: object, most: int) -> bool:
+    """Say whether containers stand in each other more than `most` deep."""
+    level = [value]
+    for _ in range(most):
+        level = [
+            inside
+            for each in level
+            if isinstance(each, dict | list)
+            for inside in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return any(isinstance(each, dict | list) for each in level)
+
+
+def numeric(path: Path) -> list[tuple[int, str]]:
+    """Return a sort key for paths by which 10.py comes after 9.py."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name)]

@@ -1,0 +1,40 @@
+"""The folder that a gate run leaves: the accepted rows, the rejected ones, and a summary; all of them or none."""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import IO
+
+from toolkit.errors import UsageError
+from toolkit.store.files import together, writing
+
+ACCEPTED, REJECTED, SUMMARY = FILES = ("accepted.jsonl", "rejected.jsonl", "summary.json")
+REMEDY = "; nothing was written. Make room there, or choose another --output"
+
+
+def choose(output: Path | None, *, overwrite: bool) -> Path:
+    """Return the folder to write: `output`, else a new one under `runs`. Raise `UsageError` if it has such files already."""
+    stem = time.strftime("gate-%Y%m%d-%H%M%S")
+    names = (Path("runs", stem + (f"-{n}" if n > 1 else "")) for n in count(1))
+    folder = output or next(path for path in names if not path.exists())
+    found = next((name for name in FILES if os.path.lexists(folder / name)), None)
+    if found and not overwrite:
+        raise UsageError(f"{folder} has {found} already; replace it (--overwrite), or choose another --output")
+    return folder
+
+
+@contextlib.contextmanager
+def written(folder: Path) -> Iterator[dict[str, IO[bytes]]]:
+    """Open the files of a run; if anything fails, none of them stays. Raise `InfrastructureError` if it is a disk."""
+    is_new = not folder.exists()
+    try:
+        with together(folder, FILES, lambda: writing(folder, REMEDY)) as files:
+            yield files
+    except BaseException:
+        if is_new:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
