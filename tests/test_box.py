@@ -366,3 +366,15 @@ def test_an_engine_that_leaves_out_a_limit_is_refused(engine: DockerEngine, monk
     )  # fmt: skip
     with pytest.raises(EngineUnavailable, match="nothing bounds the memory"):
         Box(engine).start()
+
+
+@pytest.mark.parametrize("more", ["", "if x == 4: os.write(4, b'R\\0\\0\\0\\x011')"], ids=["as many as asked", "one more"])
+def test_answers_that_nobody_waits_for_are_no_violation(box: Box, more: str) -> None:
+    """The host stops at the first wrong answer; by then the program may have given the others that it was asked for."""
+    code = f"import os, time\ndef f(x):\n    {more or 'pass'}\n    time.sleep(0.2 * (x == 1))\n    return x"
+    with box.calls(code, "f") as session:
+        batch = session.batch(codec.encode_batch([[x] for x in range(5)]), 5, in_parts=True)
+        assert batch.more
+        assert 0 < batch.n_frames < 5
+        time.sleep(0.5)
+        assert session.end().status is (Status.VIOLATED if more else Status.SIGNALED)
