@@ -96,6 +96,28 @@ def test_a_part_is_judged_also_when_the_one_before_failed_with_calls_left(oracle
     assert (result.base, result.plus) == (Verdict.WRONG_ANSWER, Verdict.PASSED)
 
 
+@pytest.mark.parametrize("pause", [0, 0.3], ids=["at once", "the host may have stopped it by then"])
+@pytest.mark.parametrize("answer", ["xs and [(x, x * x) for x in xs]", "0"], ids=["base is right", "base is wrong"])
+def test_what_is_written_after_a_wrong_answer_costs_no_part_that_was_complete(oracle: Oracle, pause: float, answer: str) -> None:
+    code = f"""import os, time
+def pairs(xs):
+    if xs == [0.5, -1]:
+        return 0
+    if len(xs) > 9:
+        time.sleep({pause}), os.write(4, b"R\\0\\0\\0\\x011")
+    return {answer}
+"""
+    result = judge(oracle, code)
+    assert result.plus is Verdict.WRONG_ANSWER
+    assert result.base is (Verdict.WRONG_ANSWER if answer == "0" else Verdict.PASSED)
+
+
+def test_an_answer_too_many_fails_all_parts_that_no_wrong_answer_did(oracle: Oracle) -> None:
+    code = "import os\ndef pairs(xs):\n    len(xs) > 9 and os.write(4, b'?\\0\\0\\0\\0')\n    return xs and [(x, x * x) for x in xs]"
+    result = judge(oracle, code)
+    assert (result.base, result.plus) == (Verdict.RUNTIME_ERROR, Verdict.RUNTIME_ERROR)
+
+
 def test_equal_solutions_run_once_and_verdicts_are_kept(oracle: Oracle, tmp_path: Path) -> None:
     source = TABLE.prompt + TABLE.canonical_solution
     samples = [Sample(task_id="Own/0", sample_id=i, solution=source) for i in range(5)]

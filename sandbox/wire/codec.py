@@ -412,8 +412,10 @@ def decode_batch(data: bytes) -> list[list[Any]]:
     return [[_value(argument, 0, MAX_HASHED) for argument in call] for call in calls]
 
 
-def split_frames(stream: bytes, most: int) -> list[tuple[bytes, bytes]]:
+def split_frames(stream: bytes, most: int, *, strict: bool = True) -> list[tuple[bytes, bytes]]:
     """Split a program's output into (kind, body) frames, with pieces joined and an incomplete last frame left out.
+
+    Unless `strict`, also leave out everything from the first byte that is no answer.
 
     Raises:
         CodecError: more than `most` frames, one of unknown kind, or a piece that is too short: the program wrote into
@@ -426,6 +428,8 @@ def split_frames(stream: bytes, most: int) -> list[tuple[bytes, bytes]]:
         kind, size = stream[at : at + 1], int.from_bytes(stream[at + 1 : at + 5], "big")
         is_whole = at + 5 + size <= end
         if not is_frame(kind, size) or (is_whole and len(frames) == most):
+            if not strict:
+                break
             raise CodecError("the result channel holds bytes that are no answer")
         if not is_whole:
             break

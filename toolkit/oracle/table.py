@@ -49,6 +49,7 @@ class _Judging:
 
     Attributes:
         found: the finding of each part that has been decided.
+        n_calls: how many calls each part has.
         n_right: how many answers of a part are known to be right.
     """
 
@@ -60,21 +61,21 @@ class _Judging:
     rules: Rules
     facts: Facts
     found: dict[bool, Finding] = field(default_factory=dict)
+    n_calls: Counter[bool] = field(default_factory=Counter)
     n_right: Counter[bool] = field(default_factory=Counter)
 
     def findings(self, all_chunks: Sequence[Chunk]) -> dict[bool, Finding]:
         """Return the finding of each part that has calls."""
-        n_calls = Counter[bool]()
         for chunk in all_chunks:
-            n_calls[chunk.plus] += chunk.n_calls
+            self.n_calls[chunk.plus] += chunk.n_calls
         chunks = all_chunks
         while chunks:
             self._run(chunks)
             chunks = [
                 chunk for chunk in all_chunks
-                if chunk.plus not in self.found and self.n_right[chunk.plus] < n_calls[chunk.plus]
+                if chunk.plus not in self.found and self.n_right[chunk.plus] < self.n_calls[chunk.plus]
             ]  # fmt: skip
-        for part, n in n_calls.items():
+        for part, n in self.n_calls.items():
             if part not in self.found:
                 self.found[part] = earned(n, self.n_right[part])
         return self.found
@@ -83,7 +84,8 @@ class _Judging:
         """Run one process of the program over chunks; record why a part failed, or how many of its calls are right.
 
         If the process ends early, the part it was at has failed. A part that it did not reach stays undecided, and the
-        caller runs it in a new process, as EvalPlus does. A process that writes anything but answers fails in all parts.
+        caller runs it in a new process, as EvalPlus does. A process that writes anything but answers fails in all parts;
+        when that is noticed is chance, so what it writes after a wrong answer costs no part that was complete before.
         """
         rules, call_s = self.rules, self.rules.timeout_s
         total = min(rules.total_timeout_s, call_s * sum(chunk.n_calls for chunk in chunks)) + 4 * self.right.charged_s
@@ -99,15 +101,16 @@ class _Judging:
                         continue
                     at = chunk.plus
                     loaded, finding = self._ask(session, chunk, is_last=chunk is chunks[-1])
-                    if finding is None:
-                        self.n_right[at] += chunk.n_calls
-                        continue
-                    self.found.update({at: finding} if loaded else {chunk.plus: finding for chunk in chunks})
-                    if session.execution is not None:
+                    if finding is not None:
+                        self.found.update({at: finding} if loaded else {chunk.plus: finding for chunk in chunks})
+                    if self._is_violated(session) or (finding and session.execution):
                         break
+                    self.n_right[at] += 0 if finding else chunk.n_calls
                 self.facts.add(end := session.end())
-                if end.status is Status.VIOLATED:  # when it is noticed is chance, so all parts show it
-                    self.found.update({chunk.plus: of_end(end, "beside its answers") for chunk in chunks})
+                if end.status is Status.VIOLATED:
+                    done = {part for part, n in self.n_right.items() if at in self.found and n == self.n_calls[part]}
+                    for part in {chunk.plus for chunk in chunks} - done:
+                        self.found.setdefault(part, of_end(end, "beside its answers"))
         except BoxOutOfMemory:
             self.found.setdefault(at, Finding(Verdict.MEMORY_LIMIT, OF_THE_BOX))
 
@@ -133,10 +136,13 @@ class _Judging:
             if not batch.more:
                 break
             batch = session.more()
-        end = session.execution
-        if n_right != chunk.n_calls or (end is not None and end.status is Status.VIOLATED):
+        if n_right != chunk.n_calls and not self._is_violated(session):
             return True, of_end(session.end(), f"in call {chunk.first + min(n_right, chunk.n_calls - 1)}")
         return True, None
+
+    @staticmethod
+    def _is_violated(session: Session) -> bool:
+        return session.execution is not None and session.execution.status is Status.VIOLATED
 
     @staticmethod
     def _unloaded(session: Session, batch: Batch) -> Finding:
@@ -167,10 +173,7 @@ class _Judging:
         part = wanted[first : first + batch.n_frames]
         if hashlib.blake2b(codec.join_frames(list(part)), digest_size=16).hexdigest() == batch.digest:
             return None
-        try:
-            got = codec.split_frames(stream, min(batch.n_frames, len(part)))
-        except codec.CodecError as error:
-            return Finding(Verdict.RUNTIME_ERROR, str(error))
+        got = codec.split_frames(stream, min(batch.n_frames, len(part)), strict=False)
         if len(got) != batch.n_frames:
             return Finding(Verdict.RUNTIME_ERROR, f"{chunk.where}: fewer answers than were counted")
         for at, ((kind, body), right) in enumerate(zip(got, part, strict=True), first):
@@ -186,10 +189,7 @@ class _Judging:
     @staticmethod
     def _unkept(session: Session, batch: Batch, chunk: Chunk, stream: bytes, first: int) -> Finding:
         """Judge answers whose digest is wrong and that cannot be compared one by one."""
-        try:
-            got = codec.split_frames(stream, batch.n_frames)
-        except codec.CodecError as error:
-            return Finding(Verdict.RUNTIME_ERROR, str(error))
+        got = codec.split_frames(stream, batch.n_frames, strict=False)
         if got and got[-1][0] != codec.RETURNED:
             return of_frame(*got[-1], f"in call {chunk.first + first + len(got) - 1}")
         if batch.n_values == batch.n_frames == chunk.n_calls - first:
