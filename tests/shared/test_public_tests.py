@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sandbox import DockerEngine, Sandbox
-from tests.test_gates_run import public_tests_pass
+from tests.gates.test_run import public_tests_pass
 from toolkit.benchmarks import BENCHMARKS, Options
 
 

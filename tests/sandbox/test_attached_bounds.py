@@ -1,0 +1,76 @@
+"""Attached boxes: a flood wedges none, and an engine waits in vain once."""
+
+import contextlib
+import threading
+import time
+
+import pytest
+
+from sandbox import Box, BoxNotStarted, Sandbox, recipes
+from sandbox.engines import attached
+from tests.conftest import opened
+from tests.faults import HIT, OWN, SMALL, TASKS, VERDICTS, judged, oracle, soon
+from toolkit.oracle import Oracle
+from toolkit.records import Sample, Verdict
+
+pytestmark = pytest.mark.usefixtures("known_here")
+
+
+FLOODS = {
+    "while it is loaded": "import os\nwhile True: os.write(4, bytes(1 << 20))\n",
+    "one long answer": "import os\ndef pairs(xs):\n    while True: os.write(4, b'R' * (1 << 20))\n",
+    "answers": "import os\ndef pairs(xs):\n    while True: os.write(4, (b'R' + (1).to_bytes(4, 'big') + b'1') * 100_000)\n",
+    "by children": "import os\ndef pairs(xs):\n    for _ in range(4):\n        if not os.fork():\n            while True: os.write(4, b'R' * (1 << 20))\n",
+}
+
+
+def test_a_flood_of_answers_wedges_no_attached_box(pool: Sandbox) -> None:
+    """Four boxes: four floods, two at a time; a client that goes in the middle of one; and the next one is served at once."""
+    by_kind = [Sample(task_id=HIT[kind], sample_id=i, solution=it) for i, it in enumerate(FLOODS.values()) for kind in HIT]
+    with opened("attached", n_run=4) as engine:
+        with Sandbox(engine, 2, SMALL) as own:
+            by = Oracle(own, OWN, TASKS, "faults-1", timeout_s=0.5)
+            results = [result for _, result, _ in by.judge_many(by_kind[::2])]
+            assert {result.verdict for result in results} <= {Verdict.TIME_LIMIT, Verdict.RUNTIME_ERROR}, results
+            by.timeout_s = 60
+            timer = threading.Timer(0.5, own.close)
+            timer.start()
+            assert not any(result.verdict is Verdict.PASSED for _, result, _ in by.judge_many(by_kind[1::2]))
+            timer.join()
+        begun = time.monotonic()
+        with Sandbox(engine, 2, SMALL) as own:
+            found = {result.task_id: result.verdict for result in judged(oracle(own))}
+        assert found == VERDICTS
+        assert time.monotonic() - begun < soon(5)
+
+
+def test_an_attached_engine_reads_a_recipe_once_and_waits_in_vain_once(
+    pool: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, tag = [], recipes.tag
+
+    def reading(kind: str) -> str:
+        read.append(kind)
+        return tag(kind)
+
+    monkeypatch.setattr(recipes, "tag", reading)
+    monkeypatch.setattr(attached, "WAIT_S", 1.0)
+    monkeypatch.setattr(attached, "BRIEF_S", 0.1)
+    with opened("attached", n_run=1) as engine:
+        read.clear()
+        assert {engine.image_digest(kind) for kind in ("run", "lint") for _ in range(100)} == {tag("run"), tag("lint")}
+        with Box(engine, SMALL) as one:
+            for least_s, most_s in ((1, soon(3)), (0, 0.7), (0, 0.7)):
+                begun = time.monotonic()
+                with pytest.raises(BoxNotStarted, match="none of 1 run boxes came free"):
+                    Box(engine, SMALL).start()
+                assert least_s <= time.monotonic() - begun < most_s
+            one.close()
+            monkeypatch.setattr(attached, "WAIT_S", 20.0)
+            deadline = time.monotonic() + 20
+            while True:  # it is free when it is clean
+                with contextlib.suppress(BoxNotStarted), Box(engine, SMALL) as other:
+                    assert other.run("print(1)").stdout == "1\n"
+                    break
+                assert time.monotonic() < deadline
+    assert read == ["run", "lint"]

@@ -1,0 +1,197 @@
+"""What a host has only so much of, and waits that are bounded: engines and supervisors without anything behind them."""
+
+import contextlib
+import gc
+import os
+import resource
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import docker
+import pytest
+
+import sandbox.box
+import sandbox.engines.base
+import sandbox.engines.docker
+import sandbox.pool
+from sandbox import BoxLost, DockerEngine, EngineUnavailable, Limits, Sandbox
+from sandbox.engines.attached import AttachedConnection
+from sandbox.pool import TRIES
+from sandbox.wire import frames
+from tests.faults import soon
+
+pytestmark = pytest.mark.usefixtures("known_here")
+
+
+class Api:
+    """What a Docker engine answers, with real sockets."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.running = dict[str, list[str]]()
+        self.is_gone = False
+
+    def version(self, **_: Any) -> dict[str, str]:
+        return {"ApiVersion": "1.41"}
+
+    def create_host_config(self, **given: Any) -> dict[str, Any]:
+        return given
+
+    def create_container(self, _: str, *, command: list[str], labels: dict[str, str], **__: Any) -> dict[str, Any]:
+        self.n += 1
+        self.running[str(self.n)] = command
+        return {"Id": str(self.n), "Warnings": []}
+
+    def attach_socket(self, _: str, **__: Any) -> socket.socket:
+        return socket.socket(socket.AF_UNIX)
+
+    def start(self, _: str) -> None:
+        if self.is_gone:
+            raise docker.errors.APIError("gone")
+
+    def remove_container(self, name: str, **_: Any) -> None:
+        if self.is_gone:
+            raise docker.errors.APIError("gone")
+        self.running.pop(name, None)
+
+    def containers(self, **_: Any) -> list[Any]:
+        if self.is_gone:
+            raise docker.errors.APIError("gone")
+        return []
+
+
+@pytest.fixture
+def stubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[DockerEngine, Api]]:
+    """An engine with nothing behind it."""
+    api = Api()
+    found = SimpleNamespace(get=lambda name: SimpleNamespace(id=name))
+    client = SimpleNamespace(api=api, images=found, close=lambda: None)
+    monkeypatch.setattr(docker, "from_env", lambda **_: client)
+    engine = DockerEngine(host="tcp://127.0.0.1:1")
+    yield engine, api
+    engine.close()
+
+
+def rss_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def test_a_hundred_thousand_boxes_of_one_engine_exhaust_nothing(stubbed: tuple[DockerEngine, Api]) -> None:
+    engine, api = stubbed
+    limits, begun = Limits(), time.monotonic()
+
+    def sizes() -> tuple[int, dict[str, int]]:
+        return len(os.listdir("/proc/self/fd")), {name: len(it) for name, it in vars(engine).items() if hasattr(it, "__len__")}
+
+    slots = set()
+    for _ in range(10_000):
+        connection = engine.start(limits)
+        slots.add(api.running[connection.name][0])
+        connection.close()
+    gc.collect()
+    before, memory = sizes(), rss_bytes()
+    for _ in range(90_000):
+        engine.start(limits).close()
+    gc.collect()
+    assert sizes() == before
+    assert rss_bytes() - memory < 12 << 20  # 140 bytes a box; where other tests ran before, the heap is torn
+    assert api.n == 100_000
+    assert not api.running
+    assert len(slots) == 3998  # ranges of user ids, which come round again
+    assert time.monotonic() - begun < soon(20)
+
+
+def test_a_container_that_an_engine_did_not_remove_is_removed_when_it_is_back(stubbed: tuple[DockerEngine, Api]) -> None:
+    engine, api = stubbed
+    connection = engine.start(Limits())
+    api.is_gone = True
+    connection.close()
+    with pytest.raises(EngineUnavailable):
+        engine.start(Limits())
+    with pytest.raises(EngineUnavailable):
+        engine.sweep()
+    assert len(api.running) == 2
+    api.is_gone = False
+    engine.sweep()
+    assert not api.running
+
+
+# -- waits are bounded -------------------------------------------------------------------------------------------------
+
+
+class Quiet:
+    """An engine whose boxes say `said`, and then what `says` says."""
+
+    def __init__(self, said: bytes = b"", says: Callable[[socket.socket], None] = lambda _: None) -> None:
+        self.said, self.says = said, says
+        self.n = 0
+        self._theirs: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+
+    def start(self, *_: Any) -> AttachedConnection:
+        self.n += 1
+        ours, theirs = socket.socketpair()
+        theirs.sendall(self.said)
+        self._theirs.append(theirs)
+        self._threads.append(threading.Thread(target=self.says, args=[theirs]))
+        self._threads[-1].start()
+        return AttachedConnection("run.quiet", ours)
+
+    def image_digest(self, _: str = "") -> str:
+        return ""
+
+    def capacity(self, _: str, wanted: int) -> int:
+        return wanted
+
+    def sweep(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        for theirs in self._theirs:
+            theirs.close()
+        for thread in self._threads:
+            thread.join()
+
+
+READY = frames.pack({"op": "ready", "unbounded": []})
+
+
+def trickle(theirs: socket.socket) -> None:
+    """A byte now and then, of a message that never ends."""
+    message = iter(frames.pack({"op": "end", "why": "x" * 10000}))
+    with contextlib.suppress(OSError):
+        while True:
+            theirs.sendall(bytes([next(message)]))
+            time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("said", "says", "code", "n_boxes"),
+    [
+        (b"", lambda _: None, "print(1)", 1),  # nothing: the pool has no box
+        (READY, lambda _: None, "print(1)", 1 + TRIES),  # no answer, and none for the known program, each time
+        (READY, trickle, "print(1)", 1 + TRIES),
+        (READY, lambda _: None, "#" * (8 << 20), 1 + TRIES),  # takes no more than fits into the socket
+    ],
+)
+def test_a_supervisor_that_says_nothing_is_given_up(
+    said: bytes, says: Callable[[socket.socket], None], code: str, n_boxes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox.box, "START_S", 0.3)
+    monkeypatch.setattr(sandbox.box.frames, "longest_s", lambda charged_s, _: 3 * charged_s + 0.1)
+    monkeypatch.setattr(sandbox.box, "GRACE_S", 0.1)
+    monkeypatch.setattr(sandbox.pool, "KNOWN_S", 0.1)
+    monkeypatch.setattr(sandbox.engines.base, "SEND_S", 0.3)
+    limits, quiet, threads, begun = Limits(charged_s=0.1), Quiet(said, says), set(threading.enumerate()), time.monotonic()
+    with Sandbox(quiet, 1, limits) as own, pytest.raises(BoxLost):
+        next(own.map(lambda box, code: box.run(code), [code]))
+    most_s = max(0.3, 3 * 0.1 + 0.1 + 0.1)
+    assert time.monotonic() - begun < n_boxes * most_s + soon(0.5)
+    assert quiet.n == n_boxes
+    quiet.close()
+    assert set(threading.enumerate()) <= threads

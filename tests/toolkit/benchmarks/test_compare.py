@@ -1,0 +1,92 @@
+"""The comparison against EvalPlus's own, on values of all kinds; where they differ is written down, and nowhere else."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy
+import pytest
+
+from sandbox.wire import codec
+from tests.toolkit.benchmarks.differences import LENIENT, STRICTER, UNSEEN, Difference
+from tests.toolkit.benchmarks.pairs import N_PAIRS, OWN, TASK, ours, pair, theirs
+from toolkit.benchmarks import compare
+from toolkit.benchmarks.compare import matches
+from toolkit.records import Table
+
+
+def test_against_evalplus() -> None:
+    """Whatever it is, it is right for both or for neither, or written down."""
+    n_right = n_wrong = 0
+    unexplained = []
+    for seed in range(N_PAIRS):
+        is_right = ours(pair(seed))
+        if is_right is theirs(pair(seed)):
+            n_right, n_wrong = n_right + is_right, n_wrong + (not is_right)
+        elif not any(point.holds(pair(seed)) for point in (LENIENT if is_right else STRICTER)):
+            unexplained.append(f"{seed}: {pair(seed)}: {is_right}")
+    assert not unexplained, "\n".join(unexplained[:10])
+    assert n_right > N_PAIRS // 4
+    assert n_wrong > N_PAIRS // 4
+    assert n_right + n_wrong > 0.85 * N_PAIRS
+
+
+@pytest.mark.parametrize("point", STRICTER + LENIENT, ids=lambda point: point.words)
+def test_where_they_differ(point: Difference) -> None:
+    is_right = point in LENIENT
+    assert (ours(point.example()), theirs(point.example())) == (is_right, not is_right)
+    assert point.holds(point.example())
+
+
+def test_every_difference_is_written_down() -> None:
+    written = re.findall(r"(?m)^- (.*)$", str(compare.__doc__))
+    words = [point.words for point in STRICTER] + [*UNSEEN] + [point.words for point in LENIENT]
+    assert len(written) == len(words)
+    assert all(any(line.startswith(begin) for line in written) for begin in words)
+
+
+N = 400_000
+LARGE: dict[str, Callable[[], tuple[Any, Any]]] = {
+    "numbers of another type": lambda: (list(range(N)), [float(i) for i in range(N)]),
+    "numbers within a tolerance": lambda: ([i / 7 for i in range(N)], [i / 7 + 1e-9 for i in range(N)]),
+    "rows of numbers": lambda: ([(i, i + 1) for i in range(N // 2)], [(i, i + 1.0) for i in range(N // 2)]),
+    "lists in lists": lambda: ([[i] for i in range(N // 2)], [[float(i)] for i in range(N // 2)]),
+    "numbers of numpy": lambda: (list(range(N // 8)), [numpy.int64(i) for i in range(N // 8)]),
+    "an array": lambda: (numpy.arange(N), numpy.arange(N) + 0.0),
+    "texts": lambda: ([str(i) for i in range(N)], [str(i) for i in range(N - 1)] + ["x"]),
+    "a long text": lambda: ("a" * 8_000_000, "a" * 7_999_999 + "b"),
+    "a set": lambda: (set(range(N // 4)), {float(i) for i in range(N // 4)}),
+    "a dict": lambda: (dict.fromkeys(range(N // 4), 1), dict.fromkeys(map(float, range(N // 4)), 1.0)),
+    "a set of equal hashes": lambda: ({1, 2}, {i * (2**61 - 1) for i in range(4000)}),
+    "a set in a set of equal hashes": lambda: (
+        {frozenset(range(1000))}, {frozenset(i * (2**61 - 1) for i in range(1000))},
+    ),
+    "long numbers": lambda: ([10**4000] * 200, [10**4000 + 1] * 200),
+    "fractions": lambda: ([Fraction(1, 3)] * 20_000, [Fraction(2, 7)] * 20_000),
+    "decimals of another kind": lambda: ([1] * 50_000, [Decimal("1.0")] * 50_000),
+    "a decimal with a large exponent": lambda: ([1], [Decimal("1E+999999")]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("about", LARGE)
+def test_what_comparing_costs(about: str) -> None:
+    """At most 0.2 s of CPU, and 0.1 s for each megabyte of both, on a machine that reads JSON at 20 MB/s or more."""
+    expected, got = map(codec.encode, LARGE[about]())
+    size = (len(expected) + len(got)) / 1e6
+    reading = least(lambda: (codec.read(expected), codec.read(got)))
+    spent = least(lambda: matches(OWN, replace(TASK, tests=Table(atol=1e-6)), (), expected, got))
+    assert spent < (0.2 + 0.1 * size) * max(1, reading / (0.05 * size)), f"{spent:.2f} s for {size:.1f} MB"
+
+
+def least(act: Callable[[], object]) -> float:
+    """Return the CPU seconds of the quickest of three: others may have the caches."""
+    spent = []
+    for _ in range(3):
+        started = time.process_time()
+        act()
+        spent.append(time.process_time() - started)
+    return min(spent)
