@@ -61,11 +61,23 @@ def key_of(before: str, asked: Message) -> str:
     return hashlib.sha256(b"\0".join((before.encode(), said, WORD.sub(b"", asked[1])))).hexdigest()[:20]
 
 
-def lasting(said: list[Message]) -> list[Message]:
-    """Return what a supervisor said, without what differs from time to time."""
+def in_part(said: list[Message]) -> bool:
+    """Say whether a program was still at work on the calls that it was asked for."""
+    return bool(said) and bool(said[-1][0].get("more"))
+
+
+def is_prefix(one: list[Message], other: list[Message]) -> bool:
+    """Say whether one of two answers is the beginning of the other."""
+    short, long = sorted((one[0][1], other[0][1]), key=len)
+    return long.startswith(short)
+
+
+def lasting(said: list[Message], asked: Message) -> list[Message]:
+    """Return what a supervisor said, without what differs from time to time: a program may end just before it is stopped."""
+    left_out = {*VOLATILE, *(("status", "exit_code") if asked[0]["op"] == "stop" else ())}
     return [
         (
-            {name: value for name, value in header.items() if name not in VOLATILE},
+            {name: value for name, value in header.items() if name not in left_out},
             re.sub(rb"0x[0-9a-f]{6,}|/tmp/\d+/", b"...", payload),
         )
         for header, payload in said
@@ -105,8 +117,19 @@ def load() -> dict[str, Step]:
     }  # fmt: skip
 
 
+def follows(steps: dict[str, Step], step: Step) -> bool:
+    """Say whether the host can come to a step: a program that answered in part one time may have answered whole the next."""
+    while step.before:
+        before = steps.get(step.before)
+        if before is None or (step.asked[0]["op"] == "more" and not in_part(before.said)):
+            return False
+        step = before
+    return True
+
+
 def save(steps: dict[str, Step]) -> None:
-    """Write the recordings."""
+    """Write the recordings, without what cannot be come to."""
+    steps = {key: step for key, step in steps.items() if follows(steps, step)}
     payloads: dict[bytes, int] = {}
 
     def packed(message: Message) -> tuple[dict[str, Any], int]:
@@ -278,12 +301,16 @@ def ask_again(engine: Engine, steps: dict[str, Step]) -> Iterator[str]:
         try:
             for step in conversation:
                 boxes[at].send(frames.pack(*step.asked))
-                said = [hear(boxes[at]) for _ in step.said]
-                if lasting(said) != lasting(step.said):
-                    return f"asked {step.asked[0]} {step.asked[1][:300]!r}\nrecorded {lasting(step.said)}\nsaid {lasting(said)}"
-                is_over = bool(said[-1][0].get("clean"))
+                said: list[Message] = []
+                while len(said) < len(step.said) and not (said and in_part(said)):
+                    said.append(hear(boxes[at]))
+                if in_part(said) != in_part(step.said) and is_prefix(said, step.said):
+                    return ""  # the same answers, cut elsewhere: what follows is about other calls
+                if lasting(said, step.asked) != lasting(step.said, step.asked):
+                    return f"asked {step.asked[0]} {step.asked[1][:300]!r}\nrecorded {step.said}\nsaid {said}"
+                is_over = bool(said) and bool(said[-1][0].get("clean"))
         except BoxLost as error:
-            return f"asked {step.asked[0]} {step.asked[1][:300]!r}\nrecorded {lasting(step.said)}\nlost: {error}"
+            return f"asked {step.asked[0]} {step.asked[1][:300]!r}\nrecorded {step.said}\nlost: {error}"
         finally:
             if not is_over:
                 boxes.pop(at).close()

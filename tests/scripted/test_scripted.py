@@ -7,7 +7,8 @@ from tests import scripted
 
 
 def test_real_boxes_still_say_what_was_recorded(engine: DockerEngine) -> None:
-    assert not list(scripted.ask_again(engine, scripted.load())), "record anew: python -m tests.scripted"
+    found = list(scripted.ask_again(engine, scripted.load()))
+    assert not found, "\n\n".join(["record anew: python -m tests.scripted", *(one[:2000] for one in found)])
 
 
 def test_what_was_never_recorded_is_an_error_and_no_answer() -> None:
@@ -20,7 +21,12 @@ def test_what_was_never_recorded_is_an_error_and_no_answer() -> None:
 
 def test_a_changed_answer_is_noticed() -> None:
     """What the comparison calls the same is the same but for seconds, memory and places."""
-    said = [({"op": "end", "status": "exited", "charged_s": 0.1}, b"at 0x7f00deadbeef")]
-    assert scripted.lasting(said) == scripted.lasting([({"op": "end", "status": "exited", "charged_s": 9.9}, b"at 0x55deadbeef00")])
-    assert scripted.lasting(said) != scripted.lasting([({"op": "end", "status": "signaled", "charged_s": 0.1}, b"at 0x7f00deadbeef")])
-    assert scripted.lasting(said) != scripted.lasting([said[0], said[0]])
+    batch, stop = ({"op": "batch"}, b""), ({"op": "stop"}, b"")
+    end = {"op": "end", "status": "exited", "charged_s": 0.1}
+    said = [(end, b"at 0x7f00deadbeef")]
+    assert scripted.lasting(said, batch) == scripted.lasting([(end | {"charged_s": 9.9}, b"at 0x55deadbeef00")], batch)
+    for other in ([(end | {"status": "signaled"}, said[0][1])], [(end, b"at home")], said * 2, []):
+        assert scripted.lasting(said, batch) != scripted.lasting(other, batch)
+    assert scripted.lasting(said, stop) == scripted.lasting([(end | {"status": "stopped"}, said[0][1])], stop)
+    assert scripted.is_prefix([(end, b"R1R")], [(end, b"R1R2")])
+    assert not scripted.is_prefix([(end, b"R2R")], [(end, b"R1R2")])
