@@ -60,6 +60,7 @@ def test_each_is_one_short_file() -> None:
 
 
 @pytest.mark.parametrize("name", OWN)
+@pytest.mark.boxes
 def test_a_benchmark_is_judged_written_and_validated(name: str) -> None:
     parts = ("base", "plus") if name == "powers" else ("base",)
     third = dict.fromkeys(parts, pytest.approx(2 / 3))
@@ -76,6 +77,7 @@ def test_a_benchmark_is_judged_written_and_validated(name: str) -> None:
     assert (found["n_tasks"], found["canonical_passed"], found["empty_failed"], found["surprises"]) == (3, 3, 3, [])
 
 
+@pytest.mark.boxes
 def test_a_benchmark_is_known_to_help_and_to_doctor() -> None:
     for command in ("eval", "generate", "samples", "validate"):
         said = " ".join(toolkit(command, "--help").split())
@@ -92,6 +94,7 @@ def test_a_benchmark_is_known_to_help_and_to_doctor() -> None:
     assert data("greetings") == (None, "not at greetings.json; ask the receptionist")
 
 
+@pytest.mark.boxes
 def test_a_benchmarks_data_and_variants_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     file = answers("greetings")
     Path("greetings.json").rename("own.json")
@@ -102,6 +105,7 @@ def test_a_benchmarks_data_and_variants_are_its_own(monkeypatch: pytest.MonkeyPa
     assert "--mini is for humaneval+, not for greetings" in toolkit("eval", "greetings", "--samples", file, "--mini", code=2)
 
 
+@pytest.mark.boxes
 def test_a_benchmarks_tasks_are_known_to_gates_and_to_the_samples_of_others() -> None:
     said = json.loads(toolkit("gate", answers("powers"), "--kind", "tests", "--output", "gated", "--json"))
     assert (said["n"], said["n_accepted"]) == (3, 2)
@@ -113,6 +117,7 @@ def test_a_benchmarks_tasks_are_known_to_gates_and_to_the_samples_of_others() ->
     assert "unknown task_id 'Powers/2' (a task of powers; this benchmark's ids begin with HumanEval/)" in error
 
 
+@pytest.mark.boxes
 def test_a_gate_is_known() -> None:
     Path("long.py").write_text("x = 1\n" * 5)
     assert ", short" in toolkit("gate", "long.py", "--kind", "long", code=2)
@@ -121,6 +126,7 @@ def test_a_gate_is_known() -> None:
     assert json.loads(toolkit(*command, "b", "--threshold", "lines=9"))["n_accepted"] == 1
 
 
+@pytest.mark.boxes
 def test_a_gate_that_needs_reference_data_is_given_it() -> None:
     Path("copied.py").write_text('"""\n# Greet in Latin.\n"""\n')
     Path("own.py").write_text("x = 1\n")
@@ -128,6 +134,8 @@ def test_a_gate_that_needs_reference_data_is_given_it() -> None:
     assert (found["n"], found["n_accepted"], found["reasons"][0]["symbol"]) == (2, 1, "copied")
 
 
+@pytest.mark.boxes
+@pytest.mark.models
 def test_a_gate_that_needs_a_model_is_given_it(tmp_path: Path) -> None:
     model = tiny(tmp_path / "model")
     for n in range(4):
@@ -137,6 +145,7 @@ def test_a_gate_that_needs_a_model_is_given_it(tmp_path: Path) -> None:
     assert json.loads(toolkit(*command, "none", "--threshold", "threshold=0"))["n_accepted"] == 0
 
 
+@pytest.mark.boxes
 def test_an_engine_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOXES_LOG", "boxes.log")
     monkeypatch.setenv("TOOLKIT_ENGINE", "logged")

@@ -54,7 +54,7 @@ print("tried", len(places))
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
+def folder(docker_engine: DockerEngine) -> Iterator[Path]:
     with compose.boxes(2) as folder:
         yield folder
 
@@ -137,6 +137,7 @@ def test_memory_of_a_whole_box_is_the_programs_doing(own: AttachedEngine) -> Non
         assert box.run("x = b'x' * (1 << 30)").status is Status.MEMORY_EXCEEDED
 
 
+@pytest.mark.boxes
 def test_what_is_not_shut_in_is_refused() -> None:
     for changed, words in (
         ({"cap_add": ["SETUID", "SETGID", "KILL", "NET_ADMIN"]}, "more capabilities"),

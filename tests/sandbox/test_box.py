@@ -16,7 +16,7 @@ from tests.processes import busy, started
 
 
 @pytest.fixture(scope="module", params=sorted(ENGINES))
-def box(request: pytest.FixtureRequest) -> Iterator[Box]:
+def box(request: pytest.FixtureRequest, docker_engine: DockerEngine) -> Iterator[Box]:
     """Conformance: a new engine is enrolled by its line in `ENGINES`."""
     limits = Limits(charged_s=1.0, cpu_s=2.0, memory_bytes=256 << 20, disk_bytes=8 << 20)
     with opened(request.param) as engine, Box(engine, limits) as box:

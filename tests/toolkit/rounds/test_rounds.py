@@ -186,6 +186,8 @@ def test_what_the_pool_lacks_is_said_before_anything_is_generated(tmp_path: Path
     assert not list(tmp_path.glob("*/seed*"))
 
 
+@pytest.mark.boxes
+@pytest.mark.models
 def test_the_preset_small_in_a_smaller_form(tmp_path: Path) -> None:
     """The default model writes, is trained on what the gates accepted, and is judged: every stage is the real one."""
     flags = {

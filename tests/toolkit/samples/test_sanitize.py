@@ -152,6 +152,7 @@ def test_hostile_texts_come_back_and_the_others_get_theirs() -> None:
     assert time.monotonic() - start < 60
 
 
+@pytest.mark.slow
 def test_a_text_gets_a_second_of_cpu_and_no_more() -> None:
     with Sanitizer(workers=1) as sanitizer:
         assert sanitizer.solution(TASK, "solution", FENCED) == PROGRAM

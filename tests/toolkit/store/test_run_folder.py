@@ -335,6 +335,7 @@ def test_a_failing_source_of_samples_leaves_no_file(tmp_path: Path) -> None:
     assert {file.name for file in tmp_path.iterdir()} == {runs.RUN, runs.LOCK}
 
 
+@pytest.mark.slow
 def test_many_samples_take_little_memory(tmp_path: Path) -> None:
     def many() -> Iterator[Sample]:
         return (Sample(task_id=f"T/{i % 164}", sample_id=i // 164, solution="x" * 12_000) for i in range(8200))
