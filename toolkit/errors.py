@@ -28,6 +28,11 @@ def room() -> Iterator[None]:
         raise InfrastructureError(f"{where}: {error.strerror}; {remedy}") from None
 
 
+def missing(error: ImportError) -> str:
+    """Say how to get the package that an import did not find; all that models need are in one extra."""
+    return f'{error}; models and endpoints need more packages: pip install "exogate[train]"'
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'compile'?` for a misspelt word, or an empty text when no known one is near."""
     import difflib

@@ -429,14 +429,15 @@ class Program:
 
     def facts(self) -> tuple[dict[str, Any], bytes]:
         """Return (facts, captured output) once the program is over."""
-        oom = self.box.cgroup.oom_killed()
+        is_over_memory = self.box.cgroup.oom_killed()
         for fd in {self.out.fd, self.err.fd, self.channel_in, self.channel_out, self.stdin} - {-1}:
             os.close(fd)
         finished, ended = self.finished, self.ended
         assert ended is not None
-        status = ended["status"]
-        code: int | None = os.waitstatus_to_exitcode(status)
-        if oom:
+        peak = ended["rss"] << 10
+        is_over_memory |= peak > self.spec["limits"]["memory_bytes"]  # the kernel's bound has room for the supervisor too
+        code: int | None = os.waitstatus_to_exitcode(ended["status"])
+        if is_over_memory:
             name = "memory_exceeded"
         elif self.reason:
             name = self.reason
@@ -452,7 +453,7 @@ class Program:
             "exit_code": code if name in ("exited", "signaled") else None,
             "charged_s": round(max(spent, 0.0), 6),
             "cpu_s": round(ended["cpu_s"], 6),
-            "memory_peak_bytes": ended["rss"] << 10,
+            "memory_peak_bytes": peak,
             "truncated": self.out.size > len(self.out.data) or self.err.size > len(self.err.data),
             "n_stdout": len(self.out.data),
         }

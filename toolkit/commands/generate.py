@@ -18,7 +18,7 @@ from toolkit.models.generators import Generation, Generator, Prompt, Sampling, S
 from toolkit.models.load import explained
 from toolkit.records import Task
 from toolkit.samples.sanitize import Sanitizer
-from toolkit.store.files import Journal, check_same, plain, texts_hash, write_atomically, writing
+from toolkit.store.files import Journal, check_output, check_same, plain, texts_hash, write_atomically, writing
 from toolkit.store.run_folder import Key
 
 Place = tuple[int, int]
@@ -258,6 +258,7 @@ def _write(
 @contextlib.contextmanager
 def _journal(path: Path) -> Iterator[Journal]:
     """Lock `FILE.part`, drop a torn last line, and yield it as a journal; remove it at the end if it is empty."""
+    check_output(path, is_folder=False)
     part = path.with_name(path.name + ".part")
     with writing(part):
         part.parent.mkdir(parents=True, exist_ok=True)

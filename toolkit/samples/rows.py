@@ -5,6 +5,7 @@ prompt is a message instead, and no part of the program; where a chat template w
 `completion` taken out of it), and that is both judged and learnt. `test_samples.py` proves it for every set of fields.
 """
 
+import codecs
 import contextlib
 import hashlib
 import json
@@ -177,15 +178,21 @@ def _is_piped() -> bool:
 
 
 def _spooled(stack: contextlib.ExitStack) -> Path:
+    """Copy standard input into a file: `stdin.py` if it is a program, `stdin` if it is rows.
+
+    Rows begin with `{`, `[` or gzip's magic number; anything else is taken for the text of one program.
+    """
     try:
-        spool = stack.enter_context(tempfile.NamedTemporaryFile(prefix="toolkit-gate-"))  # noqa: SIM115
-        shutil.copyfileobj(sys.stdin.buffer, spool)
-        spool.flush()
+        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="toolkit-gate-")), "stdin")
+        with path.open("wb+") as spool:
+            shutil.copyfileobj(sys.stdin.buffer, spool)
+            spool.seek(0)
+            head = spool.read(1 << 16).removeprefix(codecs.BOM_UTF8).lstrip()
+        return path.rename(path.with_suffix(".py")) if head and head[0] not in b"{[\x1f" else path
     except OSError as error:
         where = error.filename or tempfile.tempdir or "a temporary file"
         why = f"{error.strerror or error}; make room there, or name another folder with TMPDIR"
         raise InfrastructureError(f"standard input cannot be put into {where}: {why}") from None
-    return Path(spool.name)
 
 
 def programs(files: Iterable[Source], problems: Problems, tasks: Container[str]) -> Iterator[Program]:

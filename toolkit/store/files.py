@@ -61,16 +61,30 @@ def _shown(settings: Mapping[str, Any], name: str) -> str:
     return json.dumps(settings[name]) if name in settings else "not set"
 
 
+def check_output(path: Path, *, is_folder: bool) -> None:
+    """Raise `UsageError` if `path` cannot be made because a file, or a folder, is in its place or above it."""
+    with contextlib.suppress(OSError):  # of places that may not even be looked at; writing there says more
+        if path.is_dir() and not is_folder:
+            raise UsageError(f"--output {path} is a folder, and a file is to be written; name a file in it")
+        there = next(each for each in (path, *path.parents) if each.exists())
+        if not there.is_dir() and (is_folder or there != path):
+            raise UsageError(f"--output {path}: {there} is a file, not a folder; choose another --output")
+
+
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that others see all of it or nothing. Raise OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write a file so that others see all of it or nothing. Raise OSError, about `path` whatever the system named."""
+    name = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+    except BaseException as error:
+        if name:
+            Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from toolkit.records import Result, Sample, Verdict
-from toolkit.store.files import Journal, check_same, lock, plain, repair, together
+from toolkit.store.files import Journal, check_output, check_same, lock, plain, repair, together
 
 RUN, SAMPLES, RESULTS, EXECUTIONS = "run.json", "samples.jsonl", "results.jsonl", "executions.jsonl"
 SUMMARY, EVALPLUS, REPORT, LOCK = "summary.json", "samples_eval_results.json", "report.html", ".lock"
@@ -97,11 +97,13 @@ class RunFolder:
             SettingsChanged: settings, seed, images or data are not those of the run to be resumed.
             RunInUse: another process holds the folder.
             RunFolderUnwritable: the folder or `run.json` cannot be written.
+            UsageError: a file is where the folder should be.
             ValueError: both `resume` and `overwrite`.
         """
         if resume and overwrite:
             raise ValueError("--resume and --overwrite exclude each other")
         path = Path(path)
+        check_output(path, is_folder=True)
         asked = plain({"settings": settings, "seed": seed, "images": images or {}, "data": data or {}})
         folder = cls(path, _lock(path))
         try:
