@@ -1,11 +1,11 @@
-"""Does it repeat itself, and is it more than a stub: the quality rule of the study of models that review themselves.
+"""Does it repeat itself, and is it more than a stub? The quality rule of the study of models that review themselves.
 
 The rate is the share of lines, stripped and not empty, that equal an earlier one. A program passes if the rate is at most
-0.3 and the completion has at least 50 tokens. Score: the rate. The completion is judged; without one, the program.
+0.3 and the completion has at least 50 tokens. Score: the rate. The completion is judged or, if there is none, the program.
 
-The model's own tokenizer counts the tokens where the solution has its count (`n_tokens`), else a rule that needs no
-model: a run of letters and `_`, a run of digits, a run of other characters, and a line break with the indentation
-that follows are one token each; other white space is none.
+Tokens are the model's own if the solution says how many there are (`n_tokens`). Otherwise a run of letters and `_`, a run
+of digits, a run of other characters, and a line break with the indentation after it are one token each; other white space
+is none.
 
 Source: Song, Cai and Zhao, "When AI Reviews Its Own Code", arXiv 2606.28438.
 """

@@ -1,4 +1,4 @@
-"""Programs whose verdict is known: the oracle is trusted only while it tells them apart."""
+"""Programs with known verdicts: the oracle is trusted only while it judges them right."""
 
 from sandbox import Box
 from toolkit.benchmarks.base import Benchmark
@@ -19,7 +19,7 @@ ENDLESS_S = 0.2
 
 
 class Refused(Exception):
-    """The oracle does not trust itself: a program whose verdict is known was judged otherwise."""
+    """The oracle cannot be trusted: it gave a program another verdict than the known one."""
 
 
 def canary(oracle: Oracle) -> None:

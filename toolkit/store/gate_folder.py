@@ -1,4 +1,4 @@
-"""The folder that a gate run leaves: the accepted rows, the rejected ones, and a summary; all of them or none."""
+"""The folder of a gate run: accepted rows, rejected rows and a summary, all of them or none."""
 
 import contextlib
 import os
@@ -33,7 +33,7 @@ def choose(output: Path | None, *, overwrite: bool) -> Path:
 
 @contextlib.contextmanager
 def written(folder: Path) -> Iterator[dict[str, IO[bytes]]]:
-    """Open the files of a run; if anything fails, none of them stays. Raise `InfrastructureError` if it is a disk."""
+    """Open the files of a run; if anything fails, none of them stays. Raise `InfrastructureError` if it is the disk."""
     is_new = not folder.exists()
     try:
         with together(folder, FILES, lambda: writing(folder, REMEDY)) as files:
