@@ -255,9 +255,9 @@ def unfit(solution: Solution) -> Finding | None:
     return None
 
 
-def refused(symbol: str, message: str) -> Finding:
-    """Return a decisive finding about the whole program."""
-    return Finding(symbol=symbol, message=message, severity="error", decisive=True)
+def refused(symbol: str, message: str, line: int | None = None) -> Finding:
+    """Return a decisive finding about a line, or about the whole program."""
+    return Finding(symbol=symbol, message=message, line=line, severity="error", decisive=True)
 
 
 def of_end(execution: Execution, where: str = "") -> Finding:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
-from gates.base import Finding, Gate, Report, Solution
+from gates.base import Gate, Report, Solution, refused
 from gates.tokens import grams, hashes
 from sandbox import Sandbox
 
@@ -55,8 +55,7 @@ class Duplicate(Gate):
             score, first = max(((_jaccard(shingles, kept[i]), -i) for i in near.query(sketch)), default=(0.0, 0))
             findings = []
             if first and score >= self.similarity:
-                message = f"{score:.1%} the same as program {-first}"
-                findings.append(Finding(symbol="duplicate", message=message, severity="error", decisive=True))
+                findings.append(refused("duplicate", f"{score:.1%} the same as program {-first}"))
             else:
                 kept[index] = shingles
                 near.insert(index, sketch, check_duplication=False)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, ClassVar
 
-from gates.base import Finding, Gate, Report, Solution, cut, more, number, said_finding
+from gates.base import Finding, Gate, Report, Solution, cut, more, number, refused, said_finding
 from sandbox import Box, Limits, Sandbox
 
 PADDED = 2 / 3
@@ -76,9 +76,6 @@ class Quality(Gate):
         return self.report(findings, score, versions=versions, values=values)
 
     def _judged(self, said: Any) -> Iterator[Finding]:
-        def refused(symbol: str, message: str, line: int | None = None) -> Finding:
-            return Finding(symbol=symbol, message=message, line=line, severity="error", decisive=True)
-
         score = said["score"]
         if score is None:
             yield refused("no-code", "there is no statement in it")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import ClassVar
 
-from gates.base import Finding, Gate, Report, Solution
+from gates.base import Gate, Report, Solution, refused
 from sandbox import Sandbox
 
 _TOKEN = re.compile(r"\n\s*|[^\W\d]+|\d+|[^\w\s]+")
@@ -55,16 +55,12 @@ class Repetition(Gate):
         if rate > self.repetition:
             line, n = counts.most_common(1)[0]
             message = f"{rate:.1%} of the lines repeat an earlier one, over {self.repetition:.1%}; {n} times: {line[:80]!r}"
-            findings.append(_refused("repetition", message, lines.index(line) + 1))
+            findings.append(refused("repetition", message, lines.index(line) + 1))
         if n_tokens < self.tokens:
-            findings.append(_refused("too-short", f"{n_tokens} tokens, fewer than {self.tokens:g}"))
+            findings.append(refused("too-short", f"{n_tokens} tokens, fewer than {self.tokens:g}"))
         values = {"repetition": rate, "tokens": float(n_tokens)}
         return self.report(findings, rate, seconds=round(monotonic() - started, 6), values=values)
 
 
 def _text(solution: Solution) -> str:
     return solution.code if solution.completion is None else solution.completion
-
-
-def _refused(symbol: str, message: str, line: int | None = None) -> Finding:
-    return Finding(symbol=symbol, message=message, line=line, severity="error", decisive=True)

@@ -1,4 +1,4 @@
-"""What a program may use; `execution.py` has what it did use."""
+"""What a program may use; `execution.py` has what it used."""
 
 import math
 from dataclasses import dataclass, fields

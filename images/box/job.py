@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from images.box.supervisor import Supervisor
 
 KEPT_BYTES = 16 << 20
-"""Outputs of a batch that are kept to be fetched; of more there is only the digest."""
+"""Bytes of a batch's outputs that are kept for fetching; of longer ones there is only the digest."""
 MAX_STREAM = 4 << 30
-"""Outputs of a batch, at most."""
+"""Most bytes of a batch's outputs."""
 MAX_PRINTED = 1 << 20
-"""Bytes of each standard stream that are kept, at most."""
+"""Most bytes kept of each standard stream."""
 PIPE_BYTES = 1 << 20
 TICK_S = 0.05
 PARTLY_S = 0.05
 PARTLY_BYTES = 4 << 20
-"""A batch that takes longer than `PARTLY_S`, or has more outputs than `PARTLY_BYTES`, is handed over in parts where the host
-can use them: the first may show it that it needs no more."""
+"""A batch that takes longer than `PARTLY_S`, or outputs more than `PARTLY_BYTES`, is handed over in parts if the host asks for
+them: the first part may be all it needs."""
 DIE_S = 10.0
-"""Within this time a process that was killed is gone, or the box is over."""
+"""Seconds that a killed process may take to disappear before the box gives up."""
 NOBODY = 65534
 
 
@@ -141,7 +141,7 @@ class Program:
         err_read, err_write = os.pipe()
         in_read, self.channel_in = os.pipe()
         self.channel_out, answer_write = os.pipe()
-        with contextlib.suppress(OSError):  # all boxes of an engine share what a user may have of such pipes
+        with contextlib.suppress(OSError):  # an engine's boxes share one user's quota of such pipes
             fcntl.fcntl(self.channel_out, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self.out, self.err = Captured(out_read, keep), Captured(err_read, keep)
         self.waiting: list[list[Any]] = []  # (fd, bytes still to be written)
@@ -156,7 +156,7 @@ class Program:
                 "RLIMIT_NPROC": limits["processes"],
                 "RLIMIT_NOFILE": limits["open_files"],
                 "RLIMIT_FSIZE": limits["disk_bytes"],
-                "RLIMIT_CORE": 1,  # of 0, the kernel writes one all the same where it gives them to a program of the host
+                "RLIMIT_CORE": 1,  # with 0, the kernel still writes a core if it pipes them to a program of the host
                 "RLIMIT_MSGQUEUE": 0,
                 "RLIMIT_STACK": 64 << 20,
                 "RLIMIT_MEMLOCK": 1 << 16,
@@ -187,16 +187,12 @@ class Program:
         if null != stdin_read:
             os.close(null)
         self.pid = box.told()["pid"]
-        self.own_before = self._own_cpu()  # while it runs, the supervisor works for the program
+        self.own_before = time.process_time()  # while it runs, the supervisor works for the program
         self.cpu_before = box.cgroup.cpu_s() - self.own_before
-        self.started = self.mark = time.monotonic()  # from here on: the zygote may have had to become warm first
+        self.started = self.mark = time.monotonic()  # not earlier: the zygote may have had to warm up first
         self.write(self.channel_in, len(code).to_bytes(4, "big") + code)
         if stdin:
             self.write(self.stdin, stdin)
-
-    @staticmethod
-    def _own_cpu() -> float:
-        return time.process_time()
 
     def write(self, fd: int, data: bytes) -> None:
         os.set_blocking(fd, False)
@@ -230,7 +226,7 @@ class Program:
             self.delay = run_delay_ns(self.pid) or self.delay
         total = now - self.started - self.charged_wait - self.delay / 1e9
         call = now - self.mark - (self.delay - self.mark_delay) / 1e9
-        cpu = self.box.cgroup.cpu_s() - self._own_cpu() - self.cpu_before
+        cpu = self.box.cgroup.cpu_s() - time.process_time() - self.cpu_before
         return call, max(total, 0.0), cpu
 
     def waited(self, seconds: float) -> None:
@@ -254,7 +250,7 @@ class Program:
         if elapsed <= frames.longest_s(limits["charged_s"], limits["call_s"]):
             return ""
         # One thread alone that gets so much of the processors is over its time: others of its own are why this one is not.
-        return "timed_out" if cpu + self._own_cpu() - self.own_before >= limits["charged_s"] else "starved"
+        return "timed_out" if cpu + time.process_time() - self.own_before >= limits["charged_s"] else "starved"
 
     # -- the program's turn --------------------------------------------------------------------------------------------
 

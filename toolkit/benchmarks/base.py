@@ -1,12 +1,12 @@
 """The interface of benchmarks: tasks, and the rules by which answers are compared."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit.records import Task
+from toolkit.store.files import file_hash as file_hash
 
 
 class DataMissing(Exception):
@@ -51,10 +51,10 @@ class Benchmark:
         override: the environment variable that names another data file, if there is one.
         variants: which reduced data sets there are: `mini`, `noextreme`.
         has_plus: whether there are extra tests, judged as a part of their own.
-        special: the benchmark's own rule for a task: True or False if it decides, None to leave it to comparison.
+        special: the benchmark's own rule for a task: True or False where it decides, None to leave it to comparison.
             Called with (task, arguments, expected, got); `got` is a number, text, bool, None, or, if the answer is
             anything else, an `Opaque`, which equals nothing.
-        is_set: whether a task's answers, of any iterable type, are compared as sets.
+        is_set: whether a task's answers are compared as sets of whatever can be iterated over.
     """
 
     name: str
@@ -69,8 +69,3 @@ class Benchmark:
     has_plus: bool = False
     special: Callable[[Task, Sequence[Any], Any, Any], bool | None] = lambda *_: None
     is_set: Callable[[Task], bool] = lambda _: False
-
-
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file, as hex."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -16,9 +16,9 @@ def run(
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds charged, at most.")] = 10.0,
     memory: Annotated[int, typer.Option("--memory", help="MiB that one process may take, interpreter included.")] = 1024,
     stdin: Annotated[Path | None, typer.Option("--stdin", help="File that the program reads as standard input.")] = None,
-    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Run it so often, in the same box.")] = 1,
+    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Run it this many times, in the same box.")] = 1,
     as_json: AsJson = False,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Leave with the program's own exit code.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with the program's own exit code.")] = False,
     runtime: Runtime = None,
 ) -> None:
     """Run one program in a box and print the facts."""

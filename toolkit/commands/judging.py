@@ -1,4 +1,4 @@
-"""What `toolkit eval` and `toolkit validate` share: what they are told, and an oracle with its boxes."""
+"""What `toolkit eval` and `toolkit validate` share: settings, and an oracle with its boxes."""
 
 import contextlib
 import threading
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from toolkit.commands.generate import Writing
 
 MEMORY_BYTES = 4 << 30
-"""Of a box, and so of a program; EvalPlus's own bound."""
+"""Memory of a program: EvalPlus's own bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that `toolkit eval` can be told; see its help. Either `samples` or `writing` is there."""
+    """The settings of `toolkit eval`; see its help. Either `samples` or `writing` is set."""
 
     benchmark: str
     samples: Path | None = None
@@ -62,7 +62,7 @@ def check(settings: Settings) -> None:
 
 @contextlib.contextmanager
 def open_oracle(settings: Settings, benchmark: Benchmark, tasks: Mapping[str, Task], data_hash: str) -> Iterator[Oracle]:
-    """Start boxes, and let go of them at the end. Raise `InfrastructureError` if there is no engine."""
+    """Start boxes, and release them at the end. Raise `InfrastructureError` if there is no engine."""
     try:
         engine = open_engine(settings.runtime)
     except SandboxError as error:

@@ -64,7 +64,7 @@ def validate(
                 if passed == bool(sample.sample_id) or result.error:
                     what = "empty body" if sample.sample_id else "canonical solution"
                     surprises.append(f"{sample.task_id}: {what}: {result.error or result.verdict} {result.detail}".rstrip())
-                advance(f"validate {benchmark.name}", n_done, len(right) + len(empty))
+                advance(f"validate {name}", n_done, len(right) + len(empty))
     except SandboxError as error:
         raise InfrastructureError(str(error)) from None
     return found | {"surprises": surprises, "seconds": round(time.monotonic() - started, 3)}

@@ -19,7 +19,7 @@ ENDLESS_S = 0.2
 
 
 class Refused(Exception):
-    """The oracle cannot be trusted: it gave a program another verdict than the known one."""
+    """The oracle does not trust itself: a program whose verdict is known was judged otherwise."""
 
 
 def canary(oracle: Oracle) -> None:

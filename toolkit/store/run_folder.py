@@ -18,7 +18,7 @@ from toolkit.store.files import Journal, check_output, check_same, lock, plain, 
 RUN, SAMPLES, RESULTS, EXECUTIONS = "run.json", "samples.jsonl", "results.jsonl", "executions.jsonl"
 SUMMARY, EVALPLUS, REPORT, LOCK = "summary.json", "samples_eval_results.json", "report.html", ".lock"
 GENERATED = "generated.jsonl"
-"""What a model wrote, if the run began with a model rather than with samples; with `.part` while it writes."""
+"""What a model wrote, where the run began with a model rather than with samples; with `.part` while it writes."""
 FILES = (RUN, GENERATED, f"{GENERATED}.part", SAMPLES, RESULTS, EXECUTIONS, SUMMARY, EVALPLUS, REPORT)
 
 Key = tuple[str, int]
@@ -189,7 +189,7 @@ class RunFolder:
     # -- when it is over -----------------------------------------------------------------------------------------------
 
     def finish(self, results: Sequence[Result], summary: Mapping[str, Any]) -> None:
-        """Write all files that are made from the results. Call `write_samples` before; more results may be appended later.
+        """Write all that is made of the results; `write_samples` must have come first. More may be appended after it.
 
         Args:
             results: at most one a sample, in the order of the input.

@@ -11,7 +11,7 @@ from toolkit.store.files import check_same, plain, write_atomically
 
 
 class Waiting(Exception):
-    """A stage is not done yet, and does not run on this machine."""
+    """A stage that does not run here is not done yet."""
 
 
 def stage(folder: Path, name: str, inputs: Mapping[str, Any], here: Iterable[str], act: Callable[[], dict[str, Any]]) -> Any:
