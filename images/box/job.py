@@ -30,8 +30,8 @@ PIPE_BYTES = 1 << 20
 TICK_S = 0.05
 PARTLY_S = 0.05
 PARTLY_BYTES = 4 << 20
-"""A batch that takes longer than `PARTLY_S`, or outputs more than `PARTLY_BYTES`, is handed over in parts if the host asks for
-them: the first part may be all it needs."""
+"""A batch that takes longer than `PARTLY_S`, or outputs more than `PARTLY_BYTES`, is handed over in parts if the host asks
+for them: the first part may be all it needs."""
 DIE_S = 10.0
 """Seconds that a killed process may take to disappear before the box gives up."""
 NOBODY = 65534
@@ -187,12 +187,16 @@ class Program:
         if null != stdin_read:
             os.close(null)
         self.pid = box.told()["pid"]
-        self.own_before = time.process_time()  # while it runs, the supervisor works for the program
+        self.own_before = self._own_cpu()  # while it runs, the supervisor works for the program
         self.cpu_before = box.cgroup.cpu_s() - self.own_before
         self.started = self.mark = time.monotonic()  # not earlier: the zygote may have had to warm up first
         self.write(self.channel_in, len(code).to_bytes(4, "big") + code)
         if stdin:
             self.write(self.stdin, stdin)
+
+    @staticmethod
+    def _own_cpu() -> float:
+        return time.process_time()
 
     def write(self, fd: int, data: bytes) -> None:
         os.set_blocking(fd, False)
@@ -226,7 +230,7 @@ class Program:
             self.delay = run_delay_ns(self.pid) or self.delay
         total = now - self.started - self.charged_wait - self.delay / 1e9
         call = now - self.mark - (self.delay - self.mark_delay) / 1e9
-        cpu = self.box.cgroup.cpu_s() - time.process_time() - self.cpu_before
+        cpu = self.box.cgroup.cpu_s() - self._own_cpu() - self.cpu_before
         return call, max(total, 0.0), cpu
 
     def waited(self, seconds: float) -> None:
@@ -250,7 +254,7 @@ class Program:
         if elapsed <= frames.longest_s(limits["charged_s"], limits["call_s"]):
             return ""
         # One thread alone that gets so much of the processors is over its time: others of its own are why this one is not.
-        return "timed_out" if cpu + time.process_time() - self.own_before >= limits["charged_s"] else "starved"
+        return "timed_out" if cpu + self._own_cpu() - self.own_before >= limits["charged_s"] else "starved"
 
     # -- the program's turn --------------------------------------------------------------------------------------------
 

@@ -130,7 +130,7 @@ class Supervisor:
             full = [place for place, was, now in zip(self.places, free, self._free(), strict=True) if was > now]
             for end in socket.socketpair():
                 end.close()
-            is_linked = n_sockets <= OWN_SOCKETS < self._sockets()  # otherwise others share the box's network, and come and go
+            is_linked = n_sockets <= OWN_SOCKETS < self._sockets()  # others may share the box's network
             if more <= HELD_BYTES and not full and not is_linked:
                 return ""
             if time.monotonic() > deadline:
