@@ -1,12 +1,12 @@
 """The interface of benchmarks: tasks, and the rules by which answers are compared."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit.records import Task
-from toolkit.store.files import file_hash as file_hash
 
 
 class DataMissing(Exception):
@@ -69,3 +69,8 @@ class Benchmark:
     has_plus: bool = False
     special: Callable[[Task, Sequence[Any], Any, Any], bool | None] = lambda *_: None
     is_set: Callable[[Task], bool] = lambda _: False
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file, as hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -51,7 +51,7 @@ def reported() -> Iterator[None]:
 
 
 def _is_unread() -> bool:
-    """Return whether nobody reads standard output any more; if so, drop what is left of it."""
+    """Whether nobody reads standard output any more; if so, what is left of it is dropped."""
     poll = select.poll()
     try:
         poll.register(sys.stdout, 0)

@@ -50,7 +50,7 @@ Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or
 
 
 def again(*more: str) -> str:
-    """Return the given command, ready to paste, with those flags in `more` that it lacks."""
+    """Return the command that was given, ready to be pasted, with `more` flags that it does not have."""
     words = ["toolkit", *sys.argv[1:]]
     given = {"--output" if word.startswith("-o") else word.partition("=")[0] for word in words}
     for flag in more:

@@ -165,7 +165,7 @@ class _Memo(VerdictCache):
 
 
 def _gates(settings: Settings, memo: VerdictCache | None) -> tuple[All, list[str]]:
-    """Return the gates, and the benchmarks whose data they lack."""
+    """Return the gates, and which benchmarks they know nothing of."""
     thresholds = {}
     for word in settings.thresholds:
         name, _, value = word.partition("=")
@@ -206,7 +206,7 @@ def _scorer(model: str | None) -> Any:
 def _judged(
     gates: All, files: Iterable[Source], known: Container[str], sandbox: Sandbox
 ) -> Iterator[tuple[Program, list[Report]]]:
-    """Yield each program with its reports, in order. Raises `SandboxError` or `InfrastructureError`."""
+    """Give each program with its reports, in order. Raises `SandboxError` or `InfrastructureError`."""
     has_tests = any(one.name.partition("~")[0] == "tests" for one in gates.gates)
     tasks = LocalTasks()
     waiting: deque[Program] = deque()

@@ -23,7 +23,7 @@ MEMORY_BYTES = 4 << 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings of `toolkit eval`; see its help. Either `samples` or `writing` is set."""
+    """Everything that `toolkit eval` can be told; see its help. Either `samples` or `writing` is there."""
 
     benchmark: str
     samples: Path | None = None
@@ -62,7 +62,7 @@ def check(settings: Settings) -> None:
 
 @contextlib.contextmanager
 def open_oracle(settings: Settings, benchmark: Benchmark, tasks: Mapping[str, Task], data_hash: str) -> Iterator[Oracle]:
-    """Start boxes, and release them at the end. Raise `InfrastructureError` if there is no engine."""
+    """Start boxes, and let go of them at the end. Raise `InfrastructureError` if there is no engine."""
     try:
         engine = open_engine(settings.runtime)
     except SandboxError as error:

@@ -17,7 +17,7 @@ from toolkit.store import run_folder as runs
 _QUESTION = {"benchmark": None, "base_only": False, "mini": False, "noextreme": False}
 """Settings that must be equal, with their values in runs that did not record them."""
 _LIMITS = ("timeout_s", "total_timeout_s", "oracle_version")
-"""Settings that may change a verdict on the same question."""
+"""Settings that may move a verdict of the same question."""
 _MAX_LINE = 1 << 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
