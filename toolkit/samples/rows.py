@@ -29,6 +29,8 @@ FIELDS = ("solution", "completion", "code", "text", "content", "raw_response")
 """Where a row may have its program; the first that is there counts."""
 JUDGED = "judged_sha256"
 """Where the gate writes the hash of what it judged: `Row.sha256`."""
+STDIN = "stdin"
+"""What messages call standard input."""
 ADDED = (JUDGED, "reports")
 """What the gate adds to a row, in place of what an earlier gate added."""
 
@@ -122,6 +124,17 @@ class Source(NamedTuple):
     name: str
     follow: bool = True
 
+    def is_program(self) -> bool:
+        """Return whether the file is one program: by its suffix; what is piped in, unless it begins as rows do.
+
+        Rows begin with `{`, `[` or gzip's magic number.
+        """
+        if self.name != STDIN:
+            return self.path.suffix == ".py"
+        with self.path.open("rb") as file:
+            head = file.read(1 << 16).removeprefix(codecs.BOM_UTF8).lstrip()
+        return bool(head) and head[0] not in b"{[\x1f"
+
 
 def sources(files: Sequence[str], stack: contextlib.ExitStack) -> Iterator[Source]:
     """Yield the files to read. Standard input is copied into a file that `stack` removes.
@@ -136,7 +149,7 @@ def sources(files: Sequence[str], stack: contextlib.ExitStack) -> Iterator[Sourc
     if not files and _is_piped():
         spooled = _spooled(stack)
         if spooled.stat().st_size:
-            yield Source(spooled, "stdin")
+            yield Source(spooled, STDIN)
             return
     if not files:
         found = [path for path in Path("runs").glob(f"*/{runs.SAMPLES}") if path.is_file()]
@@ -147,7 +160,7 @@ def sources(files: Sequence[str], stack: contextlib.ExitStack) -> Iterator[Sourc
     for name in files:
         path = Path(name)
         if name == "-":
-            yield Source(_spooled(stack), "stdin")
+            yield Source(_spooled(stack), STDIN)
         elif path.is_dir() and not (path / runs.SAMPLES).is_file():
             below = list(_below(path))
             if not below:
@@ -178,21 +191,15 @@ def _is_piped() -> bool:
 
 
 def _spooled(stack: contextlib.ExitStack) -> Path:
-    """Copy standard input into a file: `stdin.py` if it is a program, `stdin` if it is rows.
-
-    Rows begin with `{`, `[` or gzip's magic number; anything else is taken for the text of one program.
-    """
     try:
-        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="toolkit-gate-")), "stdin")
-        with path.open("wb+") as spool:
-            shutil.copyfileobj(sys.stdin.buffer, spool)
-            spool.seek(0)
-            head = spool.read(1 << 16).removeprefix(codecs.BOM_UTF8).lstrip()
-        return path.rename(path.with_suffix(".py")) if head and head[0] not in b"{[\x1f" else path
+        spool = stack.enter_context(tempfile.NamedTemporaryFile(prefix="toolkit-gate-"))  # noqa: SIM115
+        shutil.copyfileobj(sys.stdin.buffer, spool)
+        spool.flush()
     except OSError as error:
         where = error.filename or tempfile.tempdir or "a temporary file"
         why = f"{error.strerror or error}; make room there, or name another folder with TMPDIR"
         raise InfrastructureError(f"standard input cannot be put into {where}: {why}") from None
+    return Path(spool.name)
 
 
 def programs(files: Iterable[Source], problems: Problems, tasks: Container[str]) -> Iterator[Program]:
@@ -202,10 +209,10 @@ def programs(files: Iterable[Source], problems: Problems, tasks: Container[str])
     """
     for file in files:
         seen: Counter[str] = Counter()
-        n_problems, is_empty = len(problems), True
-        for place, line, row in _rows(file, problems):
+        n_problems, is_empty, is_program = len(problems), True, file.is_program()
+        for place, line, row in _rows(file, problems, is_program):
             is_empty = False
-            number = None if file.path.suffix == ".py" else int(place.removeprefix(f"{file.name}:"))
+            number = None if is_program else int(place.removeprefix(f"{file.name}:"))
             try:
                 yield _program(file.name, number, line, row, seen, tasks)
             except ValueError as error:
@@ -214,10 +221,10 @@ def programs(files: Iterable[Source], problems: Problems, tasks: Container[str])
             problems.add(file.name, "empty")
 
 
-def _rows(file: Source, problems: Problems) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+def _rows(file: Source, problems: Problems, is_program: bool) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     """Yield (place, the row as it came, its value)."""
     path, name, follow = file
-    if path.suffix != ".py":
+    if not is_program:
         yield from lines(path, problems, name=name, follow=follow)
     elif (text := source(path, problems, follow=follow)) is not None:
         row = {"path": name, "code": text}
