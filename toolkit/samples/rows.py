@@ -29,8 +29,6 @@ FIELDS = ("solution", "completion", "code", "text", "content", "raw_response")
 """Where a row may have its program; the first that is there counts."""
 JUDGED = "judged_sha256"
 """Where the gate writes the hash of what it judged: `Row.sha256`."""
-STDIN = "stdin"
-"""What messages call standard input."""
 ADDED = (JUDGED, "reports")
 """What the gate adds to a row, in place of what an earlier gate added."""
 
@@ -129,7 +127,7 @@ class Source(NamedTuple):
 
         Rows begin with `{`, `[` or gzip's magic number.
         """
-        if self.name != STDIN:
+        if self.name == str(self.path):
             return self.path.suffix == ".py"
         with self.path.open("rb") as file:
             head = file.read(1 << 16).removeprefix(codecs.BOM_UTF8).lstrip()
@@ -149,7 +147,7 @@ def sources(files: Sequence[str], stack: contextlib.ExitStack) -> Iterator[Sourc
     if not files and _is_piped():
         spooled = _spooled(stack)
         if spooled.stat().st_size:
-            yield Source(spooled, STDIN)
+            yield Source(spooled, "stdin")
             return
     if not files:
         found = [path for path in Path("runs").glob(f"*/{runs.SAMPLES}") if path.is_file()]
@@ -160,7 +158,7 @@ def sources(files: Sequence[str], stack: contextlib.ExitStack) -> Iterator[Sourc
     for name in files:
         path = Path(name)
         if name == "-":
-            yield Source(_spooled(stack), STDIN)
+            yield Source(_spooled(stack), "stdin")
         elif path.is_dir() and not (path / runs.SAMPLES).is_file():
             below = list(_below(path))
             if not below:

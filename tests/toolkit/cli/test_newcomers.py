@@ -151,6 +151,11 @@ def test_a_program_over_its_memory_is_said_to_be(tmp_path: Path) -> None:
         assert (" of 100 MiB" in done.stderr) == (mib > 100)
 
 
+def test_a_file_called_stdin_is_a_file(tmp_path: Path) -> None:
+    done = toolkit("gate", "--kind", "none", "stdin", cwd=tmp_path)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, "stdin: No such file or directory")
+
+
 def test_nothing_of_piped_input_stays(tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()
     toolkit("gate", "--kind", "none", "-o", "out", cwd=tmp_path, stdin=PROGRAM, env=os.environ | {"TMPDIR": str(tmp_path / "tmp")})
