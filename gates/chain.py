@@ -1,4 +1,4 @@
-"""Several gates as one: the cheapest is asked first, and a known report is not asked for again."""
+"""Several gates as one: ask the cheapest first, and never twice for a known report."""
 
 import contextlib
 import hashlib
@@ -63,9 +63,9 @@ class All:
         return (row.reports for row in rows)
 
     def _ask(self, gate: Gate, rows: Iterator[_Row], sandbox: Sandbox) -> Iterator[_Row]:
-        """Pass rows on in order, and add the gate's report to those that are alive."""
+        """Pass rows on in order; add the gate's report to those still alive."""
         waiting: deque[tuple[_Row, bool]] = deque()
-        for first in rows:  # as long as nothing has to be asked, nothing has to wait
+        for first in rows:  # until the gate has to be asked, no row has to wait
             if first.alive and not self._recall(gate, first, sandbox):
                 break
             yield first

@@ -1,7 +1,7 @@
 """A gate that errs: another gate's decision, flipped with a known probability. Written `compile~0.1`.
 
-Which programs are hit depends only on their text, the gate and the seed: a program is hit always or never, so equal
-programs are treated alike and a run can be repeated. Score: the gate's own.
+Whether a program is hit depends only on its text, the gate and the seed, so equal programs are treated alike and a run
+can be repeated. Score: the gate's own.
 """
 
 import hashlib
@@ -17,12 +17,12 @@ from sandbox import Sandbox
 
 @dataclass(frozen=True, kw_only=True)
 class Noisy(Gate):
-    """Flips each decision of `gate` with probability `p`. Has that gate's cost, boxes and version.
+    """Flips each decision of `gate` with probability `p`; cost, image and version are that gate's.
 
     Attributes:
         gate: the gate that is asked.
         p: the probability, 0 to 1.
-        seed: another one hits other programs.
+        seed: another seed hits other programs.
     """
 
     name: ClassVar[str] = "noisy"

@@ -1,4 +1,4 @@
-"""What a program may use; `execution.py` has what it did use."""
+"""What a program may use; `execution.py` has what it used."""
 
 import math
 from dataclasses import dataclass, fields
@@ -14,8 +14,9 @@ class Limits:
         charged_s: seconds that one program (or one call, in a call session) may take, CPU time and voluntary waiting;
             time spent waiting for a busy processor is not charged. Exceeded: `timed_out`.
         cpu_s: CPU seconds of all the program's processes together. Exceeded: `timed_out`.
-        memory_bytes: memory and swap of all the program's processes and files together. Exceeded: the kernel kills
-            a process of the program, `memory_exceeded`.
+        memory_bytes: memory of one process at its peak, the interpreter included; and memory and swap of all the program's
+            processes and files together, with `engines.base.OVERHEAD_BYTES` on top. Exceeded: `memory_exceeded`. Only at
+            the second bound does the kernel kill a process, so a peak can be that much over `memory_bytes`.
         processes: processes and threads at one time. Exceeded: `fork` fails with EAGAIN.
         output_bytes: bytes on standard output and standard error together. Exceeded: `output_exceeded`.
         disk_bytes: bytes of files, all in memory, cleared after the program. Exceeded: ENOSPC.

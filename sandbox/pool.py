@@ -18,13 +18,13 @@ from sandbox.limits import Limits
 T = TypeVar("T")
 R = TypeVar("R")
 TRIES = 2
-"""Attempts at work on a machine that is too busy, and at a known program in boxes that are lost."""
+"""Attempts at work while the machine is too busy, and at the known program while boxes get lost."""
 ENGINE_WAIT_S = 60.0
 """Seconds that a lost engine may take to come back."""
 WAKE_S = 0.2
 """Seconds of one wait: a Ctrl-C that comes just before a wait begins is only seen when it ends."""
 STOP_S = 0.05
-"""Seconds between two rounds of closing boxes under programs whose results nobody wants, until all have noticed."""
+"""Seconds between rounds of closing boxes under programs whose results are no longer wanted, until all have noticed."""
 KNOWN_S = 10.0
 """Seconds that the known program may take."""
 
@@ -70,7 +70,7 @@ class Sandbox:
                         starting.append(threads.submit(self.engine.sweep))
                 for started in starting:
                     started.result()
-                if self._closing.is_set():  # meanwhile, so that these may have been passed over
+                if self._closing.is_set():  # in the meantime, so `close` may have missed these
                     raise BoxLost("the sandbox has been closed")
             except BaseException:
                 for box in boxes:

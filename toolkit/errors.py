@@ -14,6 +14,11 @@ class InfrastructureError(Exception):
     """Something of ours failed: exit code 3."""
 
 
+def missing(error: ImportError) -> str:
+    """Say how to get the package that an import did not find; all that models need are in one extra."""
+    return f'{error}; models and endpoints need more packages: pip install "exogate[train]"'
+
+
 @contextlib.contextmanager
 def room() -> Iterator[None]:
     """Raise `InfrastructureError` where the system says that a disk is full, as that of temporary files may be."""

@@ -189,7 +189,7 @@ def _answer_calls(function: Callable[..., Any], *, listed: bool = False) -> None
             size += len(body) + 5
             n_answered += 1
             if batch and (n_answered == n_flush or size > _FLUSH_BYTES or clock() - flushed > _FLUSH_S):
-                if n_answered == n_flush:  # the next call may be endless: most answers before it are then there
+                if n_answered == n_flush:  # the next call may be endless: most answers before it should be out by then
                     n_flush *= 2
                 send(b"".join(parts))
                 parts, size, flushed = [], 0, clock()
@@ -197,7 +197,7 @@ def _answer_calls(function: Callable[..., Any], *, listed: bool = False) -> None
             with contextlib.suppress(BaseException):
                 stream.flush()
         send(b"".join(parts))
-    os._exit(70)  # reached only by a program that sets the line at which this frame goes on
+    os._exit(70)  # reached only if the program moves this frame's line number
 
 
 def _compile(source: bytes, name: str) -> types.CodeType | None:

@@ -1,4 +1,4 @@
-"""What a benchmark is."""
+"""The interface of benchmarks: tasks, and the rules by which answers are compared."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -38,15 +38,15 @@ def number_of(task_id: str) -> int | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """One benchmark. All that commands ask about it beyond its tasks stands here; only `name` and `load` are required.
+    """One benchmark: all that commands ask about it beyond its tasks. Only `name` and `load` are required.
 
     Attributes:
         name: as on the command line.
         load: reads the data; raises `DataMissing`.
-        n_tasks: how many tasks the usual data has; 0 if that is not known before loading.
+        n_tasks: number of tasks in the usual data; 0 if unknown before loading.
         prefix: what task ids begin with, up to the first "/".
         number: the number of a task, from its id, for `--id-range`.
-        data_file: path of the usual data file, which need not be there; None if no file is needed.
+        data_file: path of the usual data file, which need not exist; None if no file is needed.
         source: where the data comes from, as a clause for a person.
         override: the environment variable that names another data file, if there is one.
         variants: which reduced data sets there are: `mini`, `noextreme`.

@@ -2,10 +2,11 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Mapping
 
 from toolkit.benchmarks import BENCHMARKS, Benchmark, DataMissing, Options
-from toolkit.errors import InfrastructureError, UsageError
+from toolkit.errors import InfrastructureError, UsageError, nearest
 from toolkit.records import Task
 
 
@@ -21,10 +22,19 @@ def names_with(variant: str) -> str:
 
 
 def benchmark_named(name: str) -> Benchmark:
-    """Return a benchmark by its name. Raises `UsageError`."""
-    if name not in BENCHMARKS:
-        raise UsageError(f"no benchmark is called {name!r}; there are {', '.join(BENCHMARKS)}")
-    return BENCHMARKS[name]
+    """Return a benchmark by its name, or by one that differs in case, dashes and `plus` for `+`, such as `HumanEval-Plus`.
+
+    Raises:
+        UsageError: there is none; the message names the nearest one.
+    """
+    known = {_bare(each): benchmark for each, benchmark in BENCHMARKS.items()}
+    if (bare := _bare(name)) not in known:
+        raise UsageError(f"no benchmark is called {name!r}; there are {', '.join(BENCHMARKS)}{nearest(bare, known)}")
+    return known[bare]
+
+
+def _bare(name: str) -> str:
+    return re.sub("plus$", "+", re.sub("[-_ ]", "", name.lower()))
 
 
 def load(benchmark: Benchmark, options: Options) -> tuple[dict[str, Task], str]:

@@ -14,11 +14,11 @@ from toolkit.cli.options import AsJson, Runtime, fail
 def run(
     file: Annotated[str, typer.Argument(help="A Python file, or - for standard input.")],
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds charged, at most.")] = 10.0,
-    memory: Annotated[int, typer.Option("--memory", help="MiB, at most.")] = 1024,
+    memory: Annotated[int, typer.Option("--memory", help="MiB that one process may take, interpreter included.")] = 1024,
     stdin: Annotated[Path | None, typer.Option("--stdin", help="File that the program reads as standard input.")] = None,
-    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Run it so often, in the same box.")] = 1,
+    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Run it this many times, in the same box.")] = 1,
     as_json: AsJson = False,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Leave with the program's own exit code.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with the program's own exit code.")] = False,
     runtime: Runtime = None,
 ) -> None:
     """Run one program in a box and print the facts."""
@@ -39,7 +39,7 @@ def run(
                 if as_json:
                     print(json.dumps(asdict(execution)))
                 else:
-                    _print_execution(execution)
+                    _print_execution(execution, memory)
     except SandboxError as error:
         fail(str(error), 3)
     if exit_code:
@@ -47,15 +47,16 @@ def run(
         raise typer.Exit(code if code is not None and code >= 0 else 128 - code if code else 124)
 
 
-def _print_execution(execution: Any) -> None:
+def _print_execution(execution: Any, memory: int) -> None:
     sys.stdout.write(execution.stdout)
     sys.stderr.write(execution.stderr)
     sys.stdout.flush()
     code = "" if execution.exit_code is None else f" {execution.exit_code}"
     cut = ", output cut" if execution.truncated else ""
+    of = f" of {memory}" if execution.status == "memory_exceeded" else ""
     print(
         f"{execution.status}{code} · {execution.charged_s:.3f} s charged · {execution.cpu_s:.3f} s CPU · "
-        f"{execution.memory_peak_bytes >> 20} MiB{cut}",
+        f"{execution.memory_peak_bytes >> 20}{of} MiB{cut}",
         file=sys.stderr,
     )
 

@@ -59,9 +59,9 @@ def evaluate(
     k: Annotated[str, typer.Option("--k", help="Which pass@k, comma-separated, as far as n allows.")] = "1,10,100",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder [runs/BENCHMARK-TIME].")] = None,
     as_json: AsJson = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the run folder.")] = False,
-    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use verdicts given before to equal questions.")] = True,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Reuse stored verdicts.")] = True,
     compare: Annotated[
         Path | None,
         typer.Option("--compare", help="A run folder, or JSONL with verdicts, of the same tests and data, to compare with."),
@@ -75,14 +75,14 @@ def evaluate(
         bool,
         typer.Option(
             "--skip-bad",
-            help="Leave bad lines out, and bound the score; only tasks whose samples they were may be without any.",
+            help="Leave bad lines out and bound the score; tasks that lose all their samples by this may be missing.",
         ),
     ] = False,
     allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Score although some of the (chosen) tasks have no sample.")
+        bool, typer.Option("--allow-missing", help="Score even if some chosen tasks have no sample.")
     ] = False,
     allow_uniform: Annotated[
-        bool, typer.Option("--allow-uniform", help="No warning where all verdicts are the same.")
+        bool, typer.Option("--allow-uniform", help="Do not warn if all verdicts are the same.")
     ] = False,
     model: Model = None,
     revision: Revision = None,
@@ -190,7 +190,7 @@ def generate(
     id_range: IdRange = None,
     limit: Limit = None,
     data: Data = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a file that was interrupted.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted file.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -260,8 +260,5 @@ def samples(
     """Write a benchmark's canonical solutions as a samples file."""
     from toolkit.commands import validate as command
 
-    try:
-        n_samples = command.write_canonical(benchmark, output, append or [], data)
-    except OSError as error:
-        fail(str(error), 3)
+    n_samples = command.write_canonical(benchmark, output, append or [], data)
     print(f"{output}: {n_samples} samples")

@@ -19,7 +19,7 @@ class SeveralThresholds(TyperCommand):
     """Lets one `--threshold` take several values: `--threshold pylint=8 cc=10`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Say the flag before each of its values."""
+        """Repeat the flag before each of its values."""
         words: list[str] = []
         for word in args:
             after = words[-2:-1] == ["--threshold"] or "".join(words[-1:]).startswith("--threshold=")
@@ -51,10 +51,10 @@ def gate(
         str | None, typer.Option("--format", help="Print all findings on standard output: github or sarif.")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when a program is rejected.")] = False,
-    all_findings: Annotated[bool, typer.Option("--all-findings", help="Ask all gates, also after a refusal.")] = False,
+    all_findings: Annotated[bool, typer.Option("--all-findings", help="Ask all gates, even after a refusal.")] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out, and count them.")] = False,
     parallel: Parallel = None,
-    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use reports given before to equal programs.")] = True,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Reuse stored reports.")] = True,
     runtime: Runtime = None,
     model: Annotated[
         str | None,

@@ -15,7 +15,7 @@ TotalTimeout = Annotated[
     float, typer.Option("--total-timeout", help="Seconds: all calls of one sample together, whatever each may take.")
 ]
 Parallel = Annotated[
-    int | None, typer.Option("--parallel", "-p", min=1, help="Samples judged at one time [default: cores].")
+    int | None, typer.Option("--parallel", "-p", min=1, help="Samples judged at a time [default: cores].")
 ]
 Data = Annotated[Path | None, typer.Option("--data", help="The benchmark's data file, instead of the usual one.")]
 Runtime = Annotated[str | None, typer.Option("--runtime", help="OCI runtime of the boxes, such as runsc.")]
@@ -31,20 +31,20 @@ Model = Annotated[
     typer.Option("--model", help="Hub id, folder, .gguf or .jsonl file, or name at the endpoint [TOOLKIT_MODEL, smollm2]."),
 ]
 Revision = Annotated[str | None, typer.Option("--revision", help="Commit, branch or tag of a hub id.")]
-Adapter = Annotated[str | None, typer.Option("--adapter", help="PEFT adapter to put on top: a folder or a hub id.")]
+Adapter = Annotated[str | None, typer.Option("--adapter", help="PEFT adapter for the model: a folder or a hub id.")]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="OpenAI-compatible endpoint, as http://HOST:PORT/v1.")]
 
 N = Annotated[int, typer.Option("--n", help="Samples of each task.")]
 Temperature = Annotated[float | None, typer.Option("--temperature", help="[default: greedy; 0.8 for more samples than 1]")]
 TopP = Annotated[float | None, typer.Option("--top-p", help="[default: 0.95, where not greedy]")]
 Greedy = Annotated[bool, typer.Option("--greedy", help="The likeliest token each time: --temperature 0.")]
-Seed = Annotated[int, typer.Option("--seed", help="Of all that is drawn.")]
-MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", help="Length of a completion, at most.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of everything that is drawn at random.")]
+MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", help="Longest completion, in tokens.")]
 Style = Annotated[
     str | None, typer.Option("--prompt", help="0-shot, 1-shot, cot or completion [0-shot for models that chat].")
 ]
 Chat = Annotated[bool | None, typer.Option("--chat/--no-chat", help="Through the chat template [where there is one].")]
-BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Samples at one time [64; 16 for endpoints].")]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Samples at a time [64; 16 for endpoints].")]
 Device = Annotated[str | None, typer.Option("--device", help="cuda, cuda:1, cpu... [the GPU where there is one]")]
 Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16 [16 bits on GPUs].")]
 
@@ -70,7 +70,7 @@ def stderr_console() -> Any:
 
 
 def writing_of(given: dict[str, Any]) -> Any:
-    """Return what the flags of `eval` and `generate` say of a model."""
+    """Return the `Writing` that the flags of `eval` and `generate` ask for."""
     from toolkit.commands.generate import Writing
     from toolkit.models.generators import Source, chosen
 

@@ -13,7 +13,7 @@ from toolkit.cli.progress import ProgressBar
 
 
 class TrainCommand(TyperCommand):
-    """Takes the help of flags from the settings that they set, when it is asked for: pydantic is not imported before."""
+    """Takes the help of flags from their settings, but only when help is asked for: until then pydantic is not imported."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Describe the flags, then write them."""
@@ -27,10 +27,10 @@ class TrainCommand(TyperCommand):
 
 
 class RoundsCommand(TyperCommand):
-    """Takes every setting as a flag, and lists them behind the flags that are no settings."""
+    """Accepts every setting as a flag, and lists them after the flags that are not settings."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put what settings are told, as text, into `ctx.meta`; a setting without a value is told an empty text."""
+        """Put the settings given as flags into `ctx.meta`, as text; a setting without a value becomes an empty text."""
         own = {name for param in self.get_params(ctx) for name in param.opts}
         words, rest = list(args), []
         told = ctx.meta["settings"] = {}

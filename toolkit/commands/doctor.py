@@ -1,4 +1,4 @@
-"""`toolkit doctor`: what works on this machine, what boxes protect against, and what they do not."""
+"""`toolkit doctor`: what works on this machine, what boxes protect against and what they do not."""
 
 import os
 import platform
@@ -19,8 +19,8 @@ PROTECTS = (
 DOES_NOT = (
     "holes in the kernel that all containers share: use --runtime runsc (gVisor) or a virtual machine where that matters",
     "side channels through timing, caches and counters of the kernel",
-    "a program that learns a benchmark's answers by heart before it is judged: that is contamination, not escape",
-    "whoever may use the engine's socket: on the host that is as good as root",
+    "a model that knows a benchmark's answers by heart: that is contamination, not escape",
+    "anyone who may use the engine's socket: on the host that is as good as root",
 )
 
 
@@ -41,7 +41,7 @@ class Diagnosis:
 
 
 def report() -> dict[str, Any]:
-    """Return what `examine` finds, with what boxes protect against, as plain data. Raises nothing for what it finds."""
+    """Return `examine`'s findings, and what boxes protect against, as plain data."""
     return {
         "checks": [asdict(check) for check in examine()],
         "protects_against": list(PROTECTS),

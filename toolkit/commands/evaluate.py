@@ -23,7 +23,7 @@ from toolkit.samples.read import Given
 from toolkit.store import run_folder as runs
 
 UNIFORM_FROM = 10
-"""From this many samples on, verdicts that are all the same come with a warning."""
+"""From this many samples on, equal verdicts come with a warning."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,8 +32,8 @@ class Outcome:
 
     Attributes:
         problems: bad lines of the samples that were left out.
-        warnings: what makes the score, or the comparison, less sure; in `summary` as well.
-        defects: tracebacks of the first defects of ours that cost a sample its verdict.
+        warnings: what weakens the score or the comparison; also in `summary`.
+        defects: tracebacks of our first defects that cost a sample its verdict.
     """
 
     folder: Path
@@ -46,7 +46,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Question:
-    """What is judged: all tasks of a benchmark, those selected, the settings that verdicts depend on, and another run."""
+    """What is judged: a benchmark's tasks, those selected, the settings that verdicts depend on, a run to compare with."""
 
     benchmark: Benchmark
     tasks: Mapping[str, Task]
@@ -67,7 +67,7 @@ class _Written:
 
 @dataclass(slots=True, kw_only=True)
 class _Judged:
-    """Results in the order of the samples; why the score is refused, or how far an interrupted run came."""
+    """Results in the order of the samples; why the score is refused, or how far an interrupted run got."""
 
     results: list[Result] = field(default_factory=list)
     n_cached: int = 0
@@ -172,7 +172,7 @@ def _write(
 
 
 def _judge(question: _Question, written: _Written, oracle: Oracle, advance: Advance) -> _Judged:
-    """Judge what is not known from before, between two canaries, and journal each result."""
+    """Judge the samples without a known result, between two canaries, and journal each result."""
     judged = _Judged()
     if written.given is None:
         judged.interrupted = "samples were still being written"
@@ -269,7 +269,7 @@ def _samples(settings: Settings, path: Path | None, question: _Question) -> Give
 
 
 def uniform(results: list[Result]) -> str | None:
-    """Say that every single verdict is the same, which is seldom what a model earned."""
+    """Return a warning if all verdicts are the same, which a model seldom earns."""
     verdicts = {result.verdict for result in results if result.verdict is not None}
     n_scored = sum(result.verdict is not None for result in results)
     if len(verdicts) == 1 and n_scored >= UNIFORM_FROM:

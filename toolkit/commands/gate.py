@@ -1,7 +1,7 @@
-"""`toolkit gate`, as a function: from programs to those that the gates accept and those that they refuse, and why.
+"""`toolkit gate`, as a function: from programs to those that the gates accept, those they refuse, and why.
 
-The input is read twice: once to find all that is wrong with it before anything runs, then to be judged. Nothing is kept of
-a program in between, so memory does not grow with their number.
+The input is read twice: once to find everything wrong with it before anything runs, then to judge it. Nothing of a program
+is kept in between, so memory does not grow with their number.
 """
 
 import contextlib
@@ -33,13 +33,13 @@ from toolkit.store.cache import VerdictCache
 from toolkit.store.files import writing
 
 BATCH_PROGRAMS, BATCH_BYTES = 32, 4 << 20
-"""Programs that are read before the first of them is judged, at most."""
+"""Most programs, and bytes of them, that are read before the first of them is judged."""
 _KEY = re.compile(r'[\s,]*("(?:[^"\\]++|\\.)*+")\s*:\s*')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that `toolkit gate` can be told; see its help."""
+    """The settings of `toolkit gate`; see its help."""
 
     kind: str
     files: tuple[str, ...] = ()
@@ -222,7 +222,7 @@ def _judged(
 
 
 def _batches(programs: Iterable[Program]) -> Iterator[list[Program]]:
-    """Give programs several at a time, as many as the sanitizer's workers are kept busy with."""
+    """Yield programs in batches that keep the sanitizer's workers busy."""
     batch: list[Program] = []
     n_bytes = 0
     for program in programs:
@@ -237,7 +237,7 @@ def _batches(programs: Iterable[Program]) -> Iterator[list[Program]]:
 def _solutions(
     programs: Sequence[Program], tasks: LocalTasks, sanitizer: Sanitizer, *, has_tests: bool
 ) -> Iterator[Solution]:
-    """Give what is judged: a model's text becomes a program as in `toolkit eval`, tests are those that all may know."""
+    """Yield what is judged: a model's text becomes a program as in `toolkit eval`; tests are the public ones."""
     found = [
         tasks.get(each.key[0]) if each.key and (each.field or (has_tests and each.solution.test is None)) else None
         for each in programs

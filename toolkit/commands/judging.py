@@ -1,4 +1,4 @@
-"""What `toolkit eval` and `toolkit validate` share: what they are told, and an oracle with its boxes."""
+"""What `toolkit eval` and `toolkit validate` share: settings, and an oracle with its boxes."""
 
 import contextlib
 import threading
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from toolkit.commands.generate import Writing
 
 MEMORY_BYTES = 4 << 30
-"""Of a box, and so of a program; EvalPlus's own bound."""
+"""Memory of a program: EvalPlus's own bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 import gzip
 import json
 import time
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,10 @@ from sandbox import SandboxError
 from toolkit.benchmarks import Options
 from toolkit.benchmarks.load import benchmark_named, load
 from toolkit.commands.judging import Settings, check, open_oracle
-from toolkit.errors import InfrastructureError, room
+from toolkit.errors import InfrastructureError, UsageError, room
 from toolkit.progress import Advance
 from toolkit.records import Sample, Verdict
-from toolkit.store.files import write_atomically
+from toolkit.store.files import check_output, write_atomically, writing
 
 
 @room()
@@ -47,7 +48,7 @@ def validate(
     tasks, data_hash = load(benchmark, Options(data=data, mini=mini, noextreme=noextreme))
     right = [Sample(task_id=t.task_id, sample_id=0, solution=t.prompt + t.canonical_solution) for t in tasks.values()]
     empty = [replace(s, sample_id=1, solution=f"def {tasks[s.task_id].entry_point}(*_):\n    pass\n") for s in right]
-    found: dict[str, Any] = {"benchmark": name, "n_tasks": len(tasks)}
+    found: dict[str, Any] = {"benchmark": benchmark.name, "n_tasks": len(tasks)}
     found |= dict.fromkeys(("canonical_passed", "empty_failed", "n_defects"), 0)
     surprises = []
     try:
@@ -73,14 +74,19 @@ def write_canonical(name: str, output: Path, append: list[Path], data: Path | No
     """Write the canonical solutions as samples, then the lines of `append`; return the number of samples.
 
     Raises:
-        UsageError, InfrastructureError: as `evaluate`.
-        OSError: a file cannot be read or written.
+        UsageError: no such benchmark, a file of `append` cannot be read, or `output` is a folder.
+        InfrastructureError: the benchmark's data is missing, or `output` cannot be written.
     """
+    check_output(output, is_folder=False)
     tasks, _ = load(benchmark_named(name), Options(data=data))
     rows = [{"task_id": t.task_id, "solution": t.prompt + t.canonical_solution} for t in tasks.values()]
     lines = [json.dumps(row) for row in rows]
     for path in append:
-        text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        lines += [line for line in text.decode().splitlines() if line.strip()]
-    write_atomically(output, ("\n".join(lines) + "\n").encode())
+        try:
+            text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+            lines += [line for line in text.decode("utf-8-sig").splitlines() if line.strip()]
+        except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+            raise UsageError(f"--append {path}: {getattr(error, 'strerror', None) or error}") from None
+    with writing(output):
+        write_atomically(output, ("\n".join(lines) + "\n").encode())
     return len(lines)

@@ -14,14 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import InfrastructureError, UsageError
+from toolkit.errors import InfrastructureError, UsageError, missing
 from toolkit.models.save import save
 from toolkit.models.source import BadModel, GenerationFailed, Source
 from toolkit.store import cache
 
 SMOLLM2 = "smollm2"
 _SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-_REMEDY = "pip install torch transformers gguf peft"
 _DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -62,7 +61,7 @@ def _from_pretrained(source: Source) -> Loaded:
         import torch
         import transformers
     except ImportError as error:
-        raise GenerationFailed(f"models cannot be run here ({error}); {_REMEDY}") from None
+        raise GenerationFailed(missing(error)) from None
     device, dtype = _device(source.device), source.dtype
     if dtype is None:
         dtype = "float32"
@@ -118,8 +117,10 @@ def _place(source: Source) -> tuple[str, dict[str, Any]]:
         name = f"{spec.submodule_search_locations[0]}/{_SMOLLM2_FILE}"
     flags: dict[str, Any] = {"revision": source.revision} if source.revision else {}
     if name.endswith(".gguf"):
-        if importlib.util.find_spec("gguf") is None:
-            raise GenerationFailed("GGUF files need the package gguf: pip install gguf")
+        try:
+            import gguf  # noqa: F401
+        except ImportError as error:
+            raise GenerationFailed(missing(error)) from None
         name, flags["gguf_file"] = str(Path(name).parent), Path(name).name
     place = Path(name, flags.get("gguf_file", ""))
     if place.is_dir() and not (place / "config.json").is_file():
@@ -153,7 +154,7 @@ def _with_adapter(model: Any, adapter: str) -> Any:
     try:
         import peft
     except ImportError as error:
-        raise GenerationFailed(f"--adapter needs the package peft ({error}); {_REMEDY}") from None
+        raise GenerationFailed(f"--adapter: {missing(error)}") from None
     try:
         fitted = peft.PeftModel.from_pretrained(model, adapter)
         wanted, found = set(peft.get_peft_model_state_dict(fitted)), set(peft.utils.load_peft_weights(adapter, device="cpu"))
@@ -184,10 +185,8 @@ def _line(error: BaseException) -> str:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether PyTorch or Python ran out of memory."""
-    import torch
-
     said = str(error)
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+    return type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError | OSError) and any(word in said for word in ("allocate memory", "not enough memory"))
     )
 
@@ -199,7 +198,9 @@ def explained() -> Iterator[None]:
         yield
     except BadModel as error:
         raise UsageError(str(error)) from None
-    except (GenerationFailed, ImportError) as error:
+    except ImportError as error:
+        raise InfrastructureError(missing(error)) from None
+    except GenerationFailed as error:
         raise InfrastructureError(str(error)) from None
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):

@@ -1,4 +1,4 @@
-"""Programs whose verdict is known: the oracle is trusted only while it tells them apart."""
+"""Programs with known verdicts: the oracle is trusted only while it judges them right."""
 
 from sandbox import Box
 from toolkit.benchmarks.base import Benchmark

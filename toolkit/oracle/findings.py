@@ -1,4 +1,4 @@
-"""What a part of the tests showed. `earned` is the only place that says passed."""
+"""Findings: what one part of the tests showed. `earned` is the only place that says passed."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Facts:
-    """What judging one sample cost. Measured, so it differs from run to run.
+    """The cost of judging one sample. It is measured, so it differs from run to run.
 
     Attributes:
         seconds: wall time.
@@ -55,7 +55,7 @@ class Facts:
 
 
 def earned(n_calls: int, n_right: int) -> Finding:
-    """Return PASSED for a part of `n_calls` calls, of which `n_right` were shown to be answered correctly.
+    """Return PASSED for a part of `n_calls` calls if `n_right`, the calls shown to be answered correctly, is all of them.
 
     Raises:
         ValueError: there are no calls, or not all of them were.

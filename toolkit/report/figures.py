@@ -11,7 +11,7 @@ from toolkit.report.table import Column
 
 COLOURS = ["#0b6e99", "#c4452d", "#3a7d34", "#8a4fb0", "#b07b10", "#4a4a4a", "#d0588f", "#1f9e9e", "#6b6f00", "#7c3f00"]
 """Of lines; a page may give others by the CSS variables `--c0` to `--c9`."""
-MISSING = "No figures: matplotlib is not installed here (pip install matplotlib)."
+MISSING = 'The figures are left out, because matplotlib is not installed here: pip install "exogate[figures]"'
 _INK, _FAINT = "#010203", "#010204"
 _OF_PAGE = {_INK: "currentColor", _FAINT: "var(--line,#d9d9d9)"} | {
     colour: f"var(--c{i},{colour})" for i, colour in enumerate(COLOURS)

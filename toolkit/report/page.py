@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from toolkit.records import Result, Verdict
@@ -38,12 +39,21 @@ def html(
     comparison = words.comparison(summary)
     return fill(
         "run.html", script="run.js",
-        benchmark=summary["benchmark"], extent=words.extent(summary), date=str(run.get("date", ""))[:16].replace("T", " "),
+        benchmark=summary["benchmark"], subject=_subject(run), extent=words.extent(summary),
+        date=str(run.get("date", ""))[:16].replace("T", " "),
         refused=summary["refused"], warnings=summary["warnings"], cost=words.cost(summary), words=words.WORDS,
         scores=words.scores(summary), columns=words.VERDICTS, verdicts=words.verdicts(summary),
         notes=words.unscored(summary) + ([comparison] if comparison else []),
         tasks=_tasks(results, solution), settings=_facts(run),
     )  # fmt: skip
+
+
+def _subject(run: Mapping[str, Any]) -> str:
+    """Return what wrote the samples: the model with its adapter, else the file's name."""
+    samples = run.get("settings", {}).get("samples") or "report"
+    if isinstance(samples, Mapping):
+        return " + ".join(str(samples[name]) for name in ("model", "adapter") if samples.get(name))
+    return PurePath(str(samples)).name
 
 
 def _tasks(results: Iterable[Result], solution: Solution | None) -> Iterator[dict[str, Any]]:

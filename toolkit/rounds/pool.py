@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import Box, Engine, Limits, SandboxError
+from toolkit.errors import missing
 from toolkit.records import Task
 from toolkit.samples.lines import Problems, lines
 
@@ -141,8 +142,8 @@ def _renamed(row: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
 def _dataset(source: str) -> list[tuple[str, dict[str, Any]]]:
     try:
         import datasets
-    except ImportError:
-        raise PoolError(f"{source} is no file, and data sets need a package: pip install datasets") from None
+    except ImportError as error:
+        raise PoolError(f"{source} is no file here, so it may be a data set: {missing(error)}") from None
     name, *parts = source.split(":")
     name, _, revision = name.partition("@")
     config, split = (None, "train") if not parts else (None, parts[0]) if len(parts) == 1 else (parts[0], parts[1])

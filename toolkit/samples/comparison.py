@@ -1,4 +1,4 @@
-"""The run that another is compared with: read, and refused where it answers another question, before anything is judged."""
+"""Read the run to compare with; refuse it, before anything is judged, if it answers another question."""
 
 import json
 from collections import Counter
@@ -15,14 +15,14 @@ from toolkit.samples.truth import verdict_of
 from toolkit.store import run_folder as runs
 
 _QUESTION = {"benchmark": None, "base_only": False, "mini": False, "noextreme": False}
-"""Settings that must be the same, and what they were before they were recorded."""
+"""Settings that must be equal, with their values in runs that did not record them."""
 _LIMITS = ("timeout_s", "total_timeout_s", "oracle_version")
 """Settings that may move a verdict of the same question."""
 _MAX_LINE = 1 << 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Other:
-    """Another run: (n samples scored, c of them passed) by task id, and what makes a comparison less sure."""
+    """Another run: (n samples scored, c of them passed) by task id, and what weakens a comparison."""
 
     path: Path
     counts: Mapping[str, tuple[int, int]]
@@ -74,7 +74,7 @@ def _run(folder: Path) -> dict[str, Any] | None:
 
 
 def _checked(path: Path, run: Mapping[str, Any], rules: Mapping[str, Any], data_hash: str) -> list[str]:
-    """Return what may move verdicts; raise `UsageError` where the question itself is another."""
+    """Return what may change verdicts; raise `UsageError` if the question itself is another."""
     then, data = {**_QUESTION, **run["settings"]}, run["data"].get(rules["benchmark"])
     differs = [f"{name}: {then[name]} there, {rules[name]} here" for name in _QUESTION if then[name] != rules[name]]
     if then["benchmark"] == rules["benchmark"] and data != data_hash:

@@ -1,5 +1,6 @@
 """Read files that nobody vouches for: lines of JSONL and Python sources, with everything wrong with them collected."""
 
+import codecs
 import errno
 import gzip
 import io
@@ -25,7 +26,6 @@ _MAX_PROBLEM_CHARS = 5_000
 _MAX_SKIP_BYTES = 1 << 30
 LINK = "a symbolic link, which is not followed"
 """Why a link that a person did not name is left alone."""
-_BOM = b"\xef\xbb\xbf"
 _SHORTEST_ROW = len('{"code":""}')
 
 
@@ -121,13 +121,13 @@ def lines(
 def source(
     path: Path, problems: Problems, *, max_bytes: int = MAX_BYTES, follow: bool = True, task_id: str | None = None
 ) -> str | None:
-    """Return the text of a Python file; None, and a problem, if it cannot be read or is longer than a line may be."""
+    """Return the text of a Python file, less a byte order mark; None, and a problem, if it cannot be read or is too long."""
     try:
         with _opened(path, follow) as opened:
             data = opened.read(12 * max_bytes + 1)
         if len(data) > 12 * max_bytes:
             raise OSError(f"more than {12 * max_bytes:,} bytes")
-        return data.decode()
+        return data.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         problems.add(path, f"invalid UTF-8 at byte {error.start}", task_id)
     except OSError as error:
@@ -185,7 +185,7 @@ def _line_rows(
             problems.add(f"{name}:{number}", f"broken gzip: {error}")
             return
         if number == 1:
-            line = line.removeprefix(_BOM)
+            line = line.removeprefix(codecs.BOM_UTF8)
         text = line.strip()
         if not text:
             if not line:

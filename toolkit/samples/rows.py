@@ -5,6 +5,7 @@ prompt is a message instead, and no part of the program; where a chat template w
 `completion` taken out of it), and that is both judged and learnt. `test_samples.py` proves it for every set of fields.
 """
 
+import codecs
 import contextlib
 import hashlib
 import json
@@ -121,6 +122,17 @@ class Source(NamedTuple):
     name: str
     follow: bool = True
 
+    def is_program(self) -> bool:
+        """Return whether the file is one program: by its suffix; what is piped in, unless it begins as rows do.
+
+        Rows begin with `{`, `[` or gzip's magic number.
+        """
+        if self.name == str(self.path):
+            return self.path.suffix == ".py"
+        with self.path.open("rb") as file:
+            head = file.read(1 << 16).removeprefix(codecs.BOM_UTF8).lstrip()
+        return bool(head) and head[0] not in b"{[\x1f"
+
 
 def sources(files: Sequence[str], stack: contextlib.ExitStack) -> Iterator[Source]:
     """Yield the files to read. Standard input is copied into a file that `stack` removes.
@@ -195,10 +207,10 @@ def programs(files: Iterable[Source], problems: Problems, tasks: Container[str])
     """
     for file in files:
         seen: Counter[str] = Counter()
-        n_problems, is_empty = len(problems), True
-        for place, line, row in _rows(file, problems):
+        n_problems, is_empty, is_program = len(problems), True, file.is_program()
+        for place, line, row in _rows(file, problems, is_program):
             is_empty = False
-            number = None if file.path.suffix == ".py" else int(place.removeprefix(f"{file.name}:"))
+            number = None if is_program else int(place.removeprefix(f"{file.name}:"))
             try:
                 yield _program(file.name, number, line, row, seen, tasks)
             except ValueError as error:
@@ -207,10 +219,10 @@ def programs(files: Iterable[Source], problems: Problems, tasks: Container[str])
             problems.add(file.name, "empty")
 
 
-def _rows(file: Source, problems: Problems) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+def _rows(file: Source, problems: Problems, is_program: bool) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     """Yield (place, the row as it came, its value)."""
     path, name, follow = file
-    if path.suffix != ".py":
+    if not is_program:
         yield from lines(path, problems, name=name, follow=follow)
     elif (text := source(path, problems, follow=follow)) is not None:
         row = {"path": name, "code": text}

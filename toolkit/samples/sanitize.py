@@ -1,7 +1,7 @@
-"""Turn what a model wrote into the program that is judged, as evalplus's sanitizer does.
+"""Turn a model's text into the program that is judged, as evalplus's sanitizer does.
 
 The texts are hostile: deep nesting can crash a parser, and long prose can keep one busy for hours. So all parsing
-happens in worker processes with limits of their own (`extract.py`); the caller only ever handles strings.
+happens in worker processes with limits of their own (`extract.py`); this process only handles strings.
 """
 
 import json
@@ -28,7 +28,7 @@ _MAX_WALL_S = 120
 
 
 class Sanitizer:
-    """Make solutions out of model text, in worker processes that a hostile text cannot take further than their limits.
+    """Make solutions out of model text, in worker processes with limits that no hostile text can exceed.
 
     The field says how a text is read:
 
@@ -101,7 +101,7 @@ class Sanitizer:
                 future.cancel()
 
     def _programs(self, batch: list[Item]) -> list[str]:
-        worker = self._idle.get()  # that which was put there last: one that runs already, where there is one
+        worker = self._idle.get()  # the last one returned: it is running already, if any is
         try:
             return worker.programs(batch)
         finally:
@@ -154,7 +154,7 @@ class _Worker:
                     programs.append(_as_it_came(task, field, text))
                     n_deaths = 0
             except BaseException:
-                self._end()  # answers that nobody reads must not be taken for those of the next batch
+                self._end()  # unread answers must not pass for those of the next batch
                 raise
         return programs
 
@@ -179,7 +179,7 @@ class _Worker:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
                 env={**os.environ, "PYTHONPATH": path},
             )  # fmt: skip
-            if self._killed:  # `kill` came before there was a process to be ended
+            if self._killed:  # `kill` came before there was a process to kill
                 raise EOFError
         assert self.process.stdin
         rows = [(task.prompt * (field == "completion"), task.entry_point, field, text) for task, field, text in batch]

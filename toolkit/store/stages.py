@@ -1,4 +1,4 @@
-"""Stages: steps of a run that are done once. Each leaves a small JSON file with what went in and what came out."""
+"""Stages: steps of a run that are done once. Each leaves a small JSON file with its inputs and outputs."""
 
 import json
 import time
@@ -15,11 +15,11 @@ class Waiting(Exception):
 
 
 def stage(folder: Path, name: str, inputs: Mapping[str, Any], here: Iterable[str], act: Callable[[], dict[str, Any]]) -> Any:
-    """Return the outputs of a stage, doing it unless it is done already.
+    """Return the outputs of a stage; run it unless it is done.
 
     Args:
-        folder: where `NAME.json` is; made if need be.
-        name: what it does, and after a dash which of these, as in `gate-0`.
+        folder: the folder of `NAME.json`; created if need be.
+        name: the kind of stage and, after a dash, which one, as in `gate-0`.
         inputs: all that the outputs depend on.
         here: the stages that run on this machine.
         act: does the stage and returns the outputs.

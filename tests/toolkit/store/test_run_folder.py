@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.processes import started
+from toolkit.errors import UsageError
 from toolkit.records import Result, Sample, Verdict
 from toolkit.report import summary as report
 from toolkit.store import run_folder as runs
@@ -321,8 +322,10 @@ def test_errors_name_the_file_and_the_remedy(
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "file", tmp_path / "file" / "run"):
-        with pytest.raises(RunFolderUnwritable, match="another --output"):
+        with pytest.raises(UsageError, match="another --output"):
             create(path)
+    with pytest.raises(RunFolderUnwritable, match="another --output"):
+        create(Path("/proc/run"))
 
 
 def test_a_failing_source_of_samples_leaves_no_file(tmp_path: Path) -> None:
