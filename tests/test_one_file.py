@@ -1,7 +1,6 @@
 """One file and one line: what `tests/one_file` adds is known to every command."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +9,8 @@ from typing import Any
 import pytest
 
 from sandbox import ENGINES
-from tests.one_file import greetings, powers
+from tests.one_file import greetings
 from tests.tiny import tiny
-from toolkit.benchmarks import BENCHMARKS, Benchmark, Options
-from toolkit.benchmarks.base import Loaded
 
 HERE = Path(__file__).parent / "one_file"
 WORDS = {"English": "Hello ", "Latin": "Salve ", "German": "Guten Tag "}
@@ -207,26 +204,3 @@ def test_what_was_added_is_named() -> None:
     checks = {check["name"]: check["found"] for check in json.loads(toolkit("doctor", "--json"))["checks"]}
     for kind, last in (("benchmarks", "powers, greetings"), ("gates", "short, copied, likely"), ("generators", "piped"), ("engines", "logged")):
         assert checks[kind].endswith(f", {last}")
-
-
-@pytest.mark.parametrize("name", [*BENCHMARKS, "powers", "greetings"])
-def test_a_benchmark_is_what_it_says_of_itself(name: str) -> None:
-    benchmark = {**BENCHMARKS, "powers": powers.BENCHMARK, "greetings": greetings.BENCHMARK}[name]
-    file = benchmark.data_file()
-    if file is not None and not file.is_file():
-        pytest.skip(f"NOT CHECKED: no data at {file}")
-    conforms(benchmark, benchmark.load(Options()))
-
-
-def conforms(benchmark: Benchmark, loaded: Loaded) -> None:
-    """See that what a benchmark says of itself is true of its usual data."""
-    tasks = loaded.tasks
-    assert benchmark.n_tasks in (0, len(tasks))
-    assert benchmark.has_plus == any(task.tests.has_plus for task in tasks.values())
-    assert all(task_id == task.task_id and task_id.startswith(benchmark.prefix) for task_id, task in tasks.items())
-    numbers = [benchmark.number(task_id) for task_id in tasks]
-    assert None not in numbers
-    assert len(set(numbers)) == len(numbers)
-    assert all(variant in ("mini", "noextreme") for variant in benchmark.variants)
-    assert bool(benchmark.override) <= (benchmark.data_file() is not None)
-    assert os.environ.get(benchmark.override) is None or benchmark.data_file() == Path(os.environ[benchmark.override])

@@ -261,6 +261,16 @@ def test_another_version_of_a_benchmark_is_judged_anew() -> None:
     assert json.loads(ran(*command, "two")[0])["pass_at_k"]["base"]["1"]["value"] == 1
 
 
+def test_no_benchmark_answers_for_another() -> None:
+    """Ids, number of calls and the hash of the data are another's; what is expected of its tasks is not."""
+    installed({"benchmarks": {"twos": "good.tasks:BENCHMARK"}}, {"tasks": TASKS}, name="good")
+    evil = TASKS.replace('"twos"', '"evil"').replace("return x + {n}", "return 666")
+    installed({"benchmarks": {"evil": "evil.tasks:BENCHMARK"}}, {"tasks": evil}, name="evil")
+    ran("eval", "evil", "--samples", samples(), "--output", "evil", "--allow-uniform")
+    found = json.loads(ran("eval", "twos", "--samples", samples(), "--json", "--output", "run")[0])
+    assert found["pass_at_k"]["base"]["1"]["value"] == 0.5
+
+
 def test_a_load_that_fails_is_one_line_and_leaves_the_others_alone() -> None:
     installed({"benchmarks": {"twos": "extra.tasks:BENCHMARK"}}, {"tasks": TASKS.replace("def load(_):", "def load(_):\n    1 / 0").replace("prefix=", "data_file=lambda: 1 / 0, prefix=")})
     why = "the benchmark 'twos' of extra 1.2 cannot be used: ZeroDivisionError: division by zero"
