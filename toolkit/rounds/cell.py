@@ -17,7 +17,7 @@ from toolkit.errors import UsageError
 from toolkit.records import Sample
 from toolkit.rounds import pool
 from toolkit.rounds.machine import Machine, Weights, judged_by
-from toolkit.rounds.settings import name_of
+from toolkit.rounds.settings import gates_of, name_of
 from toolkit.samples import read as sample_files
 from toolkit.store.files import file_hash, read_rows, texts_hash, write_rows
 from toolkit.store.stages import stage
@@ -82,7 +82,8 @@ class Cell:
         """Generate and gate, chunk by chunk, until enough are accepted or the budget is spent."""
         settings, machine = self.settings, self.machine
         items = machine.items()
-        compares = "fraction" in fields_of(self.regime)  # then the gate sees a whole round at once
+        gates = gates_of(self.regime, settings.thresholds_of(self.regime)).gates
+        compares = any(gate.compares for gate in gates)  # then they see a whole round at once, also when frozen later
         size = settings.chunk or (settings.budget if compares else settings.accept)
         order = pool.order(list(items.values()), 1000 * self.seed + number)
         rows: list[dict[str, Any]] = []

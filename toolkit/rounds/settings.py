@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, NonNegativeInt, ValidationInfo, field_validator
 
-from gates import fields_of, parse, thresholds_of
+from gates import All, fields_of, parse, thresholds_of
 from sandbox.registry import listed
 from toolkit.benchmarks import BENCHMARKS
 from toolkit.errors import UsageError, nearest
@@ -89,7 +89,7 @@ class RoundsSettings(Settings):
     def _gates(cls, regimes: tuple[str, ...]) -> tuple[str, ...]:
         for regime in regimes:
             try:
-                _parsed(regime, {})
+                gates_of(regime, {})
             except ValueError as error:
                 raise ValueError(f"{regime!r}: {error}") from None
         return regimes
@@ -163,7 +163,7 @@ class RoundsSettings(Settings):
                 wrong.append(f"thresholds: no gate of the regimes has a threshold {name!r}; there are {there}{near}")
         for regime in self.regimes:
             try:
-                _parsed(regime, self.thresholds_of(regime))
+                gates_of(regime, self.thresholds_of(regime))
             except ValueError as error:
                 wrong.append(f"thresholds: {error}")
         return list(dict.fromkeys(wrong))
@@ -181,9 +181,9 @@ class RoundsSettings(Settings):
         return {name: float(value) for name, _, value in pairs if name in thresholds_of(kind)}
 
 
-def _parsed(kind: str, thresholds: Mapping[str, float]) -> None:
-    """Raise `ValueError` if `kind` or a threshold is wrong, before any model is loaded."""
-    parse(kind, thresholds, given=dict.fromkeys(("corpus", "model", "judge_model")))
+def gates_of(kind: str, thresholds: Mapping[str, float]) -> All:
+    """Return the gates of `kind`, without the models and texts that they ask. Raises ValueError as `parse`."""
+    return parse(kind, thresholds, given=dict.fromkeys(("corpus", "model", "judge_model")))
 
 
 def read(path: Path | None, flags: Mapping[str, Any]) -> RoundsSettings:
