@@ -9,6 +9,7 @@ A program's misbehaviour is a value (`Execution`); our own failure is an excepti
 """
 
 from collections.abc import Callable
+from typing import Any, cast
 
 from sandbox.box import Batch, Box, Session
 from sandbox.conversation import Ending, converse
@@ -28,6 +29,7 @@ from sandbox.errors import (
 from sandbox.execution import Execution, Status
 from sandbox.limits import Limits
 from sandbox.pool import Sandbox
+from sandbox.registry import Registry
 from sandbox.wire.environment import variable
 
 __all__ = [
@@ -55,13 +57,23 @@ __all__ = [
     "open_engine",
 ]
 
-ENGINES: dict[str, Callable[..., Engine]] = {"docker": DockerEngine, "attached": AttachedEngine}
-"""Every engine by its name; the conformance tests run over all of them."""
+
+def _engine(_name: str, thing: Any, _origin: str) -> Callable[..., Engine]:
+    if not callable(thing):
+        raise TypeError(f"an engine is a class, not {type(thing).__name__}")
+    return cast(Callable[..., Engine], thing)
+
+
+ENGINES: Registry[Callable[..., Engine]] = Registry(
+    "engine", [("docker", DockerEngine), ("attached", AttachedEngine)], _engine
+)
+"""Every engine by its name; `toolkit.testing.check_engine` says whether one holds."""
 
 
 def open_engine(runtime: str | None = None) -> Engine:
     """Open the engine that `TOOLKIT_ENGINE` names, else the Docker API's. Raises `EngineUnavailable`."""
-    name = variable("ENGINE") or "docker"
-    if name not in ENGINES:
-        raise EngineUnavailable(f"TOOLKIT_ENGINE is one of {', '.join(ENGINES)}, not {name!r}")
-    return ENGINES[name](runtime)
+    try:
+        engine = ENGINES[variable("ENGINE") or "docker"]
+    except KeyError as error:
+        raise EngineUnavailable(f"TOOLKIT_ENGINE: {error}") from None
+    return engine(runtime)

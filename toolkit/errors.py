@@ -3,7 +3,9 @@
 import contextlib
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+
+from sandbox.registry import nearest as nearest
 
 
 class UsageError(Exception):
@@ -31,11 +33,3 @@ def room() -> Iterator[None]:
         where = error.filename or os.environ.get("TMPDIR") or "a temporary folder or the cache"
         remedy = "make room there, or name other folders with TMPDIR and TOOLKIT_CACHE"
         raise InfrastructureError(f"{where}: {error.strerror}; {remedy}") from None
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'compile'?` for a misspelt word, or an empty text when no known one is near."""
-    import difflib
-
-    found = difflib.get_close_matches(word, list(known), 1)
-    return f"; did you mean {found[0]!r}?" if found else ""

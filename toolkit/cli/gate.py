@@ -15,8 +15,21 @@ from toolkit.cli.options import DEFECT, AsJson, Parallel, Runtime, fail, stderr_
 from toolkit.cli.progress import ProgressBar
 
 
-class SeveralThresholds(TyperCommand):
-    """Lets one `--threshold` take several values: `--threshold pylint=8 cc=10`."""
+class GateCommand(TyperCommand):
+    """Lets one `--threshold` take several values (`--threshold pylint=8 cc=10`), and lists the gates behind the flags."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the flags, then the gates, each with what it does, its thresholds, and whose it is."""
+        from gates import GATES, thresholds_of
+
+        super().format_options(ctx, formatter)
+        rows = []
+        for name, gate in GATES.items():
+            more = [", ".join(sorted(thresholds_of(name))), GATES.origins.get(name, "")]
+            said = (gate.__doc__ or "").strip().partition("\n")[0]
+            rows.append((name, said + "".join(f" [{each}]" for each in more if each)))
+        with formatter.section("Gates [their thresholds]"):
+            formatter.write_dl(rows)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat the flag before each of its values."""

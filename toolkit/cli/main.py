@@ -21,7 +21,7 @@ import typer
 from typer.core import TyperGroup
 
 from toolkit.cli import boxes, evaluate, gate, train
-from toolkit.cli.options import DEFECT, fail
+from toolkit.cli.options import DEFECT, Command, fail
 
 
 @contextlib.contextmanager
@@ -124,12 +124,12 @@ def _options(
 
 images_app = typer.Typer(help="The images that boxes are made of.", no_args_is_help=True)
 app.add_typer(images_app, name="images")
-app.command("eval")(evaluate.evaluate)
-app.command("generate")(evaluate.generate)
-app.command("gate", cls=gate.SeveralThresholds)(gate.gate)
+app.command("eval", cls=Command)(evaluate.evaluate)
+app.command("generate", cls=Command)(evaluate.generate)
+app.command("gate", cls=gate.GateCommand)(gate.gate)
 app.command("run")(boxes.run)
-app.command("validate")(evaluate.validate)
-app.command("samples")(evaluate.samples)
+app.command("validate", cls=Command)(evaluate.validate)
+app.command("samples", cls=Command)(evaluate.samples)
 images_app.command("build")(boxes.build)
 app.command("train", cls=train.TrainCommand)(train.train)
 app.command("rounds", cls=train.RoundsCommand)(train.rounds)

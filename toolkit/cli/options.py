@@ -1,13 +1,14 @@
 """Flags that several commands have, and how a command fails."""
 
+import re
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-
-from toolkit.benchmarks import load as benchmarks
+from typer.core import TyperCommand
 
 DEFECT = "a defect of the toolkit, which says nothing of the programs: please report it as an issue of exogate"
 Timeout = Annotated[float, typer.Option("--timeout", help="Seconds: one call (table benchmarks), else one program.")]
@@ -17,13 +18,12 @@ TotalTimeout = Annotated[
 Parallel = Annotated[
     int | None, typer.Option("--parallel", "-p", min=1, help="Samples judged at a time [default: cores].")
 ]
+Name = Annotated[str, typer.Argument(help="{benchmarks}")]
 Data = Annotated[Path | None, typer.Option("--data", help="The benchmark's data file, instead of the usual one.")]
 Runtime = Annotated[str | None, typer.Option("--runtime", help="OCI runtime of the boxes, such as runsc.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
-Mini = Annotated[bool, typer.Option("--mini", help=f"The reduced set of extra tests ({benchmarks.names_with('mini')}).")]
-NoExtreme = Annotated[
-    bool, typer.Option("--noextreme", help=f"Without extreme inputs ({benchmarks.names_with('noextreme')}).")
-]
+Mini = Annotated[bool, typer.Option("--mini", help="The reduced set of extra tests ({mini}).")]
+NoExtreme = Annotated[bool, typer.Option("--noextreme", help="Without extreme inputs ({noextreme}).")]
 IdRange = Annotated[str | None, typer.Option("--id-range", help="Tasks numbered FIRST-LAST, both included.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N tasks.")]
 Model = Annotated[
@@ -33,6 +33,9 @@ Model = Annotated[
 Revision = Annotated[str | None, typer.Option("--revision", help="Commit, branch or tag of a hub id.")]
 Adapter = Annotated[str | None, typer.Option("--adapter", help="PEFT adapter for the model: a folder or a hub id.")]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="OpenAI-compatible endpoint, as http://HOST:PORT/v1.")]
+Generator = Annotated[
+    str | None, typer.Option("--generator", help="What runs the model: {generators} [the first that takes it].")
+]
 
 N = Annotated[int, typer.Option("--n", help="Samples of each task.")]
 Temperature = Annotated[float | None, typer.Option("--temperature", help="[default: greedy; 0.8 for more samples than 1]")]
@@ -47,6 +50,27 @@ Chat = Annotated[bool | None, typer.Option("--chat/--no-chat", help="Through the
 BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Samples at a time [64; 16 for endpoints].")]
 Device = Annotated[str | None, typer.Option("--device", help="cuda, cuda:1, cpu... [the GPU where there is one]")]
 Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16 [16 bits on GPUs].")]
+
+
+class Command(TyperCommand):
+    """Puts names of what there is into the help of flags when it is asked for; what others add is not looked for before."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Fill the help in, then write it."""
+        from sandbox.registry import listed
+        from toolkit.benchmarks import load as benchmarks
+        from toolkit.models.generators import GENERATORS
+
+        names: dict[str, Callable[[], str]] = {
+            "benchmarks": benchmarks.names,
+            "mini": lambda: benchmarks.names_with("mini"),
+            "noextreme": lambda: benchmarks.names_with("noextreme"),
+            "generators": lambda: listed(GENERATORS),
+        }
+        for param in self.params:
+            said = vars(param).get("help") or ""
+            vars(param)["help"] = re.sub(r"\{(\w+)\}", lambda found: names[found[1]](), said)
+        super().format_options(ctx, formatter)
 
 
 def again(*more: str) -> str:
@@ -76,7 +100,7 @@ def writing_of(given: dict[str, Any]) -> Any:
 
     if given["greedy"] and given["temperature"]:
         fail("--greedy and --temperature exclude each other", 2)
-    names = ("revision", "adapter", "base_url", "chat", "batch_size", "device", "dtype")
+    names = ("revision", "adapter", "base_url", "generator", "chat", "batch_size", "device", "dtype")
     try:
         source = Source(model=chosen(given["model"], given["base_url"]), **{name: given[name] for name in names})
     except ValueError as error:

@@ -129,10 +129,15 @@ def _place(source: Source) -> tuple[str, dict[str, Any]]:
         raise BadModel(f"{source.model} is no model: {hint}")
     if place.exists():
         return name, flags
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
+    if not is_hub_id(name):
         hint = "; an endpoint's address goes with --base-url" if "://" in name else ""
         raise BadModel(f"{source.model}: no such file or folder{hint}")
     return name, flags | {"local_files_only": not _is_on_hub(source, name)}
+
+
+def is_hub_id(name: str) -> bool:
+    """Return whether a name has the form of a hub id, `OWNER/NAME` or `NAME`."""
+    return re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) is not None
 
 
 def _is_on_hub(source: Source, name: str) -> bool:

@@ -24,6 +24,7 @@ class Source:
         chat: use the chat template or chat endpoint; None: if there is one.
         device, dtype: as PyTorch names them; None: the GPU and 16 bits if there is one, else the CPU and float32.
         batch_size: maximum samples at a time; None: 64, or 16 for an endpoint.
+        generator: name in `GENERATORS` of what runs the model; None: the first that takes the source.
     """
 
     model: str
@@ -34,6 +35,7 @@ class Source:
     device: str | None = None
     dtype: str | None = None
     batch_size: int | None = None
+    generator: str | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size is not None and self.batch_size < 1:

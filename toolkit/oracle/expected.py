@@ -110,7 +110,7 @@ class Answers:
             return found
 
     def _key(self, task: Task) -> str:
-        return key_of(task, self.data_hash, self.engine.image_digest())
+        return key_of(task, f"{self.benchmark.origin} {self.data_hash}".strip(), self.engine.image_digest())
 
 
 def key_of(task: Task, data_hash: str, image: str) -> str:

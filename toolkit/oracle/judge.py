@@ -120,7 +120,7 @@ class Oracle:
         parts = (
             str(VERSION),
             self.pool.engine.image_digest(),
-            rules.benchmark.name,
+            f"{rules.benchmark.name} {rules.benchmark.origin}".strip(),
             self.data_hash,
             sample.task_id,
             f"{rules.base_only} {rules.limits} {rules.timeout_s} {rules.total_timeout_s}",

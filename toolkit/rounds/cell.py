@@ -17,7 +17,7 @@ from toolkit.errors import UsageError
 from toolkit.records import Sample
 from toolkit.rounds import pool
 from toolkit.rounds.machine import Machine, Weights, judged_by
-from toolkit.rounds.settings import name_of
+from toolkit.rounds.settings import gates_of, name_of
 from toolkit.samples import read as sample_files
 from toolkit.store.files import file_hash, read_rows, texts_hash, write_rows
 from toolkit.store.stages import stage
@@ -66,6 +66,10 @@ class Cell:
         self._measure(folder, candidates, kept, data, found, held_out, scores)
         return after
 
+    def _by(self) -> dict[str, str]:
+        """Return what else writing depends on: the generator, where one is named."""
+        return {"generator": self.settings.generator} if self.settings.generator else {}
+
     def _thresholds(self) -> dict[str, float]:
         return self.settings.thresholds_of(self.regime) | self.frozen
 
@@ -78,7 +82,8 @@ class Cell:
         """Generate and gate, chunk by chunk, until enough are accepted or the budget is spent."""
         settings, machine = self.settings, self.machine
         items = machine.items()
-        compares = "fraction" in fields_of(self.regime)  # then the gate sees a whole round at once
+        gates = gates_of(self.regime, settings.thresholds_of(self.regime)).gates
+        compares = any(gate.compares for gate in gates)  # then they see a whole round at once, also when frozen later
         size = settings.chunk or (settings.budget if compares else settings.accept)
         order = pool.order(list(items.values()), 1000 * self.seed + number)
         rows: list[dict[str, Any]] = []
@@ -91,7 +96,7 @@ class Cell:
             asked = {
                 "weights": weights.digest, "seed": self.seed, "round": number, "first": len(rows), "n": n,
                 "temperature": settings.temperature, "top_p": settings.top_p, "tokens": settings.max_new_tokens,
-                "prompt": settings.prompt, "pool": texts_hash(t.prompt for t in chosen),
+                "prompt": settings.prompt, "pool": texts_hash(t.prompt for t in chosen), **self._by(),
             }  # fmt: skip
             made = self._stage(folder, f"generate-{chunk}", asked, lambda c=chosen, f=file: machine.generate(  # type: ignore[misc]
                 weights, c, f, temperature=settings.temperature, max_new_tokens=settings.max_new_tokens,
@@ -123,7 +128,7 @@ class Cell:
         file, reports = folder / "held-out.jsonl", folder / "held-out-reports.jsonl"
         asked = {"weights": weights.digest, "seed": self.seed, "round": number, "pool": texts_hash(t.prompt for t in tasks),
                  "samples": settings.probe_samples, "temperature": settings.temperature, "top_p": settings.top_p,
-                 "tokens": settings.max_new_tokens, "prompt": settings.prompt}  # fmt: skip
+                 "tokens": settings.max_new_tokens, "prompt": settings.prompt, **self._by()}  # fmt: skip
         made = self._stage(folder, "generate-held-out", asked, lambda: machine.generate(
             weights, tasks, file, temperature=settings.temperature, max_new_tokens=settings.max_new_tokens,
             seed=1_000_003 * self.seed + number, n=settings.probe_samples,
@@ -213,6 +218,7 @@ class Cell:
             asked = {
                 "weights": weights.digest, "tasks": len(tasks), "samples": settings.samples, "seed": self.seed,
                 "temperature": settings.eval_temperature, "tokens": settings.eval_tokens, "prompt": settings.prompt,
+                **self._by(),
             }  # fmt: skip
             made = self._stage(folder, f"write-{name_of(name)}", asked, lambda t=tasks, f=file: machine.generate(  # type: ignore[misc]
                 weights, t, f, temperature=settings.eval_temperature, max_new_tokens=settings.eval_tokens, seed=self.seed,

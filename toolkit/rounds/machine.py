@@ -17,7 +17,7 @@ from toolkit.benchmarks import load as benchmarks
 from toolkit.commands import evaluate
 from toolkit.commands.generate import answer
 from toolkit.errors import InfrastructureError, UsageError
-from toolkit.models.generators.base import Generation, Sampling
+from toolkit.models.generators import Generation, Generator, Sampling, kind_of, resolve
 from toolkit.models.source import Source
 from toolkit.oracle import VERSION
 from toolkit.progress import Advance
@@ -50,6 +50,7 @@ class Machine:
         self._stack = contextlib.ExitStack()
         self._sandbox: Sandbox | None = None
         self._loaded: tuple[Weights, Any] | None = None
+        self._writes: tuple[Weights, Generator] | None = None
         self._judge: Any = None
         self._items: dict[str, pool.Item] = {}
         self._tasks: dict[str, dict[str, Task]] = {}
@@ -59,7 +60,7 @@ class Machine:
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        self._loaded = None
+        self._let_go()
         self._stack.close()
 
     def runs(self, name: str) -> bool:
@@ -128,7 +129,10 @@ class Machine:
 
     def _source(self, weights: Weights) -> Source:
         adapter = str(weights.adapter) if weights.adapter else None
-        return Source(model=weights.model or "smollm2", adapter=adapter, device=self.settings.device or None)
+        return Source(
+            model=weights.model or "smollm2", adapter=adapter, device=self.settings.device or None,
+            generator=self.settings.generator or None,
+        )  # fmt: skip
 
     def _load(self, weights: Weights) -> Any:
         """Return a loaded model; keep the last one."""
@@ -138,6 +142,25 @@ class Machine:
             self._loaded = None
             self._loaded = weights, load(self._source(weights))
         return self._loaded[1]
+
+    def _generator(self, weights: Weights) -> Generator:
+        """Return what writes for a model; keep the last one. Raises as `resolve`."""
+        source = self._source(weights)
+        if kind_of(source) == "transformers":  # which shares the model with gates that ask it
+            from toolkit.models.generators.transformers_ import TransformersGenerator
+
+            return TransformersGenerator(source, self._load(weights))
+        if self._writes is None or self._writes[0] != weights:
+            self._let_go()
+            self._writes = weights, resolve(source)
+        return self._writes[1]
+
+    def _let_go(self) -> None:
+        """Free models and what writes with them."""
+        self._loaded = None
+        if self._writes is not None:
+            self._writes[1].close()
+            self._writes = None
 
     def generate(
         self, weights: Weights, tasks: Sequence[Task], output: Path, *, temperature: float, max_new_tokens: int, seed: int,
@@ -149,12 +172,11 @@ class Machine:
             UsageError, InfrastructureError: the model cannot be loaded, or generation failed.
         """
         from toolkit.models import prompts
-        from toolkit.models.generators.transformers_ import TransformersGenerator
         from toolkit.models.load import explained
 
         started = time.monotonic()
         with explained():
-            generator = TransformersGenerator(self._source(weights), self._load(weights))
+            generator = self._generator(weights)
             asked, stop = prompts.for_tasks(tasks, self.settings.prompt or None, generator)
             times: Counter[str] = Counter()
             for i, task in enumerate(tasks):  # a repeated task draws anew
@@ -187,7 +209,7 @@ class Machine:
         from toolkit.training.loop import TrainSettings, train
 
         settings, source = self.settings, self._source(weights)
-        self._loaded = None
+        self._let_go()
         outcome = train(
             TrainSettings(
                 data=(data,), output=output, model=source.model, adapter=source.adapter, full=settings.full,

@@ -8,9 +8,11 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, NonNegativeInt, ValidationInfo, field_validator
 
-from gates import GATES, fields_of, parse, thresholds_of
+from gates import All, fields_of, parse, thresholds_of
+from sandbox.registry import listed
 from toolkit.benchmarks import BENCHMARKS
 from toolkit.errors import UsageError, nearest
+from toolkit.models.generators import GENERATORS
 from toolkit.models.prompts import STYLES
 from toolkit.rounds.pool import COLUMNS, STDLIB
 from toolkit.settings import Flag, FromText, Settings
@@ -26,6 +28,8 @@ class RoundsSettings(Settings):
 
     output: Path = Field(Path("runs/rounds"), description="The run's folder.")
     model: str = Field("", description="As toolkit generate --model [default: TOOLKIT_MODEL, or smollm2].")
+    generator: str = Field("", description=f"What writes candidates and answers: {listed(GENERATORS)} [default: the first "
+                           "that takes the model]. Training takes what transformers loads.")  # fmt: skip
     judge_model: str = Field("", description="The frozen model of the gate judge [default: model, before the first round].")
     pool: str = Field(STDLIB, min_length=1, description="stdlib, a JSONL file of prompts, or a data set of the hub, "
                       "OWNER/NAME[@REVISION][:CONFIG][:SPLIT].")  # fmt: skip
@@ -60,7 +64,7 @@ class RoundsSettings(Settings):
     batch_size: int = Field(8, ge=1, description="Blocks a training step.")
     sequence: int = Field(512, ge=2, description="Tokens of a block.")
     full: Flag = Field(False, description="Train all weights, rather than an adapter (LoRA).")
-    benchmarks: Names = Field(("humaneval",), description="What each round's model is scored on.")
+    benchmarks: Names = Field(("humaneval",), description=f"What each round's model is scored on: {', '.join(BENCHMARKS)}.")
     limit: int = Field(0, ge=0, description="Only the first so many tasks of a benchmark; 0: all.")
     samples: int = Field(1, ge=1, description="Answers to each task.")
     eval_temperature: float = Field(0.0, ge=0, lt=100, description="Of the answers; 0: greedy.")
@@ -85,11 +89,9 @@ class RoundsSettings(Settings):
     def _gates(cls, regimes: tuple[str, ...]) -> tuple[str, ...]:
         for regime in regimes:
             try:
-                _parsed(regime, {})
+                gates_of(regime, {})
             except ValueError as error:
-                names = [part.strip().partition("~")[0] for part in regime.split("+")]
-                near = next((near for name in names if name not in GATES and (near := nearest(name, GATES))), "")
-                raise ValueError(f"{regime!r}: {error}{near}") from None
+                raise ValueError(f"{regime!r}: {error}") from None
         return regimes
 
     @field_validator("thresholds")
@@ -104,13 +106,22 @@ class RoundsSettings(Settings):
                 raise ValueError(f"{text!r} is not NAME=NUMBER, such as pylint=8")
         return thresholds
 
-    @field_validator("prompt", "benchmarks")
+    @field_validator("prompt")
+    @classmethod
+    def _style(cls, given: str) -> str:
+        if given not in ("", *STYLES):
+            raise ValueError(f"there is no {given!r}; there are {', '.join(STYLES)}{nearest(given, STYLES)}")
+        return given
+
+    @field_validator("benchmarks", "generator")
     @classmethod
     def _known(cls, given: Any, info: ValidationInfo) -> Any:
-        known = ["", *STYLES] if info.field_name == "prompt" else list(BENCHMARKS)
-        for name in (given,) if isinstance(given, str) else given:
-            if name not in known:
-                raise ValueError(f"there is no {name!r}; there are {', '.join(filter(None, known))}{nearest(name, known)}")
+        known = GENERATORS if info.field_name == "generator" else BENCHMARKS
+        for name in filter(None, (given,) if isinstance(given, str) else given):
+            try:
+                known[name]
+            except KeyError as error:
+                raise ValueError(str(error)) from None
         return given
 
     @field_validator("pool_columns")
@@ -152,7 +163,7 @@ class RoundsSettings(Settings):
                 wrong.append(f"thresholds: no gate of the regimes has a threshold {name!r}; there are {there}{near}")
         for regime in self.regimes:
             try:
-                _parsed(regime, self.thresholds_of(regime))
+                gates_of(regime, self.thresholds_of(regime))
             except ValueError as error:
                 wrong.append(f"thresholds: {error}")
         return list(dict.fromkeys(wrong))
@@ -170,9 +181,9 @@ class RoundsSettings(Settings):
         return {name: float(value) for name, _, value in pairs if name in thresholds_of(kind)}
 
 
-def _parsed(kind: str, thresholds: Mapping[str, float]) -> None:
-    """Raise `ValueError` if `kind` or a threshold is wrong, before any model is loaded."""
-    parse(kind, thresholds, given=dict.fromkeys(("corpus", "model", "judge_model")))
+def gates_of(kind: str, thresholds: Mapping[str, float]) -> All:
+    """Return the gates of `kind`, without the models and texts that they ask. Raises ValueError as `parse`."""
+    return parse(kind, thresholds, given=dict.fromkeys(("corpus", "model", "judge_model")))
 
 
 def read(path: Path | None, flags: Mapping[str, Any]) -> RoundsSettings:

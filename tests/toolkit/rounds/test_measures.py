@@ -46,6 +46,15 @@ def test_a_threshold_that_is_frozen_lets_acceptance_change(
         rounds.run(settings(tmp_path, regimes=("self-score+perplexity",), freeze=True, output=tmp_path / "two"))
 
 
+def test_a_gate_that_compares_sees_the_whole_round_at_once(
+    engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None]
+) -> None:
+    """Four programs, again and again: chunk by chunk, each of them would be new four times."""
+    planted(lambda _task, _number, i: f"def f(a, b, c):\n    return [{'a + b + c, ' * 3 ** (i % 4)}{i % 4}]\n")
+    (row,) = [r for r in rounds.run(settings(tmp_path, regimes=("duplicate",), rounds=1, accept=4))["rows"] if r["round"]]
+    assert (row["candidates"], row["accepted"], row["retained"]) == (16, 4, 4)
+
+
 def test_auc_is_of_what_the_gate_prefers(
     engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,6 +112,11 @@ class Generator(Protocol):
         """Whether the beginning of an answer can be given in a chat."""
         ...
 
+    @classmethod
+    def takes(cls, source: Source) -> bool:
+        """Return whether a source is meant for this generator, when it is not named; nothing is opened or asked for that."""
+        ...
+
     def __init__(self, source: Source) -> None:
         """Open the source.
 

@@ -32,6 +32,11 @@ class OpenAIGenerator:
 
     prefills = False
 
+    @classmethod
+    def takes(cls, source: Source) -> bool:
+        """Return whether there is an address."""
+        return bool(source.base_url)
+
     def __init__(self, source: Source) -> None:
         """Check that the endpoint answers. Without a model's name, take the first model that it lists."""
         try:
