@@ -64,9 +64,21 @@ class Table(TaskTests):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check(TaskTests):
-    """Source that defines `check(candidate)`, which raises if the candidate is wrong."""
+    """Source that calls the program's function, and raises if the program is wrong.
+
+    It runs in a box of its own, after the task's prompt and canonical solution.
+
+    Attributes:
+        source: statements that call the entry point by name, or that define `check(candidate)`.
+        after: source that follows the program, in the program's own process.
+        called: the function that the test calls, if it is not the entry point but one that `after` defines.
+        raises: whether the test sees what the program raises, and may catch it; otherwise that ends the test.
+    """
 
     source: str
+    after: str = ""
+    called: str = ""
+    raises: bool = False
 
     @property
     def text(self) -> str:
@@ -84,6 +96,7 @@ class Task:
         entry_point: name of the function under test.
         canonical_solution: text that makes a correct program when appended to `prompt`.
         tests: what decides whether a program is right.
+        question: what a chat is asked, whole, where the benchmark has words of its own; else it is asked for `prompt`.
     """
 
     task_id: str
@@ -91,6 +104,7 @@ class Task:
     entry_point: str
     canonical_solution: str
     tests: TaskTests = TaskTests()
+    question: str = ""
 
     def tests_as(self, kind: type[T]) -> T:
         """Return the tests, which have to be of `kind`. Raises TypeError if they are not."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ class Benchmark:
         special: the benchmark's own rule for a task: True or False where it decides, None to leave it to comparison.
             Called with (task, arguments, expected, got); `got` is a number, text, bool, None, or, if the answer is
             anything else, an `Opaque`, which equals nothing.
+        weak: tasks whose official tests pass an empty body, and why: `validate` names them.
         is_set: whether a task's answers are compared as sets of whatever can be iterated over.
     """
 
@@ -68,6 +69,7 @@ class Benchmark:
     variants: tuple[str, ...] = ()
     has_plus: bool = False
     special: Callable[[Task, Sequence[Any], Any, Any], bool | None] = lambda *_: None
+    weak: Mapping[str, str] = field(default_factory=dict)
     is_set: Callable[[Task], bool] = lambda _: False
 
 
