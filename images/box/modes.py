@@ -94,7 +94,8 @@ def _script(_spec: dict[str, Any]) -> None:
     except BaseException as error:
         code = 1
         trace = error.__traceback__
-        sys.excepthook(type(error), error, trace.tb_next if trace else None)
+        error.__traceback__ = trace.tb_next if trace else None  # without this function
+        sys.excepthook(type(error), error, error.__traceback__)
     _leave(code)
 
 

@@ -49,6 +49,7 @@ class Benchmark:
         data_file: path of the usual data file, which need not be there; None if no file is needed.
         source: where the data comes from, as a clause for a person.
         override: the environment variable that names another data file, if there is one.
+        many_files: whether data may be a folder of files, which are one set.
         variants: which reduced data sets there are: `mini`, `noextreme`.
         has_plus: whether there are extra tests, judged as a part of their own.
         special: the benchmark's own rule for a task: True or False where it decides, None to leave it to comparison.
@@ -66,6 +67,7 @@ class Benchmark:
     data_file: Callable[[], Path | None] = lambda: None
     source: str = ""
     override: str = ""
+    many_files: bool = False
     variants: tuple[str, ...] = ()
     has_plus: bool = False
     special: Callable[[Task, Sequence[Any], Any, Any], bool | None] = lambda *_: None

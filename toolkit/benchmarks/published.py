@@ -49,8 +49,9 @@ class Published:
         try:
             if options.data is None and not os.environ.get(self.override) and not path.exists():
                 self._download(path)
-            content = _unpacked(path)
-            rows = _rows(content.decode())
+            files_in = sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
+            contents = [_unpacked(one) for one in files_in]
+            rows = [row for content in contents for row in _rows(content.decode())]
         except (OSError, EOFError, ValueError) as error:
             raise DataMissing(f"{path} cannot be read as JSON or JSON lines: {error}") from None
         tasks: dict[str, Task] = {}
@@ -65,7 +66,7 @@ class Published:
             tasks[task.task_id] = task
         if not tasks:
             raise DataMissing(f"{path}: no records")
-        return Loaded(tasks=tasks, data_hash=hashlib.sha256(content).hexdigest())
+        return Loaded(tasks=tasks, data_hash=hashlib.sha256(b"".join(contents)).hexdigest())
 
     def _download(self, path: Path) -> None:
         """Write the rows of all splits to `path`. Raises `DataMissing`."""

@@ -19,15 +19,16 @@ def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Fi
     """Run the test in a box of the role `test`. Raises as `converse`."""
     test = task.tests_as(Check)
     called = test.called or task.entry_point
-    program = f"{solution}\n{_APART}\n{test.after}" if test.after else solution
-    total_s = rules.timeout_s
+    program = "\n".join(filter(None, (test.before, solution, test.after and _APART + test.after)))
+    prelude = "" if test.is_alone else task.prompt + task.canonical_solution
+    total_s = rules.timeout_s * test.n_calls
     ours = replace(rules.limits, charged_s=total_s, cpu_s=2 * total_s)
     tests = replace(rules.limits, charged_s=total_s + TEST_S, cpu_s=total_s + TEST_S)
     try:
         with (
             rules.pool.box("run", ROLE) as other,
-            box.calls(program, called, limits=ours) as candidate,
-            other.check(task.prompt + task.canonical_solution, test.source, called, limits=tests) as checking,
+            box.calls(program, called, limits=ours, call_s=rules.timeout_s) as candidate,
+            other.check(prelude, test.source, called, limits=tests) as checking,
         ):
             ending = converse(candidate, checking, raises=test.raises)
             facts.add(end := candidate.end())
