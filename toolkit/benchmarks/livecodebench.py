@@ -105,11 +105,7 @@ def _method(starter: str) -> str:
 def _tests(text: str) -> list[dict[str, str]]:
     """Read tests: JSON, or base64 of zlib of a pickle of JSON."""
     if not text.lstrip().startswith("["):
-        unpacker = zlib.decompressobj()
-        packed = unpacker.decompress(base64.b64decode(text), MAX_BYTES)
-        if unpacker.unconsumed_tail:
-            raise ValueError("the private tests are too long")
-        text = _Plain(io.BytesIO(packed)).load()
+        text = _unpacked(text)
     tests = json.loads(text)
     for test in tests:
         if test.get("testtype") not in ("stdin", "functional"):
@@ -117,6 +113,18 @@ def _tests(text: str) -> list[dict[str, str]]:
         if not isinstance(test["input"], str) or not isinstance(test["output"], str):
             raise TypeError("the input and the output of a test are text")
     return list(tests)
+
+
+def _unpacked(text: str) -> str:
+    unpacker = zlib.decompressobj()
+    try:
+        packed = unpacker.decompress(base64.b64decode(text), MAX_BYTES)
+        found = "" if unpacker.unconsumed_tail else _Plain(io.BytesIO(packed)).load()
+    except Exception as error:  # whatever a damaged pickle makes the standard library raise
+        raise ValueError(f"the packed tests cannot be read: {error}") from None
+    if not isinstance(found, str) or not found:
+        raise ValueError("the packed tests are no text, or too long")
+    return found
 
 
 class _Plain(pickle.Unpickler):

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,9 @@ class Published:
         tasks: dict[str, Task] = {}
         for number, row in enumerate(rows, 1):
             try:
-                task = self.task(row)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of escapes in programs that are parsed
+                    task = self.task(row)
             except (KeyError, TypeError, ValueError, SyntaxError, AttributeError) as error:
                 what = f"no column {error}" if isinstance(error, KeyError) else str(error)
                 raise DataMissing(f"{path}, record {number}: no task of {self.stem}: {what}") from None

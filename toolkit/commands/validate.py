@@ -3,6 +3,7 @@
 import gzip
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from sandbox import SandboxError
 from toolkit.benchmarks import Options
 from toolkit.benchmarks.load import benchmark_named, load
 from toolkit.commands.judging import Settings, check, open_oracle
-from toolkit.errors import InfrastructureError, room
+from toolkit.errors import InfrastructureError, UsageError, room
 from toolkit.progress import Advance
-from toolkit.records import Sample, Verdict
+from toolkit.records import Sample, Task, Verdict
 from toolkit.store.files import write_atomically
 
 
@@ -45,6 +46,7 @@ def validate(
     benchmark = benchmark_named(name)
     check(settings)
     tasks, data_hash = load(benchmark, Options(data=data, mini=mini, noextreme=noextreme))
+    _canonical(name, tasks)
     right = [Sample(task_id=t.task_id, sample_id=0, solution=t.prompt + t.canonical_solution) for t in tasks.values()]
     empty = [replace(s, sample_id=1, solution=f"def {tasks[s.task_id].entry_point}(*_):\n    pass\n") for s in right]
     found: dict[str, Any] = {"benchmark": name, "n_tasks": len(tasks)}
@@ -71,6 +73,11 @@ def validate(
     return found | {"surprises": surprises, "seconds": round(time.monotonic() - started, 3)}
 
 
+def _canonical(name: str, tasks: Mapping[str, Task]) -> None:
+    if not any(task.canonical_solution for task in tasks.values()):
+        raise UsageError(f"{name} has no canonical solutions")
+
+
 def write_canonical(name: str, output: Path, append: list[Path], data: Path | None) -> int:
     """Write the canonical solutions as samples, then the lines of `append`; return the number of samples.
 
@@ -79,6 +86,7 @@ def write_canonical(name: str, output: Path, append: list[Path], data: Path | No
         OSError: a file cannot be read or written.
     """
     tasks, _ = load(benchmark_named(name), Options(data=data))
+    _canonical(name, tasks)
     rows = [{"task_id": t.task_id, "solution": t.prompt + t.canonical_solution} for t in tasks.values()]
     lines = [json.dumps(row) for row in rows]
     for path in append:
