@@ -97,7 +97,7 @@ def test_every_bad_line_is_listed_and_the_rest_can_be_judged(tmp_path: Path) -> 
         ({"solution": "x"}, "task_id is missing"),
         (GOOD | {"task_id": 3.0}, "task_id is not a string but float"),
         (GOOD | {"task_id": "HumanEval/\x1b[31m" + "9" * 99}, "unknown task_id 'HumanEval/\\x1b[31m999"),
-        (GOOD | {"task_id": "Mbpp/2"}, "unknown task_id 'Mbpp/2' (a task of mbpp+; this benchmark's ids begin with"),
+        (GOOD | {"task_id": "Mbpp/2"}, "unknown task_id 'Mbpp/2' (a task of mbpp or mbpp+; this benchmark's ids begin with"),
         ({"task_id": "HumanEval/0"}, "none of solution, completion, raw_response is there"),
         (GOOD | {"solution": None, "completion": "x"}, "solution is not a string but NoneType"),
         (b'{"task_id": "\xff"}', "invalid UTF-8 at byte 13"),
