@@ -78,7 +78,7 @@ def test_a_benchmark_is_judged_written_and_validated(name: str) -> None:
 def test_a_benchmark_is_known_to_help_and_to_doctor() -> None:
     for command in ("eval", "generate", "samples", "validate"):
         said = " ".join(toolkit(command, "--help").split())
-        assert "humaneval, humaneval+, mbpp+, powers or greetings" in said
+        assert "mbpp-sanitized, powers or greetings" in said
     assert "Without extreme inputs (humaneval+, mbpp+ or greetings)" in " ".join(toolkit("eval", "--help").split())
 
     def data(name: str) -> tuple[bool | None, str]:

@@ -64,14 +64,50 @@ class Table(TaskTests):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check(TaskTests):
-    """Source that defines `check(candidate)`, which raises if the candidate is wrong."""
+    """Source that calls the program's function, and raises if the program is wrong.
+
+    It runs in a box of its own, after the task's prompt and canonical solution.
+
+    Attributes:
+        source: statements that call the entry point by name, or that define `check(candidate)`.
+        before, after: source around the program, in the program's own process.
+        called: the function that the test calls, if it is not the entry point but one that `after` defines.
+        raises: whether the test sees what the program raises, and may catch it; otherwise that ends the test.
+        n_calls: how many calls it makes at most, each of which may take the time of a program; all do together if 1.
+        is_alone: it runs without prompt and canonical solution before it.
+    """
 
     source: str
+    before: str = ""
+    after: str = ""
+    called: str = ""
+    raises: bool = False
+    n_calls: int = 1
+    is_alone: bool = False
 
     @property
     def text(self) -> str:
         """The source."""
         return self.source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stdin(TaskTests):
+    """Standard input for a whole program, and what it has to print.
+
+    Attributes:
+        cases: (input, output) of each case.
+        before, after: source around the program.
+    """
+
+    cases: Sequence[tuple[str, str]]
+    before: str = ""
+    after: str = ""
+
+    @property
+    def text(self) -> str:
+        """Nothing: inputs and outputs are data."""
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +120,9 @@ class Task:
         entry_point: name of the function under test.
         canonical_solution: text that makes a correct program when appended to `prompt`.
         tests: what decides whether a program is right.
+        is_file: a program is a whole file: of an answer, the last fenced block, as it is.
+        date: when the task was published, as 2024-05-31; empty if unknown.
+        question: what a chat is asked, whole, where the benchmark has words of its own; else it is asked for `prompt`.
     """
 
     task_id: str
@@ -91,6 +130,9 @@ class Task:
     entry_point: str
     canonical_solution: str
     tests: TaskTests = TaskTests()
+    question: str = ""
+    is_file: bool = False
+    date: str = ""
 
     def tests_as(self, kind: type[T]) -> T:
         """Return the tests, which have to be of `kind`. Raises TypeError if they are not."""

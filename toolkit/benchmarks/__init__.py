@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox.registry import Registry
-from toolkit.benchmarks import humaneval, humaneval_plus, mbpp_plus
+from toolkit.benchmarks import humaneval, humaneval_plus, livecodebench, mbpp, mbpp_plus, pro
 from toolkit.benchmarks.base import Benchmark, DataMissing, Loaded, Options, complaints
 
 
@@ -33,10 +33,11 @@ def _benchmark(name: str, thing: Any, origin: str) -> Benchmark:
     return replace(thing, origin=origin, load=load, data_file=lambda: guarded(thing.data_file))
 
 
-
-BENCHMARKS: Registry[Benchmark] = Registry(
-    "benchmark", [(it.name, it) for it in (humaneval.BENCHMARK, humaneval_plus.BENCHMARK, mbpp_plus.BENCHMARK)], _benchmark
-)
+_OWN = (
+    humaneval.BENCHMARK, humaneval_plus.BENCHMARK, pro.HUMANEVAL_PRO, livecodebench.BENCHMARK,
+    mbpp.BENCHMARK, mbpp_plus.BENCHMARK, pro.MBPP_PRO, mbpp.SANITIZED,
+)  # fmt: skip
+BENCHMARKS: Registry[Benchmark] = Registry("benchmark", [(each.name, each) for each in _OWN], _benchmark)
 """Every benchmark by its name; `toolkit.testing.check_benchmark` says whether one is what it says of itself."""
 
 __all__ = ["BENCHMARKS", "Benchmark", "DataMissing", "Loaded", "Options"]

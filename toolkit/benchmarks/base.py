@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toolkit.records import Check, Table, Task
+from toolkit.records import Check, Stdin, Table, Task
 
 
 class DataMissing(Exception):
@@ -49,11 +49,13 @@ class Benchmark:
         data_file: path of the usual data file, which need not exist; None if no file is needed.
         source: where the data comes from, as a clause for a person.
         override: the environment variable that names another data file, if there is one.
+        many_files: whether data may be a folder of files, which are one set.
         variants: which reduced data sets there are: `mini`, `noextreme`.
         has_plus: whether there are extra tests, judged as a part of their own.
         special: the benchmark's own rule for a task: True or False where it decides, None to leave it to comparison.
             Called with (task, arguments, expected, got); `got` is a number, text, bool, None, or, if the answer is
             anything else, an `Opaque`, which equals nothing.
+        weak: tasks whose official tests pass an empty body, and why: `validate` names them.
         is_set: whether a task's answers are compared as sets of whatever can be iterated over.
         origin: which distribution it came from, such as `extra-tasks 1.2`; empty for ours. Stored verdicts depend on it.
     """
@@ -66,9 +68,11 @@ class Benchmark:
     data_file: Callable[[], Path | None] = lambda: None
     source: str = ""
     override: str = ""
+    many_files: bool = False
     variants: tuple[str, ...] = ()
     has_plus: bool = False
     special: Callable[[Task, Sequence[Any], Any, Any], bool | None] = lambda *_: None
+    weak: Mapping[str, str] = field(default_factory=dict)
     is_set: Callable[[Task], bool] = lambda _: False
     origin: str = ""
 
@@ -88,9 +92,13 @@ def complaints(loaded: Loaded) -> list[str]:
             found.append(f"{name!r} is the id of {task!r:.100}, not of a Task that calls itself so")
             continue
         tests = task.tests
-        if type(tests) not in (Table, Check):  # a subclass could say of itself what it likes
-            found.append(f"{name}: its tests are {type(tests).__name__}; a task has a Table or a Check")
-        elif not (tests.base if isinstance(tests, Table) else task.tests_as(Check).source.strip()):
+        if type(tests) not in (Table, Check, Stdin):  # a subclass could say of itself what it likes
+            found.append(f"{name}: its tests are {type(tests).__name__}; a task has a Table, a Check or a Stdin")
+        elif not (
+            tests.base if isinstance(tests, Table) else tests.cases if isinstance(tests, Stdin)
+            else task.tests_as(Check).source.strip()
+        ):  # fmt: skip
             found.append(f"{name}: it has no tests")
-        found += [] if task.entry_point else [f"{name}: it names no function that is tested"]
+        if not (task.entry_point or isinstance(tests, Stdin)):
+            found.append(f"{name}: it names no function that is tested")
     return found

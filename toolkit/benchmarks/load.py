@@ -50,7 +50,7 @@ def load(benchmark: Benchmark, options: Options) -> tuple[dict[str, Task], str]:
         raise UsageError(
             f"--{variant} chooses among the usual data files, and {own} names another one: leave one of them out"
         )
-    if options.data is not None and not options.data.is_file():
+    if options.data is not None and not (options.data.is_file() or (benchmark.many_files and options.data.is_dir())):
         raise UsageError(f"--data {options.data}: no such file")
     try:
         loaded = benchmark.load(options)

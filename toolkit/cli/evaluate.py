@@ -247,6 +247,8 @@ def validate(
     else:
         print(f"{benchmark}: {found['canonical_passed']} of {found['n_tasks']} canonical solutions pass, "
               f"{found['empty_failed']} of {found['n_tasks']} empty bodies fail ({found['seconds']:.1f} s)")  # fmt: skip
+        for task_id, why in found["weak"].items():
+            print(f"  {task_id}: its official tests pass an empty body: {why}")
         for line in found["surprises"]:
             print(f"  {line}")
     if found["n_defects"]:

@@ -48,10 +48,12 @@ class Style:
 
     Attributes:
         ask: returns the question for a problem; None continues the problem's text.
+        own: returns the question of a task that has words of its own.
         thinks: whether the answer has prose before the program.
     """
 
     ask: Callable[[str], str] | None
+    own: Callable[[Task], str] = lambda task: task.question
     thinks: bool = False
 
 
@@ -59,13 +61,24 @@ def _fenced(problem: str) -> str:
     return f"```\n{problem}\n```\n"
 
 
+def _with_example(task: Task) -> str:
+    """Return the task's own question with its first assert, as CodeEval-Pro has it."""
+    example = re.search(r"^assert .*", task.tests.text, re.MULTILINE)
+    return task.question.removesuffix("\n```") + (f"\n\n{example[0]}" if example else "") + "\n```"
+
+
 STYLES: dict[str, Style] = {
     "0-shot": Style(ask=lambda problem: _ASK + _fenced(problem)),
     "1-shot": Style(
         ask=lambda problem: f"{_ASK}Problem:\n{_fenced(_EXAMPLE.strip())}\n"
-        f"Answer:\n{_FENCE}{_EXAMPLE}{_ANSWER}```\n\nProblem:\n{_fenced(problem)}"
+        f"Answer:\n{_FENCE}{_EXAMPLE}{_ANSWER}```\n\nProblem:\n{_fenced(problem)}",
+        own=_with_example,
     ),
-    "cot": Style(ask=lambda problem: _THINK + _fenced(problem), thinks=True),
+    "cot": Style(
+        ask=lambda problem: _THINK + _fenced(problem),
+        own=lambda task: f"{task.question}\nLet's think step by step.",
+        thinks=True,
+    ),
     "completion": Style(ask=None),
 }
 
@@ -95,7 +108,8 @@ def for_tasks(
     field = "completion" if is_begun else "raw_response"
     prompts = []
     for task in tasks:
-        text, prefill = chosen.ask(task.prompt.strip()), _FENCE if is_begun else ""
+        text = chosen.own(task) if task.question else chosen.ask(task.prompt.strip())
+        prefill = (f"{_FENCE}{task.prompt.strip()}\n" if task.question else _FENCE) if is_begun else ""
         if not generator.chat:
             text, prefill = f"@@ Instruction\n{text}\n@@ Response\n{prefill}".rstrip(), ""
         prompts.append(Prompt(task_id=task.task_id, text=text, chat=generator.chat, prefill=prefill, field=field))

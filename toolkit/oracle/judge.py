@@ -14,17 +14,17 @@ from typing import Any
 
 from sandbox import Box, BoxDestroyed, Sandbox, SandboxError
 from toolkit.benchmarks.base import Benchmark
-from toolkit.oracle import check, table
+from toolkit.oracle import check, stdin, table
 from toolkit.oracle.base import Findings, Judge, Rules
 from toolkit.oracle.expected import Answers
 from toolkit.oracle.findings import Facts, Finding
-from toolkit.records import DEFECT, Check, Result, Sample, Table, Task, TaskTests, Verdict
+from toolkit.records import DEFECT, Check, Result, Sample, Stdin, Table, Task, TaskTests, Verdict
 from toolkit.samples.lines import unjudgeable
 from toolkit.store.cache import VerdictCache
 
-JUDGES: dict[type[TaskTests], Judge] = {Table: table.JUDGE, Check: check.JUDGE}
+JUDGES: dict[type[TaskTests], Judge] = {Table: table.JUDGE, Check: check.JUDGE, Stdin: stdin.JUDGE}
 
-VERSION = 3
+VERSION = 4
 """Raised whenever a verdict could differ from what it was before: stored verdicts are then not used."""
 TOTAL_TIMEOUT_S = 60.0
 PRINTED_BYTES = 64 << 20

@@ -151,8 +151,17 @@ def _from_completion(prompt: str, entry_point: str, text: str) -> str | None:
     return next((program for make in makers for program in make() if _defines(program, entry_point)), None)
 
 
+FILE = "```"
+"""In place of an entry point: the program is a whole file."""
 FIELDS = {"solution": _from_solution, "completion": _from_completion, "raw_response": _from_raw_response}
 """The fields a text may come in. `solution` wins over `completion`, which wins over `raw_response`."""
+
+
+def last_block(text: str) -> str | None:
+    """Return the last fenced block as LiveCodeBench finds it; None if there is none."""
+    lines = text.split("\n")
+    fences = [at for at, line in enumerate(lines) if "```" in line]
+    return "\n".join(lines[fences[-2] + 1 : fences[-1]]) if len(fences) > 1 else None
 
 
 def _answer(prompt: str, entry_point: str, field: str, text: str) -> str | None:
@@ -162,6 +171,8 @@ def _answer(prompt: str, entry_point: str, field: str, text: str) -> str | None:
             with contextlib.suppress(SyntaxError, ValueError):
                 _tree(prompt + text)
                 return None
+        if entry_point == FILE:
+            return last_block(without_thoughts(text))
         return FIELDS[field](prompt, entry_point, text)
     except ImportError:
         raise

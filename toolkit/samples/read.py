@@ -155,9 +155,11 @@ def hash_of(samples: Iterable[Sample]) -> str:
 
 def _checked(row: Mapping[str, Any], tasks: Mapping[str, Task], known: Container[str]) -> tuple[str, str, str]:
     """Return (task_id, field, text) of a row. Raise ValueError with what is wrong with it."""
-    if "task_id" not in row:
+    if "task_id" not in row and "question_id" not in row:
         raise ValueError("task_id is missing")
-    task_id = row["task_id"]
+    task_id = row.get("task_id", row.get("question_id"))
+    if isinstance(task_id, int) and not isinstance(task_id, bool):  # as MBPP and CodeEval-Pro number their tasks
+        task_id = f"{next(iter(tasks), '').partition('/')[0]}/{task_id}"
     if not isinstance(task_id, str):
         raise ValueError(f"task_id is not a string but {type(task_id).__name__}")
     if task_id not in known:

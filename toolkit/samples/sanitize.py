@@ -182,7 +182,10 @@ class _Worker:
             if self._killed:  # `kill` came before there was a process to kill
                 raise EOFError
         assert self.process.stdin
-        rows = [(task.prompt * (field == "completion"), task.entry_point, field, text) for task, field, text in batch]
+        rows = [
+            (task.prompt * (field == "completion"), extract.FILE if task.is_file else task.entry_point, field, text)
+            for task, field, text in batch
+        ]
         # The worker reads a whole batch before it answers, so neither side ever waits for the other to read.
         view = memoryview(json.dumps(rows).encode() + b"\n")
         while view:
