@@ -62,13 +62,10 @@ def _print_execution(execution: Any) -> None:
 
 def build() -> None:
     """Build the images of boxes, and that of the toolkit for compose, unless they are there already."""
-    from sandbox import DockerEngine, SandboxError, recipes
+    from sandbox import DockerEngine, recipes
 
-    try:
-        for tag in recipes.build(DockerEngine().client, recipes.IMAGES, lambda line: print(line, file=sys.stderr)):
-            print(tag)
-    except SandboxError as error:
-        fail(str(error), 3)
+    for tag in recipes.build(DockerEngine().client, recipes.IMAGES, lambda line: print(line, file=sys.stderr)):
+        print(tag)
 
 
 def doctor(

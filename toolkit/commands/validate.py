@@ -7,14 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sandbox import SandboxError
 from toolkit.benchmarks import Options
 from toolkit.benchmarks.load import benchmark_named, load
 from toolkit.commands.judging import Settings, check, open_oracle
-from toolkit.errors import InfrastructureError, room
+from toolkit.errors import room
 from toolkit.progress import Advance
 from toolkit.records import Sample, Verdict
-from toolkit.store.files import write_atomically
+from toolkit.store.files import write_atomically, writing
 
 
 @room()
@@ -50,22 +49,19 @@ def validate(
     found: dict[str, Any] = {"benchmark": name, "n_tasks": len(tasks)}
     found |= dict.fromkeys(("canonical_passed", "empty_failed", "n_defects"), 0)
     surprises = []
-    try:
-        with open_oracle(settings, benchmark, tasks, data_hash) as oracle:
-            oracle.start()
-            for n_done, (sample, result, _) in enumerate(oracle.judge_many([*right, *empty]), 1):
-                passed = result.verdict == Verdict.PASSED
-                found["n_defects"] += report.is_defect(result)
-                if sample.sample_id == 0:
-                    found["canonical_passed"] += passed
-                else:
-                    found["empty_failed"] += result.verdict is not None and not passed
-                if passed == bool(sample.sample_id) or result.error:
-                    what = "empty body" if sample.sample_id else "canonical solution"
-                    surprises.append(f"{sample.task_id}: {what}: {result.error or result.verdict} {result.detail}".rstrip())
-                advance(f"validate {name}", n_done, len(right) + len(empty))
-    except SandboxError as error:
-        raise InfrastructureError(str(error)) from None
+    with open_oracle(settings, benchmark, tasks, data_hash) as oracle:
+        oracle.start()
+        for n_done, (sample, result, _) in enumerate(oracle.judge_many([*right, *empty]), 1):
+            passed = result.verdict == Verdict.PASSED
+            found["n_defects"] += report.is_defect(result)
+            if sample.sample_id == 0:
+                found["canonical_passed"] += passed
+            else:
+                found["empty_failed"] += result.verdict is not None and not passed
+            if passed == bool(sample.sample_id) or result.error:
+                what = "empty body" if sample.sample_id else "canonical solution"
+                surprises.append(f"{sample.task_id}: {what}: {result.error or result.verdict} {result.detail}".rstrip())
+            advance(f"validate {name}", n_done, len(right) + len(empty))
     return found | {"surprises": surprises, "seconds": round(time.monotonic() - started, 3)}
 
 
@@ -73,14 +69,15 @@ def write_canonical(name: str, output: Path, append: list[Path], data: Path | No
     """Write the canonical solutions as samples, then the lines of `append`; return the number of samples.
 
     Raises:
-        UsageError, InfrastructureError: as `evaluate`.
-        OSError: a file cannot be read or written.
+        UsageError, InfrastructureError: as `evaluate`, and for a file that cannot be read or written.
     """
     tasks, _ = load(benchmark_named(name), Options(data=data))
     rows = [{"task_id": t.task_id, "solution": t.prompt + t.canonical_solution} for t in tasks.values()]
     lines = [json.dumps(row) for row in rows]
     for path in append:
-        text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with writing(path):
+            text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         lines += [line for line in text.decode().splitlines() if line.strip()]
-    write_atomically(output, ("\n".join(lines) + "\n").encode())
+    with writing(output):
+        write_atomically(output, ("\n".join(lines) + "\n").encode())
     return len(lines)
