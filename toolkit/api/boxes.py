@@ -28,7 +28,7 @@ class Box:
     def __init__(self, limits: Limits | None = None, *, runtime: str | None = None) -> None:
         self.limits = limits or Limits()
         self._runtime = runtime
-        self._lock = threading.Lock()
+        self._lock, self._ending = threading.Lock(), threading.Lock()
         self._box: _Box | None = None
         self._is_closed = False
 
@@ -53,12 +53,13 @@ class Box:
     run_async = awaitable(run)
 
     def close(self) -> None:
-        """Remove the container, even while a program runs in it. Does nothing the second time."""
+        """Remove the container, even while a program runs in it; it is gone on return. Does nothing the second time."""
         self._is_closed = True
-        box, self._box = self._box, None
-        if box is not None:
-            box.retire()
-            box.engine.close()
+        with self._ending:
+            box, self._box = self._box, None
+            if box is not None:
+                box.retire()
+                box.engine.close()
 
     def _opened(self) -> _Box:
         if self._is_closed:

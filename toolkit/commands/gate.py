@@ -12,12 +12,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from gates import All, Report, Solution, fields_of, parse
 from sandbox import Sandbox, open_engine
+from toolkit import __version__
 from toolkit.benchmarks.load import LocalTasks
 from toolkit.errors import UsageError, room
 from toolkit.progress import Advance
@@ -138,7 +138,7 @@ def gate(
                 "seconds": round(done - started, 3),
                 "programs_per_s": round(n / (done - judging), 3),
                 "parallel": settings.parallel,
-                "versions": {"exogate": metadata.version("exogate"), **dict(sorted(tally.versions.items()))},
+                "versions": {"exogate": __version__, **dict(sorted(tally.versions.items()))},
                 "images": images,
                 "left_out": left_out,
             }
