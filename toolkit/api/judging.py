@@ -50,7 +50,7 @@ class Evaluation:
         missing: tasks that were selected but have no sample.
         problems: bad samples that were left out (`skip_bad`), at most 100.
         warnings: reasons to trust the score less.
-        summary: all of it as plain data: what `toolkit eval --json` prints.
+        summary: all of it as plain data, as in `summary.json` (docs/formats.md).
     """
 
     benchmark: str
