@@ -29,6 +29,7 @@ from gates.ranked import Scorer
 from gates.repetition import Repetition
 from gates.self_score import SelfScore
 from gates.tests import Tests
+from sandbox import BadValue
 from sandbox.registry import Registry
 
 _OWN: tuple[type[Gate], ...] = (
@@ -107,7 +108,7 @@ def parse(
             are flipped.
 
     Raises:
-        ValueError: no such gate; a gate named twice; a threshold that none of them has, or that is not a number; a gate
+        BadValue: no such gate; a gate named twice; a threshold that none of them has, or that is not a number; a gate
             needs something that is not given; noise that is not a probability.
     """
     parts = [part.strip().partition("~") for part in kind.split("+")]
@@ -115,15 +116,15 @@ def parse(
     try:
         classes = {name: GATES[name] for name in names}
     except KeyError as error:
-        raise ValueError(str(error)) from None
+        raise BadValue(str(error)) from None
     if len(set(names)) < len(names):
-        raise ValueError(f"a gate is named twice in {kind!r}")
+        raise BadValue(f"a gate is named twice in {kind!r}")
     known = {name: [field.name for field in fields(gate) if field.type in _NUMBERS] for name, gate in classes.items()}
     asked, given = dict(thresholds or {}), given or {}
     for name in asked:
         if not any(name in each for each in known.values()):
             there = ", ".join(f"{n} ({gate})" for gate, each in known.items() for n in each) or "none at all"
-            raise ValueError(f"no gate of {kind!r} has a threshold {name!r}; there are {there}")
+            raise BadValue(f"no gate of {kind!r} has a threshold {name!r}; there are {there}")
     chosen: list[Gate] = []
     for name, is_noisy, p in parts:
         values: dict[str, Any] = {n: value for n, value in asked.items() if n in known[name]}
@@ -134,8 +135,11 @@ def parse(
                 values[field.name] = given[field.name]
             elif field.default is MISSING and field.default_factory is MISSING:
                 of_type = getattr(field.type, "__name__", field.type)
-                raise ValueError(f"the gate {name!r} needs a {of_type}: parse(..., given={{{field.name!r}: ...}})")
-        gate = classes[name](**values)
+                raise BadValue(f"the gate {name!r} needs a {of_type}: parse(..., given={{{field.name!r}: ...}})")
+        try:
+            gate = classes[name](**values)
+        except ValueError as error:
+            raise BadValue(str(error)) from None
         chosen.append(_noisy(gate, p, given.get("seed", 0)) if is_noisy else gate)
     return All(gates=sorted(chosen, key=lambda gate: gate.cost), all_findings=all_findings, memo=memo)
 
@@ -144,4 +148,4 @@ def _noisy(gate: Gate, p: str, seed: Any) -> Noisy:
     try:
         return Noisy(gate=gate, p=float(p), seed=seed)
     except ValueError:
-        raise ValueError(f"{gate.name}~{p}: behind ~ stands a probability, such as {gate.name}~0.1") from None
+        raise BadValue(f"{gate.name}~{p}: behind ~ stands a probability, such as {gate.name}~0.1") from None

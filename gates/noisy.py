@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from gates.base import Finding, Gate, Report, Solution, refused
-from sandbox import Sandbox
+from sandbox import BadValue, Sandbox
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Noisy(Gate):
 
     def __post_init__(self) -> None:
         if not 0 <= self.p <= 1:
-            raise ValueError(f"noise is a probability between 0 and 1, not {self.p}")
+            raise BadValue(f"noise is a probability between 0 and 1, not {self.p}")
         own = {name: getattr(self.gate, name) for name in ("cost", "image", "worst", "version")}
         for name, value in {**own, "name": f"{self.gate.name}~{self.p:g}"}.items():
             object.__setattr__(self, name, value)

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import ClassVar, Protocol
 
 from gates.base import Finding, Gate, Report, Solution, batched, refused
-from sandbox import Sandbox
+from sandbox import BadValue, Sandbox
 
 BATCH = 256
 
@@ -79,7 +79,7 @@ class Ranked(Gate):
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction <= 1:
-            raise ValueError(f"the gate {self.name!r} keeps a fraction above 0 and at most 1, not {self.fraction}")
+            raise BadValue(f"the gate {self.name!r} keeps a fraction above 0 and at most 1, not {self.fraction}")
 
     @abstractmethod
     def scores(self, solutions: Sequence[Solution]) -> Sequence[Scored]:

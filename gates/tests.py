@@ -24,7 +24,7 @@ from time import monotonic
 from typing import ClassVar
 
 from gates.base import Finding, Gate, Report, Solution, cut, of_end, of_frame, refused
-from sandbox import Box, BoxOutOfMemory, Ending, Sandbox, Status, converse
+from sandbox import BadValue, Box, BoxOutOfMemory, Ending, Sandbox, Status, converse
 from sandbox.conversation import text_of
 from sandbox.wire import codec
 
@@ -64,7 +64,7 @@ class Tests(Gate):
 
     def __post_init__(self) -> None:
         if not 0 < self.timeout < inf:
-            raise ValueError(f"timeout must be a positive number of seconds, not {self.timeout}")
+            raise BadValue(f"timeout must be a positive number of seconds, not {self.timeout}")
 
     def depends(self, solution: Solution) -> list[str | None]:
         """Return the program, its tests and its entry point."""

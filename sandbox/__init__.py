@@ -5,7 +5,7 @@
     with Box(ENGINES["docker"]()) as box:
         print(box.run("print(6 * 7)").stdout)
 
-A program's misbehaviour is a value (`Execution`); our own failure is an exception (`SandboxError`).
+A program's misbehaviour is a value (`Execution`); our own failure is an exception (`SandboxError`, see `errors.py`).
 """
 
 from collections.abc import Callable
@@ -17,14 +17,17 @@ from sandbox.engines.attached import AttachedEngine
 from sandbox.engines.base import Engine
 from sandbox.engines.docker import DockerEngine
 from sandbox.errors import (
+    BadValue,
     BoxDestroyed,
     BoxLost,
     BoxNotStarted,
     BoxOutOfMemory,
     EngineUnavailable,
     ImageMissing,
+    InfrastructureError,
     SandboxError,
     Starved,
+    UsageError,
 )
 from sandbox.execution import Execution, Status
 from sandbox.limits import Limits
@@ -35,6 +38,7 @@ from sandbox.wire.environment import variable
 __all__ = [
     "ENGINES",
     "AttachedEngine",
+    "BadValue",
     "Batch",
     "Box",
     "BoxDestroyed",
@@ -47,12 +51,14 @@ __all__ = [
     "EngineUnavailable",
     "Execution",
     "ImageMissing",
+    "InfrastructureError",
     "Limits",
     "Sandbox",
     "SandboxError",
     "Session",
     "Starved",
     "Status",
+    "UsageError",
     "converse",
     "open_engine",
 ]

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sandbox.engines.base import Connection, Engine
-from sandbox.errors import BoxLost, BoxNotStarted, BoxOutOfMemory, EngineUnavailable, Starved
+from sandbox.errors import BadValue, BoxLost, BoxNotStarted, BoxOutOfMemory, EngineUnavailable, Starved
 from sandbox.execution import Execution, Status
 from sandbox.limits import Limits
 from sandbox.wire import codec, frames
@@ -320,7 +320,7 @@ class Box:
             return self.limits
         for name in ("memory_bytes", "disk_bytes", "processes"):
             if getattr(limits, name) > getattr(self.limits, name):
-                raise ValueError(f"{name} {getattr(limits, name)} is over this box's {getattr(self.limits, name)}")
+                raise BadValue(f"{name} {getattr(limits, name)} is over this box's {getattr(self.limits, name)}")
         return limits
 
     def _begin(self, mode: str, code: bytes, stdin: bytes, limits: Limits, *, call_s: float, **more: object) -> None:

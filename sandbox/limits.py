@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass, fields
 
+from sandbox.errors import BadValue
+
 MIB = 1 << 20
 
 
@@ -23,7 +25,7 @@ class Limits:
         open_files: descriptors of one process. Exceeded: EMFILE.
 
     Raises:
-        ValueError: a value is not a finite positive number, or not an integer where units are bytes or counts.
+        BadValue: a value is not a finite positive number, or not an integer where units are bytes or counts.
     """
 
     charged_s: float = 10.0
@@ -38,14 +40,14 @@ class Limits:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ValueError(f"{field.name} must be a number, not {value!r}")
+                raise BadValue(f"{field.name} must be a number, not {value!r}")
             if not math.isfinite(value) or value <= 0:
-                raise ValueError(f"{field.name} must be finite and above 0, not {value!r}")
+                raise BadValue(f"{field.name} must be finite and above 0, not {value!r}")
             if field.name[-2:] != "_s" and not isinstance(value, int):
-                raise ValueError(f"{field.name} must be an integer, not {value!r}")
+                raise BadValue(f"{field.name} must be an integer, not {value!r}")
         if self.memory_bytes < 64 * MIB:
-            raise ValueError("memory_bytes must be at least 64 MiB: a Python interpreter needs that much to start")
+            raise BadValue("memory_bytes must be at least 64 MiB: a Python interpreter needs that much to start")
         if self.processes < 2:
-            raise ValueError("processes must be at least 2: the program itself and one thread or child")
+            raise BadValue("processes must be at least 2: the program itself and one thread or child")
         if self.open_files < 16:
-            raise ValueError("open_files must be at least 16: the interpreter holds several")
+            raise BadValue("open_files must be at least 16: the interpreter holds several")

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from sandbox.box import Box
 from sandbox.engines.base import Engine
-from sandbox.errors import BoxDestroyed, BoxLost, BoxNotStarted, EngineUnavailable, SandboxError, Starved
+from sandbox.errors import BadValue, BoxDestroyed, BoxLost, BoxNotStarted, EngineUnavailable, SandboxError, Starved, Stopped
 from sandbox.limits import Limits
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class Sandbox:
 
     def __init__(self, engine: Engine, parallel: int = 2, limits: Limits | None = None) -> None:
         if parallel < 1:
-            raise ValueError(f"parallel must be at least 1, not {parallel}")
+            raise BadValue(f"parallel must be at least 1, not {parallel}")
         self.engine, self.parallel, self.limits = engine, parallel, limits or Limits()
         self._free: dict[tuple[str, str], queue.LifoQueue[Box]] = {}
         self._boxes: list[Box] = []
@@ -167,6 +167,7 @@ class Sandbox:
         *,
         is_ordered: bool = True,
         failed: Callable[[T, Exception], R] | None = None,
+        stop: threading.Event | None = None,
     ) -> Iterator[R]:
         """Yield the result of `act` for each item, `parallel` at a time; items are taken as they are needed.
 
@@ -175,11 +176,12 @@ class Sandbox:
             is_ordered: yield in the order of the items, else in order of completion.
             failed: turns an item and its error into a result, so that one item costs no other; raises what must end
                 everything.
+            stop: set by another thread, ends the work as if the caller stopped early, and raises `Stopped`.
 
         Raises as `attempt`, or whatever `act` or `failed` raise; the sandbox is closed then. If the caller stops early,
         nothing more is begun and what runs is ended; the sandbox stays usable.
         """
-        stopped, workers = threading.Event(), set[int]()
+        stopped, workers = stop or threading.Event(), set[int]()
 
         def is_unwanted() -> bool:
             return stopped.is_set() or self._closing.is_set()
@@ -197,6 +199,8 @@ class Sandbox:
         def taken() -> R:
             while True:
                 done, _ = wait([running[0]] if is_ordered else running, WAKE_S, FIRST_COMPLETED)
+                if stopped.is_set():
+                    raise Stopped("the work was stopped")
                 if done:
                     first = running[0] if is_ordered else done.pop()
                     running.remove(first)
@@ -210,7 +214,7 @@ class Sandbox:
                         yield taken()
                 while running:
                     yield taken()
-            except GeneratorExit:
+            except (GeneratorExit, Stopped):
                 stopped.set()
                 threads.shutdown(wait=False, cancel_futures=True)
                 while left := [one for one in running if not one.done()]:
@@ -222,6 +226,11 @@ class Sandbox:
                 threads.shutdown(wait=False, cancel_futures=True)
                 self.close()
                 raise
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no box can be had any more."""
+        return self._closing.is_set()
 
     def close(self) -> None:
         """End all boxes for good, even those in use. Never raises."""

@@ -1,19 +1,13 @@
-"""The two ways in which a command ends without a result."""
+"""The two kinds of errors that commands and the public functions raise, and a message's help with misspelt names."""
 
 import contextlib
 import errno
 import os
 from collections.abc import Iterator
 
+from sandbox.errors import InfrastructureError as InfrastructureError
+from sandbox.errors import UsageError as UsageError
 from sandbox.registry import nearest as nearest
-
-
-class UsageError(Exception):
-    """What was asked for cannot be done as asked: exit code 2."""
-
-
-class InfrastructureError(Exception):
-    """Something of ours failed: exit code 3."""
 
 
 def missing(error: ImportError) -> str:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from toolkit.errors import InfrastructureError
 from toolkit.records import Check, Stdin, Table, Task
 
 
-class DataMissing(Exception):
+class DataMissing(InfrastructureError):
     """A benchmark's data is not on this machine and cannot be fetched; the message says which file to put where."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from sandbox.registry import listed
 from toolkit.benchmarks import BENCHMARKS, Benchmark, DataMissing, Options
-from toolkit.errors import InfrastructureError, UsageError
+from toolkit.errors import UsageError
 from toolkit.records import Task
 
 
@@ -52,10 +52,7 @@ def load(benchmark: Benchmark, options: Options) -> tuple[dict[str, Task], str]:
         )
     if options.data is not None and not (options.data.is_file() or (benchmark.many_files and options.data.is_dir())):
         raise UsageError(f"--data {options.data}: no such file")
-    try:
-        loaded = benchmark.load(options)
-    except DataMissing as error:
-        raise InfrastructureError(str(error)) from None
+    loaded = benchmark.load(options)
     return dict(loaded.tasks), loaded.data_hash
 
 

@@ -22,26 +22,20 @@ def run(
     runtime: Runtime = None,
 ) -> None:
     """Run one program in a box and print the facts."""
-    from sandbox import Box, Limits, SandboxError, open_engine
+    from toolkit import Box, Limits
 
     try:
         source = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         given = stdin.read_bytes() if stdin else b""
-        limits = Limits(charged_s=timeout, cpu_s=2 * timeout, memory_bytes=memory << 20)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         fail(str(error), 2)
-    try:
-        engine = open_engine(runtime)
-        engine.sweep()
-        with Box(engine, limits) as box:
-            for _ in range(repeat):
-                execution = box.run(source, stdin=given)
-                if as_json:
-                    print(json.dumps(asdict(execution)))
-                else:
-                    _print_execution(execution, memory)
-    except SandboxError as error:
-        fail(str(error), 3)
+    with Box(Limits(charged_s=timeout, cpu_s=2 * timeout, memory_bytes=memory << 20), runtime=runtime) as box:
+        for _ in range(repeat):
+            execution = box.run(source, stdin=given)
+            if as_json:
+                print(json.dumps(asdict(execution)))
+            else:
+                _print_execution(execution, memory)
     if exit_code:
         code = execution.exit_code
         raise typer.Exit(code if code is not None and code >= 0 else 128 - code if code else 124)
@@ -63,13 +57,10 @@ def _print_execution(execution: Any, memory: int) -> None:
 
 def build() -> None:
     """Build the images of boxes, and that of the toolkit for compose, unless they are there already."""
-    from sandbox import DockerEngine, SandboxError, recipes
+    from sandbox import DockerEngine, recipes
 
-    try:
-        for tag in recipes.build(DockerEngine().client, recipes.IMAGES, lambda line: print(line, file=sys.stderr)):
-            print(tag)
-    except SandboxError as error:
-        fail(str(error), 3)
+    for tag in recipes.build(DockerEngine().client, recipes.IMAGES, lambda line: print(line, file=sys.stderr)):
+        print(tag)
 
 
 def doctor(

@@ -46,6 +46,7 @@ from toolkit.cli.options import (
     writing_of,
 )
 from toolkit.cli.progress import ProgressBar
+from toolkit.cli.reported import reported
 
 
 def evaluate(
@@ -204,16 +205,12 @@ def generate(
 
     writing = writing_of(context.params)
     console = stderr_console()
-    with ProgressBar(console, quiet=as_json) as advance:
-        try:
-            chosen = benchmarks.benchmark_named(benchmark)
-            tasks = benchmarks.select(chosen, benchmarks.load(chosen, Options(data=data))[0], id_range, limit)
-            advance("loading the model", 0, 1)
-            with contextlib.closing(Writer.open(writing, tasks)) as writer:
-                written = writer.write(output, resume=resume, overwrite=overwrite, advance=advance)
-        except KeyboardInterrupt:
-            console.print(f"interrupted; go on with: {again('--resume')}", markup=False, soft_wrap=True)
-            raise typer.Exit(130) from None
+    with reported(f"interrupted; go on with: {again('--resume')}"), ProgressBar(console, quiet=as_json) as advance:
+        chosen = benchmarks.benchmark_named(benchmark)
+        tasks = benchmarks.select(chosen, benchmarks.load(chosen, Options(data=data))[0], id_range, limit)
+        advance("loading the model", 0, 1)
+        with contextlib.closing(Writer.open(writing, tasks)) as writer:
+            written = writer.write(output, resume=resume, overwrite=overwrite, advance=advance)
     if as_json:
         print(json.dumps({"output": str(output), **asdict(written)}, indent=2))
     else:

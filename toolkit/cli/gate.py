@@ -13,6 +13,7 @@ from typer.core import TyperCommand
 
 from toolkit.cli.options import DEFECT, AsJson, Parallel, Runtime, fail, stderr_console
 from toolkit.cli.progress import ProgressBar
+from toolkit.cli.reported import reported
 
 
 class GateCommand(TyperCommand):
@@ -97,15 +98,10 @@ def gate(
         judge_model=judge_model,
     )
     console = stderr_console()
-    with contextlib.ExitStack() as stack:
+    with reported("interrupted; nothing was written"), contextlib.ExitStack() as stack:
         kept = stack.enter_context(annotations.Kept()) if form else None
         advance = stack.enter_context(ProgressBar(console, quiet=as_json))
-        try:
-            outcome = command.gate(settings, advance, *([kept.add] if kept else []))
-        except KeyboardInterrupt:
-            stack.close()
-            console.print("interrupted; nothing was written", markup=False)
-            raise typer.Exit(130) from None
+        outcome = command.gate(settings, advance, *([kept.add] if kept else []))
         if kept:
             parts = annotations.sarif(kept) if form == "sarif" else (f"{line}\n" for line in annotations.github(kept))
             sys.stdout.writelines(parts)

@@ -1,19 +1,9 @@
-"""The command line, put together: every command, and what ends one with which exit code.
-
-Exit codes: 0 done, 1 programs were rejected by a gate run with --strict, 2 usage or bad input, 3 infrastructure (also:
-some samples could not be scored, or the score is refused), 70 a defect of this code, 130 interrupted, 141 whoever read
-standard output has gone.
-"""
+"""The command line, put together: every command, which all end as `reported` says."""
 
 import codecs
-import contextlib
 import importlib.util
 import io
-import os
-import select
 import sys
-import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,47 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 from toolkit.cli import boxes, evaluate, gate, train
-from toolkit.cli.options import DEFECT, Command, fail
-
-
-@contextlib.contextmanager
-def reported() -> Iterator[None]:
-    """End a command with the exit code that stands for what was raised, and one line; a defect shows its traceback too."""
-    from toolkit.errors import InfrastructureError, UsageError, room
-
-    try:
-        with room():
-            yield
-            sys.stdout.flush()
-    except (typer.Exit, typer.Abort):
-        raise
-    except UsageError as error:
-        fail(str(error), 2)
-    except InfrastructureError as error:
-        fail(str(error), 3)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    except Exception as error:
-        if hasattr(error, "exit_code"):  # typer's own, of bad flags
-            raise
-        if isinstance(error, BrokenPipeError) and _is_unread():
-            raise typer.Exit(141) from None
-        traceback.print_exc()
-        fail(f"this is {DEFECT}", 70)
-
-
-def _is_unread() -> bool:
-    """Whether nobody reads standard output any more; if so, what is left of it is dropped."""
-    poll = select.poll()
-    try:
-        poll.register(sys.stdout, 0)
-    except OSError:  # no file
-        return False
-    if not poll.poll(0):
-        return False
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return True
-
+from toolkit.cli.options import Command, fail
+from toolkit.cli.reported import reported
 
 OF_OTHERS = {
     "--dataset": "name the benchmark, as in `toolkit eval humaneval+`",
@@ -107,9 +58,9 @@ app = typer.Typer(
 
 def _print_version(is_asked: bool) -> None:
     if is_asked:
-        from importlib import metadata
+        from toolkit import __version__
 
-        print(f"exogate {metadata.version('exogate')}")
+        print(f"exogate {__version__}")
         raise typer.Exit
 
 

@@ -10,7 +10,10 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand
 
-DEFECT = "a defect of the toolkit, which says nothing of the programs: please report it as an issue of exogate"
+DEFECT = (
+    "a defect of the toolkit, which says nothing of the programs: please report it as an issue of exogate, with the lines "
+    "above and what `toolkit doctor --json` prints"
+)
 Timeout = Annotated[float, typer.Option("--timeout", help="Seconds: one call (table benchmarks), else one program.")]
 TotalTimeout = Annotated[
     float, typer.Option("--total-timeout", help="Seconds: all calls of one sample together, whatever each may take.")
@@ -101,10 +104,7 @@ def writing_of(given: dict[str, Any]) -> Any:
     if given["greedy"] and given["temperature"]:
         fail("--greedy and --temperature exclude each other", 2)
     names = ("revision", "adapter", "base_url", "generator", "chat", "batch_size", "device", "dtype")
-    try:
-        source = Source(model=chosen(given["model"], given["base_url"]), **{name: given[name] for name in names})
-    except ValueError as error:
-        fail(str(error), 2)
+    source = Source(model=chosen(given["model"], given["base_url"]), **{name: given[name] for name in names})
     temperature = 0.0 if given["greedy"] else given["temperature"]
     rest = {name: given[name] for name in ("n", "top_p", "max_new_tokens", "seed", "style")}
     return Writing(source=source, temperature=temperature, **rest)

@@ -10,6 +10,7 @@ from typer.core import TyperCommand
 
 from toolkit.cli.options import AsJson, fail, stderr_console
 from toolkit.cli.progress import ProgressBar
+from toolkit.cli.reported import reported
 
 
 class TrainCommand(TyperCommand):
@@ -98,13 +99,10 @@ def train(
         fail(f"--preset {preset}: there is only paper", 2)
     console = stderr_console()
     is_main = os.environ.get("RANK", "0") == "0"
-    with ProgressBar(console, quiet=as_json or not is_main) as advance:
-        try:
-            settings = loop.TrainSettings(**{**(loop.PAPER if preset else {}), **told, "data": tuple(data)})
-            outcome = loop.train(settings, advance)
-        except KeyboardInterrupt:
-            console.print("interrupted; go on from the last checkpoint with --resume", markup=False)
-            raise typer.Exit(130) from None
+    said = "interrupted; go on from the last checkpoint with --resume"
+    with reported(said), ProgressBar(console, quiet=as_json or not is_main) as advance:
+        settings = loop.TrainSettings(**{**(loop.PAPER if preset else {}), **told, "data": tuple(data)})
+        outcome = loop.train(settings, advance)
     if not is_main:
         return
     if as_json:
@@ -131,17 +129,13 @@ def rounds(
     from toolkit.rounds.settings import read
 
     console = stderr_console()
-    with ProgressBar(console, quiet=as_json) as advance:
-        try:
-            settings = read(config, context.meta["settings"])
-            if dry_run:
-                found = plan(settings, gpu or "cpu", parameters)
-                print(json.dumps(found, indent=2))
-                return
-            summary = run(settings, advance)
-        except KeyboardInterrupt:
-            console.print("interrupted; the same command goes on", markup=False)
-            raise typer.Exit(130) from None
+    with reported("interrupted; the same command goes on"), ProgressBar(console, quiet=as_json) as advance:
+        settings = read(config, context.meta["settings"])
+        if dry_run:
+            found = plan(settings, gpu or "cpu", parameters)
+            print(json.dumps(found, indent=2))
+            return
+        summary = run(settings, advance)
     if as_json:
         print(json.dumps(summary, indent=2))
         return

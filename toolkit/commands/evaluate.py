@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox import SandboxError
 from toolkit.benchmarks import Benchmark, Options
 from toolkit.benchmarks.load import benchmark_named, load, select
 from toolkit.commands.judging import Background, check, open_oracle
 from toolkit.commands.judging import Settings as Settings
-from toolkit.errors import InfrastructureError, UsageError, room
+from toolkit.errors import UsageError, room
 from toolkit.oracle import VERSION, Oracle, Refused, canary
 from toolkit.progress import Advance
 from toolkit.records import Result, Task
@@ -90,14 +89,9 @@ def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
     question = _ask(settings)
     with contextlib.ExitStack() as stack:
         oracle = stack.enter_context(open_oracle(settings, question.benchmark, question.selected, question.data_hash))
-        try:
-            written = _write(settings, question, oracle, stack, advance)
-            judged = _judge(question, written, oracle, advance)
-            return _tell(settings, question, written, judged, oracle.defects, time.monotonic() - started)
-        except runs.RunExists as error:
-            raise UsageError(str(error)) from None
-        except (SandboxError, runs.RunFolderError) as error:
-            raise InfrastructureError(str(error)) from None
+        written = _write(settings, question, oracle, stack, advance)
+        judged = _judge(question, written, oracle, advance)
+        return _tell(settings, question, written, judged, oracle.defects, time.monotonic() - started)
 
 
 def _ask(settings: Settings) -> _Question:

@@ -48,13 +48,10 @@ class Writing:
         top_p = (0.95 if temperature else 1.0) if self.top_p is None else self.top_p
         if temperature == 0 and self.n > 1:
             raise UsageError(f"greedy, all {self.n} samples of a task would be the same: give --temperature, or --n 1")
-        try:
-            return Sampling(
-                n=self.n, temperature=temperature, top_p=top_p, max_new_tokens=self.max_new_tokens, seed=self.seed,
-                stop=tuple(stop),
-            )  # fmt: skip
-        except ValueError as error:
-            raise UsageError(str(error)) from None
+        return Sampling(
+            n=self.n, temperature=temperature, top_p=top_p, max_new_tokens=self.max_new_tokens, seed=self.seed,
+            stop=tuple(stop),
+        )  # fmt: skip
 
 
 @dataclass(slots=True, kw_only=True)

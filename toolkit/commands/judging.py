@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox import Limits, Sandbox, SandboxError, open_engine
+from sandbox import Limits, Sandbox, open_engine
 from toolkit.benchmarks import Benchmark
-from toolkit.errors import InfrastructureError, UsageError
+from toolkit.errors import UsageError
 from toolkit.oracle import Oracle
 from toolkit.records import Task
 from toolkit.store import cache
@@ -62,11 +62,8 @@ def check(settings: Settings) -> None:
 
 @contextlib.contextmanager
 def open_oracle(settings: Settings, benchmark: Benchmark, tasks: Mapping[str, Task], data_hash: str) -> Iterator[Oracle]:
-    """Start boxes, and let go of them at the end. Raise `InfrastructureError` if there is no engine."""
-    try:
-        engine = open_engine(settings.runtime)
-    except SandboxError as error:
-        raise InfrastructureError(str(error)) from None
+    """Start boxes, and let go of them at the end. Raise `EngineUnavailable` if there is no engine."""
+    engine = open_engine(settings.runtime)
     verdicts = cache.VerdictCache() if settings.use_cache else None
     try:
         with Sandbox(engine, settings.parallel, Limits(memory_bytes=MEMORY_BYTES)) as pool:

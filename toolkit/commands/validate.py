@@ -9,11 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sandbox import SandboxError
 from toolkit.benchmarks import Options
 from toolkit.benchmarks.load import benchmark_named, load
 from toolkit.commands.judging import Settings, check, open_oracle
-from toolkit.errors import InfrastructureError, UsageError, room
+from toolkit.errors import UsageError, room
 from toolkit.progress import Advance
 from toolkit.records import Sample, Task, Verdict
 from toolkit.store.files import check_output, write_atomically, writing
@@ -53,24 +52,21 @@ def validate(
     found: dict[str, Any] = {"benchmark": benchmark.name, "n_tasks": len(tasks)}
     found |= dict.fromkeys(("canonical_passed", "empty_failed", "n_defects"), 0) | {"weak": {}}
     surprises = []
-    try:
-        with open_oracle(settings, benchmark, tasks, data_hash) as oracle:
-            oracle.start()
-            for n_done, (sample, result, _) in enumerate(oracle.judge_many([*right, *empty]), 1):
-                passed = result.verdict == Verdict.PASSED
-                found["n_defects"] += report.is_defect(result)
-                if sample.sample_id == 0:
-                    found["canonical_passed"] += passed
-                else:
-                    found["empty_failed"] += result.verdict is not None and not passed
-                if passed and sample.sample_id and sample.task_id in benchmark.weak:
-                    found["weak"][sample.task_id] = benchmark.weak[sample.task_id]
-                elif passed == bool(sample.sample_id) or result.error:
-                    what = "empty body" if sample.sample_id else "canonical solution"
-                    surprises.append(f"{sample.task_id}: {what}: {result.error or result.verdict} {result.detail}".rstrip())
-                advance(f"validate {name}", n_done, len(right) + len(empty))
-    except SandboxError as error:
-        raise InfrastructureError(str(error)) from None
+    with open_oracle(settings, benchmark, tasks, data_hash) as oracle:
+        oracle.start()
+        for n_done, (sample, result, _) in enumerate(oracle.judge_many([*right, *empty]), 1):
+            passed = result.verdict == Verdict.PASSED
+            found["n_defects"] += report.is_defect(result)
+            if sample.sample_id == 0:
+                found["canonical_passed"] += passed
+            else:
+                found["empty_failed"] += result.verdict is not None and not passed
+            if passed and sample.sample_id and sample.task_id in benchmark.weak:
+                found["weak"][sample.task_id] = benchmark.weak[sample.task_id]
+            elif passed == bool(sample.sample_id) or result.error:
+                what = "empty body" if sample.sample_id else "canonical solution"
+                surprises.append(f"{sample.task_id}: {what}: {result.error or result.verdict} {result.detail}".rstrip())
+            advance(f"validate {name}", n_done, len(right) + len(empty))
     return found | {"surprises": surprises, "seconds": round(time.monotonic() - started, 3)}
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import InfrastructureError, UsageError, missing
+from toolkit.errors import InfrastructureError, missing
 from toolkit.models.save import save
 from toolkit.models.source import BadModel, GenerationFailed, Source
 from toolkit.store import cache
@@ -198,15 +198,11 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
-    """Turn the errors of models into those of commands."""
+    """Raise `InfrastructureError` for a missing package or for memory that has run out."""
     try:
         yield
-    except BadModel as error:
-        raise UsageError(str(error)) from None
     except ImportError as error:
         raise InfrastructureError(missing(error)) from None
-    except GenerationFailed as error:
-        raise InfrastructureError(str(error)) from None
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

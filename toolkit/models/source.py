@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
+from sandbox.errors import BadValue
+from toolkit.errors import InfrastructureError, UsageError
 
-class BadModel(Exception):
+
+class BadModel(UsageError):
     """The request is wrong: no such name, device or file, or parts that do not fit together."""
 
 
-class GenerationFailed(Exception):
+class GenerationFailed(InfrastructureError):
     """Something else failed: memory, a package, the hub or an endpoint. Samples yielded before stay valid."""
 
 
@@ -39,4 +42,4 @@ class Source:
 
     def __post_init__(self) -> None:
         if self.batch_size is not None and self.batch_size < 1:
-            raise ValueError(f"the batch size must be at least 1, not {self.batch_size}")
+            raise BadValue(f"the batch size must be at least 1, not {self.batch_size}")

@@ -8,7 +8,7 @@ import hashlib
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -78,11 +78,16 @@ class Oracle:
 
     # -- many samples --------------------------------------------------------------------------------------------------
 
-    def judge_many(self, samples: Iterable[Sample]) -> Iterator[tuple[Sample, Result, Facts]]:
+    def judge_many(
+        self, samples: Iterable[Sample], stop: threading.Event | None = None
+    ) -> Generator[tuple[Sample, Result, Facts], None, None]:
         """Judge samples as boxes come free; yield each with its result, in order of completion.
 
         Equal solutions of a task are run once. A sample that cannot be judged gets a result with `error`, and nothing is
         raised for it.
+
+        Args:
+            stop: set by another thread, ends the programs that run; `Stopped` is raised then.
 
         Raises:
             SandboxError: there is no image to judge with.
@@ -109,7 +114,7 @@ class Oracle:
         def failed(key: str, error: Exception) -> tuple[str, Result, Facts]:
             return key, self.failed(waiting[key][0], error), Facts()
 
-        for key, result, facts in self.pool.map(judged, order, is_ordered=False, failed=failed):
+        for key, result, facts in self.pool.map(judged, order, is_ordered=False, failed=failed, stop=stop):
             for sample in waiting.pop(key):
                 yield sample, replace(result, sample_id=sample.sample_id), facts
                 facts = Facts(cached=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from gates import Report, Solution, fields_of, parse
-from sandbox import Sandbox, SandboxError, open_engine
+from sandbox import Sandbox, open_engine
 from sandbox import recipes as images
 from toolkit.analysis.ledger import ran
 from toolkit.benchmarks import Options
@@ -83,14 +83,9 @@ class Machine:
         inputs = {name: getattr(settings, name) for name in ("pool", "pool_columns", "held_out", "benchmarks", "limit")}
 
         def act() -> dict[str, Any]:
-            try:
-                engine = self.sandbox().engine if settings.pool == pool.STDLIB else None
-                columns = dict(pair.split("=", 1) for pair in settings.pool_columns)
-                items = pool.load(settings.pool, engine, settings.held_out, columns)
-            except pool.PoolError as error:
-                raise UsageError(f"pool: {error}") from None
-            except SandboxError as error:
-                raise InfrastructureError(str(error)) from None
+            engine = self.sandbox().engine if settings.pool == pool.STDLIB else None
+            columns = dict(pair.split("=", 1) for pair in settings.pool_columns)
+            items = pool.load(settings.pool, engine, settings.held_out, columns)
             rows = [{"id": i.task.task_id, "prompt": i.task.prompt, "solution": i.task.canonical_solution, "test": i.test,
                      "entry_point": i.task.entry_point} for i in items]  # fmt: skip
             found = {"items": len(items), "held_out": sum(i.held_out for i in items),
@@ -254,10 +249,7 @@ class Machine:
     def sandbox(self) -> Sandbox:
         """Return the boxes. Raises `InfrastructureError`."""
         if self._sandbox is None:
-            try:
-                engine = open_engine()
-            except SandboxError as error:
-                raise InfrastructureError(str(error)) from None
+            engine = open_engine()
             self._stack.callback(engine.close)
             self._sandbox = self._stack.enter_context(Sandbox(engine, self.settings.parallel))
         return self._sandbox
@@ -272,8 +264,6 @@ class Machine:
                 found.append(reports)
                 self.advance(kind, len(found), len(solutions))
             return found
-        except SandboxError as error:
-            raise InfrastructureError(str(error)) from None
         finally:
             memo.close()
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import Box, Engine, Limits, SandboxError
-from toolkit.errors import missing
+from toolkit.errors import UsageError, missing
 from toolkit.records import Task
 from toolkit.samples.lines import Problems, lines
 
@@ -52,8 +52,11 @@ for row in found.values():
 '''
 
 
-class PoolError(ValueError):
+class PoolError(UsageError):
     """A pool cannot be used; says where and why."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"pool: {said}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

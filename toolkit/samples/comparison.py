@@ -54,7 +54,7 @@ def read(path: Path, rules: Mapping[str, Any], data_hash: str, tasks: Collection
         warnings = _checked(path, run, rules, data_hash)
         try:
             results = runs.read(folder).values()
-        except runs.RunFolderError as error:
+        except (runs.NoRun, runs.RunFolderError) as error:
             raise UsageError(f"--compare: {error}") from None
         counts = counted(results)
     if not counts.keys() & set(tasks):

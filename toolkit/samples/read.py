@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.benchmarks.load import names
-from toolkit.errors import InfrastructureError, UsageError
+from toolkit.errors import UsageError
 from toolkit.records import Sample, Task
 from toolkit.samples.extract import FIELDS
 from toolkit.samples.lines import LINK, MAX_BYTES, Problems, lines, numeric, source, string, unjudgeable
 from toolkit.samples.rows import field_of
 from toolkit.samples.sanitize import Item, Sanitizer
 
+Rows = Path | str | Iterable[Mapping[str, Any] | tuple[str, str]]
+"""A file or folder of samples, or samples as they are."""
 MAX_NAMED = 10
 """Ids that a message names."""
 
@@ -38,8 +40,8 @@ class Given:
     missing: list[str]
 
 
-class BadInput(ValueError):
-    """The samples cannot be used; the text has the first problems, and how many there are.
+class BadInput(UsageError):
+    """The samples cannot be used, and nothing was run; the text has the first problems, and how many there are.
 
     Attributes:
         problems: in the order of the file, each `FILE:LINE: reason` (`PATH: reason` for folders and for what is wrong
@@ -47,12 +49,12 @@ class BadInput(ValueError):
     """
 
     def __init__(self, problems: Problems) -> None:
-        super().__init__("\n".join(problems.listed()))
+        super().__init__("\n".join(["the samples cannot be used; nothing was run", *problems.listed()]))
         self.problems = problems
 
 
 def read(
-    path: Path | str,
+    path: Rows,
     tasks: Mapping[str, Task],
     *,
     known: Container[str] | None = None,
@@ -68,7 +70,7 @@ def read(
     file is streamed: what is kept is the distinct texts and their programs.
 
     Args:
-        path: the file or folder.
+        path: the file or folder; or rows as they are, where a pair (task_id, text) is one with a `completion`.
         tasks: the tasks that are judged, by id.
         known: all ids of the benchmark, where `tasks` is a selection of them: samples of other known tasks are dropped
             silently. `tasks` when None.
@@ -84,7 +86,7 @@ def read(
     seen: dict[tuple[str, str, str], Item] = {}
     known = tasks if known is None else known
     n_good = 0
-    for place, row in _rows(Path(path), known, problems, max_bytes):
+    for place, row in _rows(path, known, problems, max_bytes):
         try:
             task_id, field, text = _checked(row, tasks, known)
         except ValueError as error:
@@ -95,8 +97,10 @@ def read(
         if task := tasks.get(task_id):
             rows.append(seen.setdefault((task_id, field, text), (task, field, text)))
     if not n_good and not problems:
-        what = "no samples (a folder is read as TASK_ID/0.py)" if Path(path).is_dir() else "empty"
-        problems.add(path, what)
+        is_path = isinstance(path, str | Path)
+        is_folder = is_path and Path(str(path)).is_dir()
+        what = "no samples (a folder is read as TASK_ID/0.py)" if is_folder else "empty"
+        problems.add(path if is_path else "samples", what)
     if problems and not (skip_bad and n_good):
         raise BadInput(problems)
     programs = {key: key[2] for key in seen}
@@ -114,7 +118,7 @@ def read(
 
 
 def read_all(
-    path: Path, selected: Mapping[str, Task], *, known: Container[str], skip_bad: bool, allow_missing: bool
+    path: Rows, selected: Mapping[str, Task], *, known: Container[str], skip_bad: bool, allow_missing: bool
 ) -> Given:
     """Read samples of the selected tasks.
 
@@ -122,14 +126,10 @@ def read_all(
         UsageError: the file cannot be used; or tasks have no sample, unless that is allowed or bad lines may be the cause.
         InfrastructureError: the sanitizer cannot run.
     """
-    try:
-        samples, problems = read(path, selected, known=known, skip_bad=skip_bad)
-    except BadInput as error:
-        raise UsageError(f"the samples cannot be used; nothing was run\n{error}") from None
-    except RuntimeError as error:
-        raise InfrastructureError(f"model text cannot be turned into programs: {error}") from None
+    samples, problems = read(path, selected, known=known, skip_bad=skip_bad)
+    name = path if isinstance(path, str | Path) else "samples"
     if not samples:
-        raise UsageError(f"{path}: no sample is of a task that was selected")
+        raise UsageError(f"{name}: no sample is of a task that was selected")
     sampled = {sample.task_id for sample in samples}
     missing = [task_id for task_id in selected if task_id not in sampled]
     lost = {task_id: n for task_id, n in problems.by_task.items() if task_id in selected}
@@ -139,7 +139,7 @@ def read_all(
         names = ", ".join(unexplained[:MAX_NAMED])
         names += f" and {len(unexplained) - MAX_NAMED} more" if len(unexplained) > MAX_NAMED else ""
         raise UsageError(
-            f"{path}: {len(unexplained)} of {len(selected)} tasks have no sample: {names}. If that is meant, say "
+            f"{name}: {len(unexplained)} of {len(selected)} tasks have no sample: {names}. If that is meant, say "
             "--allow-missing, or choose tasks with --id-range or --limit"
         )
     return Given(samples=samples, problems=problems, lost=lost, n_stray=n_stray, missing=missing)
@@ -181,8 +181,20 @@ def _hint(task_id: str, tasks: Mapping[str, Task]) -> str:
     return f" ({f'a task of {other}; ' if other else ''}this benchmark's ids begin with {own}/)"
 
 
-def _rows(path: Path, known: Container[str], problems: Problems, max_bytes: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(
+    path: Rows, known: Container[str], problems: Problems, max_bytes: int
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield (place, row) of all that can be read; add the rest to `problems`."""
+    if not isinstance(path, str | Path):
+        for i, row in enumerate(path):
+            if isinstance(row, tuple) and len(row) == 2:
+                yield f"samples[{i}]", {"task_id": row[0], "completion": row[1]}
+            elif isinstance(row, Mapping):
+                yield f"samples[{i}]", row
+            else:
+                problems.add(f"samples[{i}]", f"neither a mapping nor a pair (task_id, text) but {type(row).__name__}")
+        return
+    path = Path(path)
     try:
         if path.is_dir():
             yield from _folder_rows(path, known, problems, max_bytes)

@@ -219,6 +219,18 @@ def programs(files: Iterable[Source], problems: Problems, tasks: Container[str])
             problems.add(file.name, "empty")
 
 
+def given(rows: Iterable[str | Mapping[str, Any]], problems: Problems) -> Iterator[Program]:
+    """Yield programs that are in memory, texts or rows, in order; add what is wrong with them to `problems`."""
+    seen: Counter[str] = Counter()
+    for i, row in enumerate(rows):
+        try:
+            if not isinstance(row, str | Mapping):
+                raise ValueError(f"neither text nor a mapping but {type(row).__name__}")
+            yield _program("programs", i + 1, b"", {"code": row} if isinstance(row, str) else dict(row), seen, ())
+        except ValueError as error:
+            problems.add(f"programs[{i}]", error)
+
+
 def _rows(file: Source, problems: Problems, is_program: bool) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     """Yield (place, the row as it came, its value)."""
     path, name, follow = file

@@ -17,6 +17,7 @@ from pathlib import Path
 from queue import LifoQueue
 from typing import Self
 
+from toolkit.errors import InfrastructureError
 from toolkit.records import Task
 from toolkit.samples import extract
 
@@ -25,6 +26,13 @@ Item = tuple[Task, str, str]
 _BATCH_TEXTS, _BATCH_CHARS = 8, 1 << 20
 _MAX_REPLY_BYTES = 64 << 20
 _MAX_WALL_S = 120
+
+
+class SanitizerFailed(InfrastructureError):
+    """A worker cannot do its work at all."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"model text cannot be turned into programs: {said}")
 
 
 class Sanitizer:
@@ -77,7 +85,7 @@ class Sanitizer:
 
         Raises:
             ValueError: `field` is none of the three.
-            RuntimeError: a worker cannot do its work at all, such as when evalplus cannot be imported.
+            SanitizerFailed: a worker cannot do its work at all, such as when evalplus cannot be imported.
         """
         return next(self.solutions([(task, field, text)]))
 
@@ -85,7 +93,7 @@ class Sanitizer:
         """Yield the programs of many (task, field, text), in order, reading `items` two batches a worker ahead at most.
 
         Raises:
-            ValueError, RuntimeError: as `solution`.
+            ValueError, SanitizerFailed: as `solution`.
         """
         waiting: deque[Future[list[str]]] = deque()
         try:
@@ -146,7 +154,7 @@ class _Worker:
                     n_deaths = 0
             except (EOFError, TimeoutError, BrokenPipeError) as error:
                 if (code := self._end()) > 0 or self._killed:
-                    raise RuntimeError(f"the sanitizer's worker ended with exit code {code}") from None
+                    raise SanitizerFailed(f"the sanitizer's worker ended with exit code {code}") from None
                 # The first text without an answer is the one the worker died of. A second try tells it from a worker
                 # that was killed from outside; a text that ran out of time gets none.
                 n_deaths += 1
@@ -159,7 +167,7 @@ class _Worker:
         return programs
 
     def kill(self) -> None:
-        """End the process from another thread; `programs` then raises RuntimeError, until `stop` has been called."""
+        """End the process from another thread; `programs` then raises `SanitizerFailed`, until `stop` has been called."""
         self._killed = True
         if process := self.process:
             process.kill()
@@ -209,7 +217,7 @@ class _Worker:
         line, _, self._unread = self._unread.partition(b"\n")
         reply = json.loads(line)
         if isinstance(reply, dict):
-            raise RuntimeError(f"the sanitizer's worker failed: {reply['error']}")
+            raise SanitizerFailed(f"the sanitizer's worker failed: {reply['error']}")
         return reply if isinstance(reply, str) else None
 
     def _end(self) -> int:

@@ -23,7 +23,7 @@ def read(paths: Sequence[Path]) -> Truth:
             try:
                 for key, result in runs.read(path).items():
                     truth[key].append(None if result.verdict is None else result.verdict is Verdict.PASSED)
-            except runs.RunFolderError as error:
+            except (runs.NoRun, runs.RunFolderError) as error:
                 problems.add("--against", error)
             continue
         seen: Counter[str] = Counter()

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+from toolkit.errors import InfrastructureError, UsageError
 from toolkit.records import Result, Sample, Verdict
 from toolkit.store.files import Journal, check_output, check_same, lock, plain, repair, together
 
@@ -25,12 +26,16 @@ Key = tuple[str, int]
 """(task_id, sample_id)"""
 
 
-class RunFolderError(Exception):
-    """The run folder cannot be used; the text says why, and what to do."""
-
-
-class RunExists(RunFolderError):
+class RunExists(UsageError):
     """The folder holds a run already."""
+
+
+class NoRun(UsageError):
+    """The folder holds no run."""
+
+
+class RunFolderError(InfrastructureError):
+    """The run folder cannot be used; the text says why, and what to do."""
 
 
 class RunInUse(RunFolderError):
@@ -227,13 +232,14 @@ def read(path: Path | str) -> dict[Key, Result]:
     """Return the results in a run folder, the last of each sample; empty where there are none. Needs no lock.
 
     Raises:
+        NoRun: it is no run folder.
         RunFolderError: the folder or the file cannot be read.
     """
     file = Path(path) / RESULTS
     results: dict[Key, Result] = {}
     try:
         if not file.exists() and not (Path(path) / RUN).exists():
-            raise RunFolderError(f"{path} is no run folder: it has neither {RUN} nor {RESULTS}")
+            raise NoRun(f"{path} is no run folder: it has neither {RUN} nor {RESULTS}")
         with contextlib.suppress(FileNotFoundError), file.open("rb") as lines:
             for line in lines:
                 with contextlib.suppress(ValueError, LookupError, TypeError):

@@ -10,7 +10,7 @@ from toolkit.errors import UsageError
 from toolkit.store.files import check_same, plain, write_atomically
 
 
-class Waiting(Exception):
+class Waiting(Exception):  # a signal: `rounds` goes on with the next cell
     """A stage that does not run here is not done yet."""
 
 

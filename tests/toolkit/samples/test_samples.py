@@ -191,7 +191,7 @@ try:
     read(sys.argv[1], {"T/0": task})
 except BadInput as error:
     assert str(error).endswith(sys.argv[2]), error
-    assert len(str(error).splitlines()) == 11
+    assert len(str(error).splitlines()) == 12
 """
 
 

@@ -19,7 +19,7 @@ from toolkit.records import Result, Sample, Verdict
 from toolkit.report import summary as report
 from toolkit.store import run_folder as runs
 from toolkit.store.files import SettingsChanged
-from toolkit.store.run_folder import RunExists, RunFolder, RunFolderError, RunFolderUnwritable, RunInUse
+from toolkit.store.run_folder import NoRun, RunExists, RunFolder, RunFolderError, RunFolderUnwritable, RunInUse
 
 SETTINGS = {"benchmark": "humaneval+", "timeout_s": 5.0, "samples": Path("s.jsonl")}
 DATA = {"humaneval+": "fe585eb4df8c88d844eeb463ea4d0302"}
@@ -155,7 +155,7 @@ def test_resume_of_nothing_begins(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"{}", b'{"settings": 1, "seed": 0, "images": {}, "data": {}}'])
 def test_unreadable_run_json(tmp_path: Path, text: bytes) -> None:
     (tmp_path / runs.RUN).write_bytes(text)
-    with pytest.raises(RunFolderError, match="--overwrite"):
+    with pytest.raises(RunExists, match="--overwrite"):
         create(tmp_path, resume=True)
     create(tmp_path, overwrite=True).close()
 
@@ -206,9 +206,9 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
 
 
 def test_read_says_what_is_no_run(tmp_path: Path) -> None:
-    with pytest.raises(RunFolderError, match="no run folder"):
+    with pytest.raises(NoRun, match="no run folder"):
         runs.read(tmp_path)
-    with pytest.raises(RunFolderError, match="no run folder"):
+    with pytest.raises(NoRun, match="no run folder"):
         runs.read(tmp_path / "absent")
     create(tmp_path).close()
     assert runs.read(tmp_path) == {}
