@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -49,9 +50,16 @@ Device = Annotated[str | None, typer.Option("--device", help="cuda, cuda:1, cpu.
 Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16 [16 bits on GPUs].")]
 
 
-def again(*more: str) -> str:
-    """Return the command that was given, ready to be pasted, with `more` flags that it does not have."""
-    words = ["toolkit", *sys.argv[1:]]
+def again(*more: str, instead: Mapping[str, str] | None = None) -> str:
+    """Return the command that was given, ready to be pasted, with `more` flags that it does not have.
+
+    `instead` has other values for some of its words, or for what follows their first "=".
+    """
+    words = ["toolkit"]
+    for word in sys.argv[1:]:
+        flag, is_flag, value = word.partition("=")
+        value = (instead or {}).get(value if is_flag else word, value if is_flag else word)
+        words.append(f"{flag}={value}" if is_flag else value)
     given = {"--output" if word.startswith("-o") else word.partition("=")[0] for word in words}
     for flag in more:
         words += shlex.split(flag) if flag.split()[0] not in given else []

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,23 +55,28 @@ def read(
     path: Path | str,
     tasks: Mapping[str, Task],
     *,
-    known: Container[str] | None = None,
+    known: Collection[str] | None = None,
+    name: str | None = None,
     skip_bad: bool = False,
     max_bytes: int = MAX_BYTES,
     sanitizer: Sanitizer | None = None,
 ) -> tuple[list[Sample], Problems]:
     """Read samples in file order, and the problems that were skipped.
 
-    `path` is JSONL, gzipped JSONL, or a folder `TASK_ID/0.py` (`HumanEval_0/0.py`, in numeric order). A row has
-    `task_id` and one of `solution`, `completion`, `raw_response`, the first of them that is there; `Sanitizer` says how
-    each becomes a program. A text that can be none (`unjudgeable`) is the solution as it is. Blank lines are skipped. The
-    file is streamed: what is kept is the distinct texts and their programs.
+    `path` is JSONL, a JSON array of the same rows, either of them gzipped, or a folder `TASK_ID/0.py` (`HumanEval_0/0.py`,
+    in numeric order). A row has `task_id` and one of `solution`, `completion`, `raw_response`, the first of them that is
+    there; `Sanitizer` says how each becomes a program. A text that can be none (`unjudgeable`) is the solution as it is.
+    Blank lines are skipped. JSONL is streamed: what is kept is the distinct texts and their programs.
+
+    An array may also be a list of lists of programs, as bigcode-evaluation-harness writes its generations: the first list
+    is of the benchmark's first task, and so on.
 
     Args:
         path: the file or folder.
         tasks: the tasks that are judged, by id.
-        known: all ids of the benchmark, where `tasks` is a selection of them: samples of other known tasks are dropped
-            silently. `tasks` when None.
+        known: all ids of the benchmark in its order, where `tasks` is a selection of them: samples of other known tasks are
+            dropped silently. `tasks` when None.
+        name: stands for the path in messages.
         skip_bad: leave bad rows out rather than refuse the file.
         max_bytes: as `MAX_BYTES`.
         sanitizer: used instead of one that lives for this call only.
@@ -84,7 +89,7 @@ def read(
     seen: dict[tuple[str, str, str], Item] = {}
     known = tasks if known is None else known
     n_good = 0
-    for place, row in _rows(Path(path), known, problems, max_bytes):
+    for place, row in _rows(Path(path), known, problems, max_bytes, name):
         try:
             task_id, field, text = _checked(row, tasks, known)
         except ValueError as error:
@@ -96,7 +101,7 @@ def read(
             rows.append(seen.setdefault((task_id, field, text), (task, field, text)))
     if not n_good and not problems:
         what = "no samples (a folder is read as TASK_ID/0.py)" if Path(path).is_dir() else "empty"
-        problems.add(path, what)
+        problems.add(name or path, what)
     if problems and not (skip_bad and n_good):
         raise BadInput(problems)
     programs = {key: key[2] for key in seen}
@@ -114,32 +119,38 @@ def read(
 
 
 def read_all(
-    path: Path, selected: Mapping[str, Task], *, known: Container[str], skip_bad: bool, allow_missing: bool
+    path: Path,
+    selected: Mapping[str, Task],
+    *,
+    known: Collection[str],
+    skip_bad: bool,
+    allow_missing: bool,
+    name: str | None = None,
 ) -> Given:
-    """Read samples of the selected tasks.
+    """Read samples of the selected tasks; `name` stands for the path in messages.
 
     Raises:
         UsageError: the file cannot be used; or tasks have no sample, unless that is allowed or bad lines may be the cause.
         InfrastructureError: the sanitizer cannot run.
     """
     try:
-        samples, problems = read(path, selected, known=known, skip_bad=skip_bad)
+        samples, problems = read(path, selected, known=known, name=name, skip_bad=skip_bad)
     except BadInput as error:
         raise UsageError(f"the samples cannot be used; nothing was run\n{error}") from None
     except RuntimeError as error:
         raise InfrastructureError(f"model text cannot be turned into programs: {error}") from None
     if not samples:
-        raise UsageError(f"{path}: no sample is of a task that was selected")
+        raise UsageError(f"{name or path}: no sample is of a task that was selected")
     sampled = {sample.task_id for sample in samples}
     missing = [task_id for task_id in selected if task_id not in sampled]
     lost = {task_id: n for task_id, n in problems.by_task.items() if task_id in selected}
     n_stray = len(problems) - problems.by_task.total()
     unexplained = [task_id for task_id in missing if task_id not in lost]
     if len(unexplained) > n_stray and not allow_missing:
-        names = ", ".join(unexplained[:MAX_NAMED])
-        names += f" and {len(unexplained) - MAX_NAMED} more" if len(unexplained) > MAX_NAMED else ""
+        listed = ", ".join(unexplained[:MAX_NAMED])
+        listed += f" and {len(unexplained) - MAX_NAMED} more" if len(unexplained) > MAX_NAMED else ""
         raise UsageError(
-            f"{path}: {len(unexplained)} of {len(selected)} tasks have no sample: {names}. If that is meant, say "
+            f"{name or path}: {len(unexplained)} of {len(selected)} tasks have no sample: {listed}. If that is meant, say "
             "--allow-missing, or choose tasks with --id-range or --limit"
         )
     return Given(samples=samples, problems=problems, lost=lost, n_stray=n_stray, missing=missing)
@@ -179,7 +190,9 @@ def _hint(task_id: str, tasks: Mapping[str, Task]) -> str:
     return f" ({f'a task of {other}; ' if other else ''}this benchmark's ids begin with {own}/)"
 
 
-def _rows(path: Path, known: Container[str], problems: Problems, max_bytes: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(
+    path: Path, known: Collection[str], problems: Problems, max_bytes: int, name: str | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (place, row) of all that can be read; add the rest to `problems`."""
     try:
         if path.is_dir():
@@ -188,7 +201,14 @@ def _rows(path: Path, known: Container[str], problems: Problems, max_bytes: int)
     except OSError as error:
         problems.add(path, error.strerror or error)
         return
-    for place, _, row in lines(path, problems, max_bytes=max_bytes):
+    ids = list(known)
+
+    def unlisted(number: int, texts: list[Any]) -> list[dict[str, Any]]:
+        if number > len(ids):
+            raise ValueError(f"a list of samples of task number {number}, and the benchmark has {len(ids)} tasks")
+        return [{"task_id": ids[number - 1], "solution": text} for text in texts]
+
+    for place, _, row in lines(path, problems, name=name, max_bytes=max_bytes, unlisted=unlisted):
         yield place, row
 
 
