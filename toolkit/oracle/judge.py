@@ -166,7 +166,10 @@ class Oracle:
     # -- one sample ----------------------------------------------------------------------------------------------------
 
     def judge(self, sample: Sample, box: Box) -> tuple[Result, Facts]:
-        """Judge one sample in `box`, which the pool has lent. Raises `SandboxError` or OSError for a failure of ours."""
+        """Judge one sample in `box`, which the pool has lent; the result says what failed, whatever `show_tests` is.
+
+        Raises `SandboxError` or OSError for a failure of ours.
+        """
         task, facts, started = self.tasks[sample.task_id], Facts(), time.monotonic()
         if why := unjudgeable(sample.solution):
             base = Finding(Verdict.COMPILE_ERROR, f"the program {why}")
