@@ -159,14 +159,35 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailedCall:
+    """The first call of a part of the tests that was not answered as it should be, for people to read.
+
+    Attributes:
+        call: which one; in a table base calls are counted before plus calls. Of a program that ended, or ran out of time,
+            the first call whose answer had not left it: a fast one or two before the culprit at times.
+        input, expected, got: one printable line of at most 200 characters each. `expected` is None where the benchmark's
+            own code decides; `got` is None where nothing came, and a line about the exception where one did.
+    """
+
+    call: int
+    input: str
+    expected: str | None = None
+    got: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """The outcome of judging one sample.
 
     Attributes:
         verdict: None if and only if `error` is set: the sample is unscored.
         error: our own failure, in words; None if there is a verdict.
-        base, plus: verdicts of the benchmark's original and extra tests; `plus` is None if there are none.
+        base, plus: verdicts of the benchmark's original and extra tests; `plus` is None if there are none, or if they were
+            left out (`fail_fast`).
         detail: one line for a person: the first failing test, or the exception; the same in every run.
+        base_call, plus_call: the call of a table at which each part failed, base calls counted before plus calls; None
+            where it passed, or failed at no call.
+        failed: what `detail` is about, if that is a call and the tests are shown.
     """
 
     task_id: str
@@ -176,6 +197,9 @@ class Result:
     base: Verdict | None = None
     plus: Verdict | None = None
     detail: str = ""
+    base_call: int | None = None
+    plus_call: int | None = None
+    failed: FailedCall | None = None
 
     def __post_init__(self) -> None:
         if (self.verdict is None) != (self.error is not None):

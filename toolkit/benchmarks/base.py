@@ -53,6 +53,8 @@ class Benchmark:
         many_files: whether data may be a folder of files, which are one set.
         variants: which reduced data sets there are: `mini`, `noextreme`.
         has_plus: whether there are extra tests, judged as a part of their own.
+        private: whether people see inputs and expected values of its tests only if they ask for them (`--show-tests`).
+        as_json: the input of a call, from (task, arguments), as the benchmark's own files have it.
         special: the benchmark's own rule for a task: True or False where it decides, None to leave it to comparison.
             Called with (task, arguments, expected, got); `got` is a number, text, bool, None, or, if the answer is
             anything else, an `Opaque`, which equals nothing.
@@ -72,6 +74,8 @@ class Benchmark:
     many_files: bool = False
     variants: tuple[str, ...] = ()
     has_plus: bool = False
+    private: bool = False
+    as_json: Callable[[Task, Sequence[Any]], Any] = lambda _, call: call
     special: Callable[[Task, Sequence[Any], Any, Any], bool | None] = lambda *_: None
     weak: Mapping[str, str] = field(default_factory=dict)
     is_set: Callable[[Task], bool] = lambda _: False

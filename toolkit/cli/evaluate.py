@@ -47,13 +47,15 @@ from toolkit.cli.options import (
 )
 from toolkit.cli.progress import ProgressBar
 from toolkit.cli.reported import reported
+from toolkit.store.run_folder import STDIN
 
 
 def evaluate(
     context: typer.Context,
     benchmark: Name,
     samples: Annotated[
-        Path | None, typer.Option("--samples", help="JSONL, .jsonl.gz, or a folder TASK_ID/0.py [a model writes them].")
+        Path | None,
+        typer.Option("--samples", help="JSONL, JSON, .gz, a folder TASK_ID/0.py, or - for standard input [a model writes]."),
     ] = None,
     timeout: Timeout = 5.0,
     total_timeout: TotalTimeout = 60.0,
@@ -66,9 +68,20 @@ def evaluate(
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Reuse stored verdicts.")] = True,
     compare: Annotated[
         Path | None,
-        typer.Option("--compare", help="A run folder, or JSONL with verdicts, of the same tests and data, to compare with."),
+        typer.Option(
+            "--compare", help="A run folder, evalplus's *_eval_results.json, or JSONL with verdicts, of the same tests."
+        ),
     ] = None,
     base_only: Annotated[bool, typer.Option("--base-only", help="Only the benchmark's original tests.")] = False,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Leave the extra tests of a sample out once a base test has failed.")
+    ] = False,
+    show_tests: Annotated[
+        bool | None,
+        typer.Option(
+            "--show-tests/--hide-tests", help="Say what failed calls were given and should answer [unless private]."
+        ),
+    ] = None,
     mini: Mini = False,
     noextreme: NoExtreme = False,
     id_range: IdRange = None,
@@ -130,6 +143,8 @@ def evaluate(
         use_cache=cache,
         compare=compare,
         base_only=base_only,
+        fail_fast=fail_fast,
+        show_tests=show_tests,
         mini=mini,
         noextreme=noextreme,
         id_range=id_range,
@@ -161,7 +176,8 @@ def evaluate(
     if outcome.problems:
         console.print(f"left out {len(outcome.problems)} bad lines, the first: {outcome.problems[0]}", markup=False)
     if outcome.interrupted:
-        command_line = again(f"--output {shlex.quote(str(outcome.folder))}", "--resume")
+        kept = {"-": str(outcome.folder / STDIN)} if samples == Path("-") else {}
+        command_line = again(f"--output {shlex.quote(str(outcome.folder))}", "--resume", instead=kept)
         console.print(f"interrupted; go on with: {command_line}", markup=False, soft_wrap=True)
         raise typer.Exit(130)
     if n_defects := outcome.summary["n_defects"]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from toolkit.cli import boxes, evaluate, gate, train
+from toolkit.cli import boxes, evaluate, gate, show, train
 from toolkit.cli.options import Command, fail
 from toolkit.cli.reported import reported
 
@@ -19,7 +19,7 @@ OF_OTHERS = {
     "--min-time-limit": "--timeout bounds one call",
     "--gt-time-limit-factor": "four times what the canonical solution takes is always added",
     "--i-just-wanna-run": "--overwrite replaces what is in a run folder",
-    "--test-details": "results.jsonl has the details of every sample",
+    "--test-details": "`toolkit show RUN TASK` has the call at which a sample failed, and so has results.jsonl",
     "--n-workers": "-p, or --parallel",
     "--n_workers": "-p, or --parallel",
     "--problem-file": "--data",
@@ -76,6 +76,7 @@ def _options(
 images_app = typer.Typer(help="The images that boxes are made of.", no_args_is_help=True)
 app.add_typer(images_app, name="images")
 app.command("eval", cls=Command)(evaluate.evaluate)
+app.command("show")(show.show)
 app.command("generate", cls=Command)(evaluate.generate)
 app.command("gate", cls=gate.GateCommand)(gate.gate)
 app.command("run")(boxes.run)

@@ -3,7 +3,7 @@
 import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -76,9 +76,16 @@ class Command(TyperCommand):
         super().format_options(ctx, formatter)
 
 
-def again(*more: str) -> str:
-    """Return the command that was given, ready to be pasted, with `more` flags that it does not have."""
-    words = ["toolkit", *sys.argv[1:]]
+def again(*more: str, instead: Mapping[str, str] | None = None) -> str:
+    """Return the command that was given, ready to be pasted, with `more` flags that it does not have.
+
+    `instead` has other values for some of its words, or for what follows their first "=".
+    """
+    words = ["toolkit"]
+    for word in sys.argv[1:]:
+        flag, is_flag, value = word.partition("=")
+        value = (instead or {}).get(value if is_flag else word, value if is_flag else word)
+        words.append(f"{flag}={value}" if is_flag else value)
     given = {"--output" if word.startswith("-o") else word.partition("=")[0] for word in words}
     for flag in more:
         words += shlex.split(flag) if flag.split()[0] not in given else []

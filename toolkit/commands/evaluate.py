@@ -2,25 +2,28 @@
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from toolkit.benchmarks import Benchmark, Options
 from toolkit.benchmarks.load import benchmark_named, load, select
-from toolkit.commands.judging import Background, check, open_oracle
+from toolkit.commands.judging import Background, check, open_oracle, shows_tests
 from toolkit.commands.judging import Settings as Settings
 from toolkit.errors import UsageError, room
 from toolkit.oracle import VERSION, Oracle, Refused, canary
 from toolkit.progress import Advance
-from toolkit.records import Result, Task
+from toolkit.records import Result, Table, Task
 from toolkit.samples import comparison
 from toolkit.samples import read as sample_files
 from toolkit.samples.lines import Problems
 from toolkit.samples.read import Given
+from toolkit.samples.rows import spooled
 from toolkit.store import run_folder as runs
 
+STDIN = Path("-")
+"""The samples file that is standard input."""
 UNIFORM_FROM = 10
 """From this many samples on, equal verdicts come with a warning."""
 
@@ -98,6 +101,9 @@ def _ask(settings: Settings) -> _Question:
     """Load the benchmark and choose the tasks; read the run to compare with. Raise `UsageError` or `InfrastructureError`."""
     benchmark = benchmark_named(settings.benchmark)
     check(settings)
+    if settings.fail_fast and (settings.base_only or not benchmark.has_plus):
+        which = "--base-only" if settings.base_only else benchmark.name
+        raise UsageError(f"--fail-fast leaves extra tests out, and with {which} there are none")
     tasks, data_hash = load(benchmark, Options(data=settings.data, mini=settings.mini, noextreme=settings.noextreme))
     selected = select(benchmark, tasks, settings.id_range, settings.limit)
     rules = {
@@ -117,11 +123,13 @@ def _write(
     settings: Settings, question: _Question, oracle: Oracle, stack: contextlib.ExitStack, advance: Advance
 ) -> _Written:
     """Open the run folder, which `stack` closes, and put the samples into it: those given, or what the model writes."""
-    writer = starting = given = None
+    writer = starting = given = piped = None
     data = {question.benchmark.name: question.data_hash}
     if settings.writing is None:
         starting = Background(oracle.start)
-        given = _samples(settings, settings.samples, question)
+        if settings.samples == STDIN:
+            piped = spooled(stack)
+        given = _samples(settings, piped or settings.samples, question, "stdin" if piped else None)
         data["samples"] = sample_files.hash_of(given.samples)
     else:
         from toolkit.commands.generate import Writer
@@ -131,10 +139,12 @@ def _write(
         stack.callback(writer.close)
     asked = {
         **question.rules,
-        "samples": {"n": writer.sampling.n, **writer.asked} if writer else str(settings.samples),
+        "samples": {"n": writer.sampling.n, **writer.asked} if writer else _named(settings),
         "id_range": settings.id_range,
         "limit": settings.limit,
         "skip_bad": settings.skip_bad,
+        "fail_fast": settings.fail_fast,
+        "show_tests": shows_tests(settings, question.benchmark),
     }
     if starting:
         starting.result()
@@ -150,6 +160,8 @@ def _write(
             overwrite=settings.overwrite,
         )
     )
+    if piped:
+        folder.keep_input(piped)
     if writer:
         generated = folder.path / runs.GENERATED
         try:
@@ -248,18 +260,35 @@ def _tell(
     if judged.interrupted:
         summary["interrupted"] = judged.interrupted
     else:
-        folder.finish(judged.results, summary)
+        folder.finish(judged.results, summary, question.tasks, _inputs(settings, question))
     return Outcome(
         folder=folder.path, summary=summary, problems=given.problems, warnings=warnings, defects=defects,
         interrupted=bool(judged.interrupted),
     )  # fmt: skip
 
 
-def _samples(settings: Settings, path: Path | None, question: _Question) -> Given:
+def _samples(settings: Settings, path: Path | None, question: _Question, name: str | None = None) -> Given:
     if path is None:
         raise UsageError("neither samples nor a model")
     allowed = {"skip_bad": settings.skip_bad, "allow_missing": settings.allow_missing}
-    return sample_files.read_all(path, question.selected, known=question.tasks, **allowed)
+    return sample_files.read_all(path, question.selected, known=question.tasks, name=name, **allowed)
+
+
+def _named(settings: Settings) -> str:
+    """Return what the run is recorded to have read: what a run keeps of standard input is that input."""
+    kept = settings.output and settings.output / runs.STDIN
+    return str(STDIN if settings.samples == kept else settings.samples)
+
+
+def _inputs(settings: Settings, question: _Question) -> Callable[[str, int], list[Any]] | None:
+    """Return what gives the input of a call in a table; None where tests are not to be seen."""
+
+    def inputs(task_id: str, call: int) -> list[Any]:
+        task = question.tasks[task_id]
+        calls = task.tests.calls if isinstance(task.tests, Table) else []
+        return [question.benchmark.as_json(task, arguments) for arguments in calls[call : call + 1]]
+
+    return inputs if shows_tests(settings, question.benchmark) else None
 
 
 def uniform(results: list[Result]) -> str | None:

@@ -23,7 +23,13 @@ MEMORY_BYTES = 4 << 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that `toolkit eval` can be told; see its help. Either `samples` or `writing` is there."""
+    """Everything that `toolkit eval` can be told; see its help. Either `samples` or `writing` is there.
+
+    Attributes:
+        samples: a file or folder; `-` is standard input.
+        show_tests: results say which call failed, what was expected and what came. None: unless the benchmark's tests are
+            private.
+    """
 
     benchmark: str
     samples: Path | None = None
@@ -38,6 +44,8 @@ class Settings:
     use_cache: bool = True
     compare: Path | None = None
     base_only: bool = False
+    fail_fast: bool = False
+    show_tests: bool | None = False
     mini: bool = False
     noextreme: bool = False
     id_range: str | None = None
@@ -60,6 +68,11 @@ def check(settings: Settings) -> None:
         raise UsageError("--resume and --overwrite exclude each other")
 
 
+def shows_tests(settings: Settings, benchmark: Benchmark) -> bool:
+    """Say whether results tell what the tests of a benchmark are."""
+    return not benchmark.private if settings.show_tests is None else settings.show_tests
+
+
 @contextlib.contextmanager
 def open_oracle(settings: Settings, benchmark: Benchmark, tasks: Mapping[str, Task], data_hash: str) -> Iterator[Oracle]:
     """Start boxes, and let go of them at the end. Raise `EngineUnavailable` if there is no engine."""
@@ -76,6 +89,8 @@ def open_oracle(settings: Settings, benchmark: Benchmark, tasks: Mapping[str, Ta
                 total_timeout_s=settings.total_timeout_s,
                 cache=verdicts,
                 base_only=settings.base_only,
+                fail_fast=settings.fail_fast,
+                show_tests=shows_tests(settings, benchmark),
             )
     finally:
         engine.close()

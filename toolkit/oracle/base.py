@@ -25,6 +25,7 @@ class Rules:
         timeout_s: of one call in tables, of the whole program elsewhere.
         total_timeout_s: of all calls of a table together.
         base_only: leave the plus tests out.
+        fail_fast: leave the plus tests of a program out that has failed a base test.
     """
 
     benchmark: Benchmark
@@ -34,6 +35,7 @@ class Rules:
     timeout_s: float
     total_timeout_s: float
     base_only: bool = False
+    fail_fast: bool = False
 
     def has_plus(self, task: Task) -> bool:
         """Say whether the plus tests of a task are judged."""

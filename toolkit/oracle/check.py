@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from sandbox import Box, BoxOutOfMemory, Status, converse
+from sandbox import Box, BoxOutOfMemory, Ending, Status, converse
 from toolkit.oracle.base import Findings, Judge, Rules
-from toolkit.oracle.findings import OF_THE_BOX, Facts, Finding, of_end, of_ending
+from toolkit.oracle.findings import OF_THE_BOX, Facts, Finding, at_call, of_end, of_ending
 from toolkit.records import Check, Task, Verdict
 
 TEST_S = 10.0
@@ -32,9 +32,19 @@ def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Fi
         ):
             ending = converse(candidate, checking, raises=test.raises)
             facts.add(end := candidate.end())
-            return of_end(end, "beside its answers") if end.status is Status.VIOLATED else of_ending(ending), None
+            return of_end(end, "beside its answers") if end.status is Status.VIOLATED else _found(ending), None
     except BoxOutOfMemory:
         return Finding(Verdict.MEMORY_LIMIT, OF_THE_BOX), None
+
+
+def _found(ending: Ending) -> Finding:
+    """Return the finding of an ending, with the last call. What was expected, only the test's own code knows."""
+    found = of_ending(ending)
+    if found.verdict is Verdict.PASSED or not ending.loaded:
+        return found
+    answer = ending.answer if ending.by_test and ending.n_answered else None
+    said = ending.body if ending.kind and not ending.by_test else None
+    return at_call(found, ending.n_calls - 1, lambda: ending.call, lambda: None, answer, said=said)
 
 
 JUDGE = Judge(

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,23 +57,28 @@ def read(
     path: Rows,
     tasks: Mapping[str, Task],
     *,
-    known: Container[str] | None = None,
+    known: Collection[str] | None = None,
+    name: str | None = None,
     skip_bad: bool = False,
     max_bytes: int = MAX_BYTES,
     sanitizer: Sanitizer | None = None,
 ) -> tuple[list[Sample], Problems]:
     """Read samples in file order, and the problems that were skipped.
 
-    `path` is JSONL, gzipped JSONL, or a folder `TASK_ID/0.py` (`HumanEval_0/0.py`, in numeric order). A row has
-    `task_id` and one of `solution`, `completion`, `raw_response`, the first of them that is there; `Sanitizer` says how
-    each becomes a program. A text that can be none (`unjudgeable`) is the solution as it is. Blank lines are skipped. The
-    file is streamed: what is kept is the distinct texts and their programs.
+    `path` is JSONL, a JSON array of the same rows, either of them gzipped, or a folder `TASK_ID/0.py` (`HumanEval_0/0.py`,
+    in numeric order). A row has `task_id` and one of `solution`, `completion`, `raw_response`, the first of them that is
+    there; `Sanitizer` says how each becomes a program. A text that can be none (`unjudgeable`) is the solution as it is.
+    Blank lines are skipped. JSONL is streamed: what is kept is the distinct texts and their programs.
+
+    An array may also be a list of lists of programs, as bigcode-evaluation-harness writes its generations: the first list
+    is of the benchmark's first task, and so on.
 
     Args:
         path: the file or folder; or rows as they are, where a pair (task_id, text) is one with a `completion`.
         tasks: the tasks that are judged, by id.
-        known: all ids of the benchmark, where `tasks` is a selection of them: samples of other known tasks are dropped
-            silently. `tasks` when None.
+        known: all ids of the benchmark in its order, where `tasks` is a selection of them: samples of other known tasks are
+            dropped silently. `tasks` when None.
+        name: stands for the path in messages.
         skip_bad: leave bad rows out rather than refuse the file.
         max_bytes: as `MAX_BYTES`.
         sanitizer: used instead of one that lives for this call only.
@@ -86,7 +91,7 @@ def read(
     seen: dict[tuple[str, str, str], Item] = {}
     known = tasks if known is None else known
     n_good = 0
-    for place, row in _rows(path, known, problems, max_bytes):
+    for place, row in _rows(path, known, problems, max_bytes, name):
         try:
             task_id, field, text = _checked(row, tasks, known)
         except ValueError as error:
@@ -100,7 +105,7 @@ def read(
         is_path = isinstance(path, str | Path)
         is_folder = is_path and Path(str(path)).is_dir()
         what = "no samples (a folder is read as TASK_ID/0.py)" if is_folder else "empty"
-        problems.add(path if is_path else "samples", what)
+        problems.add(name or (path if is_path else "samples"), what)
     if problems and not (skip_bad and n_good):
         raise BadInput(problems)
     programs = {key: key[2] for key in seen}
@@ -118,16 +123,22 @@ def read(
 
 
 def read_all(
-    path: Rows, selected: Mapping[str, Task], *, known: Container[str], skip_bad: bool, allow_missing: bool
+    path: Rows,
+    selected: Mapping[str, Task],
+    *,
+    known: Collection[str],
+    skip_bad: bool,
+    allow_missing: bool,
+    name: str | None = None,
 ) -> Given:
-    """Read samples of the selected tasks.
+    """Read samples of the selected tasks; `name` stands for the path in messages.
 
     Raises:
         UsageError: the file cannot be used; or tasks have no sample, unless that is allowed or bad lines may be the cause.
         InfrastructureError: the sanitizer cannot run.
     """
-    samples, problems = read(path, selected, known=known, skip_bad=skip_bad)
-    name = path if isinstance(path, str | Path) else "samples"
+    samples, problems = read(path, selected, known=known, name=name, skip_bad=skip_bad)
+    name = name or str(path if isinstance(path, str | Path) else "samples")
     if not samples:
         raise UsageError(f"{name}: no sample is of a task that was selected")
     sampled = {sample.task_id for sample in samples}
@@ -136,10 +147,10 @@ def read_all(
     n_stray = len(problems) - problems.by_task.total()
     unexplained = [task_id for task_id in missing if task_id not in lost]
     if len(unexplained) > n_stray and not allow_missing:
-        names = ", ".join(unexplained[:MAX_NAMED])
-        names += f" and {len(unexplained) - MAX_NAMED} more" if len(unexplained) > MAX_NAMED else ""
+        listed = ", ".join(unexplained[:MAX_NAMED])
+        listed += f" and {len(unexplained) - MAX_NAMED} more" if len(unexplained) > MAX_NAMED else ""
         raise UsageError(
-            f"{name}: {len(unexplained)} of {len(selected)} tasks have no sample: {names}. If that is meant, say "
+            f"{name}: {len(unexplained)} of {len(selected)} tasks have no sample: {listed}. If that is meant, say "
             "--allow-missing, or choose tasks with --id-range or --limit"
         )
     return Given(samples=samples, problems=problems, lost=lost, n_stray=n_stray, missing=missing)
@@ -182,7 +193,7 @@ def _hint(task_id: str, tasks: Mapping[str, Task]) -> str:
 
 
 def _rows(
-    path: Rows, known: Container[str], problems: Problems, max_bytes: int
+    path: Rows, known: Collection[str], problems: Problems, max_bytes: int, name: str | None
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield (place, row) of all that can be read; add the rest to `problems`."""
     if not isinstance(path, str | Path):
@@ -202,7 +213,14 @@ def _rows(
     except OSError as error:
         problems.add(path, error.strerror or error)
         return
-    for place, _, row in lines(path, problems, max_bytes=max_bytes):
+    ids = list(known)
+
+    def unlisted(number: int, texts: list[Any]) -> list[dict[str, Any]]:
+        if number > len(ids):
+            raise ValueError(f"a list of samples of task number {number}, and the benchmark has {len(ids)} tasks")
+        return [{"task_id": ids[number - 1], "solution": text} for text in texts]
+
+    for place, _, row in lines(path, problems, name=name, max_bytes=max_bytes, unlisted=unlisted):
         yield place, row
 
 

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import stat
 import sys
 import tempfile
@@ -29,6 +28,8 @@ FIELDS = ("solution", "completion", "code", "text", "content", "raw_response")
 """Where a row may have its program; the first that is there counts."""
 JUDGED = "judged_sha256"
 """Where the gate writes the hash of what it judged: `Row.sha256`."""
+MAX_STDIN = 16 << 30
+"""Bytes that are taken from standard input."""
 ADDED = (JUDGED, "reports")
 """What the gate adds to a row, in place of what an earlier gate added."""
 
@@ -145,9 +146,9 @@ def sources(files: Sequence[str], stack: contextlib.ExitStack) -> Iterator[Sourc
         InfrastructureError: standard input cannot be stored.
     """
     if not files and _is_piped():
-        spooled = _spooled(stack)
-        if spooled.stat().st_size:
-            yield Source(spooled, "stdin")
+        piped = spooled(stack)
+        if piped.stat().st_size:
+            yield Source(piped, "stdin")
             return
     if not files:
         found = [path for path in Path("runs").glob(f"*/{runs.SAMPLES}") if path.is_file()]
@@ -158,7 +159,7 @@ def sources(files: Sequence[str], stack: contextlib.ExitStack) -> Iterator[Sourc
     for name in files:
         path = Path(name)
         if name == "-":
-            yield Source(_spooled(stack), "stdin")
+            yield Source(spooled(stack), "stdin")
         elif path.is_dir() and not (path / runs.SAMPLES).is_file():
             below = list(_below(path))
             if not below:
@@ -188,10 +189,16 @@ def _is_piped() -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISREG(mode)
 
 
-def _spooled(stack: contextlib.ExitStack) -> Path:
+def spooled(stack: contextlib.ExitStack) -> Path:
+    """Copy standard input into a file that `stack` removes. Raise `UsageError` if there is no end, or as `sources`."""
     try:
-        spool = stack.enter_context(tempfile.NamedTemporaryFile(prefix="toolkit-gate-"))  # noqa: SIM115
-        shutil.copyfileobj(sys.stdin.buffer, spool)
+        spool = stack.enter_context(tempfile.NamedTemporaryFile(prefix="toolkit-stdin-"))  # noqa: SIM115
+        n_left = MAX_STDIN
+        while part := sys.stdin.buffer.read(min(n_left + 1, 1 << 20)):
+            spool.write(part)
+            n_left -= len(part)
+            if n_left < 0:
+                raise UsageError(f"standard input has more than {MAX_STDIN:,} bytes: put it into a file, and name that")
         spool.flush()
     except OSError as error:
         where = error.filename or tempfile.tempdir or "a temporary file"

@@ -5,22 +5,27 @@ import errno
 import json
 import os
 import platform
+import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from toolkit.errors import InfrastructureError, UsageError
-from toolkit.records import Result, Sample, Verdict
+from toolkit.records import FailedCall, Result, Sample, Task, Verdict
 from toolkit.store.files import Journal, check_output, check_same, lock, plain, repair, together
 
 RUN, SAMPLES, RESULTS, EXECUTIONS = "run.json", "samples.jsonl", "results.jsonl", "executions.jsonl"
 SUMMARY, EVALPLUS, REPORT, LOCK = "summary.json", "samples_eval_results.json", "report.html", ".lock"
-GENERATED = "generated.jsonl"
-"""What a model wrote, where the run began with a model rather than with samples; with `.part` while it writes."""
-FILES = (RUN, GENERATED, f"{GENERATED}.part", SAMPLES, RESULTS, EXECUTIONS, SUMMARY, EVALPLUS, REPORT)
+HUMAN_EVAL = "samples.jsonl_results.jsonl"
+GENERATED, STDIN = "generated.jsonl", "stdin.jsonl"
+"""What a model wrote (with `.part` while it writes), or what came on standard input, where the run began with that."""
+FILES = (
+    RUN, GENERATED, f"{GENERATED}.part", STDIN, SAMPLES, RESULTS, EXECUTIONS, SUMMARY, EVALPLUS, HUMAN_EVAL, REPORT
+)  # fmt: skip
 
 Key = tuple[str, int]
 """(task_id, sample_id)"""
@@ -167,6 +172,11 @@ class RunFolder:
         """
         self._write(SAMPLES, (_line(_sample_row(sample)) for sample in samples))
 
+    def keep_input(self, file: Path) -> None:
+        """Keep what came on standard input, for a command that goes on. Raises as `write_samples`."""
+        with _writing(self.path / STDIN):
+            shutil.copyfile(file, self.path / STDIN)
+
     def append(self, result: Result, facts: Mapping[str, Any]) -> None:
         """Journal a result and, in another file, its measurements (seconds, bytes...), which differ from run to run.
 
@@ -193,17 +203,25 @@ class RunFolder:
 
     # -- when it is over -----------------------------------------------------------------------------------------------
 
-    def finish(self, results: Sequence[Result], summary: Mapping[str, Any]) -> None:
+    def finish(
+        self,
+        results: Sequence[Result],
+        summary: Mapping[str, Any],
+        tasks: Mapping[str, Task] | None = None,
+        inputs: Callable[[str, int], list[Any]] | None = None,
+    ) -> None:
         """Write all that is made of the results; `write_samples` must have come first. More may be appended after it.
 
         Args:
             results: at most one a sample, in the order of the input.
             summary: what `summary.summarise` returned.
+            tasks: those that were judged.
+            inputs: as for `evalplus.parts`.
 
         Raises:
             RunFolderUnwritable: as the class says; files not yet replaced are left as they were.
         """
-        from toolkit.report import evalplus, page
+        from toolkit.report import evalplus, human_eval, page
 
         self._close_journals()
         self._write(RESULTS, (_line(to_row(result)) for result in results))
@@ -219,7 +237,8 @@ class RunFolder:
             def solution(key: Key) -> str:
                 return str(json.loads(_at(file, places[key]))["solution"]) if key in places else ""
 
-            self._write(EVALPLUS, evalplus.parts(results, self.run, solution))
+            self._write(EVALPLUS, evalplus.parts(results, self.run, solution, inputs))
+            self._write(HUMAN_EVAL, human_eval.lines(results, tasks or {}, solution))
             self._write(REPORT, [page.html(summary, results, run=self.run, solution=solution)])
 
     def _write(self, name: str, parts: Iterable[str]) -> None:
@@ -260,6 +279,9 @@ def to_row(result: Result) -> dict[str, Any]:
         "plus": result.plus,
         "error": result.error,
         "detail": result.detail,
+        "base_call": result.base_call,
+        "plus_call": result.plus_call,
+        "failed": asdict(result.failed) if result.failed else None,
     }
 
 
@@ -272,7 +294,8 @@ def from_row(row: Mapping[str, Any]) -> Result:
     verdict, base, plus = (Verdict(row[name]) if row[name] else None for name in ("verdict", "base", "plus"))
     return Result(
         task_id=str(row["task_id"]), sample_id=int(row["sample_id"]), verdict=verdict, base=base, plus=plus,
-        error=row["error"], detail=str(row["detail"]),
+        error=row["error"], detail=str(row["detail"]), base_call=row.get("base_call"), plus_call=row.get("plus_call"),
+        failed=FailedCall(**row["failed"]) if row.get("failed") else None,
     )  # fmt: skip
 
 

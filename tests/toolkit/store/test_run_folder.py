@@ -67,7 +67,8 @@ def same(path: Path) -> dict[str, bytes]:
 
 def test_a_finished_run(tmp_path: Path) -> None:
     folder = complete(tmp_path / "a", order=samples()[::-1], about={"parallel": 2}, seed=7)
-    assert {file.name for file in folder.path.iterdir()} == {*runs.FILES, runs.LOCK} - {runs.GENERATED, f"{runs.GENERATED}.part"}
+    given = {runs.GENERATED, f"{runs.GENERATED}.part", runs.STDIN}
+    assert {file.name for file in folder.path.iterdir()} == {*runs.FILES, runs.LOCK} - given
     run = json.loads((folder.path / runs.RUN).read_text())
     assert run["settings"] == {"benchmark": "humaneval+", "timeout_s": 5.0, "samples": "s.jsonl"}
     assert (run["seed"], run["images"], run["data"], run["about"]) == (7, {"run": "sha256:1"}, DATA, {"parallel": 2})
@@ -75,7 +76,9 @@ def test_a_finished_run(tmp_path: Path) -> None:
     assert "git_commit" in run
     rows = [json.loads(line) for line in (folder.path / runs.RESULTS).read_bytes().splitlines()]
     assert [runs.from_row(row) for row in rows] == [judge(sample) for sample in samples()]
-    assert rows[0].keys() == {"task_id", "sample_id", "verdict", "base", "plus", "error", "detail"}
+    assert rows[0].keys() == {
+        "task_id", "sample_id", "verdict", "base", "plus", "error", "detail", "base_call", "plus_call", "failed",
+    }  # fmt: skip
     written = [Sample(**json.loads(line)) for line in (folder.path / runs.SAMPLES).read_bytes().splitlines()]
     assert written == samples()
     facts = [json.loads(line) for line in (folder.path / runs.EXECUTIONS).read_bytes().splitlines()]
