@@ -69,10 +69,9 @@ def thresholds_of(kind: str) -> set[str]:
     return {field.name for name in names if name in GATES for field in fields(GATES[name]) if field.type in _NUMBERS}
 
 
-def prefers_low(kind: str) -> bool:
-    """Return whether one of the gates that `kind` names takes low scores for the best."""
-    names = [part.strip().partition("~")[0] for part in kind.split("+")]
-    return any(getattr(GATES.get(name), "lowest", False) for name in names)
+def prefers_low(name: str) -> bool:
+    """Return whether the gate of that name, with noise or without, takes low scores for the best."""
+    return GATES[name.partition("~")[0]].lowest
 
 
 def parse(

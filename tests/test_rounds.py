@@ -14,7 +14,6 @@ import pytest
 from typer.testing import CliRunner
 
 from sandbox import DockerEngine, Sandbox
-from toolkit.analysis import ledger
 from toolkit.cli import main as cli
 from toolkit.errors import UsageError
 from toolkit.records import Task
@@ -117,16 +116,18 @@ def test_a_degenerate_policy_is_a_rubber_stamp(
             from toolkit.benchmarks import BENCHMARKS, Options
 
             known = BENCHMARKS["humaneval"].load(Options()).tasks[task.task_id]
-            return known.prompt + known.canonical_solution if i >= number else "def g():\n    return 0\n"
+            return known.prompt + known.canonical_solution if i >= 4 * number else "def g():\n    return 0\n"
         return "def g():\n    return 0\n" if i % 4 < number + 1 else "def g(:\n"
 
     planted(policy)
-    summary = rounds.run(settings(tmp_path, regimes=("compile", "tests"), rounds=3, accept=16))
+    summary = rounds.run(settings(tmp_path, regimes=("compile", "tests"), rounds=3, accept=16, limit=12))
     cell = {cell["regime"]: cell for cell in summary["cells"]}["compile"]
     rows = [row for row in summary["rows"] if row["regime"] == "compile" and row["round"]]
     assert [row["acceptance_mass"] for row in rows] == [0.25, 0.5, 0.75]
     assert [row["scores"]["humaneval"]["value"] for row in rows] == [pytest.approx(x) for x in (2 / 3, 1 / 3, 0)]
-    assert (cell["rubber_stamp"], cell["acceptance_trend"], cell["score_trend"]) == (True, 1.0, -1.0)
+    assert (cell["acceptance_trend"], cell["score_trend"], cell["retention"]) == (1.0, -1.0, 0.0)
+    stamps = {stamp["regime"]: stamp["says"] for stamp in summary["rubber_stamps"]}
+    assert stamps == {"compile": "shown", "tests": "stopped: nothing was accepted"}
     assert rows[-1]["accepted_runs"]["strict"] == 0.0, "no accepted program passes its tests"
     assert rows[-1]["texts"]["unique"] < 0.2
     stopped = next(row for row in summary["rows"] if row["regime"] == "tests" and row["round"] == 1)
@@ -236,8 +237,9 @@ def test_held_out_prompts_show_whether_a_gate_tells_answers_apart(
     planted(policy)
     asked = settings(tmp_path, regimes=("compile", "tests"), rounds=1, held_out=0.5, probe=5, probe_samples=4)
     found = {row["regime"]: row["held_out"] for row in rounds.run(asked)["rows"] if row["round"]}
-    assert [found["compile"][name] for name in ("prompts", "answers", "tv", "same_decision", "ran")] == [5, 20, 0.0, 1.0, 0.5]
-    assert [found["tests"][name] for name in ("accepted", "tv", "entropy_bits", "auc")] == [0.5, 0.5, 1.0, 1.0]
+    assert [found["compile"][name] for name in ("prompts", "answers", "agrees", "same_decision", "ran")] == [5, 20, None, 1.0, 0.5]
+    assert (found["compile"]["variance"]["value"], found["tests"]["variance"]["value"]) == (0.0, 0.3333)
+    assert (found["tests"]["accepted"], found["tests"]["agrees"]["value"], found["tests"]["gates"]["tests"]["auc"]["value"]) == (0.5, 1.0, 1.0)
     folder = tmp_path / "run" / "seed0" / "tests" / "round1"
     learnt = {row["task_id"] for row in read_rows(folder / "train.jsonl")}
     assert learnt
@@ -252,20 +254,6 @@ def test_what_the_pool_lacks_is_said_before_anything_is_generated(tmp_path: Path
     with pytest.raises(UsageError, match="needs human programs"):
         rounds.run(settings(tmp_path, pool=str(tmp_path / "prose.jsonl"), data="mixed", held_out=0.0, output=tmp_path / "more"))
     assert not list(tmp_path.glob("*/seed*"))
-
-
-def test_total_variation_is_that_of_the_theorem() -> None:
-    """By hand: q = r p / Z over the answers drawn, for every pattern of decisions on up to four answers."""
-    for n in range(1, 5):
-        for accepted in itertools.product((False, True), repeat=n):
-            rows = [{"task_id": "x", "accepted": each, "score": None} for each in accepted]
-            found = ledger.held_out(rows, [True] * n)
-            assert found
-            if not any(accepted):
-                assert (found["tv"], found["none_accepted"]) == (None, 1)
-                continue
-            q = [each / sum(accepted) for each in accepted]
-            assert found["tv"] == pytest.approx(sum(abs(each - 1 / n) for each in q) / 2, abs=1e-4)
 
 
 class Scorer:
@@ -307,7 +295,8 @@ def test_auc_is_of_what_the_gate_prefers(
     monkeypatch.setattr(Planted, "given", lambda *_: {"model": Scorer()})
     planted(lambda task, number, i: right(task, number, i) if i % 2 else f"def {task.entry_point}(x):\n    return -1\n")
     asked = settings(tmp_path, regimes=("perplexity", "inverse-perplexity"), rounds=1, accept=4, held_out=0.5, probe=4)
-    found = {row["regime"]: (row["auc"], row["held_out"]["auc"]) for row in rounds.run(asked)["rows"] if row["round"]}
+    rows = [row for row in rounds.run(asked)["rows"] if row["round"]]
+    found = {row["regime"]: tuple(at["gates"][row["regime"]]["auc"]["value"] for at in (row, row["held_out"])) for row in rows}
     assert found == {"perplexity": (1.0, 1.0), "inverse-perplexity": (0.0, 0.0)}
 
 
