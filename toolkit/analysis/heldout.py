@@ -57,7 +57,7 @@ def held_out(
         "agrees": agrees,
         "agrees_p": p_value,
         "gates": {
-            name: {"auc": ranking.auc(ranking.places(rows, name, lowest=prefers_low(name)), ran, prompts),
+            name: {"auc": ranking.auc(ranking.places(rows, name, prefers_low), ran, prompts),
                    "score_spread": _spread(rows, groups.values(), name)} for name in ranking.names(rows)
         },
     }  # fmt: skip

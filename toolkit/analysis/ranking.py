@@ -1,8 +1,9 @@
 """How well each gate ranks programs that run above those that do not: one number a gate, in the order in which it decides.
 
 Gates of a chain have scores in units of their own, and some prefer low ones, so no number is taken over several gates'
-scores. A program's place with a gate is: refused by an earlier gate (worst), refused by this one, accepted; within the last
-two by this gate's own score, best last. The AUC of the last gate is therefore that of the whole chain.
+scores. In the order of a gate, what an earlier gate refused is worse than all that reached it, the earlier the worse; then
+comes what it refused, then what it accepted; those that the same gate refused or accepted are in the order of its own score.
+The AUC of the last gate is therefore that of the whole chain.
 """
 
 import math
@@ -11,8 +12,8 @@ from typing import Any
 
 from toolkit.analysis.trend import quantiles
 
-Place = tuple[bool, bool, float]
-"""Whether the gate was reached, whether it accepted, its score with the sign that makes higher better."""
+Place = tuple[int, bool, float]
+"""How many gates were asked, whether the last of them accepted, its score with the sign that makes higher better."""
 
 
 def names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -20,16 +21,14 @@ def names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [report["gate"] for report in max((row["reports"] for row in rows), key=len, default=[])]
 
 
-def places(rows: Sequence[Mapping[str, Any]], gate: str, *, lowest: bool) -> list[Place]:
-    """Return the place of each row with a gate; a missing score is the worst."""
-    sign = -1 if lowest else 1
-    found: list[Place] = []
+def places(rows: Sequence[Mapping[str, Any]], gate: str, prefers_low: Callable[[str], bool]) -> list[Place]:
+    """Return the place of each row in the order of a gate; a missing score is the worst."""
+    asked = names(rows).index(gate) + 1
+    found = []
     for row in rows:
-        report = next((each for each in row["reports"] if each["gate"] == gate), None)
-        if report is None:
-            found.append((False, False, 0.0))
-        else:
-            found.append((True, report["passed"], -math.inf if report["score"] is None else sign * report["score"]))
+        *before, last = row["reports"][:asked]
+        score = -math.inf if last["score"] is None else -last["score"] if prefers_low(last["gate"]) else last["score"]
+        found.append((len(before) + 1, bool(last["passed"]), score))
     return found
 
 
@@ -49,6 +48,7 @@ def gates(
     """
     found: dict[str, dict[str, Any]] = {}
     labelled = rows[: len(ran)]
+    prompts = [row["task_id"] for row in labelled]
     for name in names(rows):
         reports = [report for row in rows for report in row["reports"] if report["gate"] == name]
         scores = [report["score"] for report in reports if report["score"] is not None]
@@ -58,7 +58,7 @@ def gates(
             "passed": sum(report["passed"] for report in reports),
             "score": quantiles(scores),
             "above_zero": round(sum(score > 0 for score in scores) / len(scores), 4) if signed else None,
-            "auc": auc(places(labelled, name, lowest=prefers_low(name)), ran, [row["task_id"] for row in labelled]),
+            "auc": auc(places(labelled, name, prefers_low), ran, prompts) if name in names(labelled) else None,
         }
     return found
 
