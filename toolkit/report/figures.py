@@ -127,7 +127,10 @@ _FIXED: dict[tuple[str, ...], tuple[str, str]] = {
         "Of two answers to one prompt of which one runs and one is accepted; 0.5 is no knowledge of execution, and the "
         "exact interval says how sure that is."),
 }  # fmt: skip
-_OPINION = "What the gate thinks of the candidates, in its own unit: an opinion, which may rise while they get worse."
+_OPINION = (
+    "What the gate thinks of the candidates, in its own unit (of perplexity and repetition less is better): an opinion, "
+    "which may improve while they get worse."
+)
 _GOOD = "Share of candidates that the model calls good rather than bad, whatever the threshold; no truth is in it."
 
 
@@ -157,7 +160,7 @@ def figures(summary: Mapping[str, Any]) -> list[Figure]:
     scores = [("scores", name) for name in settings["benchmarks"]]
     wanted = {path: (f"pass@1 on {path[1]}, with 95 % intervals", _SCORE) for path in scores} | _FIXED
     for name, gate in {name: gate for row in rows for name, gate in (row.get("gates") or {}).items()}.items():
-        if not {0, 1}.issuperset((gate["score"] or {}).values()):
+        if {(gate["score"] or {}).get(at, 0) for at in ("min", "median", "max")} - {0, 1}:  # else a yes or no
             wanted["gates", name, "score"] = f"Acceptance score of {name}: median, first to third quartile", _OPINION
         if gate["above_zero"] is not None:
             wanted["gates", name, "above_zero"] = f"Acceptance score of {name}: share above 0", _GOOD

@@ -20,6 +20,14 @@ def _points(value: Any) -> str:
     return "" if value is None else f"{100 * value:+.1f}"
 
 
+def _sd(value: Any) -> str:
+    return "" if value is None else f"{100 * value:.1f}"
+
+
+def _power(value: Any) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
 def _p(value: float | None) -> str:
     return "" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
@@ -39,23 +47,29 @@ STAMPS = [
     Column(("regime",), "Regime"), Column(("benchmark",), "Benchmark"), *_numbers(seeds="Seeds"),
     _column("rise", "Acceptance, points", _points), _column("p_up", "p, rises", _p),
     _column("fall", "pass@1, points", _points), _column("p_down", "p, falls", _p), _column("p_holm", "p of both, Holm", _p),
-    _column("power", "Power"), Column(("says",), "Rubber stamp"),
+    _column("power", "Power", _power), Column(("says",), "Rubber stamp"),
 ]  # fmt: skip
 """Of the rows that `alarm.rubber_stamps` returns."""
 COMPARISONS = [
     Column(("benchmark",), "Benchmark"), Column(("a",), "Regime"), Column(("b",), "Against"), *_numbers(round="Round"),
-    _column("difference", "Difference, points", _points), _column("low", "from", _points), _column("high", "to", _points),
+    _column("difference", "Points", _points), _column("low", "from", _points), _column("high", "to", _points),
     _column("p_tasks_holm", "p over tasks, Holm", _p), _column("no_worse_tasks_holm", "p of no worse, over tasks", _p),
-    *_numbers(seeds="Seeds", seed_sd="sd of seeds"), _column("p_seeds_holm", "p over seeds, Holm", _p),
+    *_numbers(seeds="Seeds"), _column("seed_sd", "sd of seeds, points", _sd),
+    _column("p_seeds_holm", "p over seeds, Holm", _p),
     _column("p_seeds_below", "p of below, over seeds", _p), _column("no_worse_seeds_holm", "p of no worse, over seeds", _p),
-    _column("power", "Power"),
+    _column("power", "Power", _power),
 ]  # fmt: skip
 """Of the rows that `seeds.comparisons` returns."""
 _COUNTED = _numbers(
     candidates="Candidates", accepted="Accepted", acceptance_mass="Share accepted", trained_on="Trained on",
     raw__strict="Run, of candidates", accepted_runs__strict="Run, of accepted", trained_runs__strict="Run, of trained rows",
-    last__score__median="Acceptance score, median", last__above_zero="Score above 0", last__auc="AUC",
 )  # fmt: skip
+_GATE = [
+    Column(("last", "name"), "Last gate"),
+    *_numbers(last__asked="Asked", last__passed="Passed", last__score__q25="Score, first quartile",
+              last__score__median="median",
+              last__score__q75="third quartile", last__above_zero="Share above 0", last__auc="AUC"),
+]  # fmt: skip
 _OPINION = _numbers(
     opinion__first_of_first__accepted="First model, first texts",
     opinion__first_of_now__accepted="First model, today's texts",
@@ -79,7 +93,8 @@ def columns(benchmarks: Sequence[str]) -> list[Column]:
 def last_gate(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a ledger's row with its last gate as `last`, and on held-out prompts as `probe`: it decides for the chain."""
     probed = (row.get("held_out") or {}).get("gates") or {}
-    return {**row, "last": list((row.get("gates") or {"": {}}).values())[-1], "probe": list(probed.values() or [{}])[-1]}
+    name, gate = list((row.get("gates") or {"": {}}).items())[-1]
+    return {**row, "last": {"name": name, **gate}, "probe": list(probed.values() or [{}])[-1]}
 
 
 def html(summary: Summary) -> str:
@@ -102,6 +117,7 @@ def html(summary: Summary) -> str:
         stamps=summary.get("rubber_stamps", []), stamp_columns=STAMPS, comparisons=summary.get("comparisons", []),
         comparison_columns=COMPARISONS, cells=summary["cells"], cell_columns=CELLS,
         rows=rows, columns=columns(_named(summary)),
+        gates=[row for row in rows if row.get("gates")], gate_columns=[*_WHICH, *_GATE],
         opinions=[row for row in rows if row.get("opinion")], opinion_columns=[*_WHICH, *_OPINION],
         probes=[row for row in rows if "variance" in (row.get("held_out") or {})], probe_columns=[*_WHICH, *_HELD_OUT],
         settings=[(name.replace("_", " "), ", ".join(map(str, it)) if isinstance(it, list) else it)
