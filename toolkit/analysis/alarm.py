@@ -37,22 +37,23 @@ def rubber_stamps(
     found: list[dict[str, Any]] = []
     for regime in dict.fromkeys(row["regime"] for row in rows):
         mine = [row for row in rows if row["regime"] == regime and row["round"]]
-        stopped = {row["seed"] for row in mine if row.get("stopped")}
+        stopped = {row["seed"]: row["stopped"] for row in mine if row.get("stopped")}
         up = _rising([row for row in mine if row["seed"] not in stopped])
         for benchmark in dict.fromkeys(name for row in rows for name in row.get("scores", {})):
             of = shares([row for row in verdicts if row["seed"] not in stopped], benchmark)
             rounds = of.get(regime, {})
             last = last_round(rounds)
             down = compared(rounds[last], of.get(BASE, {}).get(0, {})) if last else None
-            says = (
-                "" if up and down
-                else "stopped: nothing was accepted" if mine and {row["seed"] for row in mine} == stopped
-                else "not testable: acceptance cannot change" if not up
-                else "not testable: no verdicts by task"
-            )  # fmt: skip
+            says = ""
+            if mine and all(row["seed"] in stopped for row in mine):
+                says = f"stopped: {'; '.join(dict.fromkeys(stopped.values()))}"
+            elif not up:
+                says = "not testable: acceptance cannot change"
+            elif not down:
+                says = "not testable: no verdicts by task"
             p_value = max(up["p"], down["p_tasks_below"]) if up and down else None
             found.append({
-                "regime": regime, "benchmark": benchmark, "seeds": len({row["seed"] for row in mine} - stopped),
+                "regime": regime, "benchmark": benchmark, "seeds": len({row["seed"] for row in mine} - set(stopped)),
                 "rise": up and up["rise"], "p_up": up and up["p"], "fall": down and down["difference"],
                 "p_down": down and down["p_tasks_below"], "p": p_value, "says": says,
                 "power": (lambda at, up=up, down=down: _power(up, down, at)) if up and down else None,

@@ -123,7 +123,7 @@ class Cell:
         def ask(name: str, file: Path, output: Path, by_first: bool) -> None:
             judge = self.machine.first if by_first else weights
             thresholds = self.settings.thresholds_of(self.regime) | self.cut
-            asked = {"texts": file_hash(file), "judge": judge.digest, "regime": self.regime, "thresholds": thresholds}
+            asked = self._gate_inputs({"sha256": file_hash(file)}) | {"model": judge.digest, "thresholds": thresholds}
             self._stage(folder, name, asked, lambda: self._gate(file, output, judge, thresholds))
 
         return opinion.opinions(self.regime, number, folder, self.cut, ask)
