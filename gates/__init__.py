@@ -84,9 +84,9 @@ def thresholds_of(kind: str) -> set[str]:
     return {field.name for gate in _classes(kind) for field in fields(gate) if field.type in _NUMBERS}
 
 
-def prefers_low(kind: str) -> bool:
-    """Return whether one of the gates that `kind` names takes low scores for the best."""
-    return any(getattr(gate, "lowest", False) for gate in _classes(kind))
+def prefers_low(name: str) -> bool:
+    """Return whether the gate of that name, with noise or without, takes low scores for the best."""
+    return GATES[name.partition("~")[0]].lowest
 
 
 def parse(

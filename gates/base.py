@@ -126,6 +126,7 @@ class Gate(ABC):
         cost: cheaper gates are asked first.
         image: image of the boxes that the gate needs, or None.
         worst: score of a program that is refused unseen, or None.
+        lowest: whether low scores are the best.
         version: raise it whenever a report may differ from before.
     """
 
@@ -133,6 +134,7 @@ class Gate(ABC):
     cost: ClassVar[float]
     image: ClassVar[str | None] = None
     worst: ClassVar[float | None] = None
+    lowest: ClassVar[bool] = False
     version: ClassVar[int] = 1
 
     @abstractmethod

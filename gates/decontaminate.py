@@ -92,6 +92,7 @@ class Decontaminate(Gate):
     name: ClassVar[str] = "decontaminate"
     cost: ClassVar[float] = 30
     image: ClassVar[str | None] = "run"
+    lowest: ClassVar[bool] = True
     ngram: float = 0.5
     run: float = 40
     ast: float = 0.8

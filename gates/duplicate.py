@@ -36,6 +36,7 @@ class Duplicate(Gate):
 
     name: ClassVar[str] = "duplicate"
     cost: ClassVar[float] = 20
+    lowest: ClassVar[bool] = True
     similarity: float = 0.85
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:

@@ -69,11 +69,9 @@ class Ranked(Gate):
         fraction: share of a call's programs to keep, rounded down; all are read before the first report. Of equal scores,
             the earlier program is kept.
         threshold: the worst score to keep, instead of a fraction; programs are then judged one by one.
-        lowest: whether low scores are the best.
     """
 
     cost: ClassVar[float] = 1000
-    lowest: ClassVar[bool] = False
     fraction: float = 0.25
     threshold: float | None = None
 

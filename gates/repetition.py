@@ -34,6 +34,7 @@ class Repetition(Gate):
 
     name: ClassVar[str] = "repetition"
     cost: ClassVar[float] = 5
+    lowest: ClassVar[bool] = True
     repetition: float = 0.3
     tokens: float = 50
 

@@ -118,12 +118,23 @@ def rounds(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print all keys, and what would take how long.")] = False,
     gpu: Annotated[str | None, typer.Option("--gpu", help="With --dry-run: h200, h100, a100 or cpu [default: cpu].")] = None,
     parameters: Annotated[float, typer.Option("--parameters", help="With --dry-run: of the model.")] = 1.35e8,
+    compare: Annotated[list[Path] | None, typer.Option("--compare", help="Train nothing: make the p-values of a finished "
+                                                       "run's folder again; given several times, over all.")] = None,
+    margin: Annotated[float, typer.Option("--margin", min=0, max=1, help="With --compare: what is no worse.")] = 0.02,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on what it wrote, round after round, under gates. Every key of CONFIG is a flag: --rounds 5 --seeds 0,1.
 
     Run it again to go on: stages that are done are not done twice.
     """
+    from toolkit.report.rounds import told
+
+    if compare:
+        from toolkit.rounds.verdicts import recompute
+
+        again = recompute(compare, margin=margin)
+        print(json.dumps(again, indent=2) if as_json else told(again, margin))
+        return
     from toolkit.rounds.plan import plan
     from toolkit.rounds.run import run
     from toolkit.rounds.settings import read
@@ -151,4 +162,5 @@ def rounds(
     total = sum(seconds.values())
     print(f"stages took {total:.0f} s, those in boxes {boxes:.0f} s = {boxes / max(total, 1e-9):.1%}, gates that ask "
           f"a model {seconds.get('gate (model)', 0):.0f} s")  # fmt: skip
+    print(told(summary, margin))
     print(f"{settings.output}/report.html")

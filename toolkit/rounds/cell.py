@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from gates import Solution, fields_of, prefers_low
-from toolkit.analysis import ledger
+from toolkit.analysis import ledger, ranking
 from toolkit.analysis.diversity import texts
+from toolkit.analysis.heldout import held_out
 from toolkit.analysis.ledger import ran
-from toolkit.analysis.trend import auc, quantiles
+from toolkit.analysis.trend import quantiles
 from toolkit.errors import UsageError
 from toolkit.records import Sample
-from toolkit.rounds import pool
+from toolkit.rounds import opinion, pool
 from toolkit.rounds.machine import Machine, Weights, judged_by
 from toolkit.rounds.settings import gates_of, name_of
+from toolkit.rounds.verdicts import label
 from toolkit.samples import read as sample_files
 from toolkit.store.files import file_hash, read_rows, texts_hash, write_rows
 from toolkit.store.stages import stage
@@ -30,6 +32,7 @@ class Cell:
         self.machine, self.settings, self.regime, self.seed = machine, machine.settings, regime, seed
         self.folder = self.settings.output / f"seed{seed}" / name_of(regime)
         self.accepted: list[list[dict[str, Any]]] = []
+        self.cut: dict[str, float] = {}
         self.frozen: dict[str, float] = {}
         self.n_anchors = 0
 
@@ -55,6 +58,7 @@ class Cell:
         folder = self.folder / f"round{number}"
         candidates, found = self._candidates(number, weights, folder)
         held_out = self._held_out(number, weights, folder)
+        found["opinion"] = self._opinions(number, weights, folder)
         kept = [row for row in candidates if row["accepted"]][: self.settings.accept]
         if not kept:
             self._measure(folder, candidates, kept, [], found, held_out, {}, stopped="nothing was accepted")
@@ -115,9 +119,19 @@ class Cell:
             spent["gate_s"] = round(spent["gate_s"] + done["seconds"], 3)
             chunk += 1
         spent["thresholds"] = self._thresholds()
-        if settings.freeze and not self.frozen:
-            self.frozen = _cut(self.regime, rows)
+        if number == 1:
+            self.cut = opinion.cut(rows)
+            self.frozen = self.cut if settings.freeze else {}
         return rows, spent
+
+    def _opinions(self, number: int, weights: Weights, folder: Path) -> dict[str, Any] | None:
+        def ask(name: str, file: Path, output: Path, by_first: bool) -> None:
+            judge = self.machine.first if by_first else weights
+            thresholds = self.settings.thresholds_of(self.regime) | self.cut
+            asked = self._gate_inputs({"sha256": file_hash(file)}) | {"model": judge.digest, "thresholds": thresholds}
+            self._stage(folder, name, asked, lambda: self._gate(file, output, judge, thresholds))
+
+        return opinion.opinions(self.regime, number, folder, self.cut, ask)
 
     def _held_out(self, number: int, weights: Weights, folder: Path) -> list[dict[str, Any]]:
         """Let the model answer held-out prompts several times each, gate the answers, and return their rows."""
@@ -152,14 +166,16 @@ class Cell:
             for row, sample in zip(rows, programs, strict=True)
         ]  # fmt: skip
 
-    def _gate(self, file: Path, output: Path, weights: Weights) -> dict[str, Any]:
+    def _gate(
+        self, file: Path, output: Path, weights: Weights, thresholds: Mapping[str, float] | None = None
+    ) -> dict[str, Any]:
         started = time.monotonic()
         rows, programs = read_rows(file), self._programs(file)
         given = self.machine.given(self.regime, weights)
-        reports = self.machine.check(self.regime, self._solutions(rows, programs), given, thresholds=self._thresholds())
+        thresholds = self._thresholds() if thresholds is None else thresholds
+        reports = self.machine.check(self.regime, self._solutions(rows, programs), given, thresholds=thresholds)
         write_rows(output, [
             {"solution": sample.solution, "accepted": all(report.passed for report in each),
-             "score": next((report.score for report in reversed(each) if report.score is not None), None),
              "reports": [report.to_row() for report in each]}
             for sample, each in zip(programs, reports, strict=True)
         ])  # fmt: skip
@@ -230,8 +246,7 @@ class Cell:
             )  # fmt: skip
             found = judged["pass_at_k"]
             for part, values in found.items():
-                label = name.removesuffix("+") if part == "base" and len(found) > 1 else name
-                scores[label] = values["1"]
+                scores[label(name, part, found)] = values["1"]
         return scores
 
     # -- the ledger ----------------------------------------------------------------------------------------------------
@@ -243,7 +258,7 @@ class Cell:
         kept: list[dict[str, Any]],
         data: list[dict[str, Any]],
         spent: dict[str, Any],
-        held_out: list[dict[str, Any]],
+        probes: list[dict[str, Any]],
         scores: dict[str, Any],
         stopped: str | None = None,
     ) -> None:
@@ -251,10 +266,8 @@ class Cell:
 
         def act() -> dict[str, Any]:
             seen = candidates[: self.settings.measured]
-            sign = -1 if prefers_low(self.regime) else 1
             runs = self.machine.executed(seen)
-            scored = [(sign * row["score"], ran(each)) for row, each in zip(seen, runs, strict=True)
-                      if row["score"] is not None]  # fmt: skip
+            probed = [ran(each) for each in self.machine.executed(probes)]
             logprobs = [row["mean_logprob"] for row in candidates if row.get("mean_logprob") is not None]
             trained = [{"task_id": row["task_id"], "solution": row["program"]} for row in data[: self.settings.measured]]
             accepted = [each for row, each in zip(seen, runs, strict=True) if row["accepted"]]
@@ -267,12 +280,12 @@ class Cell:
                 "human_rows": sum(row["human"] for row in data),
                 "refusals": ledger.reasons(row["reports"] for row in candidates if not row["accepted"]),
                 "thresholds": spent.pop("thresholds"),
-                "score": quantiles([row["score"] for row in candidates if row["score"] is not None]),
-                "auc": auc([score for score, _ in scored], [good for _, good in scored]),
+                "gates": ranking.gates(candidates, [ran(each) for each in runs], prefers_low),
                 "raw": ledger.classes(runs),
                 "accepted_runs": ledger.classes(accepted) if accepted else None,
                 "trained_runs": ledger.classes(self.machine.executed(trained)) if trained else None,
-                "held_out": ledger.held_out(held_out, [ran(each) for each in self.machine.executed(held_out)], sign),
+                "held_out": held_out(probes, probed, prefers_low),
+                "opinion": spent.pop("opinion"),
                 "texts": texts([row["written"] for row in candidates]),
                 "finished": round(sum(bool(row.get("finished")) for row in candidates) / len(candidates), 4),
                 "tokens_each": round(sum(row["n_tokens"] for row in candidates) / len(candidates), 1),
@@ -282,13 +295,6 @@ class Cell:
                 "stopped": stopped,
             }
 
-        programs = texts_hash(row["solution"] for row in [*candidates, *held_out])
+        programs = texts_hash(row["solution"] for row in [*candidates, *probes])
         asked = {"candidates": programs, "accepted": n_accepted, "scores": scores, "measured": self.settings.measured}
         self._stage(folder, "measure", asked, act)
-
-
-def _cut(regime: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Return, as a threshold, the worst score kept by the gate that keeps a fraction; {} if no gate does."""
-    values = [report["values"] for row in rows for report in row["reports"]]
-    cuts = [each["threshold"] for each in values if each.get("fraction") is not None and each["threshold"] is not None]
-    return {"threshold": (max if prefers_low(regime) else min)(cuts)} if cuts else {}

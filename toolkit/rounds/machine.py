@@ -22,8 +22,10 @@ from toolkit.models.source import Source
 from toolkit.oracle import VERSION
 from toolkit.progress import Advance
 from toolkit.records import Task
+from toolkit.report.summary import counts
 from toolkit.rounds import pool
 from toolkit.rounds.settings import RoundsSettings, name_of
+from toolkit.store import run_folder
 from toolkit.store.cache import VerdictCache
 from toolkit.store.files import file_hash, read_rows, texts_hash, write_rows
 from toolkit.store.stages import stage
@@ -293,7 +295,7 @@ class Machine:
         return set(stage(self.settings.output / "pool", "judge-anchors", inputs, self.settings.stages, act)["ids"])
 
     def judge(self, benchmark: str, samples: Path, folder: Path) -> dict[str, Any]:
-        """Score a samples file; return pass@1 with its interval, and the verdicts."""
+        """Score a samples file; return pass@1 with its interval, the verdicts, and by part and task `passes/answers`."""
         settings = self.settings
         outcome = evaluate.evaluate(
             evaluate.Settings(
@@ -308,7 +310,9 @@ class Machine:
         if summary.get("n_unscored") or summary.get("refused"):
             why = summary.get("refused") or "see its results"
             raise InfrastructureError(f"{folder}: not all samples could be scored: {why}")
-        return {"pass_at_k": summary["pass_at_k"], "verdicts": summary["verdicts"]}
+        results = run_folder.read(folder).values()
+        tasks = {part: {task: f"{c}/{n}" for task, (n, c) in counts(results, part).items()} for part in summary["pass_at_k"]}
+        return {"pass_at_k": summary["pass_at_k"], "verdicts": summary["verdicts"], "tasks": tasks}
 
 
 def judged_by() -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def stage(folder: Path, name: str, inputs: Mapping[str, Any], here: Iterable[str
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     outputs = plain(act())
-    done = {"inputs": asked, "outputs": outputs, "seconds": round(time.monotonic() - started, 3)}
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    done = {"inputs": asked, "outputs": outputs, "seconds": round(time.monotonic() - started, 3), "date": date}
     write_atomically(file, (json.dumps(done, indent=1) + "\n").encode())
     return outputs

@@ -233,7 +233,7 @@ def test_rounds_page_gives_hostile_text_no_foothold(monkeypatch: pytest.MonkeyPa
 
 def test_a_regime_has_one_colour_and_mark_in_all_figures() -> None:
     found = figures.figures(ROUNDS)
-    assert len(found) == 6
+    assert len(found) == 4, "what a ledger of that time can show"
     assert all(figure.caption.endswith("(5 rounds of 4 steps)") for figure in found)
     for i, regime in enumerate(ROUNDS["settings"]["regimes"]):
         entries = {entry[1:] for figure in found for entry in figure.legend if entry[0] == regime}
