@@ -106,10 +106,12 @@ def gate(
             raise UsageError(f"--against {settings.against[0]} has none of these samples (by task_id and sample_id)")
         tally = Tally(gates, truth)
         try:
-            engine = open_engine(settings.runtime)
-            stack.callback(engine.close)
-            sandbox = stack.enter_context(Sandbox(engine, settings.parallel))
-            images = {it: engine.image_digest(it) for it in sorted({one.image for one in gates.gates if one.image})}
+            sandbox, images = None, {}
+            if gates.needs_boxes:
+                engine = open_engine(settings.runtime)
+                stack.callback(engine.close)
+                sandbox = stack.enter_context(Sandbox(engine, settings.parallel))
+                images = {it: engine.image_digest(it) for it in sorted({one.image for one in gates.gates if one.image})}
             judging = time.monotonic()
             with gate_folder.written(folder) as written:
                 for program, reports in _judged(gates, files, tasks, sandbox):
@@ -204,7 +206,7 @@ def _scorer(model: str | None) -> Any:
 
 
 def _judged(
-    gates: All, files: Iterable[Source], known: Container[str], sandbox: Sandbox
+    gates: All, files: Iterable[Source], known: Container[str], sandbox: Sandbox | None
 ) -> Iterator[tuple[Program, list[Report]]]:
     """Give each program with its reports, in order. Raises `SandboxError` or `InfrastructureError`."""
     has_tests = any(one.name.partition("~")[0] == "tests" for one in gates.gates)
