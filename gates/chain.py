@@ -6,7 +6,7 @@ import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from gates.base import DEFECT, DESTROYED, Finding, Gate, Report, Solution, unfit
 from sandbox import Sandbox
@@ -49,17 +49,26 @@ class All:
     all_findings: bool = False
     memo: Memo | None = None
 
-    def check_many(self, solutions: Iterable[Solution | str], sandbox: Sandbox) -> Iterator[list[Report]]:
+    @property
+    def needs_boxes(self) -> bool:
+        """Whether any gate runs in boxes."""
+        return any(gate.image for gate in self.gates)
+
+    def check_many(self, solutions: Iterable[Solution | str], sandbox: Sandbox | None) -> Iterator[list[Report]]:
         """Yield the reports of each solution, in order: of all gates, or up to the first that refuses.
 
         A program is accepted if all its reports passed. A plain string is a whole program. Solutions are taken as they
         are needed, so any number may be streamed through. A text that cannot be a program (a NUL byte, a lone surrogate)
-        or has more than `MAX_TEXT` bytes is refused in the name of each gate, unseen. Raises `SandboxError`.
+        or has more than `MAX_TEXT` bytes is refused in the name of each gate, unseen. `sandbox` may be None unless
+        `needs_boxes`. Raises `SandboxError`.
         """
+        boxes = cast(Sandbox, sandbox)  # gates without an image never look at it
+        if sandbox is None and self.needs_boxes:
+            raise ValueError(f"{' and '.join(gate.name for gate in self.gates if gate.image)} need boxes")
         given = (Solution(code=s) if isinstance(s, str) else s for s in solutions)
         rows: Iterator[_Row] = (_Row(solution, [], unfit(solution)) for solution in given)
         for gate in self.gates:
-            rows = self._ask(gate, rows, sandbox)
+            rows = self._ask(gate, rows, boxes)
         return (row.reports for row in rows)
 
     def _ask(self, gate: Gate, rows: Iterator[_Row], sandbox: Sandbox) -> Iterator[_Row]:
@@ -102,9 +111,8 @@ class All:
             return True
         if self.memo is None or gate.compares:
             return False
-        image = sandbox.engine.image_digest(gate.image) if gate.image else ""
-        parts = gate.depends(row.solution)
-        key = [gate.name, gate.version, gate.settings(), image, repr(sandbox.limits), *parts]
+        boxes = [sandbox.engine.image_digest(gate.image), repr(sandbox.limits)] if gate.image else []
+        key = [gate.name, gate.version, gate.settings(), *boxes, *gate.depends(row.solution)]
         row.key = "gate " + hashlib.sha256(json.dumps(key).encode()).hexdigest()
         stored = self.memo.get(row.key)
         if stored is None:

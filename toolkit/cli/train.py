@@ -82,6 +82,7 @@ def train(
     gradient_checkpointing: Annotated[
         bool | None, typer.Option("--gradient-checkpointing/--no-gradient-checkpointing")
     ] = None,
+    unfinished: Annotated[str | None, typer.Option("--unfinished")] = None,
     checkpoint_every: Annotated[int | None, typer.Option("--checkpoint-every")] = None,
     seed: Annotated[int | None, typer.Option("--seed")] = None,
     device: Annotated[str | None, typer.Option("--device")] = None,
@@ -110,6 +111,8 @@ def train(
     else:
         print(f"{outcome.weights}: {len(outcome.losses)} steps, {outcome.tokens:,} tokens, loss {outcome.losses[0]:.3f} to "
               f"{outcome.losses[-1]:.3f} ({outcome.seconds:.0f} s)")  # fmt: skip
+        for line in outcome.left_out[:5]:
+            console.print(line, markup=False, soft_wrap=True)
 
 
 def rounds(
@@ -137,13 +140,13 @@ def rounds(
         return
     from toolkit.rounds.plan import plan
     from toolkit.rounds.run import run
-    from toolkit.rounds.settings import read
+    from toolkit.rounds.settings import elsewhere, read
 
     console = stderr_console()
     with reported("interrupted; the same command goes on"), ProgressBar(console, quiet=as_json) as advance:
         settings = read(config, context.meta["settings"])
         if dry_run:
-            found = plan(settings, gpu or "cpu", parameters)
+            found = plan(settings, gpu or "cpu", parameters) | {"elsewhere": elsewhere(config, settings)}
             print(json.dumps(found, indent=2))
             return
         summary = run(settings, advance)

@@ -105,10 +105,12 @@ def gate(
         if settings.against and not n_known:
             raise UsageError(f"--against {settings.against[0]} has none of these samples (by task_id and sample_id)")
         tally = Tally(gates, truth)
-        engine = open_engine(settings.runtime)
-        stack.callback(engine.close)
-        sandbox = stack.enter_context(Sandbox(engine, settings.parallel))
-        images = {it: engine.image_digest(it) for it in sorted({one.image for one in gates.gates if one.image})}
+        sandbox, images = None, {}
+        if gates.needs_boxes:
+            engine = open_engine(settings.runtime)
+            stack.callback(engine.close)
+            sandbox = stack.enter_context(Sandbox(engine, settings.parallel))
+            images = {it: engine.image_digest(it) for it in sorted({one.image for one in gates.gates if one.image})}
         judging = time.monotonic()
         with gate_folder.written(folder) as written:
             for program, reports in judged(gates, programs(files, Problems(), tasks), sandbox):
@@ -197,7 +199,7 @@ def _scorer(model: str | None) -> Any:
 # -- what is done with it ----------------------------------------------------------------------------------------------
 
 
-def judged(gates: All, given: Iterable[Program], sandbox: Sandbox) -> Iterator[tuple[Program, list[Report]]]:
+def judged(gates: All, given: Iterable[Program], sandbox: Sandbox | None) -> Iterator[tuple[Program, list[Report]]]:
     """Yield each program with its reports, in order. Raises `InfrastructureError`."""
     has_tests = any(one.name.partition("~")[0] == "tests" for one in gates.gates)
     tasks = LocalTasks()

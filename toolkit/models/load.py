@@ -1,4 +1,4 @@
-"""Load models: a hub id, a folder or a GGUF file, with an adapter merged into it, on a GPU or the CPU."""
+"""Load models: a hub id, a folder or a GGUF file, with an adapter on top, on a GPU or the CPU."""
 
 import contextlib
 import hashlib
@@ -26,7 +26,7 @@ _DTYPES = ("float32", "bfloat16", "float16")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A model with its tokenizer; an adapter has been merged into the weights. `about` identifies it, as plain data."""
+    """A model with its tokenizer and its adapter (see `_with_adapter`). `about` identifies it, as plain data."""
 
     model: Any
     tokenizer: Any
@@ -155,7 +155,26 @@ def _is_on_hub(source: Source, name: str) -> bool:
     return True
 
 
+def tokenizer(source: Source) -> Any:
+    """Load a model's tokenizer alone. Raises as `load`."""
+    with explained():
+        try:
+            import transformers
+        except ImportError as error:
+            raise GenerationFailed(missing(error)) from None
+        name, flags = _place(source)
+        try:
+            return transformers.AutoTokenizer.from_pretrained(name, **flags)
+        except Exception as error:
+            raise _loading_error(source, error, flags) from None
+
+
 def _with_adapter(model: Any, adapter: str) -> Any:
+    """Put an adapter on a model: merged into its weights in float32.
+
+    In 16 bits it stays beside them, in float32: an update is smaller than the distance between two weights of 16 bits, and
+    most of it would be rounded away.
+    """
     try:
         import peft
     except ImportError as error:
@@ -169,7 +188,9 @@ def _with_adapter(model: Any, adapter: str) -> Any:
         raise BadModel(f"--adapter {adapter} cannot be put on this model; is it one of another? {_line(error)}") from None
     if wanted != found:
         raise BadModel(f"--adapter {adapter} is one of another model: they differ in {min(wanted ^ found)}")
-    return fitted.merge_and_unload()
+    if not hasattr(fitted.base_model, "merge_and_unload"):
+        raise BadModel(f"--adapter {adapter} is none that changes weights, such as LoRA")
+    return fitted.merge_and_unload() if model.dtype.itemsize == 4 else fitted.base_model.model
 
 
 def _loading_error(source: Source, error: Exception, flags: Mapping[str, Any]) -> BadModel | GenerationFailed:

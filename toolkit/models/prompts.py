@@ -89,12 +89,15 @@ def default_style(generator: Generator) -> str:
 
 
 def for_tasks(
-    tasks: Sequence[Task], style: str | None, generator: Generator
+    tasks: Sequence[Task], style: str | None, generator: Generator, *, strip: bool = True, stops: bool = True
 ) -> tuple[list[Prompt], tuple[str, ...]]:
     """Return a prompt for each task, and the strings that end an answer.
 
     If a chat's answer can be prefilled, it begins with a fenced block. A model that does not chat is told in plain words
     whose turn it is.
+
+    Args:
+        strip, stops: strip texts to continue of white space at their ends, and end what continues them as benchmarks do.
 
     Raises:
         KeyError: there is no such style.
@@ -102,8 +105,8 @@ def for_tasks(
     chosen = STYLES[style or default_style(generator)]
     if chosen.ask is None:
         are_begun = all(re.search(r"^(async\s+)?def\s", task.prompt, re.MULTILINE) for task in tasks)
-        prompts = [Prompt(task_id=task.task_id, text=task.prompt.strip()) for task in tasks]
-        return prompts, STOP_FUNCTION if are_begun else STOP_PROGRAM
+        prompts = [Prompt(task_id=task.task_id, text=task.prompt.strip() if strip else task.prompt) for task in tasks]
+        return prompts, () if not stops else STOP_FUNCTION if are_begun else STOP_PROGRAM
     is_begun = not chosen.thinks and (generator.prefills or not generator.chat)
     field = "completion" if is_begun else "raw_response"
     prompts = []

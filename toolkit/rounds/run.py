@@ -44,7 +44,8 @@ def run(settings: RoundsSettings, advance: Advance = lambda *_: None) -> dict[st
             try:
                 cell.run()
             except Waiting as error:
-                waiting.append(str(error))
+                cell.waiting.append(str(error))
+            waiting += [line for line in cell.waiting if line not in waiting]
     summary = summarise(settings, waiting)
     write_rows(settings.output / FILE, list(collect(settings)))
     write_atomically(settings.output / "summary.json", (json.dumps(summary, indent=1) + "\n").encode())

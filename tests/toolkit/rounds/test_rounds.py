@@ -65,7 +65,7 @@ def test_a_degenerate_policy_is_a_rubber_stamp(
     assert rows[-1]["texts"]["unique"] < 0.2
     stopped = next(row for row in summary["rows"] if row["regime"] == "tests" and row["round"] == 1)
     assert stopped["stopped"] == "nothing was accepted"
-    assert (tmp_path / "run" / "report.html").read_text().count("<svg") >= 4
+    assert (tmp_path / "run" / "report.html").read_text().count("<svg") >= 3, "too few words for distinct n-grams"
 
 
 FORGERIES = [
@@ -195,7 +195,7 @@ def test_the_preset_small_in_a_smaller_form(tmp_path: Path) -> None:
     """The default model writes, is trained on what the gates accepted, and is judged: every stage is the real one."""
     flags = {
         "regimes": "none,compile", "rounds": 1, "accept": 2, "budget": 8, "max-new-tokens": 48, "steps": 1, "batch-size": 2,
-        "sequence": 128, "limit": 2, "eval-tokens": 32, "measured": 4, "output": tmp_path / "run",
+        "sequence": 128, "limit": 2, "eval-tokens": 32, "measured": 4, "unfinished": "open", "output": tmp_path / "run",
     }  # fmt: skip
     command = [sys.executable, "-m", "toolkit.cli", "rounds", "small"]
     command += [str(word) for name, value in flags.items() for word in (f"--{name}", value)]
