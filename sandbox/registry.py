@@ -8,6 +8,8 @@ import functools
 from collections.abc import Callable, ItemsView, Iterable, Iterator, MutableMapping, ValuesView
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from sandbox.errors import UsageError
+
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
@@ -16,7 +18,7 @@ MAX_WHY = 300
 """Characters of what an entry point's module raises."""
 
 
-class Unknown(KeyError):
+class Unknown(UsageError, KeyError):
     """There is nothing of that name; the text says what there is, or why it cannot be used."""
 
     def __str__(self) -> str:

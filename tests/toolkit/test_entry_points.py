@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from toolkit.benchmarks import BENCHMARKS
+
 ROOT = Path(__file__).parents[2]
 GOOD = {
     "benchmarks": {"twos": "extra.tasks:BENCHMARK"},
@@ -121,7 +123,7 @@ def test_every_kind_is_used_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     found = json.loads(ran("gate", "twos.jsonl", "--kind", "brief", "--threshold", "most=1", "--json", "--output", "gated")[0])
     assert (found["n"], found["n_accepted"]) == (2, 0)
     assert json.loads(ran("validate", "twos", "--json")[0])["canonical_passed"] == 2
-    assert "humaneval, humaneval+, mbpp+ or twos" in words("eval", "--help")
+    assert "mbpp-pro, mbpp-sanitized or twos" in words("eval", "--help")
     assert "openai, replay, transformers or parrot" in words("eval", "--help")
     assert "brief Refuses long programs. [most] [extra 1.2]" in words("gate", "--help")
     monkeypatch.setenv("TOOLKIT_ENGINE", "other")
@@ -168,7 +170,7 @@ def test_what_breaks_or_takes_a_name_is_one_line_and_replaces_nothing(monkeypatc
     monkeypatch.delenv("TOOLKIT_ENGINE")
     assert "humaneval, humaneval+ or mbpp+ [required]" not in words("eval", "--help"), "names of what waits are listed unimported"
     checks = doctor()
-    assert checks["benchmarks"]["found"] == "humaneval, humaneval+, mbpp+"
+    assert checks["benchmarks"]["found"] == ", ".join(BENCHMARKS)
     assert checks["gates"]["found"].endswith("judge, brief (of extra 1.2)")
     for name in ("benchmark humaneval", "benchmark lost", "benchmark named", "gate compile", "gate left", "gate seven", "gate brief",
                  "generator transformers", "generator gone", "engine docker", "engine seven"):  # fmt: skip
@@ -206,8 +208,8 @@ def test_ours_are_asked_first() -> None:
 WEAK = {
     "no tests": ("BENCHMARK", 'tests=Table(base=(), plus=([1],))', "Weak/0: it has no tests"),
     "no check": ("BENCHMARK", 'tests=Check(source=" ")', "Weak/0: it has no tests"),
-    "a kind of its own": ("BENCHMARK", 'tests=Mine(base=([1],))', "Weak/0: its tests are Mine; a task has a Table or a Check"),
-    "none at all": ("BENCHMARK", 'tests=TaskTests()', "Weak/0: its tests are TaskTests; a task has a Table or a Check"),
+    "a kind of its own": ("BENCHMARK", 'tests=Mine(base=([1],))', "Weak/0: its tests are Mine; a task has a Table, a Check or a Stdin"),
+    "none at all": ("BENCHMARK", 'tests=TaskTests()', "Weak/0: its tests are TaskTests; a task has a Table, a Check or a Stdin"),
     "a class of its own": ("Own", 'tests=Table(base=([1],))', "a benchmark is a toolkit.benchmarks.Benchmark, not "),
 }
 

@@ -11,6 +11,7 @@ import pytest
 
 from sandbox import DockerEngine, Limits, Sandbox
 from toolkit.benchmarks import BENCHMARKS, DataMissing, Options
+from toolkit.errors import UsageError
 from toolkit.models.generators import Prompt
 from toolkit.models.prompts import for_tasks
 from toolkit.oracle import Oracle
@@ -153,7 +154,7 @@ def test_samples_may_number_their_tasks(tmp_path: Path) -> None:
     ((sample,), _) = read(path, tasks)
     assert sample.task_id == "MBPP/7"
     path.write_text(json.dumps({"task_id": True, "solution": "x = 1\n"}) + "\n")
-    with pytest.raises(ValueError, match="task_id is not a string but bool"):
+    with pytest.raises(UsageError, match="task_id is not a string but bool"):
         read(path, tasks)
 
 

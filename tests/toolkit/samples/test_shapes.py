@@ -81,7 +81,7 @@ def test_lists_of_lists_are_of_the_tasks_in_their_order(tmp_path: Path) -> None:
         ("[", [":1: malformed JSON: Expecting value at line 1 column 2; nothing behind it was read"]),
         ('[{"task_id": "HumanEval/0"', [":1: malformed JSON: Expecting ',' delimiter at line 1 column 27; nothing behind it was read"]),
         ("[{}\n{}]", [":1: malformed JSON: Expecting ',' or ']' at line 2 column 1; nothing behind it was read"]),
-        ('[{"task_id": 3}, 4, "x"]', [":1: task_id is not a string but int", ":2: not an object but int", ":3: not an object but str"]),
+        ('[{"task_id": 3.0}, 4, "x"]', [":1: task_id is not a string but float", ":2: not an object but int", ":3: not an object but str"]),
         ("[[1]]", [":1: solution is not a string but int"]),
         (json.dumps([["x = 1"]] * 165), [":165: a list of samples of task number 165, and the benchmark has 164 tasks"]),
         ('[{"task_id": "HumanEval/0", "solution": "x"}] [1]', [": more than one JSON array: text behind item 1"]),

@@ -139,7 +139,7 @@ def test_rows_are_read_in_each_form(tmp_path: Path) -> None:
         ("", "nothing to train on"),
         ("\n\n", "nothing to train on"),
         ("{", "malformed JSON"),
-        ("[]\n", "not an object but list"),
+        ("3\n", "not an object but int"),
         ('{"task_id": "x"}\n', "none of solution, completion, code, text, content, raw_response is there"),
         ('{"completion": "x"}\n', "no prompt"),
         ('{"content": 7}\n', "content is not a string but int"),
