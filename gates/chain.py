@@ -60,11 +60,9 @@ class All:
         A program is accepted if all its reports passed. A plain string is a whole program. Solutions are taken as they
         are needed, so any number may be streamed through. A text that cannot be a program (a NUL byte, a lone surrogate)
         or has more than `MAX_TEXT` bytes is refused in the name of each gate, unseen. `sandbox` may be None unless
-        `needs_boxes`. Raises `SandboxError`.
+        `needs_boxes`. Raises `SandboxError`, and ValueError for boxes that are needed and not there.
         """
         boxes = cast(Sandbox, sandbox)  # gates without an image never look at it
-        if sandbox is None and self.needs_boxes:
-            raise ValueError(f"{' and '.join(gate.name for gate in self.gates if gate.image)} need boxes")
         given = (Solution(code=s) if isinstance(s, str) else s for s in solutions)
         rows: Iterator[_Row] = (_Row(solution, [], unfit(solution)) for solution in given)
         for gate in self.gates:
@@ -109,6 +107,8 @@ class All:
         if row.unfit is not None:
             row.add(gate.unseen(row.unfit), go_on=self.all_findings)
             return True
+        if gate.image and sandbox is None:
+            raise ValueError(f"the gate {gate.name} needs boxes")
         if self.memo is None or gate.compares:
             return False
         boxes = [sandbox.engine.image_digest(gate.image), repr(sandbox.limits)] if gate.image else []

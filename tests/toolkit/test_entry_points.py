@@ -12,6 +12,7 @@ import pytest
 
 from toolkit.benchmarks import BENCHMARKS
 
+pytestmark = pytest.mark.boxes
 ROOT = Path(__file__).parents[2]
 GOOD = {
     "benchmarks": {"twos": "extra.tasks:BENCHMARK"},

@@ -14,6 +14,7 @@ from toolkit.benchmarks.load import benchmark_named
 from toolkit.errors import UsageError
 
 TOOLKIT = str(Path(sys.executable).parent / "toolkit")
+pytestmark = pytest.mark.boxes
 BOM = b"\xef\xbb\xbf"
 PROGRAM = b"\n# one program\ndef f(x):\n    return [x]\n"
 
@@ -36,6 +37,7 @@ def toolkit(*words: object, cwd: Path, stdin: bytes = b"", **more: Any) -> subpr
     ],
     ids=["program", "program with a mark", "no program", "rows", "rows with a mark", "rows zipped"],
 )
+
 @pytest.mark.parametrize("named", [(), ("-",)], ids=["unnamed", "dash"])
 def test_a_program_or_rows_may_be_piped_in(tmp_path: Path, piped: bytes, n: int, accepted: int, named: tuple[str, ...]) -> None:
     done = toolkit("gate", "--kind", "compile", *named, "--json", "-o", "out", cwd=tmp_path, stdin=piped)

@@ -132,6 +132,7 @@ def test_an_interrupt_is_130(name: str, capfd: pytest.CaptureFixture[str]) -> No
     assert ended(name, KeyboardInterrupt(), capfd) == (130, "")
 
 
+@pytest.mark.boxes
 @pytest.mark.parametrize("words", [("run", "-"), ("gate", "--kind", "tests", "--threshold", "timeout=60", "--no-cache", "-o", "kept", "s.jsonl")], ids=str)
 def test_a_real_interrupt(words: tuple[str, ...], tmp_path: Path) -> None:
     program = "import time\ndef f(): return 1\ntime.sleep(60)\n"

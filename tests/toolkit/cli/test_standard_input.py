@@ -13,6 +13,8 @@ import pytest
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.cli import options
 
+pytestmark = pytest.mark.boxes
+
 TOOLKIT = str(Path(sys.executable).with_name("toolkit"))
 TASKS = list(BENCHMARKS["humaneval"].load(Options()).tasks.values())[:2]
 ROWS = [{"task_id": task.task_id, "solution": task.prompt + task.canonical_solution} for task in TASKS]

@@ -34,6 +34,7 @@ class Loose(DockerEngine):
         return wanted + 1
 
 
+@pytest.mark.boxes
 def test_an_engine_that_does_not_hold_is_seen() -> None:
     engine = Loose()
     some = {"disk_limit", "what_the_engine_says_of_itself", "output_and_exit_code"}

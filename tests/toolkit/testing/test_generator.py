@@ -15,6 +15,7 @@ from toolkit.testing import Nonconforming, check_generator
 from toolkit.testing.generator import PROMPTS
 
 
+@pytest.mark.models
 def test_generators(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "samples.jsonl"
     rows = [{"task_id": p.task_id, "completion": f"{p.task_id} {n}", "n_tokens": 3} for p in PROMPTS for n in range(2)]
