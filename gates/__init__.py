@@ -29,14 +29,25 @@ from gates.ranked import Scorer
 from gates.repetition import Repetition
 from gates.self_score import SelfScore
 from gates.tests import Tests
+from sandbox import BadValue
+from sandbox.registry import Registry
 
-GATES: dict[str, type[Gate]] = {
-    gate.name: gate
-    for gate in (
-        Nothing, Repetition, Compile, Duplicate, Decontaminate, Import, Quality, Tests,
-        Perplexity, InversePerplexity, SelfScore, Judge,
-    )
-}  # fmt: skip
+_OWN: tuple[type[Gate], ...] = (
+    Nothing, Repetition, Compile, Duplicate, Decontaminate, Import, Quality, Tests,
+    Perplexity, InversePerplexity, SelfScore, Judge,
+)  # fmt: skip
+
+
+def _gate(name: str, thing: Any, _origin: str) -> type[Gate]:
+    if not (isinstance(thing, type) and issubclass(thing, Gate)):
+        raise TypeError(f"a gate is a subclass of gates.Gate, not {thing!r}")
+    if getattr(thing, "name", None) != name:
+        raise TypeError(f"it calls itself {getattr(thing, 'name', None)!r}")
+    return thing
+
+
+GATES: Registry[type[Gate]] = Registry("gate", [(gate.name, gate) for gate in _OWN], _gate)
+"""Every gate by its name; `toolkit.testing.check_gate` says whether one keeps to what all gates promise."""
 
 __all__ = [
     "GATES",
@@ -57,22 +68,25 @@ __all__ = [
 _NUMBERS = (float, float | None, "float", "float | None")
 
 
+def _classes(kind: str) -> list[type[Gate]]:
+    """Return the gates that `kind` names, without those that there are not."""
+    found = (GATES.get(part.strip().partition("~")[0]) for part in kind.split("+"))
+    return [gate for gate in found if gate is not None]
+
+
 def fields_of(kind: str) -> set[str]:
     """Return the field names of the gates that `kind` names: their thresholds, and what `parse` must be given for them."""
-    names = [part.strip().partition("~")[0] for part in kind.split("+")]
-    return {field.name for name in names if name in GATES for field in fields(GATES[name])}
+    return {field.name for gate in _classes(kind) for field in fields(gate)}
 
 
 def thresholds_of(kind: str) -> set[str]:
     """Return the names of the thresholds that the gates named by `kind` have."""
-    names = [part.strip().partition("~")[0] for part in kind.split("+")]
-    return {field.name for name in names if name in GATES for field in fields(GATES[name]) if field.type in _NUMBERS}
+    return {field.name for gate in _classes(kind) for field in fields(gate) if field.type in _NUMBERS}
 
 
-def prefers_low(kind: str) -> bool:
-    """Return whether one of the gates that `kind` names takes low scores for the best."""
-    names = [part.strip().partition("~")[0] for part in kind.split("+")]
-    return any(getattr(GATES.get(name), "lowest", False) for name in names)
+def prefers_low(name: str) -> bool:
+    """Return whether the gate of that name, with noise or without, takes low scores for the best."""
+    return GATES[name.partition("~")[0]].lowest
 
 
 def parse(
@@ -94,34 +108,38 @@ def parse(
             are flipped.
 
     Raises:
-        ValueError: no such gate; a gate named twice; a threshold that none of them has, or that is not a number; a gate
+        BadValue: no such gate; a gate named twice; a threshold that none of them has, or that is not a number; a gate
             needs something that is not given; noise that is not a probability.
     """
     parts = [part.strip().partition("~") for part in kind.split("+")]
     names = [name for name, _, _ in parts]
-    for name in names:
-        if name not in GATES:
-            raise ValueError(f"no gate is called {name!r}; there are {', '.join(GATES)}")
+    try:
+        classes = {name: GATES[name] for name in names}
+    except KeyError as error:
+        raise BadValue(str(error)) from None
     if len(set(names)) < len(names):
-        raise ValueError(f"a gate is named twice in {kind!r}")
-    known = {name: [field.name for field in fields(GATES[name]) if field.type in _NUMBERS] for name in names}
+        raise BadValue(f"a gate is named twice in {kind!r}")
+    known = {name: [field.name for field in fields(gate) if field.type in _NUMBERS] for name, gate in classes.items()}
     asked, given = dict(thresholds or {}), given or {}
     for name in asked:
         if not any(name in each for each in known.values()):
             there = ", ".join(f"{n} ({gate})" for gate, each in known.items() for n in each) or "none at all"
-            raise ValueError(f"no gate of {kind!r} has a threshold {name!r}; there are {there}")
+            raise BadValue(f"no gate of {kind!r} has a threshold {name!r}; there are {there}")
     chosen: list[Gate] = []
     for name, is_noisy, p in parts:
         values: dict[str, Any] = {n: value for n, value in asked.items() if n in known[name]}
-        for field in fields(GATES[name]):
+        for field in fields(classes[name]):
             if field.name in known[name]:
                 continue
             if field.name in given:
                 values[field.name] = given[field.name]
             elif field.default is MISSING and field.default_factory is MISSING:
                 of_type = getattr(field.type, "__name__", field.type)
-                raise ValueError(f"the gate {name!r} needs a {of_type}: parse(..., given={{{field.name!r}: ...}})")
-        gate = GATES[name](**values)
+                raise BadValue(f"the gate {name!r} needs a {of_type}: parse(..., given={{{field.name!r}: ...}})")
+        try:
+            gate = classes[name](**values)
+        except ValueError as error:
+            raise BadValue(str(error)) from None
         chosen.append(_noisy(gate, p, given.get("seed", 0)) if is_noisy else gate)
     return All(gates=sorted(chosen, key=lambda gate: gate.cost), all_findings=all_findings, memo=memo)
 
@@ -130,4 +148,4 @@ def _noisy(gate: Gate, p: str, seed: Any) -> Noisy:
     try:
         return Noisy(gate=gate, p=float(p), seed=seed)
     except ValueError:
-        raise ValueError(f"{gate.name}~{p}: behind ~ stands a probability, such as {gate.name}~0.1") from None
+        raise BadValue(f"{gate.name}~{p}: behind ~ stands a probability, such as {gate.name}~0.1") from None

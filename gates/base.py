@@ -1,4 +1,4 @@
-"""What a gate is: something outside the model that accepts or refuses one program, and says why."""
+"""The interface of gates: outside the model, a gate accepts or refuses one program and says why."""
 
 import math
 import re
@@ -14,7 +14,7 @@ from sandbox.wire import codec
 
 R = TypeVar("R")
 MAX_TEXT = 1 << 20
-"""The longest text of a solution that is judged, in bytes of UTF-8."""
+"""Longest text of a solution that is judged, in bytes of UTF-8."""
 MAX_BATCH = 1 << 18
 """Characters of all programs of a batch together, unless a single one has more."""
 MAX_MESSAGE, MAX_SYMBOL = 1000, 100
@@ -22,14 +22,14 @@ MAX_MESSAGE, MAX_SYMBOL = 1000, 100
 MAX_FINDINGS = 1000
 """Findings in a report."""
 DESTROYED, DEFECT = "box-destroyed", "our-defect"
-"""Symbols for a program that no box survives, and for one on which our code fails; reports with them are never kept."""
+"""Symbols for a program that no box survives, and for one that our code fails on; such reports are never kept."""
 MORE = "more-findings"
-"""Symbol of the note that stands for the findings beyond the limit."""
+"""Symbol of the note that says how many findings were left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solution:
-    """A program to be judged, and what came with it.
+    """A program to judge, and what came with it.
 
     Attributes:
         code: the whole program.
@@ -86,7 +86,7 @@ class Report:
         gate: its name.
         passed: the decision: no finding is decisive.
         score: the number behind the decision, in the gate's own unit (see its module), or None.
-        findings: everything seen; of more than `MAX_FINDINGS`, the decisive ones first, and a note of how many are left out.
+        findings: everything seen; beyond `MAX_FINDINGS`, decisive ones are kept first and a note counts the rest.
         seconds: wall time spent on this program; its share of a batch.
         versions: of the tools that were asked, by name.
         values: further numbers, by name.
@@ -124,8 +124,9 @@ class Gate(ABC):
     Attributes:
         name: as in `--kind`.
         cost: cheaper gates are asked first.
-        image: of the boxes that the gate needs, or None.
+        image: image of the boxes that the gate needs, or None.
         worst: score of a program that is refused unseen, or None.
+        lowest: whether low scores are the best.
         version: raise it whenever a report may differ from before.
     """
 
@@ -133,6 +134,7 @@ class Gate(ABC):
     cost: ClassVar[float]
     image: ClassVar[str | None] = None
     worst: ClassVar[float | None] = None
+    lowest: ClassVar[bool] = False
     version: ClassVar[int] = 1
 
     @abstractmethod
@@ -145,7 +147,7 @@ class Gate(ABC):
 
     @property
     def compares(self) -> bool:
-        """Whether a decision also depends on the other programs of the call; such reports are not kept between runs."""
+        """Whether decisions also depend on the call's other programs; such reports are not kept between runs."""
         return False
 
     def settings(self) -> dict[str, Any]:
@@ -204,7 +206,7 @@ def in_batches(
     sandbox: Sandbox,
     failed: Callable[[Solution, Exception], R],
 ) -> Iterator[R]:
-    """Look at solutions `n` at a time and yield one result each, in order; what fails together is looked at one by one.
+    """Look at solutions `n` at a time and yield one result each, in order; retry a failing batch one by one.
 
     Args:
         look: returns one result per solution of a batch.
@@ -255,9 +257,9 @@ def unfit(solution: Solution) -> Finding | None:
     return None
 
 
-def refused(symbol: str, message: str) -> Finding:
-    """Return a decisive finding about the whole program."""
-    return Finding(symbol=symbol, message=message, severity="error", decisive=True)
+def refused(symbol: str, message: str, line: int | None = None) -> Finding:
+    """Return a decisive finding about a line, or about the whole program."""
+    return Finding(symbol=symbol, message=message, line=line, severity="error", decisive=True)
 
 
 def of_end(execution: Execution, where: str = "") -> Finding:

@@ -1,4 +1,4 @@
-"""Several gates as one: the cheapest is asked first, and a known report is not asked for again."""
+"""Several gates as one: ask the cheapest first, and never twice for a known report."""
 
 import contextlib
 import hashlib
@@ -6,7 +6,7 @@ import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from gates.base import DEFECT, DESTROYED, Finding, Gate, Report, Solution, unfit
 from sandbox import Sandbox
@@ -49,23 +49,30 @@ class All:
     all_findings: bool = False
     memo: Memo | None = None
 
-    def check_many(self, solutions: Iterable[Solution | str], sandbox: Sandbox) -> Iterator[list[Report]]:
+    @property
+    def needs_boxes(self) -> bool:
+        """Whether any gate runs in boxes."""
+        return any(gate.image for gate in self.gates)
+
+    def check_many(self, solutions: Iterable[Solution | str], sandbox: Sandbox | None) -> Iterator[list[Report]]:
         """Yield the reports of each solution, in order: of all gates, or up to the first that refuses.
 
         A program is accepted if all its reports passed. A plain string is a whole program. Solutions are taken as they
         are needed, so any number may be streamed through. A text that cannot be a program (a NUL byte, a lone surrogate)
-        or has more than `MAX_TEXT` bytes is refused in the name of each gate, unseen. Raises `SandboxError`.
+        or has more than `MAX_TEXT` bytes is refused in the name of each gate, unseen. `sandbox` may be None unless
+        `needs_boxes`. Raises `SandboxError`, and ValueError for boxes that are needed and not there.
         """
+        boxes = cast(Sandbox, sandbox)  # gates without an image never look at it
         given = (Solution(code=s) if isinstance(s, str) else s for s in solutions)
         rows: Iterator[_Row] = (_Row(solution, [], unfit(solution)) for solution in given)
         for gate in self.gates:
-            rows = self._ask(gate, rows, sandbox)
+            rows = self._ask(gate, rows, boxes)
         return (row.reports for row in rows)
 
     def _ask(self, gate: Gate, rows: Iterator[_Row], sandbox: Sandbox) -> Iterator[_Row]:
-        """Pass rows on in order, and add the gate's report to those that are alive."""
+        """Pass rows on in order; add the gate's report to those still alive."""
         waiting: deque[tuple[_Row, bool]] = deque()
-        for first in rows:  # as long as nothing has to be asked, nothing has to wait
+        for first in rows:  # until the gate has to be asked, no row has to wait
             if first.alive and not self._recall(gate, first, sandbox):
                 break
             yield first
@@ -100,11 +107,12 @@ class All:
         if row.unfit is not None:
             row.add(gate.unseen(row.unfit), go_on=self.all_findings)
             return True
+        if gate.image and sandbox is None:
+            raise ValueError(f"the gate {gate.name} needs boxes")
         if self.memo is None or gate.compares:
             return False
-        image = sandbox.engine.image_digest(gate.image) if gate.image else ""
-        parts = gate.depends(row.solution)
-        key = [gate.name, gate.version, gate.settings(), image, repr(sandbox.limits), *parts]
+        boxes = [sandbox.engine.image_digest(gate.image), repr(sandbox.limits)] if gate.image else []
+        key = [gate.name, gate.version, gate.settings(), *boxes, *gate.depends(row.solution)]
         row.key = "gate " + hashlib.sha256(json.dumps(key).encode()).hexdigest()
         stored = self.memo.get(row.key)
         if stored is None:

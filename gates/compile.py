@@ -1,7 +1,7 @@
-"""Does it compile: the byte-compiler of the run image's Python, in the box, every warning kept as a finding.
+"""Does it compile? Ask the byte-compiler of the run image's Python, in a box; every warning becomes a finding.
 
-A text that only a newer Python accepts is refused as well, and its finding says so (ruff, in the lint image, knows). One
-process compiles many texts, as it runs none of them; a text that ends the process is looked at again, alone.
+A text that only a newer Python accepts is refused too, and its finding says so (ruff, in the lint image, knows). One
+process compiles many texts, since it runs none of them; a text that kills the process is tried again alone.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ class Compile(Gate):
     worst: ClassVar[float | None] = 0.0
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
-        """Compile each; many at a time."""
+        """Compile them, many at a time."""
         asked = in_batches(self._check, solutions, BATCH, sandbox, lambda one, error: (one, self.failed(one, error)))
         for solution, report in asked:
             newer = self._newer(solution, sandbox) if _is_syntax(report) else None

@@ -1,16 +1,16 @@
-"""Is a benchmark in it: overlap with known texts, for programs that a model is to be trained on.
+"""Does it contain a benchmark? Measure the overlap with known texts, for programs that a model will be trained on.
 
-The texts are the caller's (`Corpus`): prompts, canonical solutions and tests. Three overlaps are measured with each text,
-and the nearest text is named in the findings:
+The caller supplies the texts (`Corpus`): prompts, canonical solutions and tests. Three overlaps with each text are
+measured, and findings name the nearest text:
 
-- `ngram`: share of 13 tokens in a row (8, where the text has fewer than 26) which both have, of the smaller of the two
-  sets, a program's taken for 13 at least. So a text inside a longer program counts in full, and so does a program
-  that is a piece of a text.
-- `run`: the longest run of tokens that both have, looked for in the texts that share an n-gram. It finds the part of a
-  long text which `ngram` takes for little.
-- `ast`: share of subtrees which both syntax trees have, of the smaller of the two, weighted by nodes. Names, constants
-  and docstrings are left out, so that a renamed copy is the same. Subtrees of fewer than 12 nodes do not count, and
-  neither does a program or solution whose largest statement has fewer than 16: `return max(numbers)` is anyone's.
+- `ngram`: shared runs of 13 tokens (8 for texts of fewer than 26 tokens), as a share of the smaller of the two sets; a
+  program's set counts as 13 at least. So a text inside a longer program counts in full, and so does a program that is a
+  piece of a text.
+- `run`: the longest shared run of tokens, among the texts that share an n-gram. It finds a piece of a long text, which
+  is a small share in `ngram`.
+- `ast`: shared subtrees, as a share of the smaller syntax tree, weighted by nodes. Names, constants and docstrings are
+  left out, so that a renamed copy is the same. Subtrees of fewer than 12 nodes do not count, nor do programs or solutions
+  whose largest statement has fewer than 16: `return max(numbers)` belongs to nobody.
 
 Any overlap counts: a program that answers a benchmark's task contains its prompt and is refused. Score: the higher of
 the two shares.
@@ -26,8 +26,8 @@ Why these thresholds. With HumanEval, HumanEval+ and MBPP+ as the corpus (1,413 
 | the same, all names changed | 612 of 706 | | | |
 | the same, among 8 other functions | 608 of 706 | | | |
 
-What is missed are short solutions: 95 of the 706 have fewer than 16 nodes. With 12 instead of 16, 672 renamed copies are
-found, and 7 % of the library's files are refused. No function of the library shares 0.3 of a text's 13-grams, or more
+Short solutions are missed: 95 of the 706 have fewer than 16 nodes. With 12 instead of 16, 672 renamed copies are
+found, but 7 % of the library's files are refused. No function of the library shares 0.3 of a text's 13-grams, or more
 than 19 tokens in a row (files: 35). MBPP repeats itself: most of those 20 differ from a task of MBPP+ in names,
 constants or one line.
 
@@ -59,11 +59,11 @@ NODES = 16
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Corpus:
-    """Texts that are not to be in training data.
+    """Texts that must not be in training data.
 
     Attributes:
-        items: name, text, and, where its syntax tree is to be looked for, the program that the text is of.
-        left_out: what should be among them and is not, for a person.
+        items: name, text and, to compare syntax trees too, the program that the text is part of.
+        left_out: what should be among them but is missing, in words.
     """
 
     items: tuple[tuple[str, str, str | None], ...]
@@ -80,7 +80,7 @@ class Corpus:
 
 @dataclass(frozen=True, kw_only=True)
 class Decontaminate(Gate):
-    """Refuses what overlaps with known texts; from each threshold on.
+    """Refuses programs whose overlap with a known text reaches a threshold.
 
     Attributes:
         ngram: share of n-grams, 0 to 1.
@@ -92,13 +92,14 @@ class Decontaminate(Gate):
     name: ClassVar[str] = "decontaminate"
     cost: ClassVar[float] = 30
     image: ClassVar[str | None] = "run"
+    lowest: ClassVar[bool] = True
     ngram: float = 0.5
     run: float = 40
     ast: float = 0.8
     corpus: Corpus
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
-        """Compare each; many at a time. The corpus is read when the first has come."""
+        """Compare them, many at a time. The corpus is prepared once the first has come."""
         rest = iter(solutions)
         for first in rest:
             known = _Known(self.corpus, list(_shapes([code for _, _, code in self.corpus.items], sandbox)))
@@ -131,7 +132,7 @@ class Decontaminate(Gate):
 
 
 def _shapes(codes: Sequence[str | None], sandbox: Sandbox) -> Iterator[Any]:
-    """Give what the tool `shape` says of each code, in order; nothing for None."""
+    """Return the tool `shape`'s answer for each program, in order; an empty one for None."""
     batches = batched((Solution(code=code) for code in codes if code is not None), BATCH)
     said = chain.from_iterable(
         sandbox.map(lambda box, batch: box.examine("shape", [s.code for s in batch], limits=LIMITS), batches)
@@ -140,7 +141,7 @@ def _shapes(codes: Sequence[str | None], sandbox: Sandbox) -> Iterator[Any]:
 
 
 class _Known:
-    """A corpus, made ready to be compared with."""
+    """A corpus prepared for comparison."""
 
     def __init__(self, corpus: Corpus, shapes: Sequence[Any]) -> None:
         import numpy as np
@@ -171,7 +172,7 @@ class _Known:
         return self._nearest(self.subtrees.common(subtrees, nodes), np.minimum(self.subtrees.totals, nodes.sum()))
 
     def _nearest(self, common: "NDArray[np.float64]", smaller: "NDArray[np.float64]") -> tuple[float, str]:
-        """Return the highest share, with the name of the text; of several, that with which most is common."""
+        """Return the highest share and the text's name; of several, the text that shares most."""
         import numpy as np
 
         shares = common / smaller.clip(1)
@@ -182,11 +183,11 @@ class _Known:
         return float(shares[at]), self.names[at]
 
     def _longest(self, text: "NDArray[np.uint64]", near: "NDArray[np.int64]") -> tuple[float, str]:
-        """Return the longest run that a text has in common with texts of the corpus: where one of n is, one of n-1 is."""
+        """Return the longest run shared with a text of the corpus, by bisection: a run of n contains one of n - 1."""
         import numpy as np
 
         def holder(n: int) -> int | None:
-            """Which of them has a run of `n` tokens in common with the text."""
+            """Return which of them shares a run of `n` tokens with the text."""
             rows = [grams(self.texts[i], n) if len(self.texts[i]) >= n else empty for i in near]
             shared = np.flatnonzero(np.isin(np.concatenate(rows), grams(text, n)))
             ends = np.cumsum([len(row) for row in rows])
@@ -205,10 +206,10 @@ class _Known:
 
 
 class _Index:
-    """Sets of weighted hashes, turned round: which sets have a hash.
+    """An inverted index of sets of weighted hashes.
 
     Args:
-        sets: of each its distinct hashes, and their weights, the same for a hash wherever it is.
+        sets: distinct hashes and weights of each; a hash has the same weight in every set.
     """
 
     def __init__(self, sets: "Sequence[tuple[NDArray[np.uint64], NDArray[np.float64]]]") -> None:
@@ -221,7 +222,7 @@ class _Index:
         self.owners = np.repeat(np.arange(len(sets)), np.array([len(members) for members, _ in sets], int))[order]
 
     def common(self, hashes: "NDArray[np.uint64]", weights: "NDArray[np.float64]") -> "NDArray[np.float64]":
-        """Return for each set the weight of those of these hashes that it has."""
+        """Return for each set the total weight of these hashes that are in it."""
         import numpy as np
 
         first = np.searchsorted(self.hashes, hashes, "left")
@@ -232,14 +233,14 @@ class _Index:
 
 
 def _rows(text: "NDArray[np.uint64]", n: int) -> "NDArray[np.uint64]":
-    """Return the distinct hashes of `n` tokens in a row; none where there are fewer."""
+    """Return the distinct hashes of runs of `n` tokens; none for shorter texts."""
     import numpy as np
 
     return np.unique(grams(text, n)) if len(text) >= n else np.zeros(0, np.uint64)
 
 
 def _tree(said: Any) -> "tuple[NDArray[np.uint64], NDArray[np.float64]]":
-    """Return the hashes and nodes of subtrees, less the last: it is the whole file, which any addition changes."""
+    """Return hashes and nodes of the subtrees but the last, which is the whole file and changes with any addition."""
     import numpy as np
 
     subtrees = {int(name, 16): nodes for name, nodes in said[:-1]}

@@ -1,12 +1,11 @@
-"""Is it nearly the same as an earlier one: MinHash over runs of tokens, then the exact similarity.
+"""Is it nearly the same as an earlier one? MinHash over runs of tokens, then the exact similarity.
 
-Two programs are as alike as their sets of 5 tokens in a row (Jaccard: common ones over all; `gates/tokens.py` says what a
-token is, comments and white space are none). What is kept are the programs that passed: the first of a group passes, and
-what is near it is refused, so that among those that passed no two are found that alike. Candidates come from MinHash with
-banding, which misses at most one pair in a hundred at the threshold and fewer above it; a candidate's similarity is exact.
-Score: the highest similarity found, 0 where nothing was near.
+The similarity of two programs is the Jaccard index of their sets of 5-token runs (`gates/tokens.py` defines tokens;
+comments and white space are none). Each program is compared with those that passed before it: the first of a group
+passes, its near copies are refused. Candidates come from MinHash with banding, which misses at most one pair in a hundred
+at the threshold and fewer above it; a candidate's similarity is exact. Score: the highest similarity found, 0 if none.
 
-A name that stands at k places changes up to 5k runs: one name changed in a long program is found, all names changed not.
+A name that occurs k times changes up to 5k runs: a long program with one name changed is found, with all changed it is not.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
-from gates.base import Finding, Gate, Report, Solution
+from gates.base import Gate, Report, Solution, refused
 from gates.tokens import grams, hashes
 from sandbox import Sandbox
 
@@ -32,11 +31,12 @@ class Duplicate(Gate):
     """Refuses near copies of an earlier program in the same call of `check_many`.
 
     Attributes:
-        similarity: from here on two programs count as the same; above 0, at most 1.
+        similarity: two programs this similar, or more, count as the same; above 0, at most 1.
     """
 
     name: ClassVar[str] = "duplicate"
     cost: ClassVar[float] = 20
+    lowest: ClassVar[bool] = True
     similarity: float = 0.85
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
@@ -56,8 +56,7 @@ class Duplicate(Gate):
             score, first = max(((_jaccard(shingles, kept[i]), -i) for i in near.query(sketch)), default=(0.0, 0))
             findings = []
             if first and score >= self.similarity:
-                message = f"{score:.1%} the same as program {-first}"
-                findings.append(Finding(symbol="duplicate", message=message, severity="error", decisive=True))
+                findings.append(refused("duplicate", f"{score:.1%} the same as program {-first}"))
             else:
                 kept[index] = shingles
                 near.insert(index, sketch, check_duplication=False)
@@ -65,12 +64,12 @@ class Duplicate(Gate):
 
     @property
     def compares(self) -> bool:
-        """Whether a decision depends on other programs: on those that came before."""
+        """Whether decisions depend on other programs: yes, on those before."""
         return True
 
 
 def _bands(similarity: float) -> tuple[int, int]:
-    """Return (bands, rows) with the fewest candidates that miss at most 1 in 100 pairs of that similarity."""
+    """Return the (bands, rows) with fewest candidates that miss at most 1 in 100 pairs of that similarity."""
 
     def found(rows: int) -> float:
         return float(1 - (1 - similarity**rows) ** (PERMUTATIONS // rows))

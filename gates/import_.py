@@ -1,10 +1,10 @@
-"""Can it be imported: the program is loaded as a module, in a box, and must be through with it and have defined something.
+"""Can it be imported? Load the program as a module, in a box; it must finish loading and have defined something.
 
-No exit code, no text printed and no file decides. The program is through when a function of ours that follows its text
-answers what has been defined, together with a word that it is sent only then. That function runs in the program's own
-process, so a program that takes the protocol over (says that it is loaded, reads the question and answers it) passes
-without defining anything. All that it wins is to be taken for a program that does something; whether a program does the
-right thing is for `tests` to say, where such a forgery wins nothing.
+No exit code, printed text or file decides. Loading has finished when a function of ours, appended to the program, returns
+what was defined together with a word that it is sent only then. That function runs in the program's own process, so a
+program that takes over the protocol (reports that it is loaded, reads the question and answers it) passes without defining
+anything. All it gains is to be taken for a program that does something; whether it does the right thing is for `tests` to
+say, where such a forgery gains nothing.
 """
 
 import re
@@ -19,7 +19,7 @@ from sandbox import Box, BoxOutOfMemory, Sandbox
 from sandbox.wire import codec
 
 LOAD_S = 10.0
-"""Seconds in which a program must be loaded."""
+"""Seconds that a program may take to load."""
 _ASKED = """
 
 0
@@ -32,7 +32,7 @@ def _exogate_asked(source, word):
     own = [symbol.get_name() for symbol in top if symbol.is_assigned() and not symbol.is_imported()]
     return [word, len([name for name in own if name[0] != "_" and name in globals()])]
 """
-"""Follows the program; the lone statement keeps what the program leaves open from being closed by it."""
+"""Appended to the program. The lone statement keeps an open bracket or block of the program from swallowing it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
-"""What does another model say: the question of `self-score`, put to a model that did not write the program.
+"""What does another model say? Put the question of `self-score` to a model that did not write the program.
 
-Score: as there. The judge's weights are frozen: their SHA-256 is in every report's versions, so that two rounds can be
-shown to have had the same judge.
+Score: as there. The judge's weights are frozen: every report's versions have their SHA-256, which shows whether two
+rounds had the same judge.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from gates.self_score import BAD, GOOD, answers
 
 @dataclass(frozen=True, kw_only=True)
 class Judge(Ranked):
-    """Keeps what the judge calls good.
+    """Keeps the programs that the judge calls good.
 
     Attributes:
         judge_model: the judge.

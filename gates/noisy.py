@@ -1,7 +1,7 @@
 """A gate that errs: another gate's decision, flipped with a known probability. Written `compile~0.1`.
 
-Which programs are hit depends only on their text, the gate and the seed: a program is hit always or never, so equal
-programs are treated alike and a run can be repeated. Score: the gate's own.
+Whether a program is hit depends only on its text, the gate and the seed, so equal programs are treated alike and a run
+can be repeated. Score: the gate's own.
 """
 
 import hashlib
@@ -12,17 +12,17 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from gates.base import Finding, Gate, Report, Solution, refused
-from sandbox import Sandbox
+from sandbox import BadValue, Sandbox
 
 
 @dataclass(frozen=True, kw_only=True)
 class Noisy(Gate):
-    """Flips each decision of `gate` with probability `p`. Has that gate's cost, boxes and version.
+    """Flips each decision of `gate` with probability `p`; cost, image and version are that gate's.
 
     Attributes:
         gate: the gate that is asked.
         p: the probability, 0 to 1.
-        seed: another one hits other programs.
+        seed: another seed hits other programs.
     """
 
     name: ClassVar[str] = "noisy"
@@ -33,7 +33,7 @@ class Noisy(Gate):
 
     def __post_init__(self) -> None:
         if not 0 <= self.p <= 1:
-            raise ValueError(f"noise is a probability between 0 and 1, not {self.p}")
+            raise BadValue(f"noise is a probability between 0 and 1, not {self.p}")
         own = {name: getattr(self.gate, name) for name in ("cost", "image", "worst", "version")}
         for name, value in {**own, "name": f"{self.gate.name}~{self.p:g}"}.items():
             object.__setattr__(self, name, value)

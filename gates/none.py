@@ -1,4 +1,4 @@
-"""The gate that accepts every program, to compare with: no review at all."""
+"""The gate that accepts every program: no review at all, as a baseline."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sandbox import Sandbox
 
 @dataclass(frozen=True, kw_only=True)
 class Nothing(Gate):
-    """Passes every program that it is given."""
+    """Passes every program."""
 
     name: ClassVar[str] = "none"
     cost: ClassVar[float] = 0

@@ -1,9 +1,9 @@
-"""How likely is it to the model: perplexity of the completion alone, after its prompt. Score: the perplexity.
+"""How likely does the model find it? Score: the perplexity of the completion alone, given its prompt.
 
-That is exp of minus the mean log-probability of the completion's tokens, from 1 up to e^700; reports have `mean_logprob`
-and `n_tokens` as well. A completion without tokens has no perplexity: it is refused (`empty-completion`), and by default
-counts among those of which a fraction is kept. The study left such completions out before it took its fraction
-(`empty="excluded"`), so that its rate of acceptance rose when fewer were empty.
+That is exp(-mean log-probability) of the completion's tokens, from 1 up to e^700; reports also have `mean_logprob` and
+`n_tokens`. A completion without tokens has no perplexity: it is refused (`empty-completion`), but by default still counts
+among the programs of which a fraction is kept. The study left such completions out before it took its fraction
+(`empty="excluded"`), so its acceptance rate rose when fewer were empty.
 
 Source: arXiv 2606.28438 keeps the lowest 25 % under the current model.
 """
@@ -21,7 +21,7 @@ _MAX_LOG = 700.0
 
 @dataclass(frozen=True, kw_only=True)
 class Perplexity(Ranked):
-    """Keeps what the model finds likely.
+    """Keeps the programs that the model finds likely.
 
     Attributes:
         model: the current model.
@@ -59,14 +59,14 @@ class Perplexity(Ranked):
 
 @dataclass(frozen=True, kw_only=True)
 class InversePerplexity(Perplexity):
-    """Keeps what surprises the model: `perplexity` the other way round."""
+    """Keeps the programs that surprise the model: `perplexity` reversed."""
 
     name: ClassVar[str] = "inverse-perplexity"
     lowest: ClassVar[bool] = False
 
 
 def _texts(solution: Solution) -> tuple[str, str]:
-    """Return (prompt, completion); a missing prompt is what precedes the completion in the program."""
+    """Return (prompt, completion); if there is no prompt, what precedes the completion in the program."""
     completion = solution.code if solution.completion is None else solution.completion
     if solution.prompt is not None:
         return solution.prompt, completion

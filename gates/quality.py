@@ -1,14 +1,14 @@
-"""Is it written well: pylint's score and messages, radon's cyclomatic complexity and maintainability index.
+"""Is it well written? pylint's score and messages, radon's cyclomatic complexity and maintainability index.
 
-Thresholds, with defaults: pylint's score at least 7.0 (of 10; our `images/pylintrc`); no function, and not the module's
-own code, above cyclomatic complexity 10 (radon's rank B); maintainability index at least 20 (rank A). pylint's errors
-and fatals refuse whatever the score is. Score of a report: pylint's.
+Default thresholds: a pylint score of at least 7.0 (of 10; our `images/pylintrc`); cyclomatic complexity of at most 10
+(radon's rank B) for every function and for the module's own code; a maintainability index of at least 20 (rank A).
+pylint's errors and fatals refuse whatever the score is. Score of a report: pylint's.
 
-Exogenous means that nothing in a program changes what is said of it. Where a program could look better than it is, the
-decision is taken on what is left without the trick, and a finding says so: pragmas have no effect; complexity counts
-all code, also where radon does not look; maintainability is that of the program without comments and docstrings; when
-more than a third of the statements do nothing or repeat others (`padding`), pylint's penalties are held against the rest;
-and a program that runs code which is not in its text (`hidden-code`) is refused, for it cannot be read.
+Exogenous means that a program cannot talk its way to a better report. Where it could look better than it is, the decision
+disregards the trick, and a finding says so: pragmas have no effect; complexity counts all code, including code that radon
+skips; maintainability ignores comments and docstrings; when more than a third of the statements do nothing or repeat
+others (`padding`), pylint's penalties are weighed against the rest alone; and a program that runs code which is not in its
+text (`hidden-code`) is refused, because it cannot be read.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, ClassVar
 
-from gates.base import Finding, Gate, Report, Solution, cut, more, number, said_finding
+from gates.base import Finding, Gate, Report, Solution, cut, more, number, refused, said_finding
 from sandbox import Box, Limits, Sandbox
 
 PADDED = 2 / 3
@@ -25,13 +25,13 @@ _SEVERITY = {"fatal": "error", "error": "error", "warning": "warning"}
 
 @dataclass(frozen=True, kw_only=True)
 class Quality(Gate):
-    """Refuses what is badly written.
+    """Refuses badly written programs.
 
     Attributes:
         pylint: lowest score.
         cc: highest cyclomatic complexity of a function.
         mi: lowest maintainability index.
-        timeout: seconds charged that linting one program may take; one that takes longer is refused.
+        timeout: charged seconds for linting one program; a program that takes longer is refused.
     """
 
     name: ClassVar[str] = "quality"
@@ -76,9 +76,6 @@ class Quality(Gate):
         return self.report(findings, score, versions=versions, values=values)
 
     def _judged(self, said: Any) -> Iterator[Finding]:
-        def refused(symbol: str, message: str, line: int | None = None) -> Finding:
-            return Finding(symbol=symbol, message=message, line=line, severity="error", decisive=True)
-
         score = said["score"]
         if score is None:
             yield refused("no-code", "there is no statement in it")

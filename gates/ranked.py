@@ -1,8 +1,8 @@
-"""What gates by a model's own score share: they keep the best fraction, or everything from a threshold on.
+"""Base of the gates that ask a model for a score: they keep the best fraction, or all programs that reach a threshold.
 
-These gates are endogenous: the score is the model's opinion, and a text that was written to please it does. A fraction is
-always the same share of what came, whatever it is worth, so its acceptance cannot rise or fall; a threshold can show that.
-To freeze a threshold, take `values["threshold"]` of any report of the first round and give it as `threshold` from then on.
+These gates are endogenous: the score is the model's opinion, and a text written to please the model does please it. A
+fraction keeps the same share whatever the programs are worth, so acceptance cannot rise or fall; with a threshold it can.
+To freeze a threshold, take `values["threshold"]` from any report of the first round and pass it as `threshold` afterwards.
 """
 
 import math
@@ -13,7 +13,7 @@ from time import monotonic
 from typing import ClassVar, Protocol
 
 from gates.base import Finding, Gate, Report, Solution, batched, refused
-from sandbox import Sandbox
+from sandbox import BadValue, Sandbox
 
 BATCH = 256
 
@@ -33,7 +33,7 @@ class Scorer(Protocol):
     ) -> Sequence[Sequence[float]]:
         """Return the natural log-probability of each token of each completion, given what precedes it.
 
-        Where `chats` says so, a chat template wrote the prompt, and its special tokens are meant as such.
+        Where `chats` is true, a chat template wrote the prompt and its special tokens are meant as such.
         """
 
     def next_logits(
@@ -41,7 +41,7 @@ class Scorer(Protocol):
     ) -> Sequence[Sequence[float]]:
         """Return the logit of each word after each text and `suffix`: n texts x n words.
 
-        Only the `last` tokens of a text are read. A word of several tokens stands for the first in which the words differ.
+        Only the `last` tokens of a text are read. A word of several tokens is represented by the first one that differs.
         """
 
 
@@ -51,7 +51,7 @@ class Scored:
 
     Attributes:
         score: None refuses the program, for the reason in `finding`.
-        counts: whether it is one of the programs of which a fraction is kept.
+        counts: whether it counts among the programs of which a fraction is kept.
         values: further numbers for the report.
     """
 
@@ -66,20 +66,18 @@ class Ranked(Gate):
     """Keeps the programs with the best scores.
 
     Attributes:
-        fraction: share to keep of one call's programs, all of which are taken before the first report; rounded down.
-            Of equal scores, the earlier program is kept.
+        fraction: share of a call's programs to keep, rounded down; all are read before the first report. Of equal scores,
+            the earlier program is kept.
         threshold: the worst score to keep, instead of a fraction; programs are then judged one by one.
-        lowest: whether low scores are the best.
     """
 
     cost: ClassVar[float] = 1000
-    lowest: ClassVar[bool] = False
     fraction: float = 0.25
     threshold: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction <= 1:
-            raise ValueError(f"the gate {self.name!r} keeps a fraction above 0 and at most 1, not {self.fraction}")
+            raise BadValue(f"the gate {self.name!r} keeps a fraction above 0 and at most 1, not {self.fraction}")
 
     @abstractmethod
     def scores(self, solutions: Sequence[Solution]) -> Sequence[Scored]:
@@ -91,11 +89,11 @@ class Ranked(Gate):
 
     @property
     def compares(self) -> bool:
-        """Whether a decision depends on the other programs of the call: without a threshold it does."""
+        """Whether decisions depend on the call's other programs: they do without a threshold."""
         return self.threshold is None
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
-        """Score, then decide: group by group with a threshold, else once all have come."""
+        """Score, then decide: batch by batch with a threshold, otherwise once all have come."""
         groups = [tuple(solutions)] if self.threshold is None else batched(solutions, BATCH)
         for group in groups:
             started = monotonic()

@@ -1,11 +1,11 @@
-"""Does it repeat itself, and is it more than a stub: the quality rule of the study of models that review themselves.
+"""Does it repeat itself, and is it more than a stub? The quality rule of the study of models that review themselves.
 
 The rate is the share of lines, stripped and not empty, that equal an earlier one. A program passes if the rate is at most
-0.3 and the completion has at least 50 tokens. Score: the rate. The completion is judged; without one, the program.
+0.3 and the completion has at least 50 tokens. Score: the rate. The completion is judged or, if there is none, the program.
 
-The model's own tokenizer counts the tokens where the solution has its count (`n_tokens`), else a rule that needs no
-model: a run of letters and `_`, a run of digits, a run of other characters, and a line break with the indentation
-that follows are one token each; other white space is none.
+Tokens are the model's own if the solution says how many there are (`n_tokens`). Otherwise a run of letters and `_`, a run
+of digits, a run of other characters, and a line break with the indentation after it are one token each; other white space
+is none.
 
 Source: Song, Cai and Zhao, "When AI Reviews Its Own Code", arXiv 2606.28438.
 """
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import ClassVar
 
-from gates.base import Finding, Gate, Report, Solution
+from gates.base import Gate, Report, Solution, refused
 from sandbox import Sandbox
 
 _TOKEN = re.compile(r"\n\s*|[^\W\d]+|\d+|[^\w\s]+")
@@ -34,6 +34,7 @@ class Repetition(Gate):
 
     name: ClassVar[str] = "repetition"
     cost: ClassVar[float] = 5
+    lowest: ClassVar[bool] = True
     repetition: float = 0.3
     tokens: float = 50
 
@@ -55,16 +56,12 @@ class Repetition(Gate):
         if rate > self.repetition:
             line, n = counts.most_common(1)[0]
             message = f"{rate:.1%} of the lines repeat an earlier one, over {self.repetition:.1%}; {n} times: {line[:80]!r}"
-            findings.append(_refused("repetition", message, lines.index(line) + 1))
+            findings.append(refused("repetition", message, lines.index(line) + 1))
         if n_tokens < self.tokens:
-            findings.append(_refused("too-short", f"{n_tokens} tokens, fewer than {self.tokens:g}"))
+            findings.append(refused("too-short", f"{n_tokens} tokens, fewer than {self.tokens:g}"))
         values = {"repetition": rate, "tokens": float(n_tokens)}
         return self.report(findings, rate, seconds=round(monotonic() - started, 6), values=values)
 
 
 def _text(solution: Solution) -> str:
     return solution.code if solution.completion is None else solution.completion
-
-
-def _refused(symbol: str, message: str, line: int | None = None) -> Finding:
-    return Finding(symbol=symbol, message=message, line=line, severity="error", decisive=True)

@@ -1,4 +1,4 @@
-"""What does the model say of its own program: the logit of " good" minus that of " bad" after `# quality: `.
+"""What does the model say about its own program? The logit of " good" minus that of " bad" after `# quality: `.
 
 Score: that difference; above 0 the model prefers " good". `probability` in the reports is of " good" against " bad".
 
@@ -21,7 +21,7 @@ LAST = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class SelfScore(Ranked):
-    """Keeps what the model calls good.
+    """Keeps the programs that the model calls good.
 
     Attributes:
         model: the current model.

@@ -1,8 +1,8 @@
-"""Does it pass its own tests: those that came with the program (`Solution.test`), by the oracle's rules.
+"""Does it pass its own tests? Those that came with the program (`Solution.test`), by the oracle's rules.
 
-The tests run in another box, under their own authority, and call the program through the host with plain data; the two
-never share a process, a user id or a container. No exit code, no text printed and no file decides: a program passes when
-the tests come to their end and have called it. Tests may be a model's work as well, so they too are bound by limits.
+The tests run in another box and call the program through the host with plain data; the two never share a process, a user
+id or a container. No exit code, printed text or file decides: a program passes when the tests reach their end and have
+called it. A model may have written the tests too, so they are bound by limits as well.
 
 A test is a `check(candidate)`, or statements (asserts) that call the program's functions by name, at top level or in
 functions `test_...` without parameters; `from solution import name` works too. `candidate` is the entry point: the
@@ -10,10 +10,10 @@ solution's, else the last function that the program defines at top level. Every 
 nor imports is the program's; but a builtin is Python's, and so is what a module such as `math` holds, whatever the program
 defines (where the solution names its entry point, that one is the program's in any case).
 
-Stricter than tests beside the program would be: a call that raises refuses the program, also where the test would catch
-it; what a program does to its arguments is not seen; a result that is no plain data equals nothing. A test that makes
-objects of the program's classes, or gives it functions, is refused as `test-not-applicable`; no test, a test that is
-broken, or one that calls nothing of the program, is refused too: there is no evidence then.
+This is stricter than tests in the program's own process: a call that raises refuses the program, even if the test would
+catch it; what a program does to its arguments is not seen; a result that is not plain data equals nothing. A test that
+creates objects of the program's classes, or passes functions to it, is refused as `test-not-applicable`. A missing or
+broken test, or one that never calls the program, is refused too: it is no evidence.
 """
 
 import re
@@ -24,14 +24,14 @@ from time import monotonic
 from typing import ClassVar
 
 from gates.base import Finding, Gate, Report, Solution, cut, of_end, of_frame, refused
-from sandbox import Box, BoxOutOfMemory, Ending, Sandbox, Status, converse
+from sandbox import BadValue, Box, BoxOutOfMemory, Ending, Sandbox, Status, converse
 from sandbox.conversation import text_of
 from sandbox.wire import codec
 
 TEST_S = 10.0
-"""Seconds that the tests themselves may take; waiting for the program does not count."""
+"""Seconds for the tests themselves, not counting the time they wait for the program."""
 MAX_CALL, MAX_SHOWN = 1000, 200
-"""Bytes of a call that is shown at all; characters of it that are shown."""
+"""Most bytes of a call that is shown; most characters of it that are."""
 _CALLED = """
 
 0
@@ -44,7 +44,7 @@ def _exogate_called(name, arguments, keywords):
         raise type("NotApplicable", (Exception,), {})(f"{name} is a class, whose objects are no plain data")
     return globals()[name](*arguments, **keywords)
 """
-"""Follows the program; the lone statement keeps what the program leaves open from being closed by it."""
+"""Appended to the program. The lone statement keeps an open bracket or block of the program from swallowing it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class Tests(Gate):
     """Refuses programs that fail their own tests. Score: 1 or 0.
 
     Attributes:
-        timeout: seconds that the program may take for all of them.
+        timeout: charged seconds of the program for all of them.
     """
 
     name: ClassVar[str] = "tests"
@@ -64,7 +64,7 @@ class Tests(Gate):
 
     def __post_init__(self) -> None:
         if not 0 < self.timeout < inf:
-            raise ValueError(f"timeout must be a positive number of seconds, not {self.timeout}")
+            raise BadValue(f"timeout must be a positive number of seconds, not {self.timeout}")
 
     def depends(self, solution: Solution) -> list[str | None]:
         """Return the program, its tests and its entry point."""

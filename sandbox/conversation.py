@@ -15,8 +15,9 @@ class Ending:
     Attributes:
         by_test: whether the test ended it; else the program did.
         n_calls: calls that the test asked for, including one without an answer.
-        n_answered: calls that the program answered with a value.
+        n_answered: calls that the program answered: with a value, or with an exception that the test was to see.
         call: the last call (`codec.encode_batch`), empty if there was none.
+        answer: the last value that the program answered with, encoded, empty if there was none.
         loaded: whether the program was loaded when last heard of.
         kind, body: the frame that ended it: ENDED or RAISED from a test, anything but RETURNED from a program. Without
             one, `kind` is empty: the process ended (`execution`), or wrote something else (`body` says what).
@@ -27,14 +28,17 @@ class Ending:
     n_calls: int
     n_answered: int
     call: bytes
+    answer: bytes
     loaded: bool
     kind: bytes = b""
     body: bytes = b""
     execution: Execution | None = None
 
 
-def converse(program: Session, test: Session) -> Ending:
+def converse(program: Session, test: Session, *, raises: bool = False) -> Ending:
     """Carry calls from the test to the program and values back, as bytes, until either has ended.
+
+    With `raises`, carry exceptions back too. If the test ends with one of the program's, the program ended it.
 
     Raises:
         BoxLost: a box went away.
@@ -42,14 +46,15 @@ def converse(program: Session, test: Session) -> Ending:
     """
     asked = test.next()
     n_calls = n_answered = 0
-    call, loaded = b"", False
+    call, answer, loaded, raised = b"", b"", False, b""
     while True:
         frames = test.frames(asked)
         kind, body = frames[0] if frames else (b"", b"")
         if kind != codec.ASKED:
             end = None if kind else test.end()
+            is_theirs = bool(raised) and kind == codec.RAISED and body.endswith(raised)
             return Ending(
-                by_test=True, n_calls=n_calls, n_answered=n_answered, call=call, loaded=loaded,
+                by_test=not is_theirs, n_calls=n_calls, n_answered=n_answered, call=call, answer=answer, loaded=loaded,
                 kind=kind, body=body, execution=end,
             )  # fmt: skip
         n_calls, call = n_calls + 1, body
@@ -63,13 +68,14 @@ def converse(program: Session, test: Session) -> Ending:
             kind, body = b"", str(error).encode()
         if program.execution is not None and program.execution.status is Status.VIOLATED:
             kind, end = b"", program.execution
-        if kind != codec.RETURNED:
+        raised = body if raises and loaded and kind == codec.RAISED else b""
+        if kind != codec.RETURNED and not raised:
             return Ending(
-                by_test=False, n_calls=n_calls, n_answered=n_answered, call=call, loaded=loaded,
+                by_test=False, n_calls=n_calls, n_answered=n_answered, call=call, answer=answer, loaded=loaded,
                 kind=kind, body=body, execution=end,
             )  # fmt: skip
-        n_answered += 1
-        asked = test.batch(codec.RETURNED + body, 1)
+        n_answered, answer = n_answered + 1, body
+        asked = test.batch(kind + body, 1)
 
 
 def text_of(body: bytes) -> str:

@@ -1,8 +1,20 @@
-"""Our own failures, as exceptions. A program's misbehaviour is a value (see `execution.py`), never one of these."""
+"""Our own errors, of two kinds; docs/errors.md has all of them. A program's misbehaviour is a value (`execution.py`)."""
 
 
-class SandboxError(Exception):
-    """Something of ours failed: nothing can be said about the program."""
+class UsageError(Exception):
+    """What was asked for cannot be done as asked; the message says what to change. Exit code 2."""
+
+
+class InfrastructureError(Exception):
+    """Something of ours failed, which says nothing about any program. Exit code 3."""
+
+
+class BadValue(UsageError, ValueError):
+    """An argument is out of range, or names something that does not exist."""
+
+
+class SandboxError(InfrastructureError):
+    """A box or its engine failed: nothing can be said about the program."""
 
 
 class EngineUnavailable(SandboxError):
@@ -27,6 +39,10 @@ class BoxOutOfMemory(BoxLost):
 
 class BoxDestroyed(SandboxError):
     """The program, alone in a box, ended it twice, while a known program ran in a fresh box in between."""
+
+
+class Stopped(SandboxError):
+    """The caller wants the work no more."""
 
 
 class Starved(SandboxError):

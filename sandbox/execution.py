@@ -1,4 +1,4 @@
-"""What running a program showed: facts with units. Nothing here says 'accepted'."""
+"""The facts of one program's run, with units. None of them means 'accepted'."""
 
 from dataclasses import dataclass
 from enum import StrEnum

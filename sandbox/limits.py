@@ -1,7 +1,9 @@
-"""What a program may use; `execution.py` has what it did use."""
+"""What a program may use; `execution.py` has what it used."""
 
 import math
 from dataclasses import dataclass, fields
+
+from sandbox.errors import BadValue
 
 MIB = 1 << 20
 
@@ -14,15 +16,16 @@ class Limits:
         charged_s: seconds that one program (or one call, in a call session) may take, CPU time and voluntary waiting;
             time spent waiting for a busy processor is not charged. Exceeded: `timed_out`.
         cpu_s: CPU seconds of all the program's processes together. Exceeded: `timed_out`.
-        memory_bytes: memory and swap of all the program's processes and files together. Exceeded: the kernel kills
-            a process of the program, `memory_exceeded`.
+        memory_bytes: memory of one process at its peak, the interpreter included; and memory and swap of all the program's
+            processes and files together, with `engines.base.OVERHEAD_BYTES` on top. Exceeded: `memory_exceeded`. Only at
+            the second bound does the kernel kill a process, so a peak can be that much over `memory_bytes`.
         processes: processes and threads at one time. Exceeded: `fork` fails with EAGAIN.
         output_bytes: bytes on standard output and standard error together. Exceeded: `output_exceeded`.
         disk_bytes: bytes of files, all in memory, cleared after the program. Exceeded: ENOSPC.
         open_files: descriptors of one process. Exceeded: EMFILE.
 
     Raises:
-        ValueError: a value is not a finite positive number, or not an integer where units are bytes or counts.
+        BadValue: a value is not a finite positive number, or not an integer where units are bytes or counts.
     """
 
     charged_s: float = 10.0
@@ -37,14 +40,14 @@ class Limits:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ValueError(f"{field.name} must be a number, not {value!r}")
+                raise BadValue(f"{field.name} must be a number, not {value!r}")
             if not math.isfinite(value) or value <= 0:
-                raise ValueError(f"{field.name} must be finite and above 0, not {value!r}")
+                raise BadValue(f"{field.name} must be finite and above 0, not {value!r}")
             if field.name[-2:] != "_s" and not isinstance(value, int):
-                raise ValueError(f"{field.name} must be an integer, not {value!r}")
+                raise BadValue(f"{field.name} must be an integer, not {value!r}")
         if self.memory_bytes < 64 * MIB:
-            raise ValueError("memory_bytes must be at least 64 MiB: a Python interpreter needs that much to start")
+            raise BadValue("memory_bytes must be at least 64 MiB: a Python interpreter needs that much to start")
         if self.processes < 2:
-            raise ValueError("processes must be at least 2: the program itself and one thread or child")
+            raise BadValue("processes must be at least 2: the program itself and one thread or child")
         if self.open_files < 16:
-            raise ValueError("open_files must be at least 16: the interpreter holds several")
+            raise BadValue("open_files must be at least 16: the interpreter holds several")

@@ -12,19 +12,19 @@ from typing import TypeVar
 
 from sandbox.box import Box
 from sandbox.engines.base import Engine
-from sandbox.errors import BoxDestroyed, BoxLost, BoxNotStarted, EngineUnavailable, SandboxError, Starved
+from sandbox.errors import BadValue, BoxDestroyed, BoxLost, BoxNotStarted, EngineUnavailable, SandboxError, Starved, Stopped
 from sandbox.limits import Limits
 
 T = TypeVar("T")
 R = TypeVar("R")
 TRIES = 2
-"""Attempts at work on a machine that is too busy, and at a known program in boxes that are lost."""
+"""Attempts at work while the machine is too busy, and at the known program while boxes get lost."""
 ENGINE_WAIT_S = 60.0
 """Seconds that a lost engine may take to come back."""
 WAKE_S = 0.2
 """Seconds of one wait: a Ctrl-C that comes just before a wait begins is only seen when it ends."""
 STOP_S = 0.05
-"""Seconds between two rounds of closing boxes under programs whose results nobody wants, until all have noticed."""
+"""Seconds between rounds of closing boxes under programs whose results are no longer wanted, until all have noticed."""
 KNOWN_S = 10.0
 """Seconds that the known program may take."""
 
@@ -43,7 +43,7 @@ class Sandbox:
 
     def __init__(self, engine: Engine, parallel: int = 2, limits: Limits | None = None) -> None:
         if parallel < 1:
-            raise ValueError(f"parallel must be at least 1, not {parallel}")
+            raise BadValue(f"parallel must be at least 1, not {parallel}")
         self.engine, self.parallel, self.limits = engine, parallel, limits or Limits()
         self._free: dict[tuple[str, str], queue.LifoQueue[Box]] = {}
         self._boxes: list[Box] = []
@@ -70,7 +70,7 @@ class Sandbox:
                         starting.append(threads.submit(self.engine.sweep))
                 for started in starting:
                     started.result()
-                if self._closing.is_set():  # meanwhile, so that these may have been passed over
+                if self._closing.is_set():  # in the meantime, so `close` may have missed these
                     raise BoxLost("the sandbox has been closed")
             except BaseException:
                 for box in boxes:
@@ -167,6 +167,7 @@ class Sandbox:
         *,
         is_ordered: bool = True,
         failed: Callable[[T, Exception], R] | None = None,
+        stop: threading.Event | None = None,
     ) -> Iterator[R]:
         """Yield the result of `act` for each item, `parallel` at a time; items are taken as they are needed.
 
@@ -175,11 +176,12 @@ class Sandbox:
             is_ordered: yield in the order of the items, else in order of completion.
             failed: turns an item and its error into a result, so that one item costs no other; raises what must end
                 everything.
+            stop: set by another thread, ends the work as if the caller stopped early, and raises `Stopped`.
 
         Raises as `attempt`, or whatever `act` or `failed` raise; the sandbox is closed then. If the caller stops early,
         nothing more is begun and what runs is ended; the sandbox stays usable.
         """
-        stopped, workers = threading.Event(), set[int]()
+        stopped, workers = stop or threading.Event(), set[int]()
 
         def is_unwanted() -> bool:
             return stopped.is_set() or self._closing.is_set()
@@ -197,6 +199,8 @@ class Sandbox:
         def taken() -> R:
             while True:
                 done, _ = wait([running[0]] if is_ordered else running, WAKE_S, FIRST_COMPLETED)
+                if stopped.is_set():
+                    raise Stopped("the work was stopped")
                 if done:
                     first = running[0] if is_ordered else done.pop()
                     running.remove(first)
@@ -210,7 +214,7 @@ class Sandbox:
                         yield taken()
                 while running:
                     yield taken()
-            except GeneratorExit:
+            except (GeneratorExit, Stopped):
                 stopped.set()
                 threads.shutdown(wait=False, cancel_futures=True)
                 while left := [one for one in running if not one.done()]:
@@ -222,6 +226,11 @@ class Sandbox:
                 threads.shutdown(wait=False, cancel_futures=True)
                 self.close()
                 raise
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no box can be had any more."""
+        return self._closing.is_set()
 
     def close(self) -> None:
         """End all boxes for good, even those in use. Never raises."""

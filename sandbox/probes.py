@@ -118,6 +118,18 @@ def engines() -> Iterator[tuple[str, Callable[[], Engine]]]:
         yield "attached", AttachedEngine
 
 
+def tried(box: Box) -> Iterator[tuple[str, str]]:
+    """Yield for each probe its name, and `shut` or what was open in a box. Raises as `Box.run`."""
+    box.run("open('left', 'w'); import os; os.fork() or __import__('time').sleep(60)")
+    for name, probe in PROBES.items():
+        facts = box.run(_TRIED + probe.source)
+        is_shut = probe.is_shut(facts) and not facts.stdout
+        said = facts.stdout.strip().replace("\n", ", ") or f"{facts.status} {facts.stderr[-100:]}".strip()
+        after = box.run("print('after')")
+        unwell = "" if after.stdout == "after\n" else f"; the next program did not run: {after.status}"
+        yield name, (SHUT if is_shut else f"OPEN: {said}") + unwell
+
+
 def measure(open_it: Callable[[], Engine]) -> dict[str, str]:
     """Return for each probe `shut` or what was open on an engine, or for all of them why the engine is refused."""
     found: dict[str, str] = {}
@@ -125,15 +137,7 @@ def measure(open_it: Callable[[], Engine]) -> dict[str, str]:
         engine = open_it()
         try:
             with Box(engine, LIMITS) as box:
-                box.run("open('left', 'w'); import os; os.fork() or __import__('time').sleep(60)")
-                for name, probe in PROBES.items():
-                    facts = box.run(_TRIED + probe.source)
-                    is_shut = probe.is_shut(facts) and not facts.stdout
-                    said = facts.stdout.strip().replace("\n", ", ") or f"{facts.status} {facts.stderr[-100:]}".strip()
-                    found[name] = SHUT if is_shut else f"OPEN: {said}"
-                    after = box.run("print('after')")
-                    if after.stdout != "after\n":
-                        found[name] += f"; the next program did not run: {after.status}"
+                found.update(tried(box))
         finally:
             with suppress(SandboxError):
                 engine.sweep()

@@ -44,7 +44,7 @@ BOOTSTRAP = (
 
 
 def _own_files(image: str) -> dict[str, str]:
-    """Return our files that `image` has: path here, path in the build."""
+    """Map our files in `image` to their paths in the build."""
     folders = PACKAGES if image == TOOLKIT else ("images/box", "sandbox/wire")
     found = (path for name in folders for path in (_ROOT / name).rglob("*") if path.is_file() and path.suffix != ".pyc")
     names = sorted(str(path.relative_to(_ROOT)) for path in found)
@@ -127,7 +127,7 @@ def ensure(client: Any, image: str, log: Log) -> str:
 
 
 def _tag_latest(client: Any, name: str) -> None:
-    """Give an image the name by which docker-compose.yml asks for it."""
+    """Tag an image with the name that docker-compose.yml uses."""
     client.images.get(name).tag(name.split(":")[0], "latest")
 
 
@@ -218,7 +218,7 @@ def _site_packages(image: str, folder: Path, machine: str) -> Path:
     making = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder / "wheels"), *sdists]
     for source in (["--no-index", f"--find-links={cached}"], [f"--find-links={folder / 'wheels'}"]):
         if sdists and "--no-index" not in source:
-            subprocess.run(making, capture_output=True, check=False)  # where it fails, so does what follows, and says why
+            subprocess.run(making, capture_output=True, check=False)  # if this fails, so does the next step, which says why
         done = subprocess.run([*command, *source, *WHEELS[image]], capture_output=True, text=True, check=False)
         if done.returncode == 0:
             break
@@ -228,7 +228,7 @@ def _site_packages(image: str, folder: Path, machine: str) -> Path:
     for wheel in sorted((folder / "wheels").glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(site)
-        with contextlib.suppress(OSError):  # a cache that cannot be written costs a download next time
+        with contextlib.suppress(OSError):  # without a cache, the next build downloads again
             cached.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=cached, delete=False) as whole:
                 whole.write(wheel.read_bytes())

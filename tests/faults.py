@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from sandbox import BoxLost, DockerEngine, EngineUnavailable, Limits, Sandbox
+from sandbox import BoxLost, DockerEngine, Engine, EngineUnavailable, Limits, Sandbox
+from sandbox.engines.docker import DockerConnection
 from sandbox.wire import frames
+from tests.scripted import ScriptedConnection, ScriptedEngine
 from toolkit.benchmarks.base import Benchmark, Loaded
 from toolkit.oracle import Oracle
 from toolkit.records import Check, Result, Sample, Table, Task, Verdict
@@ -55,18 +57,25 @@ here = threading.local()
 """What each thread judges."""
 
 
-def own_boxes(engine: DockerEngine) -> list[str]:
-    """The containers of this process that there are, dead or alive."""
+def own_boxes(engine: Any) -> list[str]:
+    """The boxes of this process that there are, dead or alive."""
+    if isinstance(engine, ScriptedEngine):
+        return list(engine.open)
     found = engine.client.api.containers(all=True, filters={"label": "exogate.box"})
     return [one["Id"] for one in found if one["Labels"]["exogate.owner"].split("/")[1] == str(os.getpid())]
 
 
+def classes(engine: Engine) -> tuple[type, type]:
+    """The classes of an engine and of its connections, in which faults are planted."""
+    return (ScriptedEngine, ScriptedConnection) if isinstance(engine, ScriptedEngine) else (DockerEngine, DockerConnection)
+
+
 @contextlib.contextmanager
-def nothing_left(engine: DockerEngine, n_boxes: int = 0, within_s: float = 20.0) -> Iterator[None]:
+def nothing_left(engine: Engine, n_boxes: int = 0, within_s: float = 20.0) -> Iterator[None]:
     """Fail where threads or more than `n_boxes` boxes are there that were not before, or where it took too long."""
     threads, there, begun = set(threading.enumerate()), set(own_boxes(engine)), time.monotonic()
     yield
-    assert time.monotonic() - begun < within_s
+    assert time.monotonic() - begun < soon(within_s)
     assert set(threading.enumerate()) <= threads
     assert len(set(own_boxes(engine)) - there) <= n_boxes
 

@@ -1,7 +1,6 @@
 """One file and one line: what `tests/one_file` adds is known to every command."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +9,8 @@ from typing import Any
 import pytest
 
 from sandbox import ENGINES
-from tests.one_file import greetings, powers
+from tests.one_file import greetings
 from tests.tiny import tiny
-from toolkit.benchmarks import BENCHMARKS, Benchmark, Options
-from toolkit.benchmarks.base import Loaded
 
 HERE = Path(__file__).parent / "one_file"
 WORDS = {"English": "Hello ", "Latin": "Salve ", "German": "Guten Tag "}
@@ -60,6 +57,7 @@ def test_each_is_one_short_file() -> None:
 
 
 @pytest.mark.parametrize("name", OWN)
+@pytest.mark.boxes
 def test_a_benchmark_is_judged_written_and_validated(name: str) -> None:
     parts = ("base", "plus") if name == "powers" else ("base",)
     third = dict.fromkeys(parts, pytest.approx(2 / 3))
@@ -76,10 +74,11 @@ def test_a_benchmark_is_judged_written_and_validated(name: str) -> None:
     assert (found["n_tasks"], found["canonical_passed"], found["empty_failed"], found["surprises"]) == (3, 3, 3, [])
 
 
+@pytest.mark.boxes
 def test_a_benchmark_is_known_to_help_and_to_doctor() -> None:
     for command in ("eval", "generate", "samples", "validate"):
         said = " ".join(toolkit(command, "--help").split())
-        assert "humaneval, humaneval+, mbpp+, powers or greetings" in said
+        assert "mbpp-sanitized, powers or greetings" in said
     assert "Without extreme inputs (humaneval+, mbpp+ or greetings)" in " ".join(toolkit("eval", "--help").split())
 
     def data(name: str) -> tuple[bool | None, str]:
@@ -92,6 +91,7 @@ def test_a_benchmark_is_known_to_help_and_to_doctor() -> None:
     assert data("greetings") == (None, "not at greetings.json; ask the receptionist")
 
 
+@pytest.mark.boxes
 def test_a_benchmarks_data_and_variants_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     file = answers("greetings")
     Path("greetings.json").rename("own.json")
@@ -102,6 +102,7 @@ def test_a_benchmarks_data_and_variants_are_its_own(monkeypatch: pytest.MonkeyPa
     assert "--mini is for humaneval+, not for greetings" in toolkit("eval", "greetings", "--samples", file, "--mini", code=2)
 
 
+@pytest.mark.boxes
 def test_a_benchmarks_tasks_are_known_to_gates_and_to_the_samples_of_others() -> None:
     said = json.loads(toolkit("gate", answers("powers"), "--kind", "tests", "--output", "gated", "--json"))
     assert (said["n"], said["n_accepted"]) == (3, 2)
@@ -113,6 +114,7 @@ def test_a_benchmarks_tasks_are_known_to_gates_and_to_the_samples_of_others() ->
     assert "unknown task_id 'Powers/2' (a task of powers; this benchmark's ids begin with HumanEval/)" in error
 
 
+@pytest.mark.boxes
 def test_a_gate_is_known() -> None:
     Path("long.py").write_text("x = 1\n" * 5)
     assert ", short" in toolkit("gate", "long.py", "--kind", "long", code=2)
@@ -121,6 +123,7 @@ def test_a_gate_is_known() -> None:
     assert json.loads(toolkit(*command, "b", "--threshold", "lines=9"))["n_accepted"] == 1
 
 
+@pytest.mark.boxes
 def test_a_gate_that_needs_reference_data_is_given_it() -> None:
     Path("copied.py").write_text('"""\n# Greet in Latin.\n"""\n')
     Path("own.py").write_text("x = 1\n")
@@ -128,6 +131,8 @@ def test_a_gate_that_needs_reference_data_is_given_it() -> None:
     assert (found["n"], found["n_accepted"], found["reasons"][0]["symbol"]) == (2, 1, "copied")
 
 
+@pytest.mark.boxes
+@pytest.mark.models
 def test_a_gate_that_needs_a_model_is_given_it(tmp_path: Path) -> None:
     model = tiny(tmp_path / "model")
     for n in range(4):
@@ -137,6 +142,7 @@ def test_a_gate_that_needs_a_model_is_given_it(tmp_path: Path) -> None:
     assert json.loads(toolkit(*command, "none", "--threshold", "threshold=0"))["n_accepted"] == 0
 
 
+@pytest.mark.boxes
 def test_an_engine_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOXES_LOG", "boxes.log")
     monkeypatch.setenv("TOOLKIT_ENGINE", "logged")
@@ -147,27 +153,68 @@ def test_an_engine_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks["engine"]
     assert checks["box"]
     monkeypatch.setenv("TOOLKIT_ENGINE", "other")
-    assert f"TOOLKIT_ENGINE is one of {', '.join([*ENGINES, 'logged'])}" in toolkit("run", "hello.py", code=3)
+    assert f"no engine is called 'other'; there are {', '.join([*ENGINES, 'logged'])}" in toolkit("run", "hello.py", code=3)
 
 
-@pytest.mark.parametrize("name", [*BENCHMARKS, "powers", "greetings"])
-def test_a_benchmark_is_what_it_says_of_itself(name: str) -> None:
-    benchmark = {**BENCHMARKS, "powers": powers.BENCHMARK, "greetings": greetings.BENCHMARK}[name]
-    file = benchmark.data_file()
-    if file is not None and not file.is_file():
-        pytest.skip(f"NOT CHECKED: no data at {file}")
-    conforms(benchmark, benchmark.load(Options()))
+@pytest.fixture
+def writer(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What is asked for the power N answers so, and logs which model and adapter it was given."""
+    Path("write.py").write_text(
+        "import re, sys\nopen('log', 'a').write(' '.join(sys.argv[1:]).strip() + '\\n')\n"
+        "print('\\n    return x **', re.search(r'power (\\d+)', sys.stdin.read())[1])\n"
+    )
+    monkeypatch.setenv("PIPED", f"{sys.executable} {Path('write.py').resolve()}")
+    return Path("log")
 
 
-def conforms(benchmark: Benchmark, loaded: Loaded) -> None:
-    """See that what a benchmark says of itself is true of its usual data."""
-    tasks = loaded.tasks
-    assert benchmark.n_tasks in (0, len(tasks))
-    assert benchmark.has_plus == any(task.tests.has_plus for task in tasks.values())
-    assert all(task_id == task.task_id and task_id.startswith(benchmark.prefix) for task_id, task in tasks.items())
-    numbers = [benchmark.number(task_id) for task_id in tasks]
-    assert None not in numbers
-    assert len(set(numbers)) == len(numbers)
-    assert all(variant in ("mini", "noextreme") for variant in benchmark.variants)
-    assert bool(benchmark.override) <= (benchmark.data_file() is not None)
-    assert os.environ.get(benchmark.override) is None or benchmark.data_file() == Path(os.environ[benchmark.override])
+@pytest.mark.boxes
+@pytest.mark.models
+def test_a_generator_is_known(writer: Path) -> None:
+    assert "3 samples, 3 of them new" in toolkit("generate", "powers", "-o", "own.jsonl", "--model", "piped:one")
+    assert set(writer.read_text().split()) == {"one"}
+    assert scores("powers", "--samples", "own.jsonl", "--output", "own") == {"base": 1, "plus": 1, "n": 3}
+    named = ("powers", "--generator", "piped", "--model", "two", "--adapter", "three")
+    assert scores(*named, "--output", "named") == {"base": 1, "plus": 1, "n": 3}
+    assert writer.read_text().splitlines()[-1] == "two three"
+    for command in ("eval", "generate"):
+        assert "openai, replay, transformers or piped" in " ".join(toolkit(command, "--help").split())
+    assert "did you mean 'piped'?" in toolkit("eval", "powers", "--generator", "pipd", "--output", "no", code=2)
+    assert "--generator" in toolkit("eval", "powers", "--samples", "own.jsonl", "--generator", "piped", code=2)
+
+
+@pytest.mark.boxes
+@pytest.mark.models
+def test_all_are_known_to_rounds(writer: Path, tmp_path: Path) -> None:
+    model = tiny(tmp_path / "model")
+    rows = [{"prompt": f'def power{n}(x):\n    """Raise x to the power {n}."""\n'} for n in range(12)]
+    Path("pool.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command = (
+        "rounds", "--model", model, "--generator", "piped", "--pool", "pool.jsonl", "--regimes", "short+compile", "--rounds", 2,
+        "--benchmarks", "powers", "--accept", 2, "--budget", 4, "--steps", 1, "--batch-size", 1, "--sequence", 32, "--json",
+        "--device", "cpu", "--output", "rounds",
+    )  # fmt: skip
+    summary = json.loads(toolkit(*command))
+    assert summary["waiting"] == []
+    assert [(row["round"], row["scores"]["powers"]["value"]) for row in summary["rows"]] == [(0, 1), (1, 1), (2, 1)]
+    adapters = [f"{model} rounds/seed0/short+compile/round{n}/weights/adapter" for n in (1, 2)]
+    assert list(dict.fromkeys(writer.read_text().splitlines())) == [model, *adapters]
+    n_asked = len(writer.read_text().splitlines())
+    assert json.loads(toolkit(*command))["rows"] == summary["rows"]
+    assert len(writer.read_text().splitlines()) == n_asked, "what is done is not done again"
+    assert 'generator: "piped" -> "transformers"' in toolkit(*command, "--generator", "transformers", code=2)
+    error = toolkit(*command, "--benchmarks", "power", code=2)
+    assert "no benchmark is called 'power'; there are humaneval, humaneval+, " in error
+    assert "powers, greetings; did you mean 'powers'?" in error
+    said = " ".join(toolkit("rounds", "--help").split())
+    assert "transformers or piped" in said
+    assert "powers, greetings" in said
+
+
+@pytest.mark.boxes
+def test_what_was_added_is_named() -> None:
+    said = " ".join(toolkit("gate", "--help").split())
+    assert "short Refuses long programs. [lines]" in said
+    assert "likely Keeps the programs whose least likely token is the likeliest. [fraction, threshold]" in said
+    checks = {check["name"]: check["found"] for check in json.loads(toolkit("doctor", "--json"))["checks"]}
+    for kind, last in (("benchmarks", "powers, greetings"), ("gates", "short, copied, likely"), ("generators", "piped"), ("engines", "logged")):
+        assert checks[kind].endswith(f", {last}")

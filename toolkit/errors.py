@@ -1,17 +1,18 @@
-"""The two ways in which a command ends without a result."""
+"""The two kinds of errors that commands and the public functions raise, and a message's help with misspelt names."""
 
 import contextlib
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+
+from sandbox.errors import InfrastructureError as InfrastructureError
+from sandbox.errors import UsageError as UsageError
+from sandbox.registry import nearest as nearest
 
 
-class UsageError(Exception):
-    """What was asked for cannot be done as asked: exit code 2."""
-
-
-class InfrastructureError(Exception):
-    """Something of ours failed: exit code 3."""
+def missing(error: ImportError) -> str:
+    """Say how to get the package that an import did not find; all that models need are in one extra."""
+    return f'{error}; models and endpoints need more packages: pip install "exogate[train]"'
 
 
 @contextlib.contextmanager
@@ -26,11 +27,3 @@ def room() -> Iterator[None]:
         where = error.filename or os.environ.get("TMPDIR") or "a temporary folder or the cache"
         remedy = "make room there, or name other folders with TMPDIR and TOOLKIT_CACHE"
         raise InfrastructureError(f"{where}: {error.strerror}; {remedy}") from None
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'compile'?` for a misspelt word, or an empty text when no known one is near."""
-    import difflib
-
-    found = difflib.get_close_matches(word, list(known), 1)
-    return f"; did you mean {found[0]!r}?" if found else ""

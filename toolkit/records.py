@@ -64,14 +64,50 @@ class Table(TaskTests):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check(TaskTests):
-    """Source that defines `check(candidate)`, which raises if the candidate is wrong."""
+    """Source that calls the program's function, and raises if the program is wrong.
+
+    It runs in a box of its own, after the task's prompt and canonical solution.
+
+    Attributes:
+        source: statements that call the entry point by name, or that define `check(candidate)`.
+        before, after: source around the program, in the program's own process.
+        called: the function that the test calls, if it is not the entry point but one that `after` defines.
+        raises: whether the test sees what the program raises, and may catch it; otherwise that ends the test.
+        n_calls: how many calls it makes at most, each of which may take the time of a program; all do together if 1.
+        is_alone: it runs without prompt and canonical solution before it.
+    """
 
     source: str
+    before: str = ""
+    after: str = ""
+    called: str = ""
+    raises: bool = False
+    n_calls: int = 1
+    is_alone: bool = False
 
     @property
     def text(self) -> str:
         """The source."""
         return self.source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stdin(TaskTests):
+    """Standard input for a whole program, and what it has to print.
+
+    Attributes:
+        cases: (input, output) of each case.
+        before, after: source around the program.
+    """
+
+    cases: Sequence[tuple[str, str]]
+    before: str = ""
+    after: str = ""
+
+    @property
+    def text(self) -> str:
+        """Nothing: inputs and outputs are data."""
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +120,9 @@ class Task:
         entry_point: name of the function under test.
         canonical_solution: text that makes a correct program when appended to `prompt`.
         tests: what decides whether a program is right.
+        is_file: a program is a whole file: of an answer, the last fenced block, as it is.
+        date: when the task was published, as 2024-05-31; empty if unknown.
+        question: what a chat is asked, whole, where the benchmark has words of its own; else it is asked for `prompt`.
     """
 
     task_id: str
@@ -91,6 +130,9 @@ class Task:
     entry_point: str
     canonical_solution: str
     tests: TaskTests = TaskTests()
+    question: str = ""
+    is_file: bool = False
+    date: str = ""
 
     def tests_as(self, kind: type[T]) -> T:
         """Return the tests, which have to be of `kind`. Raises TypeError if they are not."""
@@ -117,14 +159,35 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailedCall:
+    """The first call of a part of the tests that was not answered as it should be, for people to read.
+
+    Attributes:
+        call: which one; in a table base calls are counted before plus calls. Of a program that ended, or ran out of time,
+            the first call whose answer had not left it: a fast one or two before the culprit at times.
+        input, expected, got: one printable line of at most 200 characters each. `expected` is None where the benchmark's
+            own code decides; `got` is None where nothing came, and a line about the exception where one did.
+    """
+
+    call: int
+    input: str
+    expected: str | None = None
+    got: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """The outcome of judging one sample.
 
     Attributes:
         verdict: None if and only if `error` is set: the sample is unscored.
         error: our own failure, in words; None if there is a verdict.
-        base, plus: verdicts of the benchmark's original and extra tests; `plus` is None if there are none.
+        base, plus: verdicts of the benchmark's original and extra tests; `plus` is None if there are none, or if they were
+            left out (`fail_fast`).
         detail: one line for a person: the first failing test, or the exception; the same in every run.
+        base_call, plus_call: the call of a table at which each part failed, base calls counted before plus calls; None
+            where it passed, or failed at no call.
+        failed: what `detail` is about, if that is a call and the tests are shown.
     """
 
     task_id: str
@@ -134,6 +197,9 @@ class Result:
     base: Verdict | None = None
     plus: Verdict | None = None
     detail: str = ""
+    base_call: int | None = None
+    plus_call: int | None = None
+    failed: FailedCall | None = None
 
     def __post_init__(self) -> None:
         if (self.verdict is None) != (self.error is not None):

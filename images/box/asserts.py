@@ -21,7 +21,7 @@ class Failed(BaseException):
 
 
 class NotApplicable(BaseException):
-    """The test asks for what only a program beside it could answer."""
+    """The test asks for something that only a program in the same process could answer."""
 
 
 def check(call: Callable[..., object], test: str, entry_point: str | None, last: str) -> None:

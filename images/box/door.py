@@ -16,7 +16,7 @@ from sandbox.wire.environment import variable
 
 SOCKET, ALIVE = "socket", "alive"
 MAX = 1 << 62
-"""A bound from here on means unbounded."""
+"""Bounds of this size and above mean unbounded."""
 CAPABILITIES = 1 << 5 | 1 << 6 | 1 << 7
 """KILL, SETGID and SETUID."""
 
@@ -103,7 +103,7 @@ def unbounded() -> list[str]:
 
 
 def _accepted() -> list[str]:
-    """Return what the starter, which can do no better, accepts as open."""
+    """Return what the starter, which cannot do better, accepts as open."""
     return variable("ACCEPT").split(",")
 
 

@@ -59,7 +59,7 @@ def seccomp_filter(machine: str) -> bytes:
     load, jump_eq, jump_ge, jump_set, give = 0x20, 0x15, 0x35, 0x45, 0x06
     deny = 0x00050000 | errno.EPERM
     no_such_call = 0x00050000 | errno.ENOSYS
-    allow, nothing = 0x7FFF0000, 0x00050000  # an errno of 0: the call does nothing, and says that it went well
+    allow, nothing = 0x7FFF0000, 0x00050000  # errno 0: the call does nothing and reports success
     out = [(load, 0, 0, 4), (jump_eq, 1, 0, arch), (give, 0, 0, deny), (load, 0, 0, 0)]
     out += [(jump_ge, 0, 1, 0x40000000), (give, 0, 0, deny)]  # the x32 interface
     out += [(jump_eq, 0, 1, 435), (give, 0, 0, no_such_call)]  # clone3: its flags cannot be looked at; libc falls back
@@ -77,7 +77,7 @@ def seccomp_filter(machine: str) -> bytes:
 
 
 _OPTIONAL = ("RLIMIT_MSGQUEUE", "RLIMIT_SIGPENDING")
-"""gVisor's kernel lacks these limits; what they bound counts as memory of the box there."""
+"""gVisor's kernel lacks these limits; there, what they bound counts as the box's memory."""
 
 
 def lock_down(spec: dict[str, Any], bpf: bytes) -> None:

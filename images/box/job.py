@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from images.box.supervisor import Supervisor
 
 KEPT_BYTES = 16 << 20
-"""Outputs of a batch that are kept to be fetched; of more there is only the digest."""
+"""Bytes of a batch's outputs that are kept for fetching; of longer ones there is only the digest."""
 MAX_STREAM = 4 << 30
-"""Outputs of a batch, at most."""
+"""Most bytes of a batch's outputs."""
 MAX_PRINTED = 1 << 20
-"""Bytes of each standard stream that are kept, at most."""
+"""Most bytes kept of each standard stream."""
 PIPE_BYTES = 1 << 20
 TICK_S = 0.05
 PARTLY_S = 0.05
 PARTLY_BYTES = 4 << 20
-"""A batch that takes longer than `PARTLY_S`, or has more outputs than `PARTLY_BYTES`, is handed over in parts where the host
-can use them: the first may show it that it needs no more."""
+"""A batch that takes longer than `PARTLY_S`, or outputs more than `PARTLY_BYTES`, is handed over in parts if the host asks
+for them: the first part may be all it needs."""
 DIE_S = 10.0
-"""Within this time a process that was killed is gone, or the box is over."""
+"""Seconds that a killed process may take to disappear before the box gives up."""
 NOBODY = 65534
 
 
@@ -141,7 +141,7 @@ class Program:
         err_read, err_write = os.pipe()
         in_read, self.channel_in = os.pipe()
         self.channel_out, answer_write = os.pipe()
-        with contextlib.suppress(OSError):  # all boxes of an engine share what a user may have of such pipes
+        with contextlib.suppress(OSError):  # an engine's boxes share one user's quota of such pipes
             fcntl.fcntl(self.channel_out, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self.out, self.err = Captured(out_read, keep), Captured(err_read, keep)
         self.waiting: list[list[Any]] = []  # (fd, bytes still to be written)
@@ -156,7 +156,7 @@ class Program:
                 "RLIMIT_NPROC": limits["processes"],
                 "RLIMIT_NOFILE": limits["open_files"],
                 "RLIMIT_FSIZE": limits["disk_bytes"],
-                "RLIMIT_CORE": 1,  # of 0, the kernel writes one all the same where it gives them to a program of the host
+                "RLIMIT_CORE": 1,  # with 0, the kernel still writes a core if it pipes them to a program of the host
                 "RLIMIT_MSGQUEUE": 0,
                 "RLIMIT_STACK": 64 << 20,
                 "RLIMIT_MEMLOCK": 1 << 16,
@@ -189,7 +189,7 @@ class Program:
         self.pid = box.told()["pid"]
         self.own_before = self._own_cpu()  # while it runs, the supervisor works for the program
         self.cpu_before = box.cgroup.cpu_s() - self.own_before
-        self.started = self.mark = time.monotonic()  # from here on: the zygote may have had to become warm first
+        self.started = self.mark = time.monotonic()  # not earlier: the zygote may have had to warm up first
         self.write(self.channel_in, len(code).to_bytes(4, "big") + code)
         if stdin:
             self.write(self.stdin, stdin)
@@ -429,14 +429,15 @@ class Program:
 
     def facts(self) -> tuple[dict[str, Any], bytes]:
         """Return (facts, captured output) once the program is over."""
-        oom = self.box.cgroup.oom_killed()
+        is_over_memory = self.box.cgroup.oom_killed()
         for fd in {self.out.fd, self.err.fd, self.channel_in, self.channel_out, self.stdin} - {-1}:
             os.close(fd)
         finished, ended = self.finished, self.ended
         assert ended is not None
-        status = ended["status"]
-        code: int | None = os.waitstatus_to_exitcode(status)
-        if oom:
+        peak = ended["rss"] << 10
+        is_over_memory |= peak > self.spec["limits"]["memory_bytes"]  # the kernel's bound has room for the supervisor too
+        code: int | None = os.waitstatus_to_exitcode(ended["status"])
+        if is_over_memory:
             name = "memory_exceeded"
         elif self.reason:
             name = self.reason
@@ -452,7 +453,7 @@ class Program:
             "exit_code": code if name in ("exited", "signaled") else None,
             "charged_s": round(max(spent, 0.0), 6),
             "cpu_s": round(ended["cpu_s"], 6),
-            "memory_peak_bytes": ended["rss"] << 10,
+            "memory_peak_bytes": peak,
             "truncated": self.out.size > len(self.out.data) or self.err.size > len(self.err.data),
             "n_stdout": len(self.out.data),
         }

@@ -1,8 +1,8 @@
-"""pylint and radon on one text, and numbers that a program cannot polish.
+"""pylint and radon on one text, and numbers that a program cannot embellish.
 
-pylint's own numbers are returned unchanged. Next to them are those that a program cannot influence: complexity of all code
-and not just of what radon looks at, maintainability without comments and docstrings, the share of statements that do
-something, code that is hidden from linters. Pragmas have no effect, however they are spelt.
+pylint's own numbers are returned unchanged, next to numbers that a program cannot influence: the complexity of all code,
+not only of what radon looks at; maintainability without comments and docstrings; the share of statements that do
+something; code that is hidden from linters. Pragmas have no effect, however they are spelt.
 """
 
 import ast
@@ -86,7 +86,7 @@ class _Collected(BaseReporter):
 
 
 def _linter() -> Any:
-    """Return a pylint as its command makes one, with our rc file, ignoring pragmas."""
+    """Return pylint's linter as its command creates it, with our rc file, but deaf to pragmas."""
     with open("warm.py", "w", encoding="utf-8") as file:
         file.write(WARM)
     linter = Run(["--rcfile=/box/pylintrc", "warm.py"], reporter=_Collected(), exit=False).linter

@@ -6,6 +6,7 @@ believed, and the host compares the values.
 Descriptors: 0 is standard input, 1 and 2 are captured output, 3 comes from the supervisor, 4 goes to the supervisor.
 """
 
+import builtins
 import contextlib
 import os
 import sys
@@ -93,7 +94,8 @@ def _script(_spec: dict[str, Any]) -> None:
     except BaseException as error:
         code = 1
         trace = error.__traceback__
-        sys.excepthook(type(error), error, trace.tb_next if trace else None)
+        error.__traceback__ = trace.tb_next if trace else None  # without this function
+        sys.excepthook(type(error), error, error.__traceback__)
     _leave(code)
 
 
@@ -189,7 +191,7 @@ def _answer_calls(function: Callable[..., Any], *, listed: bool = False) -> None
             size += len(body) + 5
             n_answered += 1
             if batch and (n_answered == n_flush or size > _FLUSH_BYTES or clock() - flushed > _FLUSH_S):
-                if n_answered == n_flush:  # the next call may be endless: most answers before it are then there
+                if n_answered == n_flush:  # the next call may be endless: most answers before it should be out by then
                     n_flush *= 2
                 send(b"".join(parts))
                 parts, size, flushed = [], 0, clock()
@@ -197,7 +199,7 @@ def _answer_calls(function: Callable[..., Any], *, listed: bool = False) -> None
             with contextlib.suppress(BaseException):
                 stream.flush()
         send(b"".join(parts))
-    os._exit(70)  # reached only by a program that sets the line at which this frame goes on
+    os._exit(70)  # reached only if the program moves this frame's line number
 
 
 def _compile(source: bytes, name: str) -> types.CodeType | None:
@@ -215,10 +217,20 @@ class CandidateFailed(BaseException):
     """The candidate raised. Not an `Exception`, so that no test swallows it."""
 
 
+def _raised(text: str) -> BaseException:
+    """Return what a candidate raised, for the test to see: an `Exception` of its name and text, builtin if that is."""
+    name, _, rest = text.partition(": ")
+    kind = getattr(builtins, name, Exception)
+    if not (isinstance(kind, type) and issubclass(kind, Exception)):
+        return CandidateFailed(text)
+    own: Any = type(name.replace("\0", ""), (Exception if kind is ExceptionGroup else kind,), {"__str__": lambda _: rest})
+    return own.__new__(own, rest)  # type: ignore[no-any-return]
+
+
 def _check(spec: dict[str, Any]) -> None:
     """Run a test that calls the candidate; each call goes out through the host.
 
-    It is the benchmark's own `check(candidate)` behind the task's prompt or, with `spec["asserts"]`, any test at all.
+    It is the benchmark's own, behind the task's prompt and canonical solution, or, with `spec["asserts"]`, any test at all.
     """
     first, *rest = codec.decode(_receive())
     send, frame = _send, _frame
@@ -227,18 +239,20 @@ def _check(spec: dict[str, Any]) -> None:
         send(frame(codec.ASKED, codec.encode_batch([list(arguments)])))
         kind, body = (answer := _receive())[:1], answer[1:]
         if kind != codec.RETURNED:
-            raise CandidateFailed(body.decode("utf-8", "replace"))
+            raise _raised(body.decode("utf-8", "replace"))
         return codec.decode(body)
 
     try:
         if spec["asserts"]:
             asserts.check(candidate, first, *rest)
         else:
-            module = _module("check", first)
-            exec(compile(first, "<prompt>", "exec"), module.__dict__)
-            module.__dict__[spec["entry_point"]] = candidate
-            exec(compile(rest[0], "<test>", "exec"), module.__dict__)
-            module.__dict__["check"](candidate)
+            names = _module("check", first).__dict__
+            exec(compile(first, "<prompt>", "exec"), names)
+            names[spec["entry_point"]] = candidate
+            before = names.get("check")
+            exec(compile(rest[0], "<test>", "exec"), names)
+            if names.get("check") is not before:
+                names["check"](candidate)
     except BaseException as error:
         send(frame(codec.RAISED, _describe(error)))
         return

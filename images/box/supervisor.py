@@ -34,10 +34,10 @@ from sandbox.wire import codec, frames
 RAW_BYTES = 1 << 16
 """Outputs of a batch up to this size go to the host at once; of larger ones a digest, and the bytes when asked for."""
 WARM_S = 60.0
-"""Within this time the zygote has done what it was asked, or the box is over."""
+"""Seconds that the zygote may take for a request before the box gives up."""
 SETTLE_S = 0.5
 HELD_BYTES = 48 << 20
-"""Memory that a program may leave charged to the box, over what a fresh box holds: the kernel gives back late."""
+"""Memory that may stay charged to the box after a program, over that of a fresh box: the kernel releases it late."""
 OWN_SOCKETS = 3
 """Lines in the kernel's list of sockets of a box with a network of its own: a heading, and both ends of `control`."""
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -117,10 +117,10 @@ class Supervisor:
         return 0
 
     def residue(self) -> str:
-        """Return in words what is left without a process or a file name: sockets, memory, and room.
+        """Say what is left that has neither a process nor a file name: sockets, memory, disk space.
 
-        Sockets, which may have names of their own, and files may be in transit in sockets that refer to each other. The
-        kernel looks for those whenever a socket is closed.
+        Sockets (which may have names of their own) and files may be in transit in sockets that refer to each other. The
+        kernel collects those whenever a socket is closed.
         """
         assert self.fresh is not None
         held, free, n_sockets = self.fresh
@@ -130,7 +130,7 @@ class Supervisor:
             full = [place for place, was, now in zip(self.places, free, self._free(), strict=True) if was > now]
             for end in socket.socketpair():
                 end.close()
-            is_linked = n_sockets <= OWN_SOCKETS < self._sockets()  # else others share the box's network: they come and go
+            is_linked = n_sockets <= OWN_SOCKETS < self._sockets()  # others may share the box's network
             if more <= HELD_BYTES and not full and not is_linked:
                 return ""
             if time.monotonic() > deadline:

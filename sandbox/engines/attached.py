@@ -22,9 +22,9 @@ from sandbox.wire.environment import variable
 FOLDER = "/run/exogate"
 """Where the boxes' sockets are, unless `TOOLKIT_BOXES` names another folder."""
 WAIT_S = 60.0
-"""Seconds in which a box must be free, or be brought back by its starter."""
+"""Seconds to wait for a box to become free, or for its starter to bring it back."""
 BRIEF_S = 2.0
-"""The same after a wait in vain: enough for a box that was given back to be free again."""
+"""The same once a wait was in vain: long enough for a box that was just returned to become free."""
 
 
 class AttachedEngine:
@@ -65,10 +65,10 @@ class AttachedEngine:
         return self._tags[image]
 
     def start(self, limits: Limits, image: str = "run") -> "AttachedConnection":
-        """Take a free box. After a wait in vain, nobody waits long again until one is free.
+        """Take a free box. Once a wait was in vain, waits stay short until a box is free again.
 
         Raises:
-            EngineUnavailable: a box is made of something else, or is not locked down.
+            EngineUnavailable: a box has another recipe, or is not locked down.
             BoxLost: none came free in time.
         """
         deadline = time.monotonic() + (min(BRIEF_S, WAIT_S) if self._is_in_vain else WAIT_S)
@@ -125,7 +125,7 @@ class AttachedConnection(SocketConnection):
         return data
 
     def memory_exceeded(self) -> bool:
-        """Return False: a box that the kernel ended for its memory says so itself where it still can."""
+        """Return False: a box that the kernel killed for its memory says so itself if it still can."""
         return False
 
     def close(self) -> None:
@@ -146,7 +146,7 @@ def _lives(place: Path) -> bool:
 
 
 def _check(name: str, header: dict[str, Any], limits: Limits, image: str) -> None:
-    """Raise EngineUnavailable where a box is not what it must be."""
+    """Raise `EngineUnavailable` if a box is not what it must be."""
     if header["op"] != "hello" or header["image"] != image:
         raise EngineUnavailable(f"box {name} is of {header.get('image')}, and {image} is wanted: build and start it anew")
     problems = list(header["open"])

@@ -1,4 +1,4 @@
-"""What an engine is: it starts the container of a box, and carries bytes to and from the box's supervisor.
+"""The interface of engines, which start the containers of boxes and carry bytes to and from their supervisors.
 
 An engine is a class with the methods of `Engine`; a new one is one file, and one line in `sandbox.ENGINES`.
 """
@@ -13,9 +13,9 @@ from sandbox.errors import BoxLost
 from sandbox.limits import MIB, Limits
 
 OVERHEAD_BYTES = 192 * MIB
-"""Memory of a box beyond the program's: supervisor, warm interpreter, outputs that wait to be fetched."""
+"""Memory that a box gets on top of the program's, for the supervisor, the warm interpreter and outputs not yet fetched."""
 SEND_S = 60.0
-"""Seconds in which a box must take a message, or it is lost."""
+"""Seconds that a box may take to accept a message before it counts as lost."""
 
 
 class Connection(Protocol):
@@ -41,7 +41,7 @@ class Connection(Protocol):
         """End the box and remove every trace of it. Never raises; may be called twice."""
 
     def memory_exceeded(self) -> bool:
-        """Return whether the kernel ended the box for its memory; to be asked after a `BoxLost` and before `close`."""
+        """Return whether the kernel killed the box for its memory. Call this after a `BoxLost`, before `close`."""
 
 
 class Engine(Protocol):
@@ -69,7 +69,7 @@ class Engine(Protocol):
 
 
 class SocketConnection:
-    """A connection over a socket, which one thread uses and another may close."""
+    """A connection over a socket. One thread uses it; another may close it."""
 
     def __init__(self, name: str, used: socket.socket) -> None:
         self.name, self._socket = name, used
@@ -104,13 +104,13 @@ class SocketConnection:
             buffer += part
 
     def _leave(self, *streams: Any) -> bool:
-        """Close the socket, and what else holds it; False where that has been done."""
+        """Close the socket and `streams`, which also hold it; return False if they were closed before."""
         if self._closed:
             return False
         self._closed = True
         with contextlib.suppress(Exception):
             self._socket.shutdown(socket.SHUT_RDWR)
-        with self._used:  # a thread about to wait would else wait on whatever gets the number of this socket next
+        with self._used:  # otherwise a thread about to wait would wait on whatever reuses this descriptor
             for stream in streams:
                 with contextlib.suppress(Exception):
                     stream.close()
@@ -118,5 +118,5 @@ class SocketConnection:
 
 
 def short(error: BaseException) -> str:
-    """Return what an engine or the system says of an error, at most 300 characters."""
+    """Return the message of an engine's or the system's error, at most 300 characters of it."""
     return str(getattr(error, "explanation", None) or error)[:300]

@@ -18,7 +18,7 @@ from sandbox.limits import MIB, Limits
 
 
 def _owner() -> str:
-    """Name this process so that no later one can be taken for it: boot, pid and start time."""
+    """Identify this process by boot, pid and start time, so that no later process passes for it."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return f"{boot}/{os.getpid()}/{_start_time(os.getpid())}"
 
@@ -100,7 +100,7 @@ class DockerEngine:
         api = self.client.api
         memory = limits.memory_bytes + OVERHEAD_BYTES
         tmpfs = f"rw,noexec,nosuid,nodev,mode=1777,size={limits.disk_bytes}"
-        if not self._is_podman:  # which knows no bound on files: there, they are bounded by the memory that they take
+        if not self._is_podman:  # Podman cannot bound the number of files; their memory is bounded there
             tmpfs += ",nr_inodes=16384"
         with self._asking():
             try:
@@ -134,7 +134,7 @@ class DockerEngine:
                 raise ImageMissing(f"the image of {image} boxes is gone; make it with `toolkit images build`") from None
             name, connection = container["Id"], None
             try:
-                if container.get("Warnings"):  # such as: limits are not supported here, and have been left out
+                if container.get("Warnings"):  # for example: limits are not supported on this machine and were dropped
                     raise EngineUnavailable(f"the engine would weaken a box: {' '.join(container['Warnings'])}")
                 stream = api.attach_socket(name, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
                 connection = DockerConnection(api, name, stream, lambda: self._remove(name))
@@ -214,7 +214,7 @@ class DockerConnection(SocketConnection):
 
 
 def _knock(host: str) -> None:
-    """Raise OSError at once where nobody listens on a unix socket (the client library leaves sockets open then)."""
+    """Raise OSError at once if nobody listens on a unix socket; the client library would leave sockets open."""
     if host.startswith("unix://"):
         with socket.socket(socket.AF_UNIX) as knocking:
             knocking.settimeout(10)

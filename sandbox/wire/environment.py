@@ -1,4 +1,4 @@
-"""What the environment says, in one place: variables begin with `TOOLKIT_`; the prefix that they had before still works."""
+"""Our environment variables, read in one place: they begin with `TOOLKIT_`; the old prefix still works."""
 
 import os
 import sys

@@ -32,6 +32,7 @@ def test_what_was_found_before(path: Path, boxes: in_boxes.Boxes) -> None:
     in_boxes.again(cases.load(path), boxes)
 
 
+@pytest.mark.slow
 def test_comparison() -> None:
     n_cases, n_right = host.run_host(random.Random(SEED), HOST_S)
     print(f"{n_cases} comparisons, {n_right} right")

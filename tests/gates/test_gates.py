@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gates import GATES, All, Gate, Report, Solution, parse
-from sandbox import Box, DockerEngine, Sandbox
+from sandbox import Box, DockerEngine, Engine, Sandbox
 
 PROGRAMS = Path(__file__).parents[1] / "programs"
 GOOD = (PROGRAMS / "quality" / "accepted" / "plain.py").read_text()
@@ -16,7 +16,13 @@ BAD = (PROGRAMS / "quality" / "rejected" / "pylint-score__plain.py").read_text()
 
 
 @pytest.fixture(scope="module")
-def sandbox(engine: DockerEngine) -> Iterator[Sandbox]:
+def sandbox(either: Engine) -> Iterator[Sandbox]:
+    with Sandbox(either, 2) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def boxes(engine: DockerEngine) -> Iterator[Sandbox]:
     with Sandbox(engine, 2) as sandbox:
         yield sandbox
 
@@ -29,7 +35,7 @@ FIXTURES = sorted(path for kind in ("compile", "quality") for path in PROGRAMS.g
 
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: str(path.relative_to(PROGRAMS)))
-def test_folder_is_verdict(path: Path, sandbox: Sandbox) -> None:
+def test_folder_is_verdict(path: Path, boxes: Sandbox) -> None:
     """programs/KIND/VERDICT/SYMBOL__NAME.py: what the gate says, and one of the findings that make it say so.
 
     In `any` are texts that are judged as if the trick were not there, whatever that comes to.
@@ -38,16 +44,16 @@ def test_folder_is_verdict(path: Path, sandbox: Sandbox) -> None:
     gate = parse(kind, {"timeout": 3} if kind == "quality" else {})
     with path.open(newline="") as file:
         text = file.read()
-    (found,), (after,) = gate.check_many([text, GOOD], sandbox)
+    (found,), (after,) = gate.check_many([text, GOOD], boxes)
     assert after.passed, after
     assert verdict == "any" or found.passed == (verdict == "accepted"), found
     symbol, named, _ = path.stem.partition("__")
     assert not named or symbol in decisive([found]), found
 
 
-def test_a_very_long_comment_holds_nothing_up(sandbox: Sandbox) -> None:
+def test_a_very_long_comment_holds_nothing_up(boxes: Sandbox) -> None:
     bomb = "# " + "pylint " * 200_000 + "\nX = 1\n"
-    _, after = parse("quality", {"timeout": 3}).check_many([bomb, GOOD], sandbox)
+    _, after = parse("quality", {"timeout": 3}).check_many([bomb, GOOD], boxes)
     assert all(report.passed for report in after)
 
 
@@ -149,7 +155,7 @@ def test_reports_are_kept_and_found_again(sandbox: Sandbox) -> None:
     assert len(memo) == 6
 
 
-def test_any_number_of_programs_is_streamed(sandbox: Sandbox) -> None:
+def test_any_number_of_programs_is_streamed(boxes: Sandbox) -> None:
     taken = 0
 
     def programs() -> Iterator[str]:
@@ -158,7 +164,7 @@ def test_any_number_of_programs_is_streamed(sandbox: Sandbox) -> None:
             taken += 1
             yield f"x = {i}"
 
-    reports = parse("none+compile").check_many(programs(), sandbox)
+    reports = parse("none+compile").check_many(programs(), boxes)
     next(reports)
     assert taken < 1_000
     assert sum(all(report.passed for report in each) for each in reports) == 9_999

@@ -5,13 +5,18 @@ from typing import Any
 import pytest
 
 from gates import Corpus, Solution, parse
-from sandbox import Box, BoxLost, DockerEngine, Sandbox
+from sandbox import Box, BoxLost, Engine, Sandbox
 from tests.faults import nothing_left
 
 pytestmark = pytest.mark.usefixtures("known_here")
 
 
-def test_gates_refuse_what_its_box_does_not_survive_twice(engine: DockerEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def engine(either: Engine) -> Engine:
+    return either
+
+
+def test_gates_refuse_what_its_box_does_not_survive_twice(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """One of ten; and whatever else is raised ends the run, with nothing left."""
     codes = [f"def double{i}(x):\n    return x + x\n" for i in range(10)]
     programs = [Solution(code=code, test=f"assert double{i}(2) == 4") for i, code in enumerate(codes)]

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from gates import GATES, Report, Solution, parse
-from sandbox import DockerEngine, Limits, Sandbox
+from sandbox import DockerEngine, Engine, Limits, Sandbox
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.benchmarks.examples import WRONG, public_tests
 from toolkit.records import Task, TaskTests
@@ -21,7 +21,13 @@ RIGHT = Solution(code=DOUBLE, test=ASSERTS)
 
 
 @pytest.fixture(scope="module")
-def sandbox(engine: DockerEngine) -> Iterator[Sandbox]:
+def sandbox(either: Engine) -> Iterator[Sandbox]:
+    with Sandbox(either, parallel=2, limits=Limits(memory_bytes=256 << 20)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def boxes(engine: DockerEngine) -> Iterator[Sandbox]:
     with Sandbox(engine, parallel=2, limits=Limits(memory_bytes=256 << 20)) as sandbox:
         yield sandbox
 
@@ -144,10 +150,10 @@ def test_forms(sandbox: Sandbox, code: str, test: str, entry_point: str | None, 
     ],
 )  # fmt: skip
 def test_refusals(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, code: str, test: str | None, symbol: str, message: str
+    boxes: Sandbox, monkeypatch: pytest.MonkeyPatch, code: str, test: str | None, symbol: str, message: str
 ) -> None:
     monkeypatch.setattr("gates.tests.TEST_S", 1.5)
-    found = ask(sandbox, "tests", Solution(code=code, test=test), timeout=1.0)
+    found = ask(boxes, "tests", Solution(code=code, test=test), timeout=1.0)
     assert found[0] == symbol, found
     assert message in found[1]
 
@@ -162,14 +168,14 @@ def test_what_cannot_be_read_is_no_exception_for_the_test_to_catch(sandbox: Sand
     assert found == ("crash", "beside its answers: what the program wrote as its answers is none, or too many")
 
 
-def test_a_long_message_is_cut(sandbox: Sandbox) -> None:
+def test_a_long_message_is_cut(boxes: Sandbox) -> None:
     code = "import os\ndef double(x):\n    os.write(4, b'X\\0\\0\\x40\\0' + b'A' * 0x4000)\n"
-    assert len(ask(sandbox, "tests", Solution(code=code, test=ASSERTS))[1]) < 1100
+    assert len(ask(boxes, "tests", Solution(code=code, test=ASSERTS))[1]) < 1100
 
 
-def test_endless_calls_end(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_calls_end(boxes: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gates.tests.TEST_S", 0.2)
-    assert ask(sandbox, "tests", Solution(code=DOUBLE, test="while True:\n    double(1)"))[0] == "time-limit"
+    assert ask(boxes, "tests", Solution(code=DOUBLE, test="while True:\n    double(1)"))[0] == "time-limit"
 
 
 # -- tests: forgeries --------------------------------------------------------------------------------------------------
@@ -207,20 +213,20 @@ FORGERIES = {
 
 @pytest.mark.parametrize("code", FORGERIES.values(), ids=FORGERIES)
 @pytest.mark.parametrize("test", [ASSERTS, "try:\n    " + ASSERTS.replace("\n", "\n    ") + "pass\nexcept ValueError:\n    assert False\n"])
-def test_forgeries(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, code: str, test: str) -> None:
+def test_forgeries(boxes: Sandbox, monkeypatch: pytest.MonkeyPatch, code: str, test: str) -> None:
     monkeypatch.setattr("gates.tests.TEST_S", 1.5)
-    assert ask(sandbox, "tests", Solution(code=code, test=test), timeout=1.0)[0] != "passed"
+    assert ask(boxes, "tests", Solution(code=code, test=test), timeout=1.0)[0] != "passed"
 
 
 # -- tests: many -------------------------------------------------------------------------------------------------------
 
 
-def test_two_boxes_each_and_no_deadlock(sandbox: Sandbox) -> None:
+def test_two_boxes_each_and_no_deadlock(boxes: Sandbox) -> None:
     hostile = [Solution(code=code, test=ASSERTS) for code in list(FORGERIES.values())[:5]]
     solutions = [*([RIGHT] * 9), hostile[0], *([RIGHT] * 9), hostile[1], *([RIGHT] * 28), *hostile[2:4]]
     reports: list[list[Report]] = []
     gates = parse("import+tests", all_findings=True)
-    worker = threading.Thread(target=lambda: reports.extend(gates.check_many(solutions, sandbox)), daemon=True)
+    worker = threading.Thread(target=lambda: reports.extend(gates.check_many(solutions, boxes)), daemon=True)
     worker.start()
     worker.join(120)
     assert not worker.is_alive()
@@ -259,8 +265,8 @@ def public_tests_pass(sandbox: Sandbox, tasks: Mapping[str, Task], n: int) -> No
     assert [report for report in reports if not report.passed] == []
 
 
-def test_public_tests_pass_on_canonical_solutions(sandbox: Sandbox) -> None:
-    public_tests_pass(sandbox, BENCHMARKS["humaneval"].load(Options()).tasks, 148)
+def test_public_tests_pass_on_canonical_solutions(boxes: Sandbox) -> None:
+    public_tests_pass(boxes, BENCHMARKS["humaneval"].load(Options()).tasks, 148)
 
 
 def test_public_tests_are_of_the_prompt_alone() -> None:

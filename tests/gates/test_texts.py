@@ -169,6 +169,7 @@ def test_duplicate_is_never_kept(sandbox: Sandbox) -> None:
     assert not memo
 
 
+@pytest.mark.slow
 def test_ten_thousand_programs() -> None:
     n_found = 0
     duplicates([""])  # what is imported is not counted

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar
 
 from gates import Scorer, Solution
@@ -19,7 +20,7 @@ class Likely(Ranked):
         """Return log-probabilities."""
         codes = [solution.code for solution in solutions]
         found = self.model.logprobs([""] * len(codes), codes, [False] * len(codes))
-        return [Scored(score=float(min(each))) for each in found]
+        return [Scored(score=float(min(each, default=-inf))) for each in found]
 
     def seen(self) -> Mapping[str, str]:
         """Return the model's hash."""

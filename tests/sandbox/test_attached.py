@@ -54,7 +54,7 @@ print("tried", len(places))
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
+def folder(docker_engine: DockerEngine) -> Iterator[Path]:
     with compose.boxes(2) as folder:
         yield folder
 
@@ -137,6 +137,7 @@ def test_memory_of_a_whole_box_is_the_programs_doing(own: AttachedEngine) -> Non
         assert box.run("x = b'x' * (1 << 30)").status is Status.MEMORY_EXCEEDED
 
 
+@pytest.mark.boxes
 def test_what_is_not_shut_in_is_refused() -> None:
     for changed, words in (
         ({"cap_add": ["SETUID", "SETGID", "KILL", "NET_ADMIN"]}, "more capabilities"),
@@ -169,17 +170,18 @@ def test_no_box(tmp_path: Path) -> None:
 def test_the_service_gives_the_bytes_that_a_local_run_gives(engine: DockerEngine, tmp_path: Path) -> None:
     """`docker compose run --rm toolkit eval` and `gate`, by the file's own settings: no root, no capability, no socket."""
     project = tmp_path / "project"
-    (project / "runs").mkdir(parents=True)
+    for name in ("runs", "cache"):
+        (project / name).mkdir(parents=True)
+        os.chown(project / name, 1234, 1234)
     os.chmod(tmp_path.parent, 0o755)
     for path in (tmp_path, project, project / "runs"):
         os.chmod(path, 0o755)
-    os.chown(project / "runs", 1234, 1234)
     samples = project / "samples.jsonl"
     write_canonical("humaneval", samples, [Path("examples/broken.jsonl")], None)
     samples.chmod(0o644)
     service = compose.services(TOOLKIT_UID="1234", TOOLKIT_GID=str(compose.GROUP))["toolkit"]
     with compose.boxes(2, 1, memory="4288m", disk="64m") as folder:
-        paths = {"boxes": folder.parent.name, ".": str(project), "./runs": str(project / "runs")}
+        paths = {"boxes": folder.parent.name, ".": str(project), "./runs": str(project / "runs"), "cache": str(project / "cache")}
 
         def run(*words: str, entrypoint: str | None = None) -> str:
             api = engine.client.api
@@ -205,6 +207,7 @@ def test_the_service_gives_the_bytes_that_a_local_run_gives(engine: DockerEngine
     assert f"Uid:\t{1234}\t{1234}\t{1234}\t{1234}" in status
     assert found == "ModuleNotFoundError: No module named 'docker'\n"
     assert {path.stat().st_uid for path in (project / "runs").rglob("*")} == {1234}
+    assert (project / "cache/exogate/verdicts.sqlite").stat().st_size
     toolkit = [sys.executable, "-m", "toolkit.cli"]
     here = tmp_path / "here"
     subprocess.run(

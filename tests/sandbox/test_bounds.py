@@ -81,6 +81,7 @@ def rss_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_boxes_of_one_engine_exhaust_nothing(stubbed: tuple[DockerEngine, Api]) -> None:
     engine, api = stubbed
     limits, begun = Limits(), time.monotonic()

@@ -5,24 +5,26 @@ from typing import Any
 
 import pytest
 
-import sandbox.box
-import sandbox.engines.base
-import sandbox.engines.docker
-import sandbox.pool
-from sandbox import Box, BoxLost, DockerEngine, EngineUnavailable, Sandbox
+from sandbox import Box, BoxLost, Engine, EngineUnavailable, Sandbox
 from sandbox.wire import frames
-from tests.faults import ERRORS, SMALL, here, nothing_left
+from tests.faults import ERRORS, SMALL, classes, here, nothing_left
 
 pytestmark = pytest.mark.usefixtures("known_here")
+
+
+@pytest.fixture(scope="module")
+def engine(either: Engine) -> Engine:
+    return either
 
 
 @pytest.mark.parametrize("error", [MemoryError, OSError, BoxLost])
 @pytest.mark.parametrize("how", ["run", "examine"])
 def test_no_program_is_given_what_another_one_did(
-    how: str, error: type[Exception], engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+    how: str, error: type[Exception], engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A conversation that breaks off leaves answers in the box, and the next program must not get them."""
-    real, n_left = sandbox.engines.docker.DockerConnection.receive, 1
+    _, connection = classes(engine)
+    real, n_left = connection.receive, 1
 
     def receive(self: Any, n: int, deadline: float) -> bytes:
         nonlocal n_left
@@ -40,7 +42,7 @@ def test_no_program_is_given_what_another_one_did(
     def failed(item: int, error: Exception) -> str:
         return f"{type(error).__name__} of {item}"
 
-    monkeypatch.setattr(sandbox.engines.docker.DockerConnection, "receive", receive)
+    monkeypatch.setattr(connection, "receive", receive)
     with nothing_left(engine), Sandbox(engine, 1, SMALL) as pool:
         found = list(pool.map(act, range(10), failed=failed))
     assert n_left == 0
@@ -49,7 +51,7 @@ def test_no_program_is_given_what_another_one_did(
     assert found[3] == (found[0].replace("0", "3") if is_retried else f"{error.__name__} of 3")
 
 
-def test_a_map_is_told_of_a_program_that_its_box_does_not_survive(pool: Sandbox, engine: DockerEngine) -> None:
+def test_a_map_is_told_of_a_program_that_its_box_does_not_survive(pool: Sandbox, engine: Engine) -> None:
     def act(box: Box, item: int) -> str:
         if item == 3:
             raise BoxLost("gone")
@@ -63,7 +65,7 @@ def test_a_map_is_told_of_a_program_that_its_box_does_not_survive(pool: Sandbox,
     assert found == ["0\n", "1\n", "2\n", "BoxDestroyed 3", "4\n", "5\n"]
 
 
-def test_results_come_as_they_are_complete(pool: Sandbox, engine: DockerEngine) -> None:
+def test_results_come_as_they_are_complete(pool: Sandbox, engine: Engine) -> None:
     late = threading.Event()
 
     def act(_: Box, item: int) -> int:
@@ -83,7 +85,7 @@ def test_results_come_as_they_are_complete(pool: Sandbox, engine: DockerEngine) 
 
 
 @pytest.mark.parametrize("is_ordered", [False, True])
-def test_failed_keeps_what_one_item_raises_from_the_others(is_ordered: bool, pool: Sandbox, engine: DockerEngine) -> None:
+def test_failed_keeps_what_one_item_raises_from_the_others(is_ordered: bool, pool: Sandbox, engine: Engine) -> None:
     def act(_: Box, item: int) -> str:
         if item % 4 == 3:
             raise ERRORS[item // 4]("planted")
@@ -100,7 +102,7 @@ def test_failed_keeps_what_one_item_raises_from_the_others(is_ordered: bool, poo
 
 
 @pytest.mark.parametrize("is_ordered", [False, True])
-def test_a_failed_that_raises_ends_the_map(is_ordered: bool, engine: DockerEngine) -> None:
+def test_a_failed_that_raises_ends_the_map(is_ordered: bool, engine: Engine) -> None:
     begun = []
 
     def act(box: Box, item: int) -> str:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.shared.test_forgery import DATA
-from tests.test_one_file import conforms
 from toolkit.benchmarks import BENCHMARKS, Options
+from toolkit.testing import check_benchmark
 
 
 @pytest.mark.parametrize("name", DATA)
 def test_a_benchmark_is_what_it_says_of_itself(name: str, shared: Path) -> None:
-    conforms(BENCHMARKS[name], BENCHMARKS[name].load(Options(data=shared / "data" / DATA[name])))
+    check_benchmark(BENCHMARKS[name], Options(data=shared / "data" / DATA[name]))

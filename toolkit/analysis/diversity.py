@@ -4,20 +4,25 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 
+WINDOW = 500
+"""N-grams among which different ones are counted."""
+
 
 def texts(completions: Sequence[str]) -> dict[str, float | None]:
     """Measure how varied texts are; empty if there are none.
 
-    `distinct_1`, `_2`, `_3` are different n-grams of words over all of them, `compressed` is zlib's size over the size,
-    `repeated_lines` and `unique` are shares of lines and of texts, all in [0, 1]; `characters` is the mean length.
+    `distinct_1`, `_2`, `_3` are the share of different ones among `WINDOW` n-grams of words, averaged over the texts: the
+    share falls with their number, so that is fixed, and where there are fewer it is None. `compressed` is zlib's size over
+    the size, `repeated_lines` and `unique` are shares of lines and of texts, all in [0, 1]; `characters` is the mean length.
     """
     if not completions:
         return {}
     words = [completion.split() for completion in completions]
     found: dict[str, float | None] = {}
     for n in (1, 2, 3):
-        grams = Counter(gram for each in words for gram in zip(*(each[i:] for i in range(n)), strict=False))
-        found[f"distinct_{n}"] = round(len(grams) / max(1, grams.total()), 4)
+        grams = [gram for each in words for gram in zip(*(each[i:] for i in range(n)), strict=False)]
+        shares = [len(set(grams[end - WINDOW : end])) / WINDOW for end in range(WINDOW, len(grams) + 1, WINDOW)]
+        found[f"distinct_{n}"] = round(sum(shares) / len(shares), 4) if shares else None
     joined = "\n".join(completions).encode("utf-8", "surrogatepass")
     found["compressed"] = round(len(zlib.compress(joined, 6)) / max(1, len(joined)), 4)
     lines = Counter(line.strip() for each in completions for line in each.splitlines() if line.strip())

@@ -84,15 +84,27 @@ def interval(counts: Sequence[tuple[int, int]], k: int, *, level: float = 0.95) 
     Source: Wilson (1927), JASA 22; with an effective number of trials: Korn and Graubard (1998), Survey Methodology 24;
     Franco et al. (2019), Journal of Survey Statistics and Methodology 7.
     """
+    return mean_interval(_values(counts, k), math.fsum(1 / n for n, _ in counts) / max(1, len(counts)), level)
+
+
+def mean_interval(values: Sequence[float], least: float, level: float = 0.95) -> tuple[float, float]:
+    """Return an interval for the mean of values in [0, 1], each of a task, over all tasks of the kind; see `interval`.
+
+    Args:
+        values: at least one.
+        least: variance of a task's value over that of a single trial, if its samples depend on nothing but the mean.
+
+    Raises:
+        ValueError: `level` does not lie between 0 and 1.
+    """
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1; got {level}")
-    values = _values(counts, k)
     n_tasks, total = len(values), math.fsum(values)
     if n_tasks == 1 or {0.0, 1.0}.issuperset(values):
         return wilson(n_tasks, total, level)
     mean = total / n_tasks
     squares = math.fsum((value - mean) ** 2 for value in values)
-    trials = _trials(n_tasks, mean, squares, math.fsum(1 / n for n, _ in counts) / n_tasks, level)
+    trials = _trials(n_tasks, mean, squares, least, level)
     return wilson(trials, min(1.0, mean) * trials, level)
 
 
@@ -172,15 +184,43 @@ def compare(
         raise ValueError(f"the runs share no task with {k} or more samples in each")
     ours, theirs = _values([a[task] for task in shared], k), _values([b[task] for task in shared], k)
     differences = [x - y for x, y in zip(ours, theirs, strict=True)]
-    low, high = _paired(
-        len(shared), math.fsum(differences), math.fsum(map(abs, differences)), math.fsum(d * d for d in differences)
-    )
     scale = math.lcm(*(n for task in shared for n in (a[task][0], b[task][0]))) if k == 1 else _SCALE
-    p_value, exact = _sign_flip(differences, min(scale, _SCALE), seed)
+    low, high, p_value, exact = paired(differences, scale, seed=seed)
     return Comparison(
         k=k, n_tasks=len(shared), a=math.fsum(ours) / len(shared), b=math.fsum(theirs) / len(shared),
         difference=math.fsum(differences) / len(shared), low=low, high=high, p_value=p_value, exact=exact,
     )  # fmt: skip
+
+
+def paired(differences: Sequence[float], scale: int = _SCALE, *, seed: int = 0) -> tuple[float, float, float, bool]:
+    """Return the 95 % interval of the mean of tasks' differences, the two-sided sign-flip p-value, and whether it is exact.
+
+    Args:
+        differences: of each task, at least one, from -1 to 1.
+        scale: all of them are multiples of its inverse, if it is small enough.
+    """
+    p_value, exact = _sign_flip(list(differences), min(scale, _SCALE), seed)
+    return *_paired(*_sums(differences)), p_value, exact
+
+
+def no_worse(differences: Sequence[float], margin: float) -> float:
+    """Return the one-sided p-value of the claim that the mean of tasks' differences is above `-margin`.
+
+    It is below 0.05 if and only if the lower end of the 90 % interval, made as that of `paired`, is above `-margin`.
+    """
+    middle, error = _moments(*_sums(differences), NormalDist().inv_cdf(0.95))
+    return NormalDist().cdf(-(middle + margin) / error)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return p-values adjusted for being the smallest of many, after Holm (1979); None stays, and does not count."""
+    order = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
+    found: list[float | None] = [None] * len(p_values)
+    highest = 0.0
+    for rank, (p, i) in enumerate(order):
+        highest = max(highest, min(1.0, (len(order) - rank) * p))
+        found[i] = highest
+    return found
 
 
 def _values(counts: Sequence[tuple[int, int]], k: int) -> list[float]:
@@ -209,20 +249,30 @@ def _trials(n_tasks: int, mean: float, squares: float, least: float, level: floa
     return n_tasks / min(1.0, max(least, share))
 
 
-def _paired(n_tasks: int, total: float, size: float, squares: float) -> tuple[float, float]:
-    """Return the 95 % interval for a mean difference, given the sums of differences, of their sizes and of their squares.
+def _sums(differences: Sequence[float]) -> tuple[int, float, float, float]:
+    total, size = math.fsum(differences), math.fsum(map(abs, differences))
+    return len(differences), total, size, math.fsum(d * d for d in differences)
 
-    It is the normal interval after adding `z * z / 2` tasks, half of which differ in each direction: by as much as the
+
+def _paired(n_tasks: int, total: float, size: float, squares: float) -> tuple[float, float]:
+    """Return the 95 % interval for a mean difference, given the sums of differences, of their sizes and of their squares."""
+    z = NormalDist().inv_cdf(0.975)
+    middle, error = _moments(n_tasks, total, size, squares, z)
+    return max(-1.0, middle - z * error), min(1.0, middle + z * error)
+
+
+def _moments(n_tasks: int, total: float, size: float, squares: float, z: float) -> tuple[float, float]:
+    """Return middle and standard error for an interval of a mean difference that is z standard errors wide on each side.
+
+    They are those of the mean after adding `z * z / 2` tasks, half of which differ in each direction: by as much as the
     observed ones do, and by 1 if next to none does, so that no set of equal differences gives certainty.
 
     Source: Agresti and Min (2005), Statistics in Medicine 24, who add two pairs.
     """
-    z = NormalDist().inv_cdf(0.975)
     added = z * z / 2
     n = n_tasks + added
     middle, square = total / n, (squares + added * (squares + added) / (size + added)) / n
-    half = z * math.sqrt((square - middle * middle) / n)
-    return max(-1.0, middle - half), min(1.0, middle + half)
+    return middle, math.sqrt((square - middle * middle) / n)
 
 
 def _sign_flip(differences: list[float], scale: int, seed: int) -> tuple[float, bool]:

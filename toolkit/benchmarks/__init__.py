@@ -1,12 +1,43 @@
 """Benchmarks: one file each, one line in `BENCHMARKS`. `toolkit validate` proves one on its canonical solutions."""
 
-from toolkit.benchmarks import humaneval, humaneval_plus, mbpp_plus
-from toolkit.benchmarks.base import Benchmark, DataMissing, Loaded, Options
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-BENCHMARKS: dict[str, Benchmark] = {
-    "humaneval": humaneval.BENCHMARK,
-    "humaneval+": humaneval_plus.BENCHMARK,
-    "mbpp+": mbpp_plus.BENCHMARK,
-}
+from sandbox.registry import Registry
+from toolkit.benchmarks import humaneval, humaneval_plus, livecodebench, mbpp, mbpp_plus, pro
+from toolkit.benchmarks.base import Benchmark, DataMissing, Loaded, Options, complaints
+
+
+def _benchmark(name: str, thing: Any, origin: str) -> Benchmark:
+    if type(thing) is not Benchmark:
+        raise TypeError(f"a benchmark is a toolkit.benchmarks.Benchmark, not {thing!r}")
+    if thing.name != name:
+        raise TypeError(f"it calls itself {thing.name!r}")
+
+    def load(options: Options) -> Loaded:
+        loaded: Loaded = guarded(lambda: thing.load(options))
+        if wrong := complaints(loaded):
+            raise DataMissing(f"{whose}: {wrong[0]}")
+        return loaded
+
+    def guarded(act: Callable[[], Any]) -> Any:
+        try:
+            return act()
+        except DataMissing:
+            raise
+        except Exception as error:
+            raise DataMissing(f"{whose}: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from None
+
+    whose = f"the benchmark {name!r} of {origin} cannot be used"
+    return replace(thing, origin=origin, load=load, data_file=lambda: guarded(thing.data_file))
+
+
+_OWN = (
+    humaneval.BENCHMARK, humaneval_plus.BENCHMARK, pro.HUMANEVAL_PRO, livecodebench.BENCHMARK,
+    mbpp.BENCHMARK, mbpp_plus.BENCHMARK, pro.MBPP_PRO, mbpp.SANITIZED,
+)  # fmt: skip
+BENCHMARKS: Registry[Benchmark] = Registry("benchmark", [(each.name, each) for each in _OWN], _benchmark)
+"""Every benchmark by its name; `toolkit.testing.check_benchmark` says whether one is what it says of itself."""
 
 __all__ = ["BENCHMARKS", "Benchmark", "DataMissing", "Loaded", "Options"]

@@ -1,15 +1,16 @@
-"""What a benchmark is."""
+"""The interface of benchmarks: tasks, and the rules by which answers are compared."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toolkit.records import Task
+from toolkit.errors import InfrastructureError
+from toolkit.records import Check, Stdin, Table, Task
 
 
-class DataMissing(Exception):
+class DataMissing(InfrastructureError):
     """A benchmark's data is not on this machine and cannot be fetched; the message says which file to put where."""
 
 
@@ -38,23 +39,28 @@ def number_of(task_id: str) -> int | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """One benchmark. All that commands ask about it beyond its tasks stands here; only `name` and `load` are required.
+    """One benchmark: all that commands ask about it beyond its tasks. Only `name` and `load` are required.
 
     Attributes:
         name: as on the command line.
         load: reads the data; raises `DataMissing`.
-        n_tasks: how many tasks the usual data has; 0 if that is not known before loading.
+        n_tasks: number of tasks in the usual data; 0 if unknown before loading.
         prefix: what task ids begin with, up to the first "/".
         number: the number of a task, from its id, for `--id-range`.
-        data_file: path of the usual data file, which need not be there; None if no file is needed.
+        data_file: path of the usual data file, which need not exist; None if no file is needed.
         source: where the data comes from, as a clause for a person.
         override: the environment variable that names another data file, if there is one.
+        many_files: whether data may be a folder of files, which are one set.
         variants: which reduced data sets there are: `mini`, `noextreme`.
         has_plus: whether there are extra tests, judged as a part of their own.
+        private: whether people see inputs and expected values of its tests only if they ask for them (`--show-tests`).
+        as_json: the input of a call, from (task, arguments), as the benchmark's own files have it.
         special: the benchmark's own rule for a task: True or False where it decides, None to leave it to comparison.
             Called with (task, arguments, expected, got); `got` is a number, text, bool, None, or, if the answer is
             anything else, an `Opaque`, which equals nothing.
+        weak: tasks whose official tests pass an empty body, and why: `validate` names them.
         is_set: whether a task's answers are compared as sets of whatever can be iterated over.
+        origin: which distribution it came from, such as `extra-tasks 1.2`; empty for ours. Stored verdicts depend on it.
     """
 
     name: str
@@ -65,12 +71,39 @@ class Benchmark:
     data_file: Callable[[], Path | None] = lambda: None
     source: str = ""
     override: str = ""
+    many_files: bool = False
     variants: tuple[str, ...] = ()
     has_plus: bool = False
+    private: bool = False
+    as_json: Callable[[Task, Sequence[Any]], Any] = lambda _, call: call
     special: Callable[[Task, Sequence[Any], Any, Any], bool | None] = lambda *_: None
+    weak: Mapping[str, str] = field(default_factory=dict)
     is_set: Callable[[Task], bool] = lambda _: False
+    origin: str = ""
 
 
 def file_hash(path: Path) -> str:
     """Return the SHA-256 of a file, as hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def complaints(loaded: Loaded) -> list[str]:
+    """Return why tasks cannot be judged, one line each. Nothing passes that has no test of a kind that the oracle judges."""
+    if not isinstance(loaded, Loaded):
+        return [f"load returns a Loaded, not {type(loaded).__name__}"]
+    found = [] if loaded.tasks else ["it has no tasks"]
+    for name, task in loaded.tasks.items():
+        if type(task) is not Task or name != task.task_id:
+            found.append(f"{name!r} is the id of {task!r:.100}, not of a Task that calls itself so")
+            continue
+        tests = task.tests
+        if type(tests) not in (Table, Check, Stdin):  # a subclass could say of itself what it likes
+            found.append(f"{name}: its tests are {type(tests).__name__}; a task has a Table, a Check or a Stdin")
+        elif not (
+            tests.base if isinstance(tests, Table) else tests.cases if isinstance(tests, Stdin)
+            else task.tests_as(Check).source.strip()
+        ):  # fmt: skip
+            found.append(f"{name}: it has no tests")
+        if not (task.entry_point or isinstance(tests, Stdin)):
+            found.append(f"{name}: it names no function that is tested")
+    return found

@@ -1,4 +1,4 @@
-"""Decide whether an answer is right. It is compared as it is on the wire, and never built larger than the expected value.
+"""Decide whether an answer is right: compare it as it is on the wire, never building more than the expected value is large.
 
 The rule is EvalPlus 0.3.1's (evalplus/eval/__init__.py, `unsafe_execute`): Python's `==`, else, where floats are expected
 or the task has a tolerance, `numpy.allclose` of values of the same type. It is stricter in these points:
@@ -46,11 +46,11 @@ _ATOMS = _NUMBERS | {str, bytes, type(None), Fraction, Decimal}
 
 
 class _Differs(Exception):
-    """The answer contains something that cannot be part of the expected value."""
+    """The answer contains something that the expected value cannot contain."""
 
 
 def matches(benchmark: Benchmark, task: Task, arguments: Sequence[Any], expected: bytes, got: bytes) -> bool:
-    """Say whether `got` is right where `expected` is; both are encoded values (`sandbox/wire/codec.py`).
+    """Return whether `got` is right if `expected` is; both are encoded values (`sandbox/wire/codec.py`).
 
     `got` comes from a program. Time and memory are bounded by the length of both, and nothing in `got` makes this raise.
     """
@@ -86,7 +86,7 @@ def _matches(
         atol = task.tests_as(Table).atol or (_ATOL if _is_floats(expected) else 0)
         return bool(atol) and _has_type(expected, wire) and _shape(expected) is not None and _is_close(expected, wire, atol)
     except (_Differs, ArithmeticError, ValueError, TypeError, LookupError, AttributeError, codec.CodecError, RecursionError):
-        return False  # what a hostile answer makes a constructor or a comparison of numbers raise
+        return False  # a hostile answer can make constructors and comparisons raise these
 
 
 def _scalar(wire: Any) -> Any:
@@ -98,7 +98,7 @@ def _scalar(wire: Any) -> Any:
         if tag not in ("i", "c", "q", "m", "n"):
             return codec.Opaque(tag)
         found = codec.atom(tag, body)
-        return int(found) if type(found) is bool else found  # numpy's bool is none of Python's
+        return int(found) if type(found) is bool else found  # numpy's bool is not Python's
     return codec.Opaque("list") if type(wire) is list else wire
 
 
@@ -181,7 +181,7 @@ def _same_dict(expected: dict[Any, Any], body: Any) -> bool:
 
 
 def _covers(expected: Any, elements: Any) -> bool:
-    """Say whether `elements` are exactly those of `expected`; only what is in `expected` is ever hashed into a table."""
+    """Return whether `elements` are exactly those of `expected`; only members of `expected` are ever put into a set."""
     seen, most = set(), _largest(expected)
     for wire in elements:
         key = _key(wire, most)

@@ -1,11 +1,11 @@
-"""The texts of all benchmarks, which no training data may contain, for the gate `decontaminate`."""
+"""The texts of all benchmarks for the gate `decontaminate`: no training data may contain them."""
 
 from gates.decontaminate import Corpus
 from toolkit.benchmarks import BENCHMARKS, DataMissing, Options
 
 
 def known_benchmarks() -> Corpus:
-    """Return prompts, canonical solutions and test sources of all benchmarks whose data can be had; equal texts once.
+    """Return prompts, canonical solutions and test sources of all benchmarks whose data is available; equal texts once.
 
     The corpus's `left_out` names the benchmarks that are missing, and why. Tables of inputs are not texts.
     """

@@ -1,10 +1,10 @@
-"""Tests made from the examples in a task's prompt, which everyone who answers the task may know.
+"""Tests made from the examples in a task's prompt, which whoever answers the task may know.
 
-Nothing else of a task is read, so whatever is trained or filtered with them has seen no hidden test. Prompts are the
-benchmark's, not a model's, so they are parsed in this process.
+Nothing else of a task is read, so nothing trained or filtered with them has seen a hidden test. Prompts come from the
+benchmark, not from a model, so they are parsed in this process.
 
-Of HumanEval's 164 tasks, 152 have examples in a known form and 148 are used (425 asserts), because four have wrong ones
-(`WRONG`). All 378 tasks of MBPP+ have one. Canonical solutions pass all that are used.
+Of HumanEval's 164 tasks, 152 have examples in a known form; 148 are used (425 asserts), because four have wrong ones
+(`WRONG`). All 378 tasks of MBPP+ have one. Canonical solutions pass all examples in use.
 """
 
 import ast
@@ -19,13 +19,13 @@ WRONG = {
     "HumanEval/130": "writes single numbers of the sequence as the function's values",
     "HumanEval/148": 'writes ("Venus") for a tuple',
 }
-"""Tasks whose canonical solutions fail their own examples, and why; none of their examples is used."""
+"""Tasks whose canonical solutions fail their own examples, and why; their examples are not used."""
 _SAYS = re.compile(r"\s*(?:#\s*)?(?:==?>?|->|➞|returns|should\s+return)\s*")
 _IN_WORDS = re.compile(r"(?:Input:|For) (.+?)\s+(?:Output:|the (?:output|result) should be) *(.+)")
 
 
 def public_tests(task: Task) -> str | None:
-    """Return the examples in the task's prompt as asserts, one per line; None if there are none that can be used.
+    """Return the examples in the task's prompt as asserts, one per line; None if none can be used.
 
     Known forms: doctests; `assert` lines; `f(x)` followed by a literal after ==, =>, ==>, =, ->, ➞, `returns`, `# returns`
     or `should return`; "Input: x = 1, y = 2 Output: 3"; "For x = 1 the output should be 3". A float may be off by 1e-6.
@@ -37,7 +37,7 @@ def public_tests(task: Task) -> str | None:
 
 
 def _lines(task: Task) -> Iterator[str]:
-    """Yield `assert` lines, and doctests: an expression, and its value on the lines up to the next."""
+    """Yield `assert` lines and doctests: an expression with its value on the lines that follow."""
     lines = [line.strip() for line in task.prompt.splitlines() if line.strip()]
     for at, line in enumerate(lines):
         start = next((start for start in ("assert ", ">>> ") if line.startswith(start)), None)
@@ -63,7 +63,7 @@ def _calls(task: Task) -> Iterator[str]:
 
 
 def _in_words(task: Task) -> Iterator[str]:
-    """Yield examples in words, whose arguments are written as in a call."""
+    """Yield examples in words, with arguments written as in a call."""
     for arguments, value in _IN_WORDS.findall(task.prompt):
         source = _parsed(f"{task.entry_point}({arguments})")
         if source is not None:

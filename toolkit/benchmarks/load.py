@@ -2,17 +2,18 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Mapping
 
+from sandbox.registry import listed
 from toolkit.benchmarks import BENCHMARKS, Benchmark, DataMissing, Options
-from toolkit.errors import InfrastructureError, UsageError
+from toolkit.errors import UsageError
 from toolkit.records import Task
 
 
-def names(which: Callable[[Benchmark], bool] = lambda _: True) -> str:
-    """Return the benchmarks that `which` is true of, as "humaneval, humaneval+ or mbpp+"; empty if there are none."""
-    *most, last = [name for name, benchmark in BENCHMARKS.items() if which(benchmark)] or [""]
-    return f"{', '.join(most)} or {last}" if most else last
+def names(which: Callable[[Benchmark], bool] | None = None) -> str:
+    """Return the benchmarks that `which` is true of (None: all), as "humaneval, humaneval+ or mbpp+"; empty if none is."""
+    return listed(BENCHMARKS if which is None else [name for name, benchmark in BENCHMARKS.items() if which(benchmark)])
 
 
 def names_with(variant: str) -> str:
@@ -21,10 +22,20 @@ def names_with(variant: str) -> str:
 
 
 def benchmark_named(name: str) -> Benchmark:
-    """Return a benchmark by its name. Raises `UsageError`."""
-    if name not in BENCHMARKS:
-        raise UsageError(f"no benchmark is called {name!r}; there are {', '.join(BENCHMARKS)}")
-    return BENCHMARKS[name]
+    """Return a benchmark by its name, or by one that differs in case, dashes and `plus` for `+`, such as `HumanEval-Plus`.
+
+    Raises:
+        UsageError: there is none; the message names the nearest one.
+    """
+    known = {_bare(each): each for each in BENCHMARKS}
+    try:
+        return BENCHMARKS[known.get(_bare(name), name)]
+    except KeyError as error:
+        raise UsageError(str(error)) from None
+
+
+def _bare(name: str) -> str:
+    return re.sub("plus$", "+", re.sub("[-_ ]", "", name.lower()))
 
 
 def load(benchmark: Benchmark, options: Options) -> tuple[dict[str, Task], str]:
@@ -39,12 +50,9 @@ def load(benchmark: Benchmark, options: Options) -> tuple[dict[str, Task], str]:
         raise UsageError(
             f"--{variant} chooses among the usual data files, and {own} names another one: leave one of them out"
         )
-    if options.data is not None and not options.data.is_file():
+    if options.data is not None and not (options.data.is_file() or (benchmark.many_files and options.data.is_dir())):
         raise UsageError(f"--data {options.data}: no such file")
-    try:
-        loaded = benchmark.load(options)
-    except DataMissing as error:
-        raise InfrastructureError(str(error)) from None
+    loaded = benchmark.load(options)
     return dict(loaded.tasks), loaded.data_hash
 
 
@@ -70,14 +78,16 @@ class LocalTasks:
 
     def __init__(self) -> None:
         self._tasks: dict[str, Task] = {}
-        self._unread = list(BENCHMARKS.values())
+        self._unread: list[Benchmark] | None = None
 
     def get(self, task_id: str) -> Task | None:
         """Return a task, of the first benchmark that has it."""
+        if self._unread is None:
+            self._unread = list(BENCHMARKS.values())
         while task_id not in self._tasks and self._unread:
             benchmark = self._unread.pop(0)
-            file = benchmark.data_file()
-            if file is None or file.is_file():
-                with contextlib.suppress(DataMissing):
+            with contextlib.suppress(DataMissing):
+                file = benchmark.data_file()
+                if file is None or file.is_file():
                     self._tasks = {**benchmark.load(Options()).tasks, **self._tasks}
         return self._tasks.get(task_id)

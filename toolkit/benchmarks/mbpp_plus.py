@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from toolkit.benchmarks.base import Benchmark
-from toolkit.benchmarks.evalplus import Source
+from toolkit.benchmarks.evalplus import Source, evalplus_loaders
 from toolkit.records import Table, Task
 
 SOURCE = Source(
@@ -46,6 +46,12 @@ def special(task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bo
     return True if is_right else None
 
 
+def as_json(task: Task, arguments: Sequence[Any]) -> Any:
+    """Write sets and complex numbers as the data file has them, by evalplus's own function."""
+    with evalplus_loaders("mbpp") as loaders:
+        return loaders.mbpp_serialize_inputs(task.task_id, [arguments])[0]
+
+
 def _surface_area(edge: float, height: float) -> int:
     """Return the surface of a square pyramid; `height` is that of the apex over the base."""
     slant = math.sqrt((edge / 2) ** 2 + height**2)
@@ -62,5 +68,5 @@ def _digit_distance(one: int, other: int) -> int:
 BENCHMARK = Benchmark(
     name="mbpp+", load=SOURCE.load, n_tasks=378, prefix="Mbpp", data_file=SOURCE.data_file,
     source=SOURCE.clause, override=SOURCE.override, variants=("noextreme",),
-    has_plus=True, special=special, is_set=lambda task: task.entry_point in _SETS,
+    has_plus=True, as_json=as_json, special=special, is_set=lambda task: task.entry_point in _SETS,
 )  # fmt: skip

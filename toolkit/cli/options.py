@@ -1,29 +1,32 @@
 """Flags that several commands have, and how a command fails."""
 
+import re
 import shlex
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand
 
-from toolkit.benchmarks import load as benchmarks
-
-DEFECT = "a defect of the toolkit, which says nothing of the programs: please report it as an issue of exogate"
+DEFECT = (
+    "a defect of the toolkit, which says nothing of the programs: please report it as an issue of exogate, with the lines "
+    "above and what `toolkit doctor --json` prints"
+)
 Timeout = Annotated[float, typer.Option("--timeout", help="Seconds: one call (table benchmarks), else one program.")]
 TotalTimeout = Annotated[
     float, typer.Option("--total-timeout", help="Seconds: all calls of one sample together, whatever each may take.")
 ]
 Parallel = Annotated[
-    int | None, typer.Option("--parallel", "-p", min=1, help="Samples judged at one time [default: cores].")
+    int | None, typer.Option("--parallel", "-p", min=1, help="Samples judged at a time [default: cores].")
 ]
+Name = Annotated[str, typer.Argument(help="{benchmarks}")]
 Data = Annotated[Path | None, typer.Option("--data", help="The benchmark's data file, instead of the usual one.")]
 Runtime = Annotated[str | None, typer.Option("--runtime", help="OCI runtime of the boxes, such as runsc.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
-Mini = Annotated[bool, typer.Option("--mini", help=f"The reduced set of extra tests ({benchmarks.names_with('mini')}).")]
-NoExtreme = Annotated[
-    bool, typer.Option("--noextreme", help=f"Without extreme inputs ({benchmarks.names_with('noextreme')}).")
-]
+Mini = Annotated[bool, typer.Option("--mini", help="The reduced set of extra tests ({mini}).")]
+NoExtreme = Annotated[bool, typer.Option("--noextreme", help="Without extreme inputs ({noextreme}).")]
 IdRange = Annotated[str | None, typer.Option("--id-range", help="Tasks numbered FIRST-LAST, both included.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N tasks.")]
 Model = Annotated[
@@ -31,27 +34,58 @@ Model = Annotated[
     typer.Option("--model", help="Hub id, folder, .gguf or .jsonl file, or name at the endpoint [TOOLKIT_MODEL, smollm2]."),
 ]
 Revision = Annotated[str | None, typer.Option("--revision", help="Commit, branch or tag of a hub id.")]
-Adapter = Annotated[str | None, typer.Option("--adapter", help="PEFT adapter to put on top: a folder or a hub id.")]
+Adapter = Annotated[str | None, typer.Option("--adapter", help="PEFT adapter for the model: a folder or a hub id.")]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="OpenAI-compatible endpoint, as http://HOST:PORT/v1.")]
+Generator = Annotated[
+    str | None, typer.Option("--generator", help="What runs the model: {generators} [the first that takes it].")
+]
 
 N = Annotated[int, typer.Option("--n", help="Samples of each task.")]
 Temperature = Annotated[float | None, typer.Option("--temperature", help="[default: greedy; 0.8 for more samples than 1]")]
 TopP = Annotated[float | None, typer.Option("--top-p", help="[default: 0.95, where not greedy]")]
 Greedy = Annotated[bool, typer.Option("--greedy", help="The likeliest token each time: --temperature 0.")]
-Seed = Annotated[int, typer.Option("--seed", help="Of all that is drawn.")]
-MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", help="Length of a completion, at most.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of everything that is drawn at random.")]
+MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", help="Longest completion, in tokens.")]
 Style = Annotated[
     str | None, typer.Option("--prompt", help="0-shot, 1-shot, cot or completion [0-shot for models that chat].")
 ]
 Chat = Annotated[bool | None, typer.Option("--chat/--no-chat", help="Through the chat template [where there is one].")]
-BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Samples at one time [64; 16 for endpoints].")]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Samples at a time [64; 16 for endpoints].")]
 Device = Annotated[str | None, typer.Option("--device", help="cuda, cuda:1, cpu... [the GPU where there is one]")]
 Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16 [16 bits on GPUs].")]
 
 
-def again(*more: str) -> str:
-    """Return the command that was given, ready to be pasted, with `more` flags that it does not have."""
-    words = ["toolkit", *sys.argv[1:]]
+class Command(TyperCommand):
+    """Puts names of what there is into the help of flags when it is asked for; what others add is not looked for before."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Fill the help in, then write it."""
+        from sandbox.registry import listed
+        from toolkit.benchmarks import load as benchmarks
+        from toolkit.models.generators import GENERATORS
+
+        names: dict[str, Callable[[], str]] = {
+            "benchmarks": benchmarks.names,
+            "mini": lambda: benchmarks.names_with("mini"),
+            "noextreme": lambda: benchmarks.names_with("noextreme"),
+            "generators": lambda: listed(GENERATORS),
+        }
+        for param in self.params:
+            said = vars(param).get("help") or ""
+            vars(param)["help"] = re.sub(r"\{(\w+)\}", lambda found: names[found[1]](), said)
+        super().format_options(ctx, formatter)
+
+
+def again(*more: str, instead: Mapping[str, str] | None = None) -> str:
+    """Return the command that was given, ready to be pasted, with `more` flags that it does not have.
+
+    `instead` has other values for some of its words, or for what follows their first "=".
+    """
+    words = ["toolkit"]
+    for word in sys.argv[1:]:
+        flag, is_flag, value = word.partition("=")
+        value = (instead or {}).get(value if is_flag else word, value if is_flag else word)
+        words.append(f"{flag}={value}" if is_flag else value)
     given = {"--output" if word.startswith("-o") else word.partition("=")[0] for word in words}
     for flag in more:
         words += shlex.split(flag) if flag.split()[0] not in given else []
@@ -70,17 +104,14 @@ def stderr_console() -> Any:
 
 
 def writing_of(given: dict[str, Any]) -> Any:
-    """Return what the flags of `eval` and `generate` say of a model."""
+    """Return the `Writing` that the flags of `eval` and `generate` ask for."""
     from toolkit.commands.generate import Writing
     from toolkit.models.generators import Source, chosen
 
     if given["greedy"] and given["temperature"]:
         fail("--greedy and --temperature exclude each other", 2)
-    names = ("revision", "adapter", "base_url", "chat", "batch_size", "device", "dtype")
-    try:
-        source = Source(model=chosen(given["model"], given["base_url"]), **{name: given[name] for name in names})
-    except ValueError as error:
-        fail(str(error), 2)
+    names = ("revision", "adapter", "base_url", "generator", "chat", "batch_size", "device", "dtype")
+    source = Source(model=chosen(given["model"], given["base_url"]), **{name: given[name] for name in names})
     temperature = 0.0 if given["greedy"] else given["temperature"]
     rest = {name: given[name] for name in ("n", "top_p", "max_new_tokens", "seed", "style")}
     return Writing(source=source, temperature=temperature, **rest)

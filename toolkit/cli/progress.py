@@ -1,10 +1,10 @@
-"""A bar on standard error, where somebody looks at it."""
+"""A progress bar on standard error."""
 
 from typing import Any
 
 
 class ProgressBar:
-    """A progress bar on standard error; nothing where that is no terminal."""
+    """A progress bar on standard error; nothing if that is not a terminal."""
 
     def __init__(self, console: Any, *, quiet: bool = False) -> None:
         self.console, self.quiet = console, quiet or not console.is_terminal
@@ -31,7 +31,7 @@ class ProgressBar:
         """Show that `done` of `total` are done."""
         if self.bar is None:
             return
-        if self.task is None or what != self.bar.tasks[-1].description:  # times left begin anew with what is done
+        if self.task is None or what != self.bar.tasks[-1].description:  # each label has an estimate of its own
             if self.task is not None:
                 self.bar.remove_task(self.task)
             self.task = self.bar.add_task(what, total=total, rate="")

@@ -10,10 +10,11 @@ from typer.core import TyperCommand
 
 from toolkit.cli.options import AsJson, fail, stderr_console
 from toolkit.cli.progress import ProgressBar
+from toolkit.cli.reported import reported
 
 
 class TrainCommand(TyperCommand):
-    """Takes the help of flags from the settings that they set, when it is asked for: pydantic is not imported before."""
+    """Takes the help of flags from their settings, but only when help is asked for: until then pydantic is not imported."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Describe the flags, then write them."""
@@ -27,10 +28,10 @@ class TrainCommand(TyperCommand):
 
 
 class RoundsCommand(TyperCommand):
-    """Takes every setting as a flag, and lists them behind the flags that are no settings."""
+    """Accepts every setting as a flag, and lists them after the flags that are not settings."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put what settings are told, as text, into `ctx.meta`; a setting without a value is told an empty text."""
+        """Put the settings given as flags into `ctx.meta`, as text; a setting without a value becomes an empty text."""
         own = {name for param in self.get_params(ctx) for name in param.opts}
         words, rest = list(args), []
         told = ctx.meta["settings"] = {}
@@ -81,6 +82,7 @@ def train(
     gradient_checkpointing: Annotated[
         bool | None, typer.Option("--gradient-checkpointing/--no-gradient-checkpointing")
     ] = None,
+    unfinished: Annotated[str | None, typer.Option("--unfinished")] = None,
     checkpoint_every: Annotated[int | None, typer.Option("--checkpoint-every")] = None,
     seed: Annotated[int | None, typer.Option("--seed")] = None,
     device: Annotated[str | None, typer.Option("--device")] = None,
@@ -98,13 +100,10 @@ def train(
         fail(f"--preset {preset}: there is only paper", 2)
     console = stderr_console()
     is_main = os.environ.get("RANK", "0") == "0"
-    with ProgressBar(console, quiet=as_json or not is_main) as advance:
-        try:
-            settings = loop.TrainSettings(**{**(loop.PAPER if preset else {}), **told, "data": tuple(data)})
-            outcome = loop.train(settings, advance)
-        except KeyboardInterrupt:
-            console.print("interrupted; go on from the last checkpoint with --resume", markup=False)
-            raise typer.Exit(130) from None
+    said = "interrupted; go on from the last checkpoint with --resume"
+    with reported(said), ProgressBar(console, quiet=as_json or not is_main) as advance:
+        settings = loop.TrainSettings(**{**(loop.PAPER if preset else {}), **told, "data": tuple(data)})
+        outcome = loop.train(settings, advance)
     if not is_main:
         return
     if as_json:
@@ -112,6 +111,8 @@ def train(
     else:
         print(f"{outcome.weights}: {len(outcome.losses)} steps, {outcome.tokens:,} tokens, loss {outcome.losses[0]:.3f} to "
               f"{outcome.losses[-1]:.3f} ({outcome.seconds:.0f} s)")  # fmt: skip
+        for line in outcome.left_out[:5]:
+            console.print(line, markup=False, soft_wrap=True)
 
 
 def rounds(
@@ -120,28 +121,35 @@ def rounds(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print all keys, and what would take how long.")] = False,
     gpu: Annotated[str | None, typer.Option("--gpu", help="With --dry-run: h200, h100, a100 or cpu [default: cpu].")] = None,
     parameters: Annotated[float, typer.Option("--parameters", help="With --dry-run: of the model.")] = 1.35e8,
+    compare: Annotated[list[Path] | None, typer.Option("--compare", help="Train nothing: make the p-values of a finished "
+                                                       "run's folder again; given several times, over all.")] = None,
+    margin: Annotated[float, typer.Option("--margin", min=0, max=1, help="With --compare: what is no worse.")] = 0.02,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on what it wrote, round after round, under gates. Every key of CONFIG is a flag: --rounds 5 --seeds 0,1.
 
     Run it again to go on: stages that are done are not done twice.
     """
+    from toolkit.report.rounds import told
+
+    if compare:
+        from toolkit.rounds.verdicts import recompute
+
+        again = recompute(compare, margin=margin)
+        print(json.dumps(again, indent=2) if as_json else told(again, margin))
+        return
     from toolkit.rounds.plan import plan
     from toolkit.rounds.run import run
-    from toolkit.rounds.settings import read
+    from toolkit.rounds.settings import elsewhere, read
 
     console = stderr_console()
-    with ProgressBar(console, quiet=as_json) as advance:
-        try:
-            settings = read(config, context.meta["settings"])
-            if dry_run:
-                found = plan(settings, gpu or "cpu", parameters)
-                print(json.dumps(found, indent=2))
-                return
-            summary = run(settings, advance)
-        except KeyboardInterrupt:
-            console.print("interrupted; the same command goes on", markup=False)
-            raise typer.Exit(130) from None
+    with reported("interrupted; the same command goes on"), ProgressBar(console, quiet=as_json) as advance:
+        settings = read(config, context.meta["settings"])
+        if dry_run:
+            found = plan(settings, gpu or "cpu", parameters) | {"elsewhere": elsewhere(config, settings)}
+            print(json.dumps(found, indent=2))
+            return
+        summary = run(settings, advance)
     if as_json:
         print(json.dumps(summary, indent=2))
         return
@@ -157,4 +165,5 @@ def rounds(
     total = sum(seconds.values())
     print(f"stages took {total:.0f} s, those in boxes {boxes:.0f} s = {boxes / max(total, 1e-9):.1%}, gates that ask "
           f"a model {seconds.get('gate (model)', 0):.0f} s")  # fmt: skip
+    print(told(summary, margin))
     print(f"{settings.output}/report.html")

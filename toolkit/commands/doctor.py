@@ -1,4 +1,4 @@
-"""`toolkit doctor`: what works on this machine, what boxes protect against, and what they do not."""
+"""`toolkit doctor`: what works on this machine, what boxes protect against and what they do not."""
 
 import os
 import platform
@@ -6,7 +6,10 @@ import shutil
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sandbox.registry import Registry
 
 PROTECTS = (
     "reaching the network, the host's loopback and other containers (no network, AF_UNIX sockets only)",
@@ -19,8 +22,8 @@ PROTECTS = (
 DOES_NOT = (
     "holes in the kernel that all containers share: use --runtime runsc (gVisor) or a virtual machine where that matters",
     "side channels through timing, caches and counters of the kernel",
-    "a program that learns a benchmark's answers by heart before it is judged: that is contamination, not escape",
-    "whoever may use the engine's socket: on the host that is as good as root",
+    "a model that knows a benchmark's answers by heart: that is contamination, not escape",
+    "anyone who may use the engine's socket: on the host that is as good as root",
 )
 
 
@@ -41,7 +44,7 @@ class Diagnosis:
 
 
 def report() -> dict[str, Any]:
-    """Return what `examine` finds, with what boxes protect against, as plain data. Raises nothing for what it finds."""
+    """Return `examine`'s findings, and what boxes protect against, as plain data."""
     return {
         "checks": [asdict(check) for check in examine()],
         "protects_against": list(PROTECTS),
@@ -50,10 +53,11 @@ def report() -> dict[str, Any]:
 
 
 def examine() -> list[Diagnosis]:
-    """Examine Python, the machine, the engine, the images, a box, and the benchmarks' data, in that order."""
+    """Examine Python, the machine, what there is to choose from, the engine, images, a box, and the benchmarks' data."""
     checks = [
         Diagnosis(name="python", ok=sys.version_info >= (3, 11), found=platform.python_version()),
         _machine(),
+        *_extensions(),
     ]
     from sandbox import DockerEngine, SandboxError, open_engine
 
@@ -149,12 +153,34 @@ if not os.path.exists("/proc/self/schedstat"): print("no /proc/PID/schedstat: wa
 """
 
 
-def _data() -> list[Diagnosis]:
+def _extensions() -> list[Diagnosis]:
+    """Name what can be chosen by name and whose it is, then what others add that cannot be used."""
+    from gates import GATES
+    from sandbox import ENGINES
     from toolkit.benchmarks import BENCHMARKS
+    from toolkit.models.generators import GENERATORS
+
+    known: list[Registry[Any]] = [BENCHMARKS, GATES, GENERATORS, ENGINES]
+    checks = []
+    for each in known:
+        names = [name for name, _ in each.items()]
+        said = [name + (f" (of {each.origins[name]})" if name in each.origins else "") for name in names]
+        checks.append(Diagnosis(name=f"{each.kind}s", ok=True, found=", ".join(said)))
+    remedy = "update or uninstall that distribution"
+    broken = [(f"{each.kind} {name}", line) for each in known for name, line in each.problems.items()]
+    return checks + [Diagnosis(name=name, ok=None, found=line, remedy=remedy) for name, line in broken]
+
+
+def _data() -> list[Diagnosis]:
+    from toolkit.benchmarks import BENCHMARKS, DataMissing
 
     checks = []
     for name, benchmark in BENCHMARKS.items():
-        path = benchmark.data_file()
+        try:
+            path = benchmark.data_file()
+        except DataMissing as error:
+            checks.append(Diagnosis(name=f"data of {name}", ok=None, found=str(error)))
+            continue
         is_there = path is None or path.is_file()
         found = str(path or "no file is needed") if is_there else f"not at {path}; {benchmark.source}".rstrip("; ")
         remedy = "" if is_there else "without a network: put the file there, or name it with --data"

@@ -2,28 +2,30 @@
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox import SandboxError
 from toolkit.benchmarks import Benchmark, Options
 from toolkit.benchmarks.load import benchmark_named, load, select
-from toolkit.commands.judging import Background, check, open_oracle
+from toolkit.commands.judging import Background, check, open_oracle, shows_tests
 from toolkit.commands.judging import Settings as Settings
-from toolkit.errors import InfrastructureError, UsageError, room
+from toolkit.errors import UsageError, room
 from toolkit.oracle import VERSION, Oracle, Refused, canary
 from toolkit.progress import Advance
-from toolkit.records import Result, Task
+from toolkit.records import Result, Table, Task
 from toolkit.samples import comparison
 from toolkit.samples import read as sample_files
 from toolkit.samples.lines import Problems
 from toolkit.samples.read import Given
+from toolkit.samples.rows import spooled
 from toolkit.store import run_folder as runs
 
+STDIN = Path("-")
+"""The samples file that is standard input."""
 UNIFORM_FROM = 10
-"""From this many samples on, verdicts that are all the same come with a warning."""
+"""From this many samples on, equal verdicts come with a warning."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,8 +34,8 @@ class Outcome:
 
     Attributes:
         problems: bad lines of the samples that were left out.
-        warnings: what makes the score, or the comparison, less sure; in `summary` as well.
-        defects: tracebacks of the first defects of ours that cost a sample its verdict.
+        warnings: what weakens the score or the comparison; also in `summary`.
+        defects: tracebacks of our first defects that cost a sample its verdict.
     """
 
     folder: Path
@@ -46,7 +48,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Question:
-    """What is judged: all tasks of a benchmark, those selected, the settings that verdicts depend on, and another run."""
+    """What is judged: a benchmark's tasks, those selected, the settings that verdicts depend on, a run to compare with."""
 
     benchmark: Benchmark
     tasks: Mapping[str, Task]
@@ -67,7 +69,7 @@ class _Written:
 
 @dataclass(slots=True, kw_only=True)
 class _Judged:
-    """Results in the order of the samples; why the score is refused, or how far an interrupted run came."""
+    """Results in the order of the samples; why the score is refused, or how far an interrupted run got."""
 
     results: list[Result] = field(default_factory=list)
     n_cached: int = 0
@@ -90,20 +92,18 @@ def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
     question = _ask(settings)
     with contextlib.ExitStack() as stack:
         oracle = stack.enter_context(open_oracle(settings, question.benchmark, question.selected, question.data_hash))
-        try:
-            written = _write(settings, question, oracle, stack, advance)
-            judged = _judge(question, written, oracle, advance)
-            return _tell(settings, question, written, judged, oracle.defects, time.monotonic() - started)
-        except runs.RunExists as error:
-            raise UsageError(str(error)) from None
-        except (SandboxError, runs.RunFolderError) as error:
-            raise InfrastructureError(str(error)) from None
+        written = _write(settings, question, oracle, stack, advance)
+        judged = _judge(question, written, oracle, advance)
+        return _tell(settings, question, written, judged, oracle.defects, time.monotonic() - started)
 
 
 def _ask(settings: Settings) -> _Question:
     """Load the benchmark and choose the tasks; read the run to compare with. Raise `UsageError` or `InfrastructureError`."""
     benchmark = benchmark_named(settings.benchmark)
     check(settings)
+    if settings.fail_fast and (settings.base_only or not benchmark.has_plus):
+        which = "--base-only" if settings.base_only else benchmark.name
+        raise UsageError(f"--fail-fast leaves extra tests out, and with {which} there are none")
     tasks, data_hash = load(benchmark, Options(data=settings.data, mini=settings.mini, noextreme=settings.noextreme))
     selected = select(benchmark, tasks, settings.id_range, settings.limit)
     rules = {
@@ -123,11 +123,13 @@ def _write(
     settings: Settings, question: _Question, oracle: Oracle, stack: contextlib.ExitStack, advance: Advance
 ) -> _Written:
     """Open the run folder, which `stack` closes, and put the samples into it: those given, or what the model writes."""
-    writer = starting = given = None
+    writer = starting = given = piped = None
     data = {question.benchmark.name: question.data_hash}
     if settings.writing is None:
         starting = Background(oracle.start)
-        given = _samples(settings, settings.samples, question)
+        if settings.samples == STDIN:
+            piped = spooled(stack)
+        given = _samples(settings, piped or settings.samples, question, "stdin" if piped else None)
         data["samples"] = sample_files.hash_of(given.samples)
     else:
         from toolkit.commands.generate import Writer
@@ -137,10 +139,12 @@ def _write(
         stack.callback(writer.close)
     asked = {
         **question.rules,
-        "samples": {"n": writer.sampling.n, **writer.asked} if writer else str(settings.samples),
+        "samples": {"n": writer.sampling.n, **writer.asked} if writer else _named(settings),
         "id_range": settings.id_range,
         "limit": settings.limit,
         "skip_bad": settings.skip_bad,
+        "fail_fast": settings.fail_fast,
+        "show_tests": shows_tests(settings, question.benchmark),
     }
     if starting:
         starting.result()
@@ -156,6 +160,8 @@ def _write(
             overwrite=settings.overwrite,
         )
     )
+    if piped:
+        folder.keep_input(piped)
     if writer:
         generated = folder.path / runs.GENERATED
         try:
@@ -172,7 +178,7 @@ def _write(
 
 
 def _judge(question: _Question, written: _Written, oracle: Oracle, advance: Advance) -> _Judged:
-    """Judge what is not known from before, between two canaries, and journal each result."""
+    """Judge the samples without a known result, between two canaries, and journal each result."""
     judged = _Judged()
     if written.given is None:
         judged.interrupted = "samples were still being written"
@@ -254,22 +260,39 @@ def _tell(
     if judged.interrupted:
         summary["interrupted"] = judged.interrupted
     else:
-        folder.finish(judged.results, summary)
+        folder.finish(judged.results, summary, question.tasks, _inputs(settings, question))
     return Outcome(
         folder=folder.path, summary=summary, problems=given.problems, warnings=warnings, defects=defects,
         interrupted=bool(judged.interrupted),
     )  # fmt: skip
 
 
-def _samples(settings: Settings, path: Path | None, question: _Question) -> Given:
+def _samples(settings: Settings, path: Path | None, question: _Question, name: str | None = None) -> Given:
     if path is None:
         raise UsageError("neither samples nor a model")
     allowed = {"skip_bad": settings.skip_bad, "allow_missing": settings.allow_missing}
-    return sample_files.read_all(path, question.selected, known=question.tasks, **allowed)
+    return sample_files.read_all(path, question.selected, known=question.tasks, name=name, **allowed)
+
+
+def _named(settings: Settings) -> str:
+    """Return what the run is recorded to have read: what a run keeps of standard input is that input."""
+    kept = settings.output and settings.output / runs.STDIN
+    return str(STDIN if settings.samples == kept else settings.samples)
+
+
+def _inputs(settings: Settings, question: _Question) -> Callable[[str, int], list[Any]] | None:
+    """Return what gives the input of a call in a table; None where tests are not to be seen."""
+
+    def inputs(task_id: str, call: int) -> list[Any]:
+        task = question.tasks[task_id]
+        calls = task.tests.calls if isinstance(task.tests, Table) else []
+        return [question.benchmark.as_json(task, arguments) for arguments in calls[call : call + 1]]
+
+    return inputs if shows_tests(settings, question.benchmark) else None
 
 
 def uniform(results: list[Result]) -> str | None:
-    """Say that every single verdict is the same, which is seldom what a model earned."""
+    """Return a warning if all verdicts are the same, which a model seldom earns."""
     verdicts = {result.verdict for result in results if result.verdict is not None}
     n_scored = sum(result.verdict is not None for result in results)
     if len(verdicts) == 1 and n_scored >= UNIFORM_FROM:

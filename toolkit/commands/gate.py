@@ -1,7 +1,7 @@
-"""`toolkit gate`, as a function: from programs to those that the gates accept and those that they refuse, and why.
+"""`toolkit gate`, as a function: from programs to those that the gates accept, those they refuse, and why.
 
-The input is read twice: once to find all that is wrong with it before anything runs, then to be judged. Nothing is kept of
-a program in between, so memory does not grow with their number.
+The input is read twice: once to find everything wrong with it before anything runs, then to judge it. Nothing of a program
+is kept in between, so memory does not grow with their number.
 """
 
 import contextlib
@@ -10,36 +10,36 @@ import math
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from gates import All, Report, Solution, fields_of, parse
-from sandbox import Sandbox, SandboxError, open_engine
+from sandbox import Sandbox, open_engine
+from toolkit import __version__
 from toolkit.benchmarks.load import LocalTasks
-from toolkit.errors import InfrastructureError, UsageError, room
+from toolkit.errors import UsageError, room
 from toolkit.progress import Advance
 from toolkit.records import Task
 from toolkit.report.annotations import Located
 from toolkit.report.gate import Tally
 from toolkit.samples import truth as truths
 from toolkit.samples.lines import Problems
-from toolkit.samples.rows import ADDED, JUDGED, Program, Source, programs, sources
+from toolkit.samples.rows import ADDED, JUDGED, Program, programs, sources
 from toolkit.samples.sanitize import Item, Sanitizer
 from toolkit.store import gate_folder
 from toolkit.store.cache import VerdictCache
 from toolkit.store.files import writing
 
 BATCH_PROGRAMS, BATCH_BYTES = 32, 4 << 20
-"""Programs that are read before the first of them is judged, at most."""
+"""Most programs, and bytes of them, that are read before the first of them is judged."""
 _KEY = re.compile(r'[\s,]*("(?:[^"\\]++|\\.)*+")\s*:\s*')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that `toolkit gate` can be told; see its help."""
+    """The settings of `toolkit gate`; see its help."""
 
     kind: str
     files: tuple[str, ...] = ()
@@ -91,7 +91,7 @@ def gate(
         memo = _Memo() if settings.use_cache else None
         if memo is not None:
             stack.callback(memo.close)
-        gates, left_out = _gates(settings, memo)
+        gates, left_out = gates_of(settings, memo)
         truth = truths.read(settings.against)
         files = list(sources(settings.files, stack))
         problems = Problems()
@@ -105,50 +105,49 @@ def gate(
         if settings.against and not n_known:
             raise UsageError(f"--against {settings.against[0]} has none of these samples (by task_id and sample_id)")
         tally = Tally(gates, truth)
-        try:
+        sandbox, images = None, {}
+        if gates.needs_boxes:
             engine = open_engine(settings.runtime)
             stack.callback(engine.close)
             sandbox = stack.enter_context(Sandbox(engine, settings.parallel))
             images = {it: engine.image_digest(it) for it in sorted({one.image for one in gates.gates if one.image})}
-            judging = time.monotonic()
-            with gate_folder.written(folder) as written:
-                for program, reports in _judged(gates, files, tasks, sandbox):
-                    passed = tally.add(program, reports)
-                    with writing(folder, gate_folder.REMEDY):
-                        written[gate_folder.ACCEPTED if passed else gate_folder.REJECTED].write(_line(program, reports))
-                    for report in reports:
-                        for found in report.findings:
-                            keep(Located(file=program.file, row=program.number, gate=report.gate, finding=found))
-                    advance(settings.kind, tally.n, n)
-                if tally.n != n:
-                    raise UsageError(f"the input changed while it was read: first {n} programs, then {tally.n}")
-                done = time.monotonic()
-                summary = {
-                    "kind": settings.kind,
-                    "inputs": list(settings.files) or [file.name for file in files],
-                    "folder": str(folder),
-                    "thresholds": {
-                        one.name: {name: it for name, it in one.settings().items() if isinstance(it, int | float)}
-                        for one in gates.gates
-                    },
-                    "all_findings": settings.all_findings,
-                    **tally.summary(),
-                    "n_defects": tally.n_defects,
-                    "n_skipped": len(problems),
-                    "n_known": memo.n_known if memo else 0,
-                    "seconds": round(done - started, 3),
-                    "programs_per_s": round(n / (done - judging), 3),
-                    "parallel": settings.parallel,
-                    "versions": {"exogate": metadata.version("exogate"), **dict(sorted(tally.versions.items()))},
-                    "images": images,
-                    "left_out": left_out,
-                }
-                if settings.against:
-                    summary["against"] = {"with": [str(path) for path in settings.against], **tally.agreement()}
+        judging = time.monotonic()
+        with gate_folder.written(folder) as written:
+            for program, reports in judged(gates, programs(files, Problems(), tasks), sandbox):
+                passed = tally.add(program, reports)
                 with writing(folder, gate_folder.REMEDY):
-                    written[gate_folder.SUMMARY].write(json.dumps(summary, indent=2).encode() + b"\n")
-        except SandboxError as error:
-            raise InfrastructureError(str(error)) from None
+                    written[gate_folder.ACCEPTED if passed else gate_folder.REJECTED].write(_line(program, reports))
+                for report in reports:
+                    for found in report.findings:
+                        keep(Located(file=program.file, row=program.number, gate=report.gate, finding=found))
+                advance(settings.kind, tally.n, n)
+            if tally.n != n:
+                raise UsageError(f"the input changed while it was read: first {n} programs, then {tally.n}")
+            done = time.monotonic()
+            summary = {
+                "kind": settings.kind,
+                "inputs": list(settings.files) or [file.name for file in files],
+                "folder": str(folder),
+                "thresholds": {
+                    one.name: {name: it for name, it in one.settings().items() if isinstance(it, int | float)}
+                    for one in gates.gates
+                },
+                "all_findings": settings.all_findings,
+                **tally.summary(),
+                "n_defects": tally.n_defects,
+                "n_skipped": len(problems),
+                "n_known": memo.n_known if memo else 0,
+                "seconds": round(done - started, 3),
+                "programs_per_s": round(n / (done - judging), 3),
+                "parallel": settings.parallel,
+                "versions": {"exogate": __version__, **dict(sorted(tally.versions.items()))},
+                "images": images,
+                "left_out": left_out,
+            }
+            if settings.against:
+                summary["against"] = {"with": [str(path) for path in settings.against], **tally.agreement()}
+            with writing(folder, gate_folder.REMEDY):
+                written[gate_folder.SUMMARY].write(json.dumps(summary, indent=2).encode() + b"\n")
     return Outcome(folder=folder, summary=summary, problems=problems)
 
 
@@ -164,8 +163,8 @@ class _Memo(VerdictCache):
         return found
 
 
-def _gates(settings: Settings, memo: VerdictCache | None) -> tuple[All, list[str]]:
-    """Return the gates, and which benchmarks they know nothing of."""
+def gates_of(settings: Settings, memo: VerdictCache | None) -> tuple[All, list[str]]:
+    """Return the gates, with the models that they ask, and which benchmarks they know nothing of. Raises as `gate`."""
     thresholds = {}
     for word in settings.thresholds:
         name, _, value = word.partition("=")
@@ -184,12 +183,9 @@ def _gates(settings: Settings, memo: VerdictCache | None) -> tuple[All, list[str
         given["corpus"] = known_benchmarks()
         left_out = list(given["corpus"].left_out)
     asked = {"model": settings.model, "judge_model": settings.judge_model or settings.model}
-    try:
-        parse(settings.kind, thresholds, given=given | dict.fromkeys(asked))  # errors before a model is loaded
-        given |= {name: _scorer(model) for name, model in asked.items() if name in wanted}
-        return parse(settings.kind, thresholds, all_findings=settings.all_findings, memo=memo, given=given), left_out
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    parse(settings.kind, thresholds, given=given | dict.fromkeys(asked))  # errors before a model is loaded
+    given |= {name: _scorer(model) for name, model in asked.items() if name in wanted}
+    return parse(settings.kind, thresholds, all_findings=settings.all_findings, memo=memo, given=given), left_out
 
 
 def _scorer(model: str | None) -> Any:
@@ -203,16 +199,14 @@ def _scorer(model: str | None) -> Any:
 # -- what is done with it ----------------------------------------------------------------------------------------------
 
 
-def _judged(
-    gates: All, files: Iterable[Source], known: Container[str], sandbox: Sandbox
-) -> Iterator[tuple[Program, list[Report]]]:
-    """Give each program with its reports, in order. Raises `SandboxError` or `InfrastructureError`."""
+def judged(gates: All, given: Iterable[Program], sandbox: Sandbox | None) -> Iterator[tuple[Program, list[Report]]]:
+    """Yield each program with its reports, in order. Raises `InfrastructureError`."""
     has_tests = any(one.name.partition("~")[0] == "tests" for one in gates.gates)
     tasks = LocalTasks()
     waiting: deque[Program] = deque()
 
     def solutions() -> Iterator[Solution]:
-        for batch in _batches(programs(files, Problems(), known)):
+        for batch in _batches(given):
             waiting.extend(batch)
             yield from _solutions(batch, tasks, sanitizer, has_tests=has_tests)
 
@@ -222,7 +216,7 @@ def _judged(
 
 
 def _batches(programs: Iterable[Program]) -> Iterator[list[Program]]:
-    """Give programs several at a time, as many as the sanitizer's workers are kept busy with."""
+    """Yield programs in batches that keep the sanitizer's workers busy."""
     batch: list[Program] = []
     n_bytes = 0
     for program in programs:
@@ -237,7 +231,7 @@ def _batches(programs: Iterable[Program]) -> Iterator[list[Program]]:
 def _solutions(
     programs: Sequence[Program], tasks: LocalTasks, sanitizer: Sanitizer, *, has_tests: bool
 ) -> Iterator[Solution]:
-    """Give what is judged: a model's text becomes a program as in `toolkit eval`, tests are those that all may know."""
+    """Yield what is judged: a model's text becomes a program as in `toolkit eval`; tests are the public ones."""
     found = [
         tasks.get(each.key[0]) if each.key and (each.field or (has_tests and each.solution.test is None)) else None
         for each in programs
@@ -248,11 +242,8 @@ def _solutions(
             blank = Task(task_id="", prompt="", entry_point=each.solution.entry_point or "", canonical_solution="")
             field = "completion" if task and each.solution.prompt is not None else each.field  # an answer to that prompt
             items.append((i, (task or blank, field, each.solution.code)))
-    try:
-        texts = sanitizer.solutions(item for _, item in items)
-        codes = dict(zip((i for i, _ in items), texts, strict=True))
-    except RuntimeError as error:
-        raise InfrastructureError(f"model text cannot be turned into programs: {error}") from None
+    texts = sanitizer.solutions(item for _, item in items)
+    codes = dict(zip((i for i, _ in items), texts, strict=True))
     for i, (each, task) in enumerate(zip(programs, found, strict=True)):
         solution = each.solution
         if i in codes:

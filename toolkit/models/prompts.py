@@ -48,10 +48,12 @@ class Style:
 
     Attributes:
         ask: returns the question for a problem; None continues the problem's text.
+        own: returns the question of a task that has words of its own.
         thinks: whether the answer has prose before the program.
     """
 
     ask: Callable[[str], str] | None
+    own: Callable[[Task], str] = lambda task: task.question
     thinks: bool = False
 
 
@@ -59,13 +61,24 @@ def _fenced(problem: str) -> str:
     return f"```\n{problem}\n```\n"
 
 
+def _with_example(task: Task) -> str:
+    """Return the task's own question with its first assert, as CodeEval-Pro has it."""
+    example = re.search(r"^assert .*", task.tests.text, re.MULTILINE)
+    return task.question.removesuffix("\n```") + (f"\n\n{example[0]}" if example else "") + "\n```"
+
+
 STYLES: dict[str, Style] = {
     "0-shot": Style(ask=lambda problem: _ASK + _fenced(problem)),
     "1-shot": Style(
         ask=lambda problem: f"{_ASK}Problem:\n{_fenced(_EXAMPLE.strip())}\n"
-        f"Answer:\n{_FENCE}{_EXAMPLE}{_ANSWER}```\n\nProblem:\n{_fenced(problem)}"
+        f"Answer:\n{_FENCE}{_EXAMPLE}{_ANSWER}```\n\nProblem:\n{_fenced(problem)}",
+        own=_with_example,
     ),
-    "cot": Style(ask=lambda problem: _THINK + _fenced(problem), thinks=True),
+    "cot": Style(
+        ask=lambda problem: _THINK + _fenced(problem),
+        own=lambda task: f"{task.question}\nLet's think step by step.",
+        thinks=True,
+    ),
     "completion": Style(ask=None),
 }
 
@@ -76,12 +89,15 @@ def default_style(generator: Generator) -> str:
 
 
 def for_tasks(
-    tasks: Sequence[Task], style: str | None, generator: Generator
+    tasks: Sequence[Task], style: str | None, generator: Generator, *, strip: bool = True, stops: bool = True
 ) -> tuple[list[Prompt], tuple[str, ...]]:
     """Return a prompt for each task, and the strings that end an answer.
 
     If a chat's answer can be prefilled, it begins with a fenced block. A model that does not chat is told in plain words
     whose turn it is.
+
+    Args:
+        strip, stops: strip texts to continue of white space at their ends, and end what continues them as benchmarks do.
 
     Raises:
         KeyError: there is no such style.
@@ -89,13 +105,14 @@ def for_tasks(
     chosen = STYLES[style or default_style(generator)]
     if chosen.ask is None:
         are_begun = all(re.search(r"^(async\s+)?def\s", task.prompt, re.MULTILINE) for task in tasks)
-        prompts = [Prompt(task_id=task.task_id, text=task.prompt.strip()) for task in tasks]
-        return prompts, STOP_FUNCTION if are_begun else STOP_PROGRAM
+        prompts = [Prompt(task_id=task.task_id, text=task.prompt.strip() if strip else task.prompt) for task in tasks]
+        return prompts, () if not stops else STOP_FUNCTION if are_begun else STOP_PROGRAM
     is_begun = not chosen.thinks and (generator.prefills or not generator.chat)
     field = "completion" if is_begun else "raw_response"
     prompts = []
     for task in tasks:
-        text, prefill = chosen.ask(task.prompt.strip()), _FENCE if is_begun else ""
+        text = chosen.own(task) if task.question else chosen.ask(task.prompt.strip())
+        prefill = (f"{_FENCE}{task.prompt.strip()}\n" if task.question else _FENCE) if is_begun else ""
         if not generator.chat:
             text, prefill = f"@@ Instruction\n{text}\n@@ Response\n{prefill}".rstrip(), ""
         prompts.append(Prompt(task_id=task.task_id, text=text, chat=generator.chat, prefill=prefill, field=field))

@@ -19,14 +19,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+KEPT = 1024
+"""Tokens of a prompt that are read where it does not fit together with its completion."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ModelScorer:
     """A `gates.Scorer`. The model's weights must not change while it is in use.
 
     Attributes:
         loaded: the model.
-        max_tokens: maximum tokens read of a text: of a longer one, the first tokens of the completion, then as many of the
-            prompt's last as fit.
+        max_tokens: maximum tokens read of a text. Of a longer one, as in arXiv 2606.28438: the first `KEPT` of the prompt
+            (half of `max_tokens`, where that is fewer), then as many of the completion's first as fit.
         batch_tokens: maximum tokens of a batch, unless a single text has more.
     """
 
@@ -110,8 +114,7 @@ class ModelScorer:
         tokenizer = self.loaded.tokenizer
         if chat:
             head = list(tokenizer.encode(prompt, add_special_tokens=False, verbose=False)) or [tokenizer.eos_token_id]
-            tail = tokens_of(tokenizer, completion, inside=True)[: self._limit - 1]
-            return head[max(0, len(head) + len(tail) - self._limit) :] + tail, len(tail)
+            return self._fitted(head, tokens_of(tokenizer, completion, inside=True))
         if not getattr(tokenizer, "is_fast", False):
             raise UsageError(f"perplexity needs a fast tokenizer, which {self.loaded.about['model']} has not")
         read = tokenizer(prompt + completion, return_offsets_mapping=True, split_special_tokens=True, verbose=False)
@@ -119,8 +122,14 @@ class ModelScorer:
         n = sum(end > len(prompt) for _, end in read.offset_mapping)
         if n == len(ids):
             ids = [tokenizer.eos_token_id, *ids]
-        head, tail = ids[: len(ids) - n], ids[len(ids) - n :][: self._limit - 1]
-        return head[max(0, len(head) + len(tail) - self._limit) :] + tail, len(tail)
+        return self._fitted(ids[: len(ids) - n], ids[len(ids) - n :])
+
+    def _fitted(self, head: list[int], tail: list[int]) -> tuple[list[int], int]:
+        """Cut a prompt and its completion to what is read, and return them joined, with the length of the latter."""
+        if len(head) + len(tail) > self._limit:
+            head = head[: max(1, min(KEPT, self._limit // 2))]
+            tail = tail[: self._limit - len(head)]
+        return head + tail, len(tail)
 
     def _batches(self, rows: Sequence[list[int]], wanted: Sequence[bool]) -> Iterator[tuple[list[int], Any, Any]]:
         """Yield row indices, logits (n x longest x vocabulary) and token ids, longest rows first."""

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
+from sandbox.errors import BadValue
+from toolkit.errors import InfrastructureError, UsageError
 
-class BadModel(Exception):
+
+class BadModel(UsageError):
     """The request is wrong: no such name, device or file, or parts that do not fit together."""
 
 
-class GenerationFailed(Exception):
+class GenerationFailed(InfrastructureError):
     """Something else failed: memory, a package, the hub or an endpoint. Samples yielded before stay valid."""
 
 
@@ -24,6 +27,7 @@ class Source:
         chat: use the chat template or chat endpoint; None: if there is one.
         device, dtype: as PyTorch names them; None: the GPU and 16 bits if there is one, else the CPU and float32.
         batch_size: maximum samples at a time; None: 64, or 16 for an endpoint.
+        generator: name in `GENERATORS` of what runs the model; None: the first that takes the source.
     """
 
     model: str
@@ -34,7 +38,8 @@ class Source:
     device: str | None = None
     dtype: str | None = None
     batch_size: int | None = None
+    generator: str | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size is not None and self.batch_size < 1:
-            raise ValueError(f"the batch size must be at least 1, not {self.batch_size}")
+            raise BadValue(f"the batch size must be at least 1, not {self.batch_size}")

@@ -1,4 +1,4 @@
-"""What a judge is, and what every judge is given. One file per kind of tests, one line in `toolkit.oracle.judge.JUDGES`."""
+"""The interface of judges, and what each is given. One file per kind of tests, one line in `toolkit.oracle.judge.JUDGES`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from toolkit.oracle.findings import Facts, Finding
 from toolkit.records import Task, TaskTests
 
 Findings = tuple[Finding, Finding | None]
-"""What the base and the plus tests of a task showed; the second is None where no plus tests are judged."""
+"""Findings of a task's base and plus tests; the second is None if no plus tests are judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What holds for all programs of one benchmark.
+    """What is the same for all programs of one benchmark.
 
     Attributes:
         benchmark: its rules of comparison.
@@ -25,6 +25,7 @@ class Rules:
         timeout_s: of one call in tables, of the whole program elsewhere.
         total_timeout_s: of all calls of a table together.
         base_only: leave the plus tests out.
+        fail_fast: leave the plus tests of a program out that has failed a base test.
     """
 
     benchmark: Benchmark
@@ -34,6 +35,7 @@ class Rules:
     timeout_s: float
     total_timeout_s: float
     base_only: bool = False
+    fail_fast: bool = False
 
     def has_plus(self, task: Task) -> bool:
         """Say whether the plus tests of a task are judged."""
@@ -48,8 +50,8 @@ class Judge:
         findings: judges one program, which runs in the box. Raises `SandboxError` or OSError for a failure of ours,
             and nothing for what the program does.
         canary: tests of this kind that `def double(x): return 2 * x` passes and the canary's other programs fail.
-        roles: the roles of the boxes that are needed beside the program's own.
-        cost_s: estimates the seconds that a right program takes; 0 where nothing is known yet.
+        roles: roles of the boxes needed besides the program's own.
+        cost_s: estimates the seconds that a right program takes; 0 while unknown.
     """
 
     findings: Callable[[Task, str, Box, Rules, Facts], Findings]

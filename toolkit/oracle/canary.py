@@ -1,7 +1,8 @@
-"""Programs whose verdict is known: the oracle is trusted only while it tells them apart."""
+"""Programs with known verdicts: the oracle is trusted only while it judges them right."""
 
 from sandbox import Box
 from toolkit.benchmarks.base import Benchmark
+from toolkit.errors import InfrastructureError
 from toolkit.oracle.findings import Facts
 from toolkit.oracle.judge import JUDGES, Oracle
 from toolkit.records import Task, Verdict
@@ -18,7 +19,7 @@ ENDLESS_S = 0.2
 """Timeout of the endless program, in seconds."""
 
 
-class Refused(Exception):
+class Refused(InfrastructureError):
     """The oracle does not trust itself: a program whose verdict is known was judged otherwise."""
 
 

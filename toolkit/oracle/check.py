@@ -2,34 +2,49 @@
 
 from dataclasses import replace
 
-from sandbox import Box, BoxOutOfMemory, Status, converse
+from sandbox import Box, BoxOutOfMemory, Ending, Status, converse
 from toolkit.oracle.base import Findings, Judge, Rules
-from toolkit.oracle.findings import OF_THE_BOX, Facts, Finding, of_end, of_ending
+from toolkit.oracle.findings import OF_THE_BOX, Facts, Finding, at_call, of_end, of_ending
 from toolkit.records import Check, Task, Verdict
 
 TEST_S = 10.0
 """Seconds that a test may take beyond the program's own limit, not counting the time it waits for the program."""
 ROLE = "test"
 """Role of the box in which the test runs."""
+_APART = "\n0\n"
+"""Stands between a program and what follows it, so that what the program leaves open is not closed by that."""
 
 
 def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Findings:
-    """Run `check(candidate)` in a box of the role `test`. Raises as `converse`."""
-    test = task.tests_as(Check).source
-    total_s = rules.timeout_s
+    """Run the test in a box of the role `test`. Raises as `converse`."""
+    test = task.tests_as(Check)
+    called = test.called or task.entry_point
+    program = "\n".join(filter(None, (test.before, solution, test.after and _APART + test.after)))
+    prelude = "" if test.is_alone else task.prompt + task.canonical_solution
+    total_s = rules.timeout_s * test.n_calls
     ours = replace(rules.limits, charged_s=total_s, cpu_s=2 * total_s)
     tests = replace(rules.limits, charged_s=total_s + TEST_S, cpu_s=total_s + TEST_S)
     try:
         with (
             rules.pool.box("run", ROLE) as other,
-            box.calls(solution, task.entry_point, limits=ours) as candidate,
-            other.check(task.prompt + task.canonical_solution, test, task.entry_point, limits=tests) as checking,
+            box.calls(program, called, limits=ours, call_s=rules.timeout_s) as candidate,
+            other.check(prelude, test.source, called, limits=tests) as checking,
         ):
-            ending = converse(candidate, checking)
+            ending = converse(candidate, checking, raises=test.raises)
             facts.add(end := candidate.end())
-            return of_end(end, "beside its answers") if end.status is Status.VIOLATED else of_ending(ending), None
+            return of_end(end, "beside its answers") if end.status is Status.VIOLATED else _found(ending), None
     except BoxOutOfMemory:
         return Finding(Verdict.MEMORY_LIMIT, OF_THE_BOX), None
+
+
+def _found(ending: Ending) -> Finding:
+    """Return the finding of an ending, with the last call. What was expected, only the test's own code knows."""
+    found = of_ending(ending)
+    if found.verdict is Verdict.PASSED or not ending.loaded:
+        return found
+    answer = ending.answer if ending.by_test and ending.n_answered else None
+    said = ending.body if ending.kind and not ending.by_test else None
+    return at_call(found, ending.n_calls - 1, lambda: ending.call, lambda: None, answer, said=said)
 
 
 JUDGE = Judge(

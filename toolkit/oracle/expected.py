@@ -1,4 +1,4 @@
-"""Expected outputs: what canonical solutions answer, computed once in a box and stored by the hash of the data."""
+"""Expected outputs: the canonical solutions' answers, computed once in a box and stored by the hash of the data."""
 
 import contextlib
 import hashlib
@@ -24,13 +24,13 @@ CANONICAL_S = 300.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """Consecutive calls of a task that are made and compared together.
+    """Consecutive calls of a task, made and compared together.
 
     Attributes:
         first, n_calls: which calls, counting base calls before plus calls.
         plus: whether they are plus calls (a chunk is never both).
-        at, n_bytes: where the stream of right answers lies in the task's file; `n_bytes` is 0 if it was too long to
-            keep, and answers are then compared by the digest alone.
+        at, n_bytes: place of the stream of right answers in the task's file; `n_bytes` is 0 if it was too long to
+            keep, and then answers are compared by digest alone.
         digest: 16-byte BLAKE2b of the stream, as hex.
         charged_s: seconds that the canonical solution took for these calls.
     """
@@ -80,7 +80,7 @@ class Answers:
 
     Args:
         data_hash: of the benchmark's data.
-        engine: its image is part of what answers are stored by.
+        engine: its image's digest is part of the key of stored answers.
     """
 
     def __init__(self, benchmark: Benchmark, data_hash: str, engine: Engine) -> None:
@@ -90,7 +90,7 @@ class Answers:
         self._lock = threading.Lock()
 
     def known(self, task: Task) -> Expected | None:
-        """Return the answers of a task if they have been computed, now or in an earlier run."""
+        """Return the answers of a task if this run or an earlier one computed them."""
         if task.task_id not in self._found:
             stored = load(self._key(task))
             if stored is None:
@@ -99,7 +99,7 @@ class Answers:
         return self._found[task.task_id]
 
     def of(self, task: Task, box: Box) -> Expected:
-        """Return the answers of a task; run its canonical solution in `box` if nobody has. Raises as `compute`."""
+        """Return the answers of a task; if they are unknown, run its canonical solution in `box`. Raises as `compute`."""
         with self._lock:
             lock = self._computing.setdefault(task.task_id, threading.Lock())
         with lock:
@@ -110,7 +110,7 @@ class Answers:
             return found
 
     def _key(self, task: Task) -> str:
-        return key_of(task, self.data_hash, self.engine.image_digest())
+        return key_of(task, f"{self.benchmark.origin} {self.data_hash}".strip(), self.engine.image_digest())
 
 
 def key_of(task: Task, data_hash: str, image: str) -> str:
@@ -202,7 +202,7 @@ def _compute(task: Task, box: Box, file: Any, *, listed: bool) -> list[Chunk]:
 
 
 def _joined(one: Chunk, other: Chunk) -> Chunk | None:
-    """Return two neighbours as one chunk, whose digest is yet to be formed; None if they must stay apart."""
+    """Return two neighbours as one chunk without a digest yet; None if they must stay apart."""
     n_bytes, charged_s = one.n_bytes + other.n_bytes, one.charged_s + other.charged_s
     if one.plus != other.plus or not (one.n_bytes and other.n_bytes) or n_bytes > CHUNK_BYTES or charged_s > CHUNK_S:
         return None

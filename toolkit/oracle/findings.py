@@ -1,11 +1,14 @@
-"""What a part of the tests showed. `earned` is the only place that says passed."""
+"""Findings: what one part of the tests showed. `earned` is the only place that says passed."""
 
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from sandbox import Ending, Execution, SandboxError, Status
 from sandbox.conversation import text_of
 from sandbox.wire import codec
-from toolkit.records import Verdict
+from toolkit.oracle import shown
+from toolkit.records import FailedCall, Verdict
 
 _ENDS = {
     Status.TIMED_OUT: Verdict.TIME_LIMIT,
@@ -22,10 +25,12 @@ class Finding:
 
     Attributes:
         detail: one line, the same in every run; at most 500 characters.
+        failed: the call that it is about, for people to read.
     """
 
     verdict: Verdict
     detail: str = ""
+    failed: FailedCall | None = None
 
     def __post_init__(self) -> None:
         self.detail = self.detail[:500]
@@ -33,7 +38,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Facts:
-    """What judging one sample cost. Measured, so it differs from run to run.
+    """The cost of judging one sample. It is measured, so it differs from run to run.
 
     Attributes:
         seconds: wall time.
@@ -54,8 +59,35 @@ class Facts:
         self.memory_peak_bytes = max(self.memory_peak_bytes, execution.memory_peak_bytes)
 
 
+def at_call(
+    finding: Finding,
+    call: int,
+    asked: Callable[[], bytes],
+    expected: Callable[[], bytes | None],
+    got: bytes | None = None,
+    *,
+    said: bytes | None = None,
+) -> Finding:
+    """Return a finding, with the call that it is about; as it is if that cannot be shown. The verdict is that of `finding`.
+
+    Args:
+        call: which call, counted from 0.
+        asked: returns the call (`codec.encode_batch` of one).
+        expected: returns the right answer; None where nobody can tell.
+        got: the answer, if there was one.
+        said: the frame about the exception, if there was one.
+    """
+    with contextlib.suppress(Exception):  # it is only to look at
+        right = expected()
+        finding = replace(finding, failed=FailedCall(
+            call=call, input=shown.call(asked()), expected=None if right is None else shown.value(right),
+            got=shown.value(got) if got is not None else shown.text(text_of(said)) if said is not None else None,
+        ))  # fmt: skip
+    return finding
+
+
 def earned(n_calls: int, n_right: int) -> Finding:
-    """Return PASSED for a part of `n_calls` calls, of which `n_right` were shown to be answered correctly.
+    """Return PASSED for a part of `n_calls` calls if `n_right`, the calls shown to be answered correctly, is all of them.
 
     Raises:
         ValueError: there are no calls, or not all of them were.

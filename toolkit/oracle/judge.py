@@ -8,24 +8,26 @@ import hashlib
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 from sandbox import Box, BoxDestroyed, Sandbox, SandboxError
 from toolkit.benchmarks.base import Benchmark
-from toolkit.oracle import check, table
+from toolkit.oracle import check, stdin, table
 from toolkit.oracle.base import Findings, Judge, Rules
 from toolkit.oracle.expected import Answers
 from toolkit.oracle.findings import Facts, Finding
-from toolkit.records import DEFECT, Check, Result, Sample, Table, Task, TaskTests, Verdict
+from toolkit.records import DEFECT, Check, FailedCall, Result, Sample, Stdin, Table, Task, TaskTests, Verdict
 from toolkit.samples.lines import unjudgeable
 from toolkit.store.cache import VerdictCache
 
-JUDGES: dict[type[TaskTests], Judge] = {Table: table.JUDGE, Check: check.JUDGE}
+JUDGES: dict[type[TaskTests], Judge] = {Table: table.JUDGE, Check: check.JUDGE, Stdin: stdin.JUDGE}
 
-VERSION = 3
+VERSION = 4
 """Raised whenever a verdict could differ from what it was before: stored verdicts are then not used."""
+STORED = 1
+"""Raised whenever what is stored with a verdict could differ from what it was before."""
 TOTAL_TIMEOUT_S = 60.0
 PRINTED_BYTES = 64 << 20
 """What a program may print while it answers one call."""
@@ -44,6 +46,10 @@ class Oracle:
         total_timeout_s: of all calls of a table together; four times what the canonical solution took is added.
         cache: stored verdicts; None judges everything anew.
         base_only: leaves the plus tests out.
+        fail_fast: leaves the plus tests of a program out that has failed a base test: `plus` of its result is None. Whether
+            it passes is the same.
+        show_tests: results say which call failed, what was expected and what came (`Result.failed`): not for results that a
+            model learns from.
 
     Attributes:
         defects: tracebacks of the first exceptions that nobody foresaw, each of which cost a sample its verdict.
@@ -60,12 +66,15 @@ class Oracle:
         total_timeout_s: float = TOTAL_TIMEOUT_S,
         cache: VerdictCache | None = None,
         base_only: bool = False,
+        fail_fast: bool = False,
+        show_tests: bool = False,
     ) -> None:
         self.pool, self.tasks, self.data_hash, self.cache = pool, tasks, data_hash, cache
+        self.show_tests = show_tests
         self.rules = Rules(
             benchmark=benchmark, answers=Answers(benchmark, data_hash, pool.engine), pool=pool,
             limits=replace(pool.limits, output_bytes=PRINTED_BYTES),
-            timeout_s=timeout_s, total_timeout_s=total_timeout_s, base_only=base_only,
+            timeout_s=timeout_s, total_timeout_s=total_timeout_s, base_only=base_only, fail_fast=fail_fast,
         )  # fmt: skip
         self.defects: list[str] = []
         self._lock = threading.Lock()
@@ -78,11 +87,16 @@ class Oracle:
 
     # -- many samples --------------------------------------------------------------------------------------------------
 
-    def judge_many(self, samples: Iterable[Sample]) -> Iterator[tuple[Sample, Result, Facts]]:
+    def judge_many(
+        self, samples: Iterable[Sample], stop: threading.Event | None = None
+    ) -> Generator[tuple[Sample, Result, Facts], None, None]:
         """Judge samples as boxes come free; yield each with its result, in order of completion.
 
         Equal solutions of a task are run once. A sample that cannot be judged gets a result with `error`, and nothing is
         raised for it.
+
+        Args:
+            stop: set by another thread, ends the programs that run; `Stopped` is raised then.
 
         Raises:
             SandboxError: there is no image to judge with.
@@ -97,7 +111,7 @@ class Oracle:
                 waiting[key] = group
             else:
                 for sample in group:
-                    yield sample, replace(stored, sample_id=sample.sample_id), Facts(cached=True)
+                    yield sample, self._told(stored, sample), Facts(cached=True)
         del equal
         order = sorted(waiting, key=lambda key: -self._cost_s(waiting[key][0]))
 
@@ -109,21 +123,25 @@ class Oracle:
         def failed(key: str, error: Exception) -> tuple[str, Result, Facts]:
             return key, self.failed(waiting[key][0], error), Facts()
 
-        for key, result, facts in self.pool.map(judged, order, is_ordered=False, failed=failed):
+        for key, result, facts in self.pool.map(judged, order, is_ordered=False, failed=failed, stop=stop):
             for sample in waiting.pop(key):
-                yield sample, replace(result, sample_id=sample.sample_id), facts
+                yield sample, self._told(result, sample), facts
                 facts = Facts(cached=True)
+
+    def _told(self, result: Result, sample: Sample) -> Result:
+        """Return the result of an equal solution as that of a sample; without what tests say, unless they are shown."""
+        return replace(result, sample_id=sample.sample_id, failed=result.failed if self.show_tests else None)
 
     def _key(self, sample: Sample) -> str:
         """Hash everything that the verdict of a sample depends on."""
         rules = self.rules
         parts = (
-            str(VERSION),
+            f"{VERSION}.{STORED}",
             self.pool.engine.image_digest(),
-            rules.benchmark.name,
+            f"{rules.benchmark.name} {rules.benchmark.origin}".strip(),
             self.data_hash,
             sample.task_id,
-            f"{rules.base_only} {rules.limits} {rules.timeout_s} {rules.total_timeout_s}",
+            f"{rules.base_only} {rules.fail_fast} {rules.limits} {rules.timeout_s} {rules.total_timeout_s}",
             sample.solution,
         )
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
@@ -153,7 +171,10 @@ class Oracle:
     # -- one sample ----------------------------------------------------------------------------------------------------
 
     def judge(self, sample: Sample, box: Box) -> tuple[Result, Facts]:
-        """Judge one sample in `box`, which the pool has lent. Raises `SandboxError` or OSError for a failure of ours."""
+        """Judge one sample in `box`, which the pool has lent; the result says what failed, whatever `show_tests` is.
+
+        Raises `SandboxError` or OSError for a failure of ours.
+        """
         task, facts, started = self.tasks[sample.task_id], Facts(), time.monotonic()
         if why := unjudgeable(sample.solution):
             base = Finding(Verdict.COMPILE_ERROR, f"the program {why}")
@@ -161,7 +182,7 @@ class Oracle:
         else:
             base, plus = self.findings(task, sample.solution, box, facts)
         facts.seconds = round(time.monotonic() - started, 6)
-        return _result(sample, base, plus), facts
+        return self._result(sample, base, plus), facts
 
     def findings(
         self, task: Task, solution: str, box: Box, facts: Facts, timeout_s: float | None = None
@@ -174,7 +195,7 @@ class Oracle:
         """Return the result of a sample whose judging raised `error`: a verdict only if the program did it."""
         if isinstance(error, BoxDestroyed):
             ended = Finding(Verdict.RUNTIME_ERROR, "its box did not survive it, twice")
-            return _result(sample, ended, ended if self.rules.has_plus(self.tasks[sample.task_id]) else None)
+            return self._result(sample, ended, ended if self.rules.has_plus(self.tasks[sample.task_id]) else None)
         if isinstance(error, SandboxError | OSError):
             said = f"not judged: {error}"
         else:
@@ -184,23 +205,32 @@ class Oracle:
                     self.defects.append("".join(traceback.format_exception(error)))
         return Result(task_id=sample.task_id, sample_id=sample.sample_id, verdict=None, error=said)
 
+    def _result(self, sample: Sample, base: Finding, plus: Finding | None) -> Result:
+        """Return the result of two findings: a sample passes if both parts do."""
+        has_passed = base.verdict is Verdict.PASSED
+        if self.rules.fail_fast and not has_passed:
+            plus = None  # as far as it was judged is chance
+        worst = plus if plus is not None and has_passed else base
+        return Result(
+            task_id=sample.task_id, sample_id=sample.sample_id, verdict=worst.verdict, base=base.verdict,
+            plus=None if plus is None else plus.verdict, detail=worst.detail,
+            base_call=_call(base), plus_call=_call(plus), failed=worst.failed,
+        )  # fmt: skip
 
-def _result(sample: Sample, base: Finding, plus: Finding | None) -> Result:
-    """Return the result of two findings: a sample passes if both parts do."""
-    worst = plus if plus is not None and base.verdict == Verdict.PASSED else base
-    return Result(
-        task_id=sample.task_id, sample_id=sample.sample_id, verdict=worst.verdict, base=base.verdict,
-        plus=None if plus is None else plus.verdict, detail=worst.detail,
-    )  # fmt: skip
+
+def _call(finding: Finding | None) -> int | None:
+    return None if finding is None or finding.failed is None else finding.failed.call
 
 
 def _to_stored(result: Result) -> dict[str, Any]:
-    return {"verdict": result.verdict, "base": result.base, "plus": result.plus, "detail": result.detail}
+    row = asdict(result)
+    return {name: row[name] for name in ("verdict", "base", "plus", "detail", "base_call", "plus_call", "failed")}
 
 
 def _from_stored(stored: Mapping[str, Any], sample: Sample) -> Result:
     base, plus = (Verdict(stored[part]) if stored[part] else None for part in ("base", "plus"))
     return Result(
         task_id=sample.task_id, sample_id=sample.sample_id, verdict=Verdict(stored["verdict"]), base=base, plus=plus,
-        detail=str(stored["detail"]),
+        detail=str(stored["detail"]), base_call=stored["base_call"], plus_call=stored["plus_call"],
+        failed=FailedCall(**stored["failed"]) if stored["failed"] else None,
     )  # fmt: skip

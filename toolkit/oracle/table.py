@@ -15,7 +15,7 @@ from sandbox.wire import codec
 from toolkit.benchmarks.compare import matches
 from toolkit.oracle.base import Findings, Judge, Rules
 from toolkit.oracle.expected import Chunk, Expected
-from toolkit.oracle.findings import OF_THE_BOX, Facts, Finding, earned, of_end, of_frame
+from toolkit.oracle.findings import OF_THE_BOX, Facts, Finding, at_call, earned, of_end, of_frame
 from toolkit.records import Table, Task, Verdict
 
 
@@ -23,7 +23,8 @@ def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Fi
     """Have the program answer all calls, in one process unless that ends early.
 
     One call may take `timeout_s`, and all of them together `total_timeout_s`; four times what the canonical solution
-    took is added to both. A task without plus calls gets its base finding for its plus part.
+    took is added to both. A task without plus calls gets its base finding for its plus part. With `rules.fail_fast`, a part
+    that comes after a failed one is left out, and its finding is that of the failed one.
 
     Raises:
         SandboxError, OSError: a failure of ours.
@@ -73,12 +74,17 @@ class _Judging:
             self._run(chunks)
             chunks = [
                 chunk for chunk in all_chunks
-                if chunk.plus not in self.found and self.n_right[chunk.plus] < self.n_calls[chunk.plus]
+                if chunk.plus not in self.found and self.n_right[chunk.plus] < self.n_calls[chunk.plus] and not self._is_over
             ]  # fmt: skip
         for part, n in self.n_calls.items():
-            if part not in self.found:
+            if part not in self.found and not (self._is_over and self.n_right[part] < n):
                 self.found[part] = earned(n, self.n_right[part])
         return self.found
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether what has failed is enough. Only failures are found before all calls are done."""
+        return self.rules.fail_fast and bool(self.found)
 
     def _run(self, chunks: Sequence[Chunk]) -> None:
         """Run one process of the program over chunks; record why a part failed, or how many of its calls are right.
@@ -103,11 +109,11 @@ class _Judging:
                     loaded, finding = self._ask(session, chunk, is_last=chunk is chunks[-1])
                     if finding is not None:
                         self.found.update({at: finding} if loaded else {chunk.plus: finding for chunk in chunks})
-                    if self._is_violated(session) or (finding and session.execution):
+                    if self._is_violated(session) or (finding and session.execution) or self._is_over:
                         break
                     self.n_right[at] += 0 if finding else chunk.n_calls
                 self.facts.add(end := session.end())
-                if end.status is Status.VIOLATED:
+                if end.status is Status.VIOLATED and not (self._is_over and at in self.found):
                     done = {part for part, n in self.n_right.items() if at in self.found and n == self.n_calls[part]}
                     for part in {chunk.plus for chunk in chunks} - done:
                         self.found.setdefault(part, of_end(end, "beside its answers"))
@@ -137,8 +143,29 @@ class _Judging:
                 break
             batch = session.more()
         if n_right != chunk.n_calls and not self._is_violated(session):
-            return True, of_end(session.end(), f"in call {chunk.first + min(n_right, chunk.n_calls - 1)}")
+            at = min(n_right, chunk.n_calls - 1)
+            found = of_end(session.end(), f"in call {chunk.first + at}")
+            return True, self._at(found, chunk, at, wanted) if n_right == at else found
         return True, None
+
+    def _at(
+        self,
+        finding: Finding,
+        chunk: Chunk,
+        at: int,
+        wanted: Sequence[tuple[bytes, bytes]] | None,
+        got: bytes | None = None,
+        *,
+        said: bytes | None = None,
+    ) -> Finding:
+        """Return a finding, with the call of the chunk that it is about; `wanted` are the chunk's right answers, if read."""
+
+        def expected() -> bytes | None:
+            right = self.right.frames(chunk) if wanted is None else wanted
+            return right[at][1] if right else None
+
+        number = chunk.first + at
+        return at_call(finding, number, lambda: codec.encode_batch([self.calls[number]]), expected, got, said=said)
 
     @staticmethod
     def _is_violated(session: Session) -> bool:
@@ -181,17 +208,18 @@ class _Judging:
                 continue
             where = f"in call {chunk.first + at}"
             if kind != codec.RETURNED:
-                return of_frame(kind, body, where)
+                return self._at(of_frame(kind, body, where), chunk, at, wanted, said=body)
             if not matches(self.rules.benchmark, self.task, calls[at], right[1], body):
-                return Finding(Verdict.WRONG_ANSWER, f"{where}: another value than expected")
+                found = Finding(Verdict.WRONG_ANSWER, f"{where}: another value than expected")
+                return self._at(found, chunk, at, wanted, body)
         return None
 
-    @staticmethod
-    def _unkept(session: Session, batch: Batch, chunk: Chunk, stream: bytes, first: int) -> Finding:
+    def _unkept(self, session: Session, batch: Batch, chunk: Chunk, stream: bytes, first: int) -> Finding:
         """Judge answers whose digest is wrong and that cannot be compared one by one."""
         got = codec.split_frames(stream, batch.n_frames, strict=False)
         if got and got[-1][0] != codec.RETURNED:
-            return of_frame(*got[-1], f"in call {chunk.first + first + len(got) - 1}")
+            at = first + len(got) - 1
+            return self._at(of_frame(*got[-1], f"in call {chunk.first + at}"), chunk, at, (), said=got[-1][1])
         if batch.n_values == batch.n_frames == chunk.n_calls - first:
             return Finding(Verdict.WRONG_ANSWER, f"{chunk.where}: other values than expected, by their digest")
         return of_end(session.end(), chunk.where)

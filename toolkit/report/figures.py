@@ -11,7 +11,7 @@ from toolkit.report.table import Column
 
 COLOURS = ["#0b6e99", "#c4452d", "#3a7d34", "#8a4fb0", "#b07b10", "#4a4a4a", "#d0588f", "#1f9e9e", "#6b6f00", "#7c3f00"]
 """Of lines; a page may give others by the CSS variables `--c0` to `--c9`."""
-MISSING = "No figures: matplotlib is not installed here (pip install matplotlib)."
+MISSING = 'The figures are left out, because matplotlib is not installed here: pip install "exogate[figures]"'
 _INK, _FAINT = "#010203", "#010204"
 _OF_PAGE = {_INK: "currentColor", _FAINT: "var(--line,#d9d9d9)"} | {
     colour: f"var(--c{i},{colour})" for i, colour in enumerate(COLOURS)
@@ -40,15 +40,17 @@ class Figure:
     Attributes:
         svg: one element, without text but for the axes.
         legend: (name, colour, mark) of each line.
+        says: what it shows, and what it does not.
     """
 
     caption: str
     svg: str
     legend: Sequence[tuple[str, str, str]]
+    says: str = ""
 
 
-def plot(caption: str, lines: Mapping[str, Line], names: Sequence[str] = ()) -> Figure:
-    """Draw one line per name over rounds, y from 0.
+def plot(caption: str, lines: Mapping[str, Line], names: Sequence[str] = (), says: str = "") -> Figure:
+    """Draw one line per name over rounds, y from 0, or from below where there are numbers below.
 
     Args:
         lines: at least one, each with at least one point.
@@ -73,14 +75,15 @@ def plot(caption: str, lines: Mapping[str, Line], names: Sequence[str] = ()) -> 
             axes.vlines(x, low, high, color=colour, alpha=0.45, linewidth=1.4)
             axes.plot(x, y, color=colour, marker=mark, gid=f"line-{at}", clip_on=False)
             legend.append((name, _OF_PAGE[colour], _MARKS[mark]))
-        axes.set_ylim(0, max(point[3] for line in lines.values() for point in line) * 1.05 or 1)
+        bottom, top = (edge(point[part] for line in lines.values() for point in line) for edge, part in ((min, 2), (max, 3)))
+        axes.set_ylim(min(0, bottom) * 1.05, max(0, top) * 1.05 or float(bottom >= 0))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="y", linewidth=0.8)
         axes.tick_params(length=0, pad=6)
         axes.set_xlabel("round")
         file = io.StringIO()
         FigureCanvasSVG(figure).print_svg(file, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    return Figure(caption, _inlined(file.getvalue()), legend)
+    return Figure(caption, _inlined(file.getvalue()), legend, says)
 
 
 def _inlined(svg: str) -> str:
@@ -95,8 +98,48 @@ def _inlined(svg: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r'style="[^"]*"', of_page, svg)).replace("> <", ">\n<")
 
 
+_SCORE = (
+    "What the model got right on tasks that it was not trained on; where intervals overlap the figure decides nothing, and "
+    "one seed says nothing of other seeds."
+)
+_FIXED: dict[tuple[str, ...], tuple[str, str]] = {
+    ("acceptance_mass",): (
+        "Share accepted, of all candidates",
+        "How much the gate lets through; it says nothing of whether what passes is right, and a gate that keeps a fraction "
+        "shows that fraction."),
+    ("raw", "strict"): (
+        "Share of the candidates that run",
+        "The truth about what the model writes: it loads, and passes the pool's tests where there are some; without tests a "
+        "program that does nothing useful runs as well."),
+    ("texts", "distinct_3"): (
+        "Distinct-3 of the candidates",
+        "Share of different runs of three words; shorter or fewer texts have a higher one, so compare it only between "
+        "rounds of equal length."),
+    ("last", "auc"): (
+        "AUC of the regime's last gate, for candidates that run",
+        "Whether the gate puts what runs before what does not (0.5: it does not); with few candidates that run the 95 % "
+        "interval is wide, and the number alone means little."),
+    ("held_out", "variance"): (
+        "Held-out prompts: variance of the decision within a prompt",
+        "0 if the gate decides alike whatever the answer is, at most 0.5; a gate that decides by chance has one too."),
+    ("held_out", "agrees"): (
+        "Held-out prompts: how often the accepted answer is the one that runs",
+        "Of two answers to one prompt of which one runs and one is accepted; 0.5 is no knowledge of execution, and the "
+        "exact interval says how sure that is."),
+}  # fmt: skip
+_OPINION = (
+    "What the gate thinks of the candidates, in its own unit (of perplexity and repetition less is better): an opinion, "
+    "which may improve while they get worse."
+)
+_GOOD = "Share of candidates that the model calls good rather than bad, whatever the threshold; no truth is in it."
+
+
 def figures(summary: Mapping[str, Any]) -> list[Figure]:
-    """Return the figures of a run of rounds; their captions give rounds, steps and the definition."""
+    """Return the figures of a run of rounds, each with a sentence on what it shows and what not; captions give the steps.
+
+    Args:
+        summary: its rows are those of `rounds.last_gate`.
+    """
     settings, rows = summary["settings"], summary["rows"]
     about = f"{settings['rounds']} rounds of {settings['steps']} steps"
 
@@ -107,17 +150,20 @@ def figures(summary: Mapping[str, Any]) -> list[Figure]:
         found: dict[str, list[tuple[float, float, float, float]]] = {}
         for row in sorted(rows, key=lambda row: row["round"]):
             it = Column(path).value(row)
+            if isinstance(it, Mapping) and "median" in it:
+                it = {"value": it["median"], "low": it["q25"], "high": it["q75"]}
             if it is not None:
                 y, low, high = (it["value"], it["low"], it["high"]) if isinstance(it, Mapping) else (it, it, it)
                 found.setdefault(named(row), []).append((row["round"], y, low, high))
         return {**found}
 
+    scores = [("scores", name) for name in settings["benchmarks"]]
+    wanted = {path: (f"pass@1 on {path[1]}, with 95 % intervals", _SCORE) for path in scores} | _FIXED
+    for name, gate in {name: gate for row in rows for name, gate in (row.get("gates") or {}).items()}.items():
+        if {(gate["score"] or {}).get(at, 0) for at in ("min", "median", "max")} - {0, 1}:  # else a yes or no
+            wanted["gates", name, "score"] = f"Acceptance score of {name}: median, first to third quartile", _OPINION
+        if gate["above_zero"] is not None:
+            wanted["gates", name, "above_zero"] = f"Acceptance score of {name}: share above 0", _GOOD
     names = [named(row) for row in rows]
-    wanted = {f"pass@1 on {name}, with 95 % intervals": ("scores", name) for name in settings["benchmarks"]} | {
-        "Acceptance mass: accepted of all candidates": ("acceptance_mass",),
-        "Share of the candidates that run": ("raw", "strict"),
-        "Distinct-3 of the candidates": ("texts", "distinct_3"),
-        "AUC of the gate's score for candidates that run": ("auc",),
-        "Held-out prompts: total variation of gated from ungated answers": ("held_out", "tv"),
-    }
-    return [plot(f"{caption} ({about})", lines, names) for caption, path in wanted.items() if (lines := line(*path))]
+    drawn = ((line(*path), *words) for path, words in wanted.items())
+    return [plot(f"{caption} ({about})", lines, names, says) for lines, caption, says in drawn if lines]

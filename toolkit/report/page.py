@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
-from toolkit.records import Result, Verdict
+from toolkit.records import FailedCall, Result, Verdict
 from toolkit.report import words
 from toolkit.report.templates import fill
 
@@ -38,7 +39,8 @@ def html(
     comparison = words.comparison(summary)
     return fill(
         "run.html", script="run.js",
-        benchmark=summary["benchmark"], extent=words.extent(summary), date=str(run.get("date", ""))[:16].replace("T", " "),
+        benchmark=summary["benchmark"], subject=_subject(run), extent=words.extent(summary),
+        date=str(run.get("date", ""))[:16].replace("T", " "),
         refused=summary["refused"], warnings=summary["warnings"], cost=words.cost(summary), words=words.WORDS,
         scores=words.scores(summary), columns=words.VERDICTS, verdicts=words.verdicts(summary),
         notes=words.unscored(summary) + ([comparison] if comparison else []),
@@ -46,14 +48,26 @@ def html(
     )  # fmt: skip
 
 
+def _subject(run: Mapping[str, Any]) -> str:
+    """Return what wrote the samples: the model with its adapter, else the file's name."""
+    samples = run.get("settings", {}).get("samples") or "report"
+    if isinstance(samples, Mapping):
+        return " + ".join(str(samples[name]) for name in ("model", "adapter") if samples.get(name))
+    return PurePath(str(samples)).name
+
+
 def _tasks(results: Iterable[Result], solution: Solution | None) -> Iterator[dict[str, Any]]:
     """Yield what the page shows of each task."""
     kinds: dict[str, dict[tuple[str, str], list[int]]] = {}
+    calls: dict[tuple[str, int], FailedCall] = {}
     for result in results:
         late = result.base == Verdict.PASSED != result.verdict and result.verdict
         detail = result.error or ("in the extra tests only: " if late else "") + result.detail
         kind = (result.verdict.value if result.verdict else "unscored", detail)
-        kinds.setdefault(result.task_id, {}).setdefault(kind, []).append(result.sample_id)
+        alike = kinds.setdefault(result.task_id, {}).setdefault(kind, [])
+        alike.append(result.sample_id)
+        if result.failed and len(alike) == 1:
+            calls[result.task_id, result.sample_id] = result.failed
     left = MAX_TOTAL
     for task_id, found in kinds.items():
         tally: Counter[str] = Counter()
@@ -69,6 +83,7 @@ def _tasks(results: Iterable[Result], solution: Solution | None) -> Iterator[dic
             left -= len(cut)
             shown.append({
                 "verdict": verdict, "detail": detail[:_MAX_DETAIL], "samples": named,
+                "call": words.call(calls.get((task_id, samples[0]))) if i < MAX_SOLUTIONS else [],
                 "program": None if program is None else cut, "n_more": len(program or "") - len(cut),
             })  # fmt: skip
         first = next((detail for (_, detail), _ in order if detail), "")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from toolkit.records import Verdict
+from toolkit.records import FailedCall, Verdict
 from toolkit.report.table import Column
 
 WORDS = {verdict.value: verdict.value.replace("_", " ") for verdict in Verdict} | {"unscored": "unscored"}
@@ -80,6 +80,14 @@ def number(n: int, what: str) -> str:
 def unscored(summary: Mapping[str, Any]) -> list[str]:
     """Return a line for each reason why samples are unscored."""
     return [f"unscored ×{n:,}: {reason}" for reason, n in summary["unscored"].items()]
+
+
+def call(failed: FailedCall | None) -> list[tuple[str, str]]:
+    """Return (name, text) of what a failed call was given, should have answered, and answered; none if it is not shown."""
+    if failed is None:
+        return []
+    expected = [] if failed.expected is None else [("expected", failed.expected)]
+    return [("input", failed.input), *expected, ("got", "no answer" if failed.got is None else failed.got)]
 
 
 def comparison(summary: Mapping[str, Any]) -> str:

@@ -3,24 +3,26 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gates import Solution, fields_of, prefers_low
-from toolkit.analysis import ledger
+from toolkit.analysis import ledger, ranking
 from toolkit.analysis.diversity import texts
+from toolkit.analysis.heldout import held_out
 from toolkit.analysis.ledger import ran
-from toolkit.analysis.trend import auc, quantiles
+from toolkit.analysis.trend import quantiles
 from toolkit.errors import UsageError
-from toolkit.records import Sample
-from toolkit.rounds import pool
+from toolkit.rounds import learnt, opinion, pool
+from toolkit.rounds.learnt import is_learnable
 from toolkit.rounds.machine import Machine, Weights, judged_by
-from toolkit.rounds.settings import name_of
-from toolkit.samples import read as sample_files
+from toolkit.rounds.settings import gates_of, name_of
+from toolkit.rounds.verdicts import label
 from toolkit.store.files import file_hash, read_rows, texts_hash, write_rows
-from toolkit.store.stages import stage
+from toolkit.store.stages import Waiting, stage
+from toolkit.training.data import has_ended
 
 
 class Cell:
@@ -30,24 +32,50 @@ class Cell:
         self.machine, self.settings, self.regime, self.seed = machine, machine.settings, regime, seed
         self.folder = self.settings.output / f"seed{seed}" / name_of(regime)
         self.accepted: list[list[dict[str, Any]]] = []
+        self.cut: dict[str, float] = {}
         self.frozen: dict[str, float] = {}
         self.n_anchors = 0
+        self.waiting: list[str] = []
 
     def run(self) -> None:
-        """Run all rounds that are not done yet. Raises `Waiting`, `UsageError` or `InfrastructureError`."""
+        """Run all rounds that are not done yet. Raises `Waiting`, `UsageError` or `InfrastructureError`.
+
+        What no later round depends on (write, judge, measure) does not stop a cell where it does not run: `waiting` has what
+        is left.
+        """
         base = self.settings.output / f"seed{self.seed}" / "base" / "round0"
         scores = self._score(self.machine.first, base)
-        stage(base, "measure", {"scores": scores}, self.settings.stages, lambda: {"scores": scores})
+        if scores is not None:
+            self._aside(base, "measure", {"scores": scores}, lambda: {"scores": scores})
         weights = self.machine.first
         for number in range(1, self.settings.rounds + 1):
             after = self._round(number, weights)
             if after is None:
                 return
             weights = after
+        if self.settings.keep_weights == "none":
+            self._drop(weights)
 
     def _stage(self, folder: Path, name: str, inputs: dict[str, Any], act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         found: dict[str, Any] = stage(folder, name, inputs, self.settings.stages, act)
         return found
+
+    def _aside(
+        self, folder: Path, name: str, inputs: dict[str, Any], act: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any] | None:
+        """Do a stage on which no other round depends; None if it waits."""
+        try:
+            return self._stage(folder, name, inputs, act)
+        except Waiting as error:
+            self.waiting.append(str(error))
+            return None
+
+    def _drop(self, weights: Weights) -> None:
+        """Delete weights of this run, unless answers to a benchmark are still to be written with them."""
+        if weights.folder is not None:
+            folder = weights.folder.parents[1]
+            if all((folder / f"write-{name_of(name)}.json").exists() for name in self.settings.benchmarks):
+                self.machine.drop(weights)
 
     # -- a round -------------------------------------------------------------------------------------------------------
 
@@ -55,15 +83,21 @@ class Cell:
         folder = self.folder / f"round{number}"
         candidates, found = self._candidates(number, weights, folder)
         held_out = self._held_out(number, weights, folder)
-        kept = [row for row in candidates if row["accepted"]][: self.settings.accept]
+        found["opinion"] = self._opinions(number, weights, folder)
+        kept = [row for row in candidates if is_learnable(row, self.settings.unfinished)][: self.settings.accept]
         if not kept:
-            self._measure(folder, candidates, kept, [], found, held_out, {}, stopped="nothing was accepted")
+            n = sum(row["accepted"] for row in candidates)
+            why = f"all {n} accepted candidates were cut off at the token limit" if n else "nothing was accepted"
+            self._measure(folder, candidates, kept, [], found, held_out, {}, stopped=why)
             return None
         self.accepted.append(kept)
         data = self._data(number)
         after = self._train(folder, number, weights, data)
+        if not self.settings.keeps_all_weights:
+            self._drop(weights)
         scores = self._score(after, folder)
-        self._measure(folder, candidates, kept, data, found, held_out, scores)
+        if scores is not None:
+            self._measure(folder, candidates, kept, data, found, held_out, scores)
         return after
 
     def _thresholds(self) -> dict[str, float]:
@@ -71,31 +105,37 @@ class Cell:
 
     def _gate_inputs(self, made: Mapping[str, Any]) -> dict[str, Any]:
         judge = self.settings.judge_model or self.machine.first.model
-        judged = {"judge": judge} if "judge_model" in fields_of(self.regime) else {}
+        judged: dict[str, Any] = {"judge": judge} if "judge_model" in fields_of(self.regime) else {}
+        judged |= {"seed": self.seed} if "~" in self.regime and self.seed else {}  # of the noise
+        judged |= self.settings.told("empty") if "empty" in fields_of(self.regime) else {}
         return {"candidates": made["sha256"], "regime": self.regime, "thresholds": self._thresholds()} | judged
+
+    def _sampling(self, weights: Weights, number: int, prompts: Iterable[str]) -> dict[str, Any]:
+        """Return what candidates depend on besides their number."""
+        settings = self.settings
+        return {"weights": weights.digest, "seed": self.seed, "round": number, "pool": texts_hash(prompts),
+                "temperature": settings.temperature, "top_p": settings.top_p, "tokens": settings.max_new_tokens,
+                "prompt": settings.prompt, **settings.told("strip", "stops", "generator")}  # fmt: skip
 
     def _candidates(self, number: int, weights: Weights, folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Generate and gate, chunk by chunk, until enough are accepted or the budget is spent."""
         settings, machine = self.settings, self.machine
         items = machine.items()
-        compares = "fraction" in fields_of(self.regime)  # then the gate sees a whole round at once
+        gates = gates_of(self.regime, settings.thresholds_of(self.regime)).gates
+        compares = any(gate.compares for gate in gates)  # then they see a whole round at once, also when frozen later
         size = settings.chunk or (settings.budget if compares else settings.accept)
-        order = pool.order(list(items.values()), 1000 * self.seed + number)
+        order = pool.order(list(items.values()), 1000 * self.seed + (number if settings.prompts == "shuffled" else 0))
         rows: list[dict[str, Any]] = []
         spent: dict[str, Any] = {"tokens": 0, "generate_s": 0.0, "gate_s": 0.0}
         chunk = 0
-        while len(rows) < settings.budget and sum(row["accepted"] for row in rows) < settings.accept:
+        while len(rows) < settings.budget and sum(is_learnable(row, settings.unfinished) for row in rows) < settings.accept:
             n = min(size, settings.budget - len(rows))
             chosen = [order[(len(rows) + i) % len(order)].task for i in range(n)]
             file = folder / f"candidates-{chunk}.jsonl"
-            asked = {
-                "weights": weights.digest, "seed": self.seed, "round": number, "first": len(rows), "n": n,
-                "temperature": settings.temperature, "top_p": settings.top_p, "tokens": settings.max_new_tokens,
-                "prompt": settings.prompt, "pool": texts_hash(t.prompt for t in chosen),
-            }  # fmt: skip
+            asked = self._sampling(weights, number, (t.prompt for t in chosen)) | {"first": len(rows), "n": n}
             made = self._stage(folder, f"generate-{chunk}", asked, lambda c=chosen, f=file: machine.generate(  # type: ignore[misc]
                 weights, c, f, temperature=settings.temperature, max_new_tokens=settings.max_new_tokens,
-                seed=1_000_003 * self.seed + 1009 * number + len(rows),
+                seed=1_000_003 * self.seed + 1009 * number + len(rows), strip=settings.strip, stops=settings.stops != "none",
             ))  # fmt: skip
             gated = self._gate_inputs(made)
             reports = folder / f"reports-{chunk}.jsonl"
@@ -110,9 +150,19 @@ class Cell:
             spent["gate_s"] = round(spent["gate_s"] + done["seconds"], 3)
             chunk += 1
         spent["thresholds"] = self._thresholds()
-        if settings.freeze and not self.frozen:
-            self.frozen = _cut(self.regime, rows)
+        if number == 1:
+            self.cut = opinion.cut(rows)
+            self.frozen = self.cut if settings.freeze else {}
         return rows, spent
+
+    def _opinions(self, number: int, weights: Weights, folder: Path) -> dict[str, Any] | None:
+        def ask(name: str, file: Path, output: Path, by_first: bool) -> None:
+            judge = self.machine.first if by_first else weights
+            thresholds = self.settings.thresholds_of(self.regime) | self.cut
+            asked = self._gate_inputs({"sha256": file_hash(file)}) | {"model": judge.digest, "thresholds": thresholds}
+            self._stage(folder, name, asked, lambda: self._gate(file, output, judge, thresholds))
+
+        return opinion.opinions(self.regime, number, folder, self.cut, ask)
 
     def _held_out(self, number: int, weights: Weights, folder: Path) -> list[dict[str, Any]]:
         """Let the model answer held-out prompts several times each, gate the answers, and return their rows."""
@@ -121,42 +171,38 @@ class Cell:
             return []
         tasks = [item.task for item in pool.held_out(list(machine.items().values()))[: settings.probe]]
         file, reports = folder / "held-out.jsonl", folder / "held-out-reports.jsonl"
-        asked = {"weights": weights.digest, "seed": self.seed, "round": number, "pool": texts_hash(t.prompt for t in tasks),
-                 "samples": settings.probe_samples, "temperature": settings.temperature, "top_p": settings.top_p,
-                 "tokens": settings.max_new_tokens, "prompt": settings.prompt}  # fmt: skip
+        asked = self._sampling(weights, number, (t.prompt for t in tasks)) | {"samples": settings.probe_samples}
         made = self._stage(folder, "generate-held-out", asked, lambda: machine.generate(
             weights, tasks, file, temperature=settings.temperature, max_new_tokens=settings.max_new_tokens,
-            seed=1_000_003 * self.seed + number, n=settings.probe_samples,
+            seed=1_000_003 * self.seed + number, n=settings.probe_samples, strip=settings.strip,
+            stops=settings.stops != "none",
         ))  # fmt: skip
         self._stage(folder, "gate-held-out", self._gate_inputs(made), lambda: self._gate(file, reports, weights))
         return [row | said for row, said in zip(read_rows(file), read_rows(reports), strict=True)]
 
-    def _programs(self, file: Path) -> list[Sample]:
-        """Return the program of each row of a candidates file."""
-        tasks = {name: item.task for name, item in self.machine.items().items()}
-        return sample_files.read(file, tasks)[0]
-
-    def _solutions(self, rows: Sequence[dict[str, Any]], programs: Sequence[Sample]) -> list[Solution]:
+    def _solutions(self, rows: Sequence[dict[str, Any]], programs: Sequence[str]) -> list[Solution]:
         items = self.machine.items()
         return [
             Solution(
-                code=sample.solution, completion=row["written"], prompt=row["prompt"], chat=row["chat"],
+                code=program, completion=row["written"], prompt=row["prompt"], chat=row["chat"],
                 n_tokens=row["n_tokens"],
                 test=items[row["task_id"]].test or None, entry_point=items[row["task_id"]].task.entry_point or None,
             )
-            for row, sample in zip(rows, programs, strict=True)
+            for row, program in zip(rows, programs, strict=True)
         ]  # fmt: skip
 
-    def _gate(self, file: Path, output: Path, weights: Weights) -> dict[str, Any]:
+    def _gate(
+        self, file: Path, output: Path, weights: Weights, thresholds: Mapping[str, float] | None = None
+    ) -> dict[str, Any]:
         started = time.monotonic()
-        rows, programs = read_rows(file), self._programs(file)
-        given = self.machine.given(self.regime, weights)
-        reports = self.machine.check(self.regime, self._solutions(rows, programs), given, thresholds=self._thresholds())
+        rows, programs = read_rows(file), learnt.programs(file, self.machine.items())
+        given = self.machine.given(self.regime, weights, self.seed)
+        thresholds = self._thresholds() if thresholds is None else thresholds
+        reports = self.machine.check(self.regime, self._solutions(rows, programs), given, thresholds=thresholds)
         write_rows(output, [
-            {"solution": sample.solution, "accepted": all(report.passed for report in each),
-             "score": next((report.score for report in reversed(each) if report.score is not None), None),
+            {"solution": program, "accepted": all(report.passed for report in each),
              "reports": [report.to_row() for report in each]}
-            for sample, each in zip(programs, reports, strict=True)
+            for program, each in zip(programs, reports, strict=True)
         ])  # fmt: skip
         return {"sha256": file_hash(output), "seconds": round(time.monotonic() - started, 3)}
 
@@ -164,10 +210,7 @@ class Cell:
         """Return the rows that this round trains on, human programs last."""
         settings = self.settings
         chosen = self.accepted[-1] if settings.data != "accumulate" else [row for each in self.accepted for row in each]
-        rows = [
-            {"task_id": row["task_id"], "prompt": row["prompt"], "chat": row["chat"], "human": False,
-             "completion": row["written"], "program": row["solution"]} for row in chosen
-        ]  # fmt: skip
+        rows = learnt.of_model(chosen)
         order = pool.order(list(self.machine.items().values()), self.seed)
         people = [item for item in order if item.task.canonical_solution]
         n_mixed = round(len(rows) * settings.human / (1 - settings.human)) if settings.data == "mixed" else 0
@@ -180,10 +223,11 @@ class Cell:
         self.n_anchors += n_anchors
         start = number * n_mixed
         mixed = [people[(start + i) % len(people)] for i in range(n_mixed)]
-        return rows + [
-            {"task_id": item.task.task_id, "prompt": item.task.prompt + "\n" * item.is_whole, "chat": False, "human": True,
-             "completion": item.task.canonical_solution, "program": item.human} for item in [*mixed, *anchors]
-        ]  # fmt: skip
+        if not mixed + anchors:
+            return rows
+        items = self.machine.items()
+        is_asked = any(learnt.is_asked(row, items[row["task_id"]]) for row in chosen)
+        return rows + learnt.of_people(mixed + anchors, self.machine.asked() if is_asked else None)
 
     def _train(self, folder: Path, number: int, weights: Weights, data: list[dict[str, Any]]) -> Weights:
         settings = self.settings
@@ -193,6 +237,7 @@ class Cell:
             "weights": start.digest, "data": texts_hash(json.dumps(row) for row in data),
             "seed": self.seed, "steps": settings.steps, "full": settings.full,
             "learning_rate": settings.learning_rate, "batch_size": settings.batch_size, "sequence": settings.sequence,
+            **settings.told("epochs", "warmup", "weight_decay", "fim_rate", "spm_rate", "unfinished"),
         }  # fmt: skip
 
         def act() -> dict[str, Any]:
@@ -203,30 +248,32 @@ class Cell:
         digest = hashlib.sha256(json.dumps([asked, done["loss"]]).encode()).hexdigest()[:16]
         return replace(self.machine.trained(done, start), digest=digest)
 
-    def _score(self, weights: Weights, folder: Path) -> dict[str, Any]:
-        """Let the model answer the benchmarks, judge the answers, and return the scores by benchmark."""
+    def _score(self, weights: Weights, folder: Path) -> dict[str, Any] | None:
+        """Let the model answer the benchmarks, judge the answers, and return the scores by benchmark; None if that waits."""
         settings, machine = self.settings, self.machine
-        scores = {}
+        scores, n_waiting = {}, len(self.waiting)
         for name in settings.benchmarks:
             tasks = list(machine.tasks(name).values())
             file = folder / f"answers-{name_of(name)}.jsonl"
             asked = {
                 "weights": weights.digest, "tasks": len(tasks), "samples": settings.samples, "seed": self.seed,
                 "temperature": settings.eval_temperature, "tokens": settings.eval_tokens, "prompt": settings.prompt,
+                "top_p": settings.top_p if settings.eval_temperature else None, **settings.told("generator"),
             }  # fmt: skip
-            made = self._stage(folder, f"write-{name_of(name)}", asked, lambda t=tasks, f=file: machine.generate(  # type: ignore[misc]
+            made = self._aside(folder, f"write-{name_of(name)}", asked, lambda t=tasks, f=file: machine.generate(  # type: ignore[misc]
                 weights, t, f, temperature=settings.eval_temperature, max_new_tokens=settings.eval_tokens, seed=self.seed,
                 n=settings.samples,
             ))  # fmt: skip
-            judged = self._stage(
+            if made is None:
+                continue
+            judged = self._aside(
                 folder, f"judge-{name_of(name)}", {"answers": made["sha256"], "timeout": settings.timeout, **judged_by()},
                 lambda n=name, f=file: machine.judge(n, f, folder / f"run-{name_of(n)}"),  # type: ignore[misc]
             )  # fmt: skip
-            found = judged["pass_at_k"]
+            found = judged["pass_at_k"] if judged else {}
             for part, values in found.items():
-                label = name.removesuffix("+") if part == "base" and len(found) > 1 else name
-                scores[label] = values["1"]
-        return scores
+                scores[label(name, part, found)] = values["1"]
+        return None if len(self.waiting) > n_waiting else scores
 
     # -- the ledger ----------------------------------------------------------------------------------------------------
 
@@ -237,7 +284,7 @@ class Cell:
         kept: list[dict[str, Any]],
         data: list[dict[str, Any]],
         spent: dict[str, Any],
-        held_out: list[dict[str, Any]],
+        probes: list[dict[str, Any]],
         scores: dict[str, Any],
         stopped: str | None = None,
     ) -> None:
@@ -245,10 +292,8 @@ class Cell:
 
         def act() -> dict[str, Any]:
             seen = candidates[: self.settings.measured]
-            sign = -1 if prefers_low(self.regime) else 1
             runs = self.machine.executed(seen)
-            scored = [(sign * row["score"], ran(each)) for row, each in zip(seen, runs, strict=True)
-                      if row["score"] is not None]  # fmt: skip
+            probed = [ran(each) for each in self.machine.executed(probes)]
             logprobs = [row["mean_logprob"] for row in candidates if row.get("mean_logprob") is not None]
             trained = [{"task_id": row["task_id"], "solution": row["program"]} for row in data[: self.settings.measured]]
             accepted = [each for row, each in zip(seen, runs, strict=True) if row["accepted"]]
@@ -261,14 +306,16 @@ class Cell:
                 "human_rows": sum(row["human"] for row in data),
                 "refusals": ledger.reasons(row["reports"] for row in candidates if not row["accepted"]),
                 "thresholds": spent.pop("thresholds"),
-                "score": quantiles([row["score"] for row in candidates if row["score"] is not None]),
-                "auc": auc([score for score, _ in scored], [good for _, good in scored]),
+                "gates": ranking.gates(candidates, [ran(each) for each in runs], prefers_low),
                 "raw": ledger.classes(runs),
                 "accepted_runs": ledger.classes(accepted) if accepted else None,
                 "trained_runs": ledger.classes(self.machine.executed(trained)) if trained else None,
-                "held_out": ledger.held_out(held_out, [ran(each) for each in self.machine.executed(held_out)], sign),
+                "held_out": held_out(probes, probed, prefers_low),
+                "opinion": spent.pop("opinion"),
                 "texts": texts([row["written"] for row in candidates]),
-                "finished": round(sum(bool(row.get("finished")) for row in candidates) / len(candidates), 4),
+                "finished": _finished(candidates),
+                "accepted_finished": _finished([row for row in candidates if row["accepted"]]),
+                "trained_finished": _finished(data),
                 "tokens_each": round(sum(row["n_tokens"] for row in candidates) / len(candidates), 1),
                 "mean_logprob": quantiles(logprobs),
                 "spent": spent,
@@ -276,13 +323,12 @@ class Cell:
                 "stopped": stopped,
             }
 
-        programs = texts_hash(row["solution"] for row in [*candidates, *held_out])
+        programs = texts_hash(row["solution"] for row in [*candidates, *probes])
         asked = {"candidates": programs, "accepted": n_accepted, "scores": scores, "measured": self.settings.measured}
-        self._stage(folder, "measure", asked, act)
+        self._aside(folder, "measure", asked, act)
 
 
-def _cut(regime: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Return, as a threshold, the worst score kept by the gate that keeps a fraction; {} if no gate does."""
-    values = [report["values"] for row in rows for report in row["reports"]]
-    cuts = [each["threshold"] for each in values if each.get("fraction") is not None and each["threshold"] is not None]
-    return {"threshold": (max if prefers_low(regime) else min)(cuts)} if cuts else {}
+def _finished(rows: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the share of rows whose answer ended by itself."""
+    return round(sum(map(has_ended, rows)) / len(rows), 4) if rows else None
+

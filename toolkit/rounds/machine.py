@@ -1,65 +1,53 @@
 """The machine that stages run on."""
 
 import contextlib
-import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from gates import Report, Solution, fields_of, parse
+from gates import Report, Solution, parse
 from sandbox import Sandbox, SandboxError, open_engine
 from sandbox import recipes as images
 from toolkit.analysis.ledger import ran
 from toolkit.benchmarks import Options
 from toolkit.benchmarks import load as benchmarks
 from toolkit.commands import evaluate
-from toolkit.commands.generate import answer
 from toolkit.errors import InfrastructureError, UsageError
-from toolkit.models.generators.base import Generation, Sampling
-from toolkit.models.source import Source
 from toolkit.oracle import VERSION
 from toolkit.progress import Advance
 from toolkit.records import Task
+from toolkit.report.summary import counts
 from toolkit.rounds import pool
+from toolkit.rounds.models import Models, Weights
 from toolkit.rounds.settings import RoundsSettings, name_of
+from toolkit.store import run_folder
 from toolkit.store.cache import VerdictCache
-from toolkit.store.files import file_hash, read_rows, texts_hash, write_rows
+from toolkit.store.files import read_rows, texts_hash, write_rows
 from toolkit.store.stages import stage
 
+__all__ = ["Machine", "Weights", "judged_by"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
-    """A model, as `--model` takes it, with an adapter on top.
-
-    Attributes:
-        digest: hash of the training that produced the weights; a stage compares it to notice a change.
-    """
-
-    model: str
-    adapter: Path | None = None
-    digest: str = ""
+_WITHOUT = (
+    "On a machine without an engine, rounds whose gates run nothing (none, perplexity, self-score, judge, ...) go on with "
+    "--stages pool,generate,gate,train,write; where there is an engine, --stages judge,measure completes the folder later"
+)
 
 
-class Machine:
+class Machine(Models):
     """What stages need: pool, boxes and models. Each is created when first needed and kept for later stages."""
 
     def __init__(self, settings: RoundsSettings, advance: Advance) -> None:
-        self.settings, self.advance = settings, advance
+        super().__init__(settings, advance)
         self._stack = contextlib.ExitStack()
         self._sandbox: Sandbox | None = None
-        self._loaded: tuple[Weights, Any] | None = None
-        self._judge: Any = None
         self._items: dict[str, pool.Item] = {}
         self._tasks: dict[str, dict[str, Task]] = {}
-        self.first = Weights(model=settings.model, digest=settings.model or "default")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        self._loaded = None
+        self.let_go()
         self._stack.close()
 
     def runs(self, name: str) -> bool:
@@ -80,16 +68,13 @@ class Machine:
         settings = self.settings
         folder = settings.output / "pool"
         inputs = {name: getattr(settings, name) for name in ("pool", "pool_columns", "held_out", "benchmarks", "limit")}
+        inputs |= settings.told("pool_limit", "pool_min_tokens", "prompt_tokens")
 
         def act() -> dict[str, Any]:
-            try:
-                engine = self.sandbox().engine if settings.pool == pool.STDLIB else None
-                columns = dict(pair.split("=", 1) for pair in settings.pool_columns)
-                items = pool.load(settings.pool, engine, settings.held_out, columns)
-            except pool.PoolError as error:
-                raise UsageError(f"pool: {error}") from None
-            except SandboxError as error:
-                raise InfrastructureError(str(error)) from None
+            engine = self.sandbox().engine if settings.pool == pool.STDLIB else None
+            columns = dict(pair.split("=", 1) for pair in settings.pool_columns)
+            limit, cut = settings.pool_limit, self._cut()
+            items = pool.load(settings.pool, engine, settings.held_out, columns, limit=limit, **cut)
             rows = [{"id": i.task.task_id, "prompt": i.task.prompt, "solution": i.task.canonical_solution, "test": i.test,
                      "entry_point": i.task.entry_point} for i in items]  # fmt: skip
             found = {"items": len(items), "held_out": sum(i.held_out for i in items),
@@ -119,113 +104,37 @@ class Machine:
             self._tasks[name] = {row["task_id"]: Task(canonical_solution="", **row) for row in rows}
         return self._items
 
+    def _cut(self) -> dict[str, pool.Cut]:
+        shortest, longest = self.settings.pool_min_tokens, self.settings.prompt_tokens
+        if not shortest + longest:
+            return {}
+        from toolkit.models.load import tokenizer
+
+        return {"cut": pool.cutter(tokenizer(self._source(self.first)), shortest, longest)}
+
+    def asked(self) -> dict[str, dict[str, Any]]:
+        """Return how models are asked each prompt: `prompt`, and whether a chat template wrote it (`chat`).
+
+        Written once, where models are. Raises `Waiting`.
+        """
+        file = self.settings.output / "pool" / "asked.jsonl"
+        tasks = [item.task for item in self.items().values()]
+
+        def act() -> dict[str, Any]:
+            generator, prompts, _ = self._prompts(self.first, tasks)
+            rows = [{"task_id": task.task_id, "prompt": generator.text(prompt), "chat": prompt.chat}
+                    for task, prompt in zip(tasks, prompts, strict=True)]  # fmt: skip
+            return {"sha256": write_rows(file, rows)}
+
+        prompts = texts_hash(task.prompt for task in tasks)
+        inputs = {"weights": self.first.digest, "prompt": self.settings.prompt, "pool": prompts}
+        stage(file.parent, "generate-asked", inputs, self.settings.stages, act)
+        return {row["task_id"]: row for row in read_rows(file)}
+
     def tasks(self, benchmark: str) -> dict[str, Task]:
         """Return the tasks of a benchmark that models are scored on, without solutions. Raises `Waiting`."""
         self.items()
         return self._tasks[benchmark]
-
-    # -- models --------------------------------------------------------------------------------------------------------
-
-    def _source(self, weights: Weights) -> Source:
-        adapter = str(weights.adapter) if weights.adapter else None
-        return Source(model=weights.model or "smollm2", adapter=adapter, device=self.settings.device or None)
-
-    def _load(self, weights: Weights) -> Any:
-        """Return a loaded model; keep the last one."""
-        if self._loaded is None or self._loaded[0] != weights:
-            from toolkit.models.load import load
-
-            self._loaded = None
-            self._loaded = weights, load(self._source(weights))
-        return self._loaded[1]
-
-    def generate(
-        self, weights: Weights, tasks: Sequence[Task], output: Path, *, temperature: float, max_new_tokens: int, seed: int,
-        n: int = 1,
-    ) -> dict[str, Any]:  # fmt: skip
-        """Write `n` samples of each task, in order, to a file that `toolkit eval --samples` reads; resume after a kill.
-
-        Raises:
-            UsageError, InfrastructureError: the model cannot be loaded, or generation failed.
-        """
-        from toolkit.models import prompts
-        from toolkit.models.generators.transformers_ import TransformersGenerator
-        from toolkit.models.load import explained
-
-        started = time.monotonic()
-        with explained():
-            generator = TransformersGenerator(self._source(weights), self._load(weights))
-            asked, stop = prompts.for_tasks(tasks, self.settings.prompt or None, generator)
-            times: Counter[str] = Counter()
-            for i, task in enumerate(tasks):  # a repeated task draws anew
-                asked[i] = replace(asked[i], task_id=f"{task.task_id}#{times[task.task_id]}")
-                times[task.task_id] += 1
-            top_p = self.settings.top_p if temperature else 1.0
-            sampling = Sampling(
-                n=n, temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens, seed=seed, stop=stop
-            )
-
-            def row(one: Generation) -> dict[str, Any]:
-                return {
-                    "task_id": tasks[one.index].task_id, one.field: one.completion, "written": one.completion,
-                    "prompt": one.prompt, "chat": asked[one.index].chat, "n_prompt_tokens": one.n_prompt_tokens,
-                    "n_tokens": one.n_tokens, "finished": one.finished, "mean_logprob": one.mean_logprob,
-                }  # fmt: skip
-
-            def advance(_what: str, done: int, total: int, *_: object) -> None:
-                self.advance("generate", done, total)
-
-            answer(generator, asked, sampling, output, row, advance)
-        rows = read_rows(output)
-        tokens = sum(row["n_tokens"] for row in rows)
-        finished = sum(row["finished"] for row in rows) / len(rows)
-        seconds = round(time.monotonic() - started, 3)
-        return {"sha256": file_hash(output), "tokens": tokens, "finished": round(finished, 4), "seconds": seconds}
-
-    def train(self, weights: Weights, data: Path, output: Path, *, seed: int, first_round: bool) -> dict[str, Any]:
-        """Train on a file's rows and write the weights to a folder. Raises `UsageError` or `InfrastructureError`."""
-        from toolkit.training.loop import TrainSettings, train
-
-        settings, source = self.settings, self._source(weights)
-        self._loaded = None
-        outcome = train(
-            TrainSettings(
-                data=(data,), output=output, model=source.model, adapter=source.adapter, full=settings.full,
-                steps=settings.steps, batch=settings.batch_size, sequence=settings.sequence, lr=settings.learning_rate,
-                warmup=None if first_round else 0, seed=seed, device=source.device, resume=output.exists(),
-            ),
-            self.advance,
-        )  # fmt: skip
-        return {
-            "loss": [outcome.losses[0], outcome.losses[-1]], "tokens": outcome.tokens, "seconds": outcome.seconds,
-            "weights": str(outcome.weights.relative_to(settings.output)),
-        }  # fmt: skip
-
-    def trained(self, done: Mapping[str, Any], weights: Weights) -> Weights:
-        """Return the model that came out of a training that began with `weights`."""
-        folder = self.settings.output / done["weights"]
-        return Weights(model=str(folder)) if self.settings.full else replace(weights, adapter=folder)
-
-    def given(self, kind: str, weights: Weights) -> dict[str, object]:
-        """Return what the gates of `kind` need besides programs: the current model, the judge, the known benchmarks."""
-        from toolkit.models.scorer import ModelScorer
-
-        found: dict[str, object] = {}
-        wanted = fields_of(kind)
-        if "model" in wanted:
-            found["model"] = ModelScorer(loaded=self._load(weights))
-        if "judge_model" in wanted:
-            judge = replace(self.first, model=self.settings.judge_model or self.first.model)
-            if self._judge is None:
-                from toolkit.models.load import load
-
-                self._judge = ModelScorer(loaded=load(self._source(judge)))
-            found["judge_model"] = self._judge
-        if "corpus" in wanted:
-            from toolkit.benchmarks.corpus import known_benchmarks
-
-            found["corpus"] = known_benchmarks()
-        return found
 
     # -- boxes ---------------------------------------------------------------------------------------------------------
 
@@ -235,7 +144,7 @@ class Machine:
             try:
                 engine = open_engine()
             except SandboxError as error:
-                raise InfrastructureError(str(error)) from None
+                raise InfrastructureError(f"{error}\n{_WITHOUT}") from None
             self._stack.callback(engine.close)
             self._sandbox = self._stack.enter_context(Sandbox(engine, self.settings.parallel))
         return self._sandbox
@@ -246,12 +155,10 @@ class Machine:
         try:
             gates = parse(kind, memo=memo, given=given, **more)
             found = []
-            for reports in gates.check_many(solutions, self.sandbox()):
+            for reports in gates.check_many(solutions, self.sandbox() if gates.needs_boxes else None):
                 found.append(reports)
                 self.advance(kind, len(found), len(solutions))
             return found
-        except SandboxError as error:
-            raise InfrastructureError(str(error)) from None
         finally:
             memo.close()
 
@@ -281,8 +188,9 @@ class Machine:
         return set(stage(self.settings.output / "pool", "judge-anchors", inputs, self.settings.stages, act)["ids"])
 
     def judge(self, benchmark: str, samples: Path, folder: Path) -> dict[str, Any]:
-        """Score a samples file; return pass@1 with its interval, and the verdicts."""
+        """Score a samples file; return pass@1 with its interval, the verdicts, and by part and task `passes/answers`."""
         settings = self.settings
+        self.sandbox()  # says what to do where there is no engine
         outcome = evaluate.evaluate(
             evaluate.Settings(
                 benchmark=benchmark, samples=samples, timeout_s=settings.timeout, parallel=settings.parallel, output=folder,
@@ -296,7 +204,9 @@ class Machine:
         if summary.get("n_unscored") or summary.get("refused"):
             why = summary.get("refused") or "see its results"
             raise InfrastructureError(f"{folder}: not all samples could be scored: {why}")
-        return {"pass_at_k": summary["pass_at_k"], "verdicts": summary["verdicts"]}
+        results = run_folder.read(folder).values()
+        tasks = {part: {task: f"{c}/{n}" for task, (n, c) in counts(results, part).items()} for part in summary["pass_at_k"]}
+        return {"pass_at_k": summary["pass_at_k"], "verdicts": summary["verdicts"], "tasks": tasks}
 
 
 def judged_by() -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Estimate what a run of rounds would cost."""
 
+import math
 from typing import Any
 
 from toolkit.benchmarks import BENCHMARKS
@@ -33,7 +34,10 @@ def plan(settings: RoundsSettings, machine: str, n_parameters: float) -> dict[st
     n_tasks = sum(BENCHMARKS[name].n_tasks or 400 for name in settings.benchmarks)
     n_tasks = min(n_tasks, settings.limit * len(settings.benchmarks)) if settings.limit else n_tasks
     scored = (n_rounds + len(settings.seeds)) * n_tasks * settings.samples * settings.eval_tokens
-    trained = n_rounds * settings.steps * settings.batch_size * settings.sequence
+    of_a_step, of_a_row = settings.batch_size * settings.sequence, settings.prompt_tokens + settings.max_new_tokens
+    of_an_epoch = settings.accept * of_a_row  # rows as long as they may be
+    steps = math.ceil(settings.epochs * of_an_epoch / of_a_step) or settings.steps
+    trained = n_rounds * steps * of_a_step
     each = 2 * n_parameters * max(1 / together / bandwidth, 1 / flops) / 3600
     hours = {"generate": tokens * each, "write": scored * each, "train": 6 * n_parameters * trained / flops / 3600}
     return {
@@ -42,6 +46,8 @@ def plan(settings: RoundsSettings, machine: str, n_parameters: float) -> dict[st
         "candidates_at_most": n_rounds * settings.budget,
         "tokens_generated_at_most": tokens + scored,
         "tokens_trained": trained,
+        "steps_a_round": steps,
+        "epochs_a_round_at_least": round(steps * of_a_step / of_an_epoch, 1),
         "machine": machine,
         "parameters": n_parameters,
         "hours": {name: round(value, 3) for name, value in hours.items()},

@@ -9,20 +9,24 @@ and licence: CPython 3.11, Python Software Foundation License 2.0. Anything else
 
 import ast
 import hashlib
+import itertools
 import json
 import random
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sandbox import Box, Engine, Limits, SandboxError
+from toolkit.errors import UsageError, missing
 from toolkit.records import Task
 from toolkit.samples.lines import Problems, lines
 
 STDLIB = "stdlib"
 COLUMNS = ("prompt", "solution", "test", "entry_point", "id")
 LICENCE = "CPython 3.11 standard library, PSF-2.0"
+_BEGUN = re.compile(r"^(async\s+)?(def|class|import|from)\s", re.MULTILINE)
 _EXTRACT = '''
 import ast, json, pathlib, sysconfig
 found = {}
@@ -51,8 +55,15 @@ for row in found.values():
 '''
 
 
-class PoolError(ValueError):
+Cut = Callable[[str], tuple[str, str] | None]
+"""Returns what of a text is the prompt, and the rest; None if the text is none for a prompt."""
+
+
+class PoolError(UsageError):
     """A pool cannot be used; says where and why."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"pool: {said}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +82,11 @@ class Item:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the solution is a whole program, because the prompt is prose."""
-        try:
-            ast.parse(self.task.prompt + self.task.canonical_solution)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return True
-        return False
+        """Whether an answer is a whole program, because the prompt is prose."""
+        prompt, solution = self.task.prompt, self.task.canonical_solution
+        if _parses(prompt + solution):
+            return False
+        return _parses(solution) if solution else not _BEGUN.search(prompt)
 
     @property
     def human(self) -> str:
@@ -84,9 +94,18 @@ class Item:
         return self.task.prompt * (not self.is_whole) + self.task.canonical_solution
 
 
+def _parses(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
 def load(
-    source: str, engine: Engine | None = None, held_out: float = 0.1, columns: Mapping[str, str] | None = None
-) -> list[Item]:
+    source: str, engine: Engine | None = None, held_out: float = 0.1, columns: Mapping[str, str] | None = None, *,
+    limit: int = 0, cut: Cut = lambda text: (text, ""),
+) -> list[Item]:  # fmt: skip
     """Read a pool. Whether an item is held out depends only on its prompt's hash, so all runs agree.
 
     Args:
@@ -95,28 +114,38 @@ def load(
         held_out: share of prompts that are held out, 0 to 1.
         columns: other names for our columns, such as `{"prompt": "text", "test": "test_list"}`; lists of strings become
             lines.
+        limit: read until there are so many prompts; 0: all.
+        cut: applied to each prompt; the rest is the solution of a row that has none.
 
     Raises:
         PoolError: the file cannot be read, or rows cannot be used: all of them are listed.
         SandboxError: the standard library cannot be read in a box.
     """
+    rows: Iterable[tuple[str, dict[str, Any]]]
     if source == STDLIB:
         rows = _stdlib(engine)
     else:
-        found = _file(Path(source)) if Path(source).is_file() or source.endswith(".jsonl") else _dataset(source)
+        is_file = Path(source).is_file() or source.endswith(".jsonl")
+        found = iter(_file(Path(source)) if is_file else _dataset(source, streams=limit > 0))
+        first = list(itertools.islice(found, 1000))
         for ours, theirs in (columns or {}).items():
-            if ours not in COLUMNS or not any(theirs in row for _, row in found):
+            if ours not in COLUMNS or not any(theirs in row for _, row in first):
                 raise PoolError(f"{source}: {ours}={theirs}: want {', '.join(COLUMNS)}, each named after one that is there")
-        rows = [(place, _renamed(row, columns or {})) for place, row in found]
+        rows = ((place, _renamed(row, columns or {})) for place, row in itertools.chain(first, found))
     items: dict[str, Item] = {}
-    problems = []
+    problems: list[str] = []
     for place, row in rows:
+        if limit and len(items) == limit:
+            break
         prompt = row.get("prompt")
         name, solution, test, own = (row.get(field) or "" for field in ("entry_point", "solution", "test", "id"))
         texts = (prompt, name, solution, test, own)
         if not prompt or not all(isinstance(text, str) for text in texts):
             problems.append(f"{place}: wants `prompt`, and text in `solution`, `test`, `entry_point` and `id`")
             continue
+        if (parts := cut(prompt)) is None:
+            continue
+        prompt, solution = parts[0], solution or parts[1]
         digest = hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()
         items.setdefault(digest, Item(
             task=Task(task_id=own or f"pool/{digest[:12]}", prompt=prompt, entry_point=name, canonical_solution=solution),
@@ -138,21 +167,22 @@ def _renamed(row: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
     return named | ({"id": str(named["id"])} if isinstance(named.get("id"), int) else {})
 
 
-def _dataset(source: str) -> list[tuple[str, dict[str, Any]]]:
+def _dataset(source: str, *, streams: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         import datasets
-    except ImportError:
-        raise PoolError(f"{source} is no file, and data sets need a package: pip install datasets") from None
+    except ImportError as error:
+        raise PoolError(f"{source} is no file here, so it may be a data set: {missing(error)}") from None
     name, *parts = source.split(":")
     name, _, revision = name.partition("@")
     config, split = (None, "train") if not parts else (None, parts[0]) if len(parts) == 1 else (parts[0], parts[1])
     datasets.disable_progress_bars()
     try:
-        found = datasets.load_dataset(name, config, split=split, revision=revision or None)
+        found = datasets.load_dataset(name, config, split=split, revision=revision or None, streaming=streams)
+        for number, row in enumerate(found, 1):
+            yield f"{source}, row {number}", dict(row)
     except Exception as error:  # whatever the package, the hub's client or a reader raises
         reason = " ".join(str(error).split())[:300]
         raise PoolError(f"{source} is no file here, and no data set that can be read: {reason}") from None
-    return [(f"{source}, row {number}", dict(row)) for number, row in enumerate(found, 1)]
 
 
 def _file(path: Path) -> list[tuple[str, dict[str, Any]]]:
@@ -180,6 +210,23 @@ def _stdlib(engine: Engine | None) -> list[tuple[str, dict[str, str]]]:
         row["id"] += "-" + hashlib.sha256(row["prompt"].encode()).hexdigest()[:6]
         rows.append((row["id"], row | {"test": public_tests(task) or ""}))
     return rows
+
+
+def cutter(tokenizer: Any, at_least: int, at_most: int) -> Cut:
+    """Return what leaves out texts of fewer tokens, and cuts others after so many (0: never), between two characters."""
+
+    def cut(text: str) -> tuple[str, str] | None:
+        flags = dict.fromkeys(("split_special_tokens", "return_offsets_mapping"), True)
+        read = tokenizer(text, add_special_tokens=False, verbose=False, **flags)
+        places = read.offset_mapping
+        if len(places) < at_least:
+            return None
+        end = len(text)
+        if 0 < at_most < len(places):
+            end = min(places[at_most - 1][1], places[at_most][0])  # which differ inside a character
+        return text[:end], text[end:]
+
+    return cut
 
 
 def order(items: Sequence[Item], seed: int) -> list[Item]:

@@ -7,7 +7,7 @@ started again, and stages may run on several machines: `stages` says which run h
 does not.
 
 Source: the protocol of arXiv 2606.28438, without its weak points: acceptance is counted over all candidates, scores have
-intervals, and a gate is compared with execution (AUC), not with its own pass rate.
+intervals, a gate is compared with execution (AUC), not with its own pass rate, and verdicts by task are kept.
 """
 
 import json
@@ -17,13 +17,16 @@ from typing import Any
 
 from gates import fields_of
 from toolkit.analysis import ledger
+from toolkit.analysis.alarm import rubber_stamps
+from toolkit.analysis.seeds import comparisons
 from toolkit.progress import Advance
 from toolkit.report.rounds import html
 from toolkit.report.table import csv, leaves
 from toolkit.rounds.cell import Cell
 from toolkit.rounds.machine import Machine
 from toolkit.rounds.settings import STAGES, RoundsSettings, name_of
-from toolkit.store.files import write_atomically
+from toolkit.rounds.verdicts import FILE, collect
+from toolkit.store.files import write_atomically, write_rows
 from toolkit.store.stages import Waiting
 
 
@@ -41,8 +44,10 @@ def run(settings: RoundsSettings, advance: Advance = lambda *_: None) -> dict[st
             try:
                 cell.run()
             except Waiting as error:
-                waiting.append(str(error))
+                cell.waiting.append(str(error))
+            waiting += [line for line in cell.waiting if line not in waiting]
     summary = summarise(settings, waiting)
+    write_rows(settings.output / FILE, list(collect(settings)))
     write_atomically(settings.output / "summary.json", (json.dumps(summary, indent=1) + "\n").encode())
     write_atomically(settings.output / "rounds.csv", csv(leaves(summary["rows"]), summary["rows"]).encode())
     write_atomically(settings.output / "report.html", html(summary).encode())
@@ -51,19 +56,24 @@ def run(settings: RoundsSettings, advance: Advance = lambda *_: None) -> dict[st
 
 def summarise(settings: RoundsSettings, waiting: Sequence[str] = ()) -> dict[str, Any]:
     """Collect the folder's ledgers into rows, one a round, and summarise each cell."""
-    rows = []
+    rows, dates = [], [""]
     for seed in settings.seeds:
         for regime in settings.regimes:
             for number in range(settings.rounds + 1):
                 cell = settings.output / f"seed{seed}" / (name_of(regime) if number else "base")
                 file = cell / f"round{number}" / "measure.json"
                 if file.exists():
-                    outputs = json.loads(file.read_bytes())["outputs"]
-                    rows.append({"regime": regime, "seed": seed, "round": number, **outputs})
+                    done = json.loads(file.read_bytes())
+                    dates.append(done.get("date", ""))
+                    rows.append({"regime": regime, "seed": seed, "round": number, **done["outputs"]})
+    verdicts = list(collect(settings))
     return {
         "settings": settings.plain(),
         "rows": rows,
         "cells": ledger.cells(rows),
+        "rubber_stamps": rubber_stamps(rows, verdicts),
+        "comparisons": comparisons(verdicts),
+        "date": max(dates),
         "seconds": _seconds(settings),
         "waiting": list(waiting),
     }

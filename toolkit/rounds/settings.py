@@ -1,5 +1,6 @@
 """Settings of a run of rounds: from a TOML file or a preset, with flags over it. All are parsed before anything runs."""
 
+import json
 import math
 import os
 from collections.abc import Mapping
@@ -8,9 +9,11 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, NonNegativeInt, ValidationInfo, field_validator
 
-from gates import GATES, fields_of, parse, thresholds_of
+from gates import All, fields_of, parse, thresholds_of
+from sandbox.registry import listed
 from toolkit.benchmarks import BENCHMARKS
 from toolkit.errors import UsageError, nearest
+from toolkit.models.generators import GENERATORS
 from toolkit.models.prompts import STYLES
 from toolkit.rounds.pool import COLUMNS, STDLIB
 from toolkit.settings import Flag, FromText, Settings
@@ -18,6 +21,8 @@ from toolkit.settings import Flag, FromText, Settings
 Stage = Literal["pool", "generate", "gate", "train", "write", "judge", "measure"]
 STAGES: tuple[str, ...] = get_args(Stage)
 PRESETS = Path(__file__).parent / "presets"
+ELSEWHERE = "elsewhere"
+"""The table of a configuration that says, by setting, what other sources of its protocol have; nothing is set by it."""
 Names = Annotated[tuple[str, ...], FromText]
 
 
@@ -26,11 +31,20 @@ class RoundsSettings(Settings):
 
     output: Path = Field(Path("runs/rounds"), description="The run's folder.")
     model: str = Field("", description="As toolkit generate --model [default: TOOLKIT_MODEL, or smollm2].")
+    generator: str = Field("", description=f"What writes candidates and answers: {listed(GENERATORS)} [default: the first "
+                           "that takes the model]. Training takes what transformers loads.")  # fmt: skip
     judge_model: str = Field("", description="The frozen model of the gate judge [default: model, before the first round].")
     pool: str = Field(STDLIB, min_length=1, description="stdlib, a JSONL file of prompts, or a data set of the hub, "
                       "OWNER/NAME[@REVISION][:CONFIG][:SPLIT].")  # fmt: skip
     pool_columns: Names = Field((), description="Where that file or data set has other names, as prompt=text.")
     held_out: float = Field(0.1, ge=0, lt=1, description="Share of the prompts that are never trained on.")
+    pool_limit: int = Field(0, ge=0, description="Take the first so many prompts and read no further; a data set of the hub "
+                            "is then streamed; 0: all.")  # fmt: skip
+    pool_min_tokens: int = Field(0, ge=0, description="Leave out prompts of fewer tokens of the model.")
+    prompt_tokens: int = Field(0, ge=0, description="Cut prompts after so many tokens of the model; the rest is the human "
+                               "continuation; 0: whole.")  # fmt: skip
+    prompts: Literal["shuffled", "same"] = Field("shuffled", description="Of a round: each time in another order, or "
+                                                 "the same ones in the same order.")  # fmt: skip
     regimes: Names = Field(("none", "compile", "compile+quality"), description="Gates, as toolkit gate --kind; compile~0.1 "
                            "flips one decision in ten.")  # fmt: skip
     rounds: int = Field(2, ge=1, description="Rounds of each cell: a regime with a seed.")
@@ -41,6 +55,11 @@ class RoundsSettings(Settings):
     thresholds: Names = Field((), description="Of the gates, as toolkit gate --threshold: pylint=8,cc=10.")
     freeze: Flag = Field(False, description="Gates that keep a fraction do so in round 1; later they keep all that score at "
                          "least as well as the worst kept there, so that their acceptance can change.")  # fmt: skip
+    empty: Literal["counted", "excluded"] = Field("counted", description="Whether completions without a token count among "
+                                                  "those of which perplexity keeps a fraction.")  # fmt: skip
+    unfinished: Literal["leave-out", "open", "closed"] = Field("leave-out", description="Candidates that were cut off at "
+        "the token limit: not trained on, nor counted towards accept (leave-out); learnt without the end that they lack "
+        "(open); or as if they had ended there (closed).")  # fmt: skip
     data: Literal["replace", "accumulate", "mixed"] = Field("replace", description="Train on this round's programs "
         "(replace), on those of all rounds (accumulate), or on this round's and human programs (mixed).")  # fmt: skip
     human: float = Field(0.5, ge=0, lt=1, description="With data = mixed, the share of human programs.")
@@ -52,15 +71,30 @@ class RoundsSettings(Settings):
     top_p: float = Field(0.95, gt=0, le=1, description="Of candidates and answers, where not greedy.")
     max_new_tokens: int = Field(256, ge=1, description="Length of a candidate, at most.")
     prompt: str = Field("", description=f"Prompt style: {', '.join(STYLES)} [default: the model's own].")
+    strip: Flag = Field(True, description="Strip prompts to be continued of white space at their ends, for candidates too.")
+    stops: Literal["benchmark", "none"] = Field("benchmark", description="Strings that end a candidate that continues a "
+        "prompt: those that end an answer to a benchmark, or none.")  # fmt: skip
     probe: int = Field(0, ge=0, description="Held-out prompts answered in each round, to see whether the gate tells the "
                        "answers to one prompt apart; nothing is trained on them.")  # fmt: skip
     probe_samples: int = Field(4, ge=2, description="Answers to each of them.")
     steps: int = Field(50, ge=1, description="Training steps a round.")
+    epochs: int = Field(0, ge=0, description="Times that a round's data is seen, instead of steps; 0: steps.")
     learning_rate: float = Field(2e-4, ge=0, description="Highest learning rate.")
+    warmup: int | None = Field(None, ge=0, description="Steps of rising learning rate, in round 1 alone [default: a tenth].")
+    weight_decay: float = Field(0.05, ge=0, description="Of AdamW, for matrices.")
     batch_size: int = Field(8, ge=1, description="Blocks a training step.")
+    micro_batch: int = Field(1, ge=1, description="Blocks at a time, of these.")
     sequence: int = Field(512, ge=2, description="Tokens of a block.")
+    fim_rate: float = Field(0.0, ge=0, le=1, description="Share of texts cut up to be filled in the middle.")
+    spm_rate: float = Field(0.5, ge=0, le=1, description="Share of those that show the suffix first.")
+    gradient_checkpointing: Flag = Field(False, description="Recompute activations: less memory, slower.")
     full: Flag = Field(False, description="Train all weights, rather than an adapter (LoRA).")
-    benchmarks: Names = Field(("humaneval",), description="What each round's model is scored on.")
+    checkpoint_every: int = Field(100, ge=0, description="Training steps between checkpoints; 0: none, and a killed "
+                                  "training begins anew.")  # fmt: skip
+    keep_weights: Literal["auto", "all", "last", "none"] = Field("auto", description="Weights that stay when nothing "
+        "needs them any more: all, those of each cell's last round (last), or none; auto: all adapters, and of whole models "
+        "the last.")  # fmt: skip
+    benchmarks: Names = Field(("humaneval",), description=f"What each round's model is scored on: {', '.join(BENCHMARKS)}.")
     limit: int = Field(0, ge=0, description="Only the first so many tasks of a benchmark; 0: all.")
     samples: int = Field(1, ge=1, description="Answers to each task.")
     eval_temperature: float = Field(0.0, ge=0, lt=100, description="Of the answers; 0: greedy.")
@@ -85,11 +119,9 @@ class RoundsSettings(Settings):
     def _gates(cls, regimes: tuple[str, ...]) -> tuple[str, ...]:
         for regime in regimes:
             try:
-                _parsed(regime, {})
+                gates_of(regime, {})
             except ValueError as error:
-                names = [part.strip().partition("~")[0] for part in regime.split("+")]
-                near = next((near for name in names if name not in GATES and (near := nearest(name, GATES))), "")
-                raise ValueError(f"{regime!r}: {error}{near}") from None
+                raise ValueError(f"{regime!r}: {error}") from None
         return regimes
 
     @field_validator("thresholds")
@@ -104,13 +136,22 @@ class RoundsSettings(Settings):
                 raise ValueError(f"{text!r} is not NAME=NUMBER, such as pylint=8")
         return thresholds
 
-    @field_validator("prompt", "benchmarks")
+    @field_validator("prompt")
+    @classmethod
+    def _style(cls, given: str) -> str:
+        if given not in ("", *STYLES):
+            raise ValueError(f"there is no {given!r}; there are {', '.join(STYLES)}{nearest(given, STYLES)}")
+        return given
+
+    @field_validator("benchmarks", "generator")
     @classmethod
     def _known(cls, given: Any, info: ValidationInfo) -> Any:
-        known = ["", *STYLES] if info.field_name == "prompt" else list(BENCHMARKS)
-        for name in (given,) if isinstance(given, str) else given:
-            if name not in known:
-                raise ValueError(f"there is no {name!r}; there are {', '.join(filter(None, known))}{nearest(name, known)}")
+        known = GENERATORS if info.field_name == "generator" else BENCHMARKS
+        for name in filter(None, (given,) if isinstance(given, str) else given):
+            try:
+                known[name]
+            except KeyError as error:
+                raise ValueError(str(error)) from None
         return given
 
     @field_validator("pool_columns")
@@ -133,6 +174,11 @@ class RoundsSettings(Settings):
             wrong.append("probe wants a temperature above 0, or all answers are the same")
         if self.samples > 1 and not self.eval_temperature:
             wrong.append(f"samples wants an eval_temperature above 0, or all {self.samples} answers to a task are the same")
+        wrong += self.useless(["steps"], "where epochs says how many there are") if self.epochs else []
+        wrong += self.useless(["spm_rate"], "without fim_rate") if not self.fim_rate else []
+        wrong += self.useless(["empty"], "without a gate that asks for perplexity") if "empty" not in wanted else []
+        if self.pool == STDLIB:
+            wrong += self.useless(["pool_limit", "pool_min_tokens", "prompt_tokens"], f"with the pool {STDLIB}")
         wrong += self._thresholds()
         wrong += self._frozen() if "fraction" in wanted else self.useless(["freeze"], "without a gate that keeps a fraction")
         wrong += self.useless(["judge_model"], "without the gate judge") if "judge_model" not in wanted else []
@@ -152,7 +198,7 @@ class RoundsSettings(Settings):
                 wrong.append(f"thresholds: no gate of the regimes has a threshold {name!r}; there are {there}{near}")
         for regime in self.regimes:
             try:
-                _parsed(regime, self.thresholds_of(regime))
+                gates_of(regime, self.thresholds_of(regime))
             except ValueError as error:
                 wrong.append(f"thresholds: {error}")
         return list(dict.fromkeys(wrong))
@@ -164,15 +210,25 @@ class RoundsSettings(Settings):
         return [f"regime {regime!r}: freeze wants one gate that compares candidates, not {' and '.join(compares(regime))}"
                 for regime in self.regimes if self.freeze and len(compares(regime)) > 1]  # fmt: skip
 
+    @property
+    def keeps_all_weights(self) -> bool:
+        """Whether weights stay after the next round has been trained."""
+        return self.keep_weights == "all" or (self.keep_weights == "auto" and not self.full)
+
+    def told(self, *names: str) -> dict[str, Any]:
+        """Return those of the named settings that differ from their defaults."""
+        fields = type(self).model_fields
+        return {name: getattr(self, name) for name in names if getattr(self, name) != fields[name].default}
+
     def thresholds_of(self, kind: str) -> dict[str, float]:
         """Return the thresholds that apply to the gates of `kind`."""
         pairs = [text.partition("=") for text in self.thresholds]
         return {name: float(value) for name, _, value in pairs if name in thresholds_of(kind)}
 
 
-def _parsed(kind: str, thresholds: Mapping[str, float]) -> None:
-    """Raise `ValueError` if `kind` or a threshold is wrong, before any model is loaded."""
-    parse(kind, thresholds, given=dict.fromkeys(("corpus", "model", "judge_model")))
+def gates_of(kind: str, thresholds: Mapping[str, float]) -> All:
+    """Return the gates of `kind`, without the models and texts that they ask. Raises ValueError as `parse`."""
+    return parse(kind, thresholds, given=dict.fromkeys(("corpus", "model", "judge_model")))
 
 
 def read(path: Path | None, flags: Mapping[str, Any]) -> RoundsSettings:
@@ -181,18 +237,28 @@ def read(path: Path | None, flags: Mapping[str, Any]) -> RoundsSettings:
     Raises:
         UsageError: the file cannot be read, or settings are wrong: one line for each.
     """
-    import tomllib
-
-    found: dict[str, Any] = {}
-    if path is not None:
-        try:
-            found = tomllib.loads((path if path.exists() else PRESETS / f"{path}.toml").read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            there = sorted(file.stem for file in PRESETS.glob("*.toml"))
-            why = error.strerror if isinstance(error, OSError) else error
-            raise UsageError(f"{path}: {why}; presets are {', '.join(there)}{nearest(str(path), there)}") from None
+    found = _toml(path) if path else {}
+    found.pop(ELSEWHERE, None)
     found.setdefault("model", os.environ.get("TOOLKIT_MODEL", ""))
     return RoundsSettings(**{**found, **flags})
+
+
+def elsewhere(path: Path | None, settings: RoundsSettings) -> list[str]:
+    """Return a line for each setting of which a configuration says that other sources of its protocol have another value."""
+    said = _toml(path).get(ELSEWHERE, {}) if path else {}
+    now = settings.plain()
+    return [f"{name} = {json.dumps(now[name])}; {text}" if name in now else f"{name}: {text}" for name, text in said.items()]
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads((path if path.exists() else PRESETS / f"{path}.toml").read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        there = sorted(file.stem for file in PRESETS.glob("*.toml"))
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{path}: {why}; presets are {', '.join(there)}{nearest(str(path), there)}") from None
 
 
 def name_of(regime: str) -> str:

@@ -1,8 +1,8 @@
-"""The run that another is compared with: read, and refused where it answers another question, before anything is judged."""
+"""Read the run to compare with; refuse it, before anything is judged, if it answers another question."""
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,19 +10,19 @@ from typing import Any
 from toolkit.analysis import stats
 from toolkit.errors import UsageError
 from toolkit.records import Result, Verdict
-from toolkit.samples.lines import Problems, lines
-from toolkit.samples.truth import verdict_of
+from toolkit.samples.lines import Problems
+from toolkit.samples.truth import rows, verdict_of
 from toolkit.store import run_folder as runs
 
 _QUESTION = {"benchmark": None, "base_only": False, "mini": False, "noextreme": False}
-"""Settings that must be the same, and what they were before they were recorded."""
+"""Settings that must be equal, with their values in runs that did not record them."""
 _LIMITS = ("timeout_s", "total_timeout_s", "oracle_version")
 """Settings that may move a verdict of the same question."""
-_MAX_LINE = 1 << 30
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Other:
-    """Another run: (n samples scored, c of them passed) by task id, and what makes a comparison less sure."""
+    """Another run: (n samples scored, c of them passed) by task id, and what weakens a comparison."""
 
     path: Path
     counts: Mapping[str, tuple[int, int]]
@@ -54,7 +54,7 @@ def read(path: Path, rules: Mapping[str, Any], data_hash: str, tasks: Collection
         warnings = _checked(path, run, rules, data_hash)
         try:
             results = runs.read(folder).values()
-        except runs.RunFolderError as error:
+        except (runs.NoRun, runs.RunFolderError) as error:
             raise UsageError(f"--compare: {error}") from None
         counts = counted(results)
     if not counts.keys() & set(tasks):
@@ -74,7 +74,7 @@ def _run(folder: Path) -> dict[str, Any] | None:
 
 
 def _checked(path: Path, run: Mapping[str, Any], rules: Mapping[str, Any], data_hash: str) -> list[str]:
-    """Return what may move verdicts; raise `UsageError` where the question itself is another."""
+    """Return what may change verdicts; raise `UsageError` if the question itself is another."""
     then, data = {**_QUESTION, **run["settings"]}, run["data"].get(rules["benchmark"])
     differs = [f"{name}: {then[name]} there, {rules[name]} here" for name in _QUESTION if then[name] != rules[name]]
     if then["benchmark"] == rules["benchmark"] and data != data_hash:
@@ -90,33 +90,21 @@ def _checked(path: Path, run: Mapping[str, Any], rules: Mapping[str, Any], data_
 
 
 def _foreign(path: Path, *, base_only: bool) -> dict[str, tuple[int, int]]:
-    """Count what JSONL with verdicts says, or a results file of evalplus. Raises `UsageError`."""
+    """Count what a file with verdicts says. Raises `UsageError`."""
     found: dict[tuple[str, int], bool | None] = {}
     seen: Counter[str] = Counter()
     problems = Problems()
-    for place, _, line in lines(path, problems, max_bytes=_MAX_LINE):
+    for place, row in rows(path, problems):
         try:
-            for row in _rows(line):
-                task_id, sample_id, passed = verdict_of(row, base_only=base_only)
-                found[task_id, seen[task_id] if sample_id is None else sample_id] = passed
-                seen[task_id] += 1
+            task_id, sample_id, passed = verdict_of(row, base_only=base_only)
         except ValueError as error:
             problems.add(place, error)
+            continue
+        found[task_id, seen[task_id] if sample_id is None else sample_id] = passed
+        seen[task_id] += 1
     if problems:
         raise UsageError("\n".join(["--compare cannot be used; nothing was run", *problems.listed()]))
     return _counted((task_id, passed) for (task_id, _), passed in found.items() if passed is not None)
-
-
-def _rows(line: object) -> Iterator[Any]:
-    """Give the row of a line; those of all tasks, where it is a file of evalplus."""
-    tasks = line.get("eval") if isinstance(line, dict) else None
-    if tasks is None:
-        yield line
-    elif not isinstance(tasks, dict) or not all(isinstance(rows, list) for rows in tasks.values()):
-        raise ValueError("eval has no list of samples for each task")
-    else:
-        for rows in tasks.values():
-            yield from rows
 
 
 def counted(results: Iterable[Result]) -> dict[str, tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""What a worker of the sanitizer does: parse hostile texts, and take programs out of them.
+"""The sanitizer's worker process: parse hostile texts and extract programs from them.
 
 Source: `evalplus.sanitize` 0.3.1, whose functions are called, not copied.
 """
@@ -24,9 +24,9 @@ _FENCED = re.compile(r"^[ \t]*```[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re
 
 
 def without_thoughts(text: str) -> str:
-    """Removes thinking parts: closed, cut off by the end of the text, or opened in the prompt and only closed here.
+    """Remove thinking parts: closed, cut off by the end of the text, or opened in the prompt and only closed here.
 
-    A tag counts only where it begins a line (opening) or ends one (closing), so that a program which speaks of such
+    A tag counts only where it begins a line (opening) or ends one (closing), so that a program that mentions such
     tags stays whole.
     """
     text = _THOUGHT.sub("", text)
@@ -41,7 +41,7 @@ def _tree(program: str, flags: int = 0) -> ast.Module:
 
 
 def _defines(program: str, entry_point: str) -> bool:
-    """Says whether a program parses and gives the entry point a body that is more than a docstring."""
+    """Return whether a program parses and gives the entry point a body of more than a docstring."""
     try:
         tree = _tree(program)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -60,12 +60,12 @@ def _defines(program: str, entry_point: str) -> bool:
 
 @functools.lru_cache(maxsize=1)
 def longest_program(text: str) -> str:
-    """Gives what evalplus's `code_extract` gives, without parsing every range of lines.
+    """Return what evalplus's `code_extract` returns, without parsing every range of lines.
 
-    The result is the same: of the ranges of two lines or more that parse, the one with most non-blank lines, the first
-    where they are equal. Skipped are ranges that could not win, and those of which a failed parse has shown that they
-    fail too: all that reach beyond an error met before the end of the text (more lines cannot mend it), and all that
-    end within a string or bracket that is still open (fewer lines cannot close it).
+    Of the ranges of two lines or more that parse, that is the one with most non-blank lines, the first of equals. Ranges
+    that cannot win are skipped, and so are those that must fail like one that failed: all that reach beyond an error
+    met before the end of the text (more lines cannot mend it), and all that end within a string or bracket that is
+    still open (fewer lines cannot close it).
     """
     lines = text.split("\n")
     filled = [0, *accumulate(bool(line.strip()) for line in lines)]
@@ -151,21 +151,32 @@ def _from_completion(prompt: str, entry_point: str, text: str) -> str | None:
     return next((program for make in makers for program in make() if _defines(program, entry_point)), None)
 
 
+FILE = "```"
+"""In place of an entry point: the program is a whole file."""
 FIELDS = {"solution": _from_solution, "completion": _from_completion, "raw_response": _from_raw_response}
 """The fields a text may come in. `solution` wins over `completion`, which wins over `raw_response`."""
 
 
+def last_block(text: str) -> str | None:
+    """Return the last fenced block as LiveCodeBench finds it; None if there is none."""
+    lines = text.split("\n")
+    fences = [at for at, line in enumerate(lines) if "```" in line]
+    return "\n".join(lines[fences[-2] + 1 : fences[-1]]) if len(fences) > 1 else None
+
+
 def _answer(prompt: str, entry_point: str, field: str, text: str) -> str | None:
-    """Gives the program, or None for the text as it is."""
+    """Return the program, or None to use the text as it is."""
     try:
         if field != "raw_response":
             with contextlib.suppress(SyntaxError, ValueError):
                 _tree(prompt + text)
                 return None
+        if entry_point == FILE:
+            return last_block(without_thoughts(text))
         return FIELDS[field](prompt, entry_point, text)
     except ImportError:
         raise
-    except Exception:  # whatever a hostile text makes evalplus raise: RecursionError, MemoryError, IndexError...
+    except Exception:  # a hostile text makes evalplus raise anything: RecursionError, MemoryError, IndexError...
         return None
 
 
@@ -175,9 +186,9 @@ def _limit(which: int, value: int) -> None:
 
 
 def serve(cpu_s: float, memory_bytes: int) -> None:
-    """Answers batches of texts, a line of JSON each, with a line of JSON per text, until the input ends.
+    """Answer batches of texts, one line of JSON each, with a line of JSON per text, until the input ends.
 
-    A text that takes longer than `cpu_s` ends the process, by a signal: what keeps a parser busy cannot be interrupted.
+    A text that takes longer than `cpu_s` kills the process by a signal: a busy parser cannot be interrupted otherwise.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
@@ -185,7 +196,7 @@ def serve(cpu_s: float, memory_bytes: int) -> None:
     warnings.simplefilter("ignore")
     _limit(resource.RLIMIT_AS, memory_bytes)
     _limit(resource.RLIMIT_CORE, 0)
-    with contextlib.suppress(ImportError):  # said when it is needed
+    with contextlib.suppress(ImportError):  # reported when it is needed
         _evalplus()
     for line in sys.stdin.buffer:
         for row in json.loads(line):

@@ -1,5 +1,7 @@
-"""Read files that nobody vouches for: lines of JSONL and Python sources, with everything wrong with them collected."""
+"""Read files that nobody vouches for: JSONL, JSON arrays and Python sources, with everything wrong with them collected."""
 
+import codecs
+import contextlib
 import errno
 import gzip
 import io
@@ -9,7 +11,7 @@ import re
 import stat
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,9 +25,10 @@ MAX_KEPT, MAX_LISTED = 100, 10
 """Problems of an input that are kept as text, and those that the message of a refused one has; all are counted."""
 _MAX_PROBLEM_CHARS = 5_000
 _MAX_SKIP_BYTES = 1 << 30
+MAX_DOCUMENT = 512 << 20
+"""Bytes of a file that is one JSON value: it is held in memory."""
 LINK = "a symbolic link, which is not followed"
 """Why a link that a person did not name is left alone."""
-_BOM = b"\xef\xbb\xbf"
 _SHORTEST_ROW = len('{"code":""}')
 
 
@@ -101,33 +104,143 @@ def checked_text(field: str, text: object) -> str:
     return text
 
 
+Unlisted = Callable[[int, list[Any]], list[dict[str, Any]]]
+"""Returns the objects that an item of a JSON array stands for, given its number; raises ValueError with what is wrong."""
+
+
 def lines(
-    path: Path, problems: Problems, *, name: str | None = None, max_bytes: int = MAX_BYTES, follow: bool = True
-) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    path: Path, problems: Problems, *, name: str | None = None, max_bytes: int = MAX_BYTES, follow: bool = True,
+    unlisted: Unlisted | None = None,
+) -> Iterator[tuple[str, bytes, dict[str, Any]]]:  # fmt: skip
     """Yield (FILE:LINE, line, object) of a JSONL file, gzipped or not; add everything else in it to `problems`.
 
-    Skips blank lines and a byte order mark. `name` stands for the file in places, if that is not its path. Without `follow`,
-    the file must not be a symbolic link.
+    Skips blank lines and a byte order mark. A file that begins with a bracket is one JSON array of the same objects: places
+    have the number of an item, from 1, and it is held in memory, up to `MAX_DOCUMENT`.
+
+    Args:
+        name: stands for the file in places, if that is not its path.
+        follow: else, the file must not be a symbolic link.
+        unlisted: for items of an array that are lists themselves; None takes no such items.
+    """
+    name = name or str(path)
+    try:
+        with _unzipped(path, follow) as opened:
+            if _begins(opened).startswith(b"["):
+                yield from _array_rows(name, opened, problems, 12 * max_bytes, unlisted)
+            else:
+                yield from _line_rows(name, opened, problems, 12 * max_bytes)
+    except OSError as error:
+        problems.add(name, error.strerror or error)
+
+
+def document(path: Path, problems: Problems, pattern: re.Pattern[bytes]) -> Any:
+    """Return the JSON value that a file is, gzipped or not, if it begins as the pattern says; else None.
+
+    It has at most `MAX_DOCUMENT` bytes. None, and a problem, if it begins so and cannot be read.
     """
     try:
-        with _opened(path, follow) as file:
-            zipped = path.suffix == ".gz" or file.peek(2)[:2] == b"\x1f\x8b"
-            opened = io.BufferedReader(_Unzipped(file), 1 << 16) if zipped else file
-            yield from _line_rows(name or str(path), opened, problems, 12 * max_bytes)
+        with _unzipped(path, follow=True) as opened:
+            text = _whole(str(path), opened, problems) if pattern.match(_begins(opened)) else None
+        return None if text is None else json.loads(text)
     except OSError as error:
-        problems.add(name or path, error.strerror or error)
+        problems.add(path, error.strerror or error)
+    except (ValueError, RecursionError) as error:
+        problems.add(path, _malformed(error))
+    return None
+
+
+@contextlib.contextmanager
+def _unzipped(path: Path, follow: bool) -> Iterator[io.BufferedReader]:
+    with _opened(path, follow) as file:
+        zipped = path.suffix == ".gz" or file.peek(2)[:2] == b"\x1f\x8b"
+        yield io.BufferedReader(_Unzipped(file), 1 << 16) if zipped else file
+
+
+def _begins(opened: io.BufferedReader) -> bytes:
+    """Return the first bytes without reading on; none where that fails, which reading on will say."""
+    try:
+        return opened.peek(1).removeprefix(codecs.BOM_UTF8).lstrip()
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        return b""
+
+
+def _whole(name: str, opened: io.BufferedReader, problems: Problems) -> str | None:
+    """Return the text of a file that is one JSON value; None, and a problem, where it cannot be read."""
+    try:
+        data = opened.read(MAX_DOCUMENT + 1)
+        if len(data) <= MAX_DOCUMENT:
+            return data.removeprefix(codecs.BOM_UTF8).decode()
+        problems.add(name, f"one JSON value of more than {MAX_DOCUMENT:,} bytes: write it as JSONL, one object a line")
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        problems.add(name, f"broken gzip: {error}")
+    except UnicodeDecodeError as error:
+        problems.add(name, f"invalid UTF-8 at byte {error.start}")
+    return None
+
+
+def _malformed(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"malformed JSON: {error.msg} at line {error.lineno} column {error.colno}"
+    return _TOO_DEEP if isinstance(error, RecursionError) else f"malformed JSON: {error}"
+
+
+def _array_rows(
+    name: str, opened: io.BufferedReader, problems: Problems, max_bytes: int, unlisted: Unlisted | None
+) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    text = _whole(name, opened, problems)
+    if text is None:
+        return
+    decode, skip = json.JSONDecoder().raw_decode, re.compile(r"[ \t\n\r]*")
+
+    def after_space(at: int) -> int:
+        found = skip.match(text, at)
+        assert found
+        return found.end()
+
+    at = after_space(text.index("[") + 1)
+    is_last = text.startswith("]", at)
+    for number in count(1):
+        if is_last:
+            if text[at + 1 :].strip():
+                problems.add(name, f"more than one JSON array: text behind item {number - 1}")
+            return
+        place = f"{name}:{number}"
+        try:
+            item, end = decode(text, at)
+            at, start = after_space(end), at
+            is_last = text.startswith("]", at)
+            if not is_last and not text.startswith(",", at):
+                raise json.JSONDecodeError("Expecting ',' or ']'", text, at)
+        except (ValueError, RecursionError) as error:
+            problems.add(place, f"{_malformed(error)}; nothing behind it was read")
+            return
+        try:
+            items = unlisted(number, item) if unlisted and isinstance(item, list) else [item]
+        except ValueError as error:
+            problems.add(place, error)
+            items = []
+        for row in items:
+            if not isinstance(row, dict):
+                problems.add(place, f"not an object but {type(row).__name__}")
+            elif row is item and end - start > max_bytes:
+                problems.add(place, f"the item has more than {max_bytes:,} characters")
+            elif _is_deeper(row, MAX_DEPTH):
+                problems.add(place, _TOO_DEEP)
+            else:
+                yield place, json.dumps(row).encode(), row
+        at = at if is_last else after_space(at + 1)
 
 
 def source(
     path: Path, problems: Problems, *, max_bytes: int = MAX_BYTES, follow: bool = True, task_id: str | None = None
 ) -> str | None:
-    """Return the text of a Python file; None, and a problem, if it cannot be read or is longer than a line may be."""
+    """Return the text of a Python file, less a byte order mark; None, and a problem, if it cannot be read or is too long."""
     try:
         with _opened(path, follow) as opened:
             data = opened.read(12 * max_bytes + 1)
         if len(data) > 12 * max_bytes:
             raise OSError(f"more than {12 * max_bytes:,} bytes")
-        return data.decode()
+        return data.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         problems.add(path, f"invalid UTF-8 at byte {error.start}", task_id)
     except OSError as error:
@@ -185,7 +298,7 @@ def _line_rows(
             problems.add(f"{name}:{number}", f"broken gzip: {error}")
             return
         if number == 1:
-            line = line.removeprefix(_BOM)
+            line = line.removeprefix(codecs.BOM_UTF8)
         text = line.strip()
         if not text:
             if not line:

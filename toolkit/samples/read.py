@@ -2,20 +2,22 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit.benchmarks.load import names
-from toolkit.errors import InfrastructureError, UsageError
+from toolkit.errors import UsageError
 from toolkit.records import Sample, Task
 from toolkit.samples.extract import FIELDS
 from toolkit.samples.lines import LINK, MAX_BYTES, Problems, lines, numeric, source, string, unjudgeable
 from toolkit.samples.rows import field_of
 from toolkit.samples.sanitize import Item, Sanitizer
 
+Rows = Path | str | Iterable[Mapping[str, Any] | tuple[str, str]]
+"""A file or folder of samples, or samples as they are."""
 MAX_NAMED = 10
 """Ids that a message names."""
 
@@ -38,8 +40,8 @@ class Given:
     missing: list[str]
 
 
-class BadInput(ValueError):
-    """The samples cannot be used; the text has the first problems, and how many there are.
+class BadInput(UsageError):
+    """The samples cannot be used, and nothing was run; the text has the first problems, and how many there are.
 
     Attributes:
         problems: in the order of the file, each `FILE:LINE: reason` (`PATH: reason` for folders and for what is wrong
@@ -47,31 +49,36 @@ class BadInput(ValueError):
     """
 
     def __init__(self, problems: Problems) -> None:
-        super().__init__("\n".join(problems.listed()))
+        super().__init__("\n".join(["the samples cannot be used; nothing was run", *problems.listed()]))
         self.problems = problems
 
 
 def read(
-    path: Path | str,
+    path: Rows,
     tasks: Mapping[str, Task],
     *,
-    known: Container[str] | None = None,
+    known: Collection[str] | None = None,
+    name: str | None = None,
     skip_bad: bool = False,
     max_bytes: int = MAX_BYTES,
     sanitizer: Sanitizer | None = None,
 ) -> tuple[list[Sample], Problems]:
     """Read samples in file order, and the problems that were skipped.
 
-    `path` is JSONL, gzipped JSONL, or a folder `TASK_ID/0.py` (`HumanEval_0/0.py`, in numeric order). A row has
-    `task_id` and one of `solution`, `completion`, `raw_response`, the first of them that is there; `Sanitizer` says how
-    each becomes a program. A text that can be none (`unjudgeable`) is the solution as it is. Blank lines are skipped. The
-    file is streamed: what is kept is the distinct texts and their programs.
+    `path` is JSONL, a JSON array of the same rows, either of them gzipped, or a folder `TASK_ID/0.py` (`HumanEval_0/0.py`,
+    in numeric order). A row has `task_id` and one of `solution`, `completion`, `raw_response`, the first of them that is
+    there; `Sanitizer` says how each becomes a program. A text that can be none (`unjudgeable`) is the solution as it is.
+    Blank lines are skipped. JSONL is streamed: what is kept is the distinct texts and their programs.
+
+    An array may also be a list of lists of programs, as bigcode-evaluation-harness writes its generations: the first list
+    is of the benchmark's first task, and so on.
 
     Args:
-        path: the file or folder.
+        path: the file or folder; or rows as they are, where a pair (task_id, text) is one with a `completion`.
         tasks: the tasks that are judged, by id.
-        known: all ids of the benchmark, where `tasks` is a selection of them: samples of other known tasks are dropped
-            silently. `tasks` when None.
+        known: all ids of the benchmark in its order, where `tasks` is a selection of them: samples of other known tasks are
+            dropped silently. `tasks` when None.
+        name: stands for the path in messages.
         skip_bad: leave bad rows out rather than refuse the file.
         max_bytes: as `MAX_BYTES`.
         sanitizer: used instead of one that lives for this call only.
@@ -84,7 +91,7 @@ def read(
     seen: dict[tuple[str, str, str], Item] = {}
     known = tasks if known is None else known
     n_good = 0
-    for place, row in _rows(Path(path), known, problems, max_bytes):
+    for place, row in _rows(path, known, problems, max_bytes, name):
         try:
             task_id, field, text = _checked(row, tasks, known)
         except ValueError as error:
@@ -95,8 +102,10 @@ def read(
         if task := tasks.get(task_id):
             rows.append(seen.setdefault((task_id, field, text), (task, field, text)))
     if not n_good and not problems:
-        what = "no samples (a folder is read as TASK_ID/0.py)" if Path(path).is_dir() else "empty"
-        problems.add(path, what)
+        is_path = isinstance(path, str | Path)
+        is_folder = is_path and Path(str(path)).is_dir()
+        what = "no samples (a folder is read as TASK_ID/0.py)" if is_folder else "empty"
+        problems.add(name or (path if is_path else "samples"), what)
     if problems and not (skip_bad and n_good):
         raise BadInput(problems)
     programs = {key: key[2] for key in seen}
@@ -114,32 +123,34 @@ def read(
 
 
 def read_all(
-    path: Path, selected: Mapping[str, Task], *, known: Container[str], skip_bad: bool, allow_missing: bool
+    path: Rows,
+    selected: Mapping[str, Task],
+    *,
+    known: Collection[str],
+    skip_bad: bool,
+    allow_missing: bool,
+    name: str | None = None,
 ) -> Given:
-    """Read samples of the selected tasks.
+    """Read samples of the selected tasks; `name` stands for the path in messages.
 
     Raises:
         UsageError: the file cannot be used; or tasks have no sample, unless that is allowed or bad lines may be the cause.
         InfrastructureError: the sanitizer cannot run.
     """
-    try:
-        samples, problems = read(path, selected, known=known, skip_bad=skip_bad)
-    except BadInput as error:
-        raise UsageError(f"the samples cannot be used; nothing was run\n{error}") from None
-    except RuntimeError as error:
-        raise InfrastructureError(f"model text cannot be turned into programs: {error}") from None
+    samples, problems = read(path, selected, known=known, name=name, skip_bad=skip_bad)
+    name = name or str(path if isinstance(path, str | Path) else "samples")
     if not samples:
-        raise UsageError(f"{path}: no sample is of a task that was selected")
+        raise UsageError(f"{name}: no sample is of a task that was selected")
     sampled = {sample.task_id for sample in samples}
     missing = [task_id for task_id in selected if task_id not in sampled]
     lost = {task_id: n for task_id, n in problems.by_task.items() if task_id in selected}
     n_stray = len(problems) - problems.by_task.total()
     unexplained = [task_id for task_id in missing if task_id not in lost]
     if len(unexplained) > n_stray and not allow_missing:
-        names = ", ".join(unexplained[:MAX_NAMED])
-        names += f" and {len(unexplained) - MAX_NAMED} more" if len(unexplained) > MAX_NAMED else ""
+        listed = ", ".join(unexplained[:MAX_NAMED])
+        listed += f" and {len(unexplained) - MAX_NAMED} more" if len(unexplained) > MAX_NAMED else ""
         raise UsageError(
-            f"{path}: {len(unexplained)} of {len(selected)} tasks have no sample: {names}. If that is meant, say "
+            f"{name}: {len(unexplained)} of {len(selected)} tasks have no sample: {listed}. If that is meant, say "
             "--allow-missing, or choose tasks with --id-range or --limit"
         )
     return Given(samples=samples, problems=problems, lost=lost, n_stray=n_stray, missing=missing)
@@ -155,9 +166,11 @@ def hash_of(samples: Iterable[Sample]) -> str:
 
 def _checked(row: Mapping[str, Any], tasks: Mapping[str, Task], known: Container[str]) -> tuple[str, str, str]:
     """Return (task_id, field, text) of a row. Raise ValueError with what is wrong with it."""
-    if "task_id" not in row:
+    if "task_id" not in row and "question_id" not in row:
         raise ValueError("task_id is missing")
-    task_id = row["task_id"]
+    task_id = row.get("task_id", row.get("question_id"))
+    if isinstance(task_id, int) and not isinstance(task_id, bool):  # as MBPP and CodeEval-Pro number their tasks
+        task_id = f"{next(iter(tasks), '').partition('/')[0]}/{task_id}"
     if not isinstance(task_id, str):
         raise ValueError(f"task_id is not a string but {type(task_id).__name__}")
     if task_id not in known:
@@ -179,8 +192,20 @@ def _hint(task_id: str, tasks: Mapping[str, Task]) -> str:
     return f" ({f'a task of {other}; ' if other else ''}this benchmark's ids begin with {own}/)"
 
 
-def _rows(path: Path, known: Container[str], problems: Problems, max_bytes: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(
+    path: Rows, known: Collection[str], problems: Problems, max_bytes: int, name: str | None
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield (place, row) of all that can be read; add the rest to `problems`."""
+    if not isinstance(path, str | Path):
+        for i, row in enumerate(path):
+            if isinstance(row, tuple) and len(row) == 2:
+                yield f"samples[{i}]", {"task_id": row[0], "completion": row[1]}
+            elif isinstance(row, Mapping):
+                yield f"samples[{i}]", row
+            else:
+                problems.add(f"samples[{i}]", f"neither a mapping nor a pair (task_id, text) but {type(row).__name__}")
+        return
+    path = Path(path)
     try:
         if path.is_dir():
             yield from _folder_rows(path, known, problems, max_bytes)
@@ -188,7 +213,14 @@ def _rows(path: Path, known: Container[str], problems: Problems, max_bytes: int)
     except OSError as error:
         problems.add(path, error.strerror or error)
         return
-    for place, _, row in lines(path, problems, max_bytes=max_bytes):
+    ids = list(known)
+
+    def unlisted(number: int, texts: list[Any]) -> list[dict[str, Any]]:
+        if number > len(ids):
+            raise ValueError(f"a list of samples of task number {number}, and the benchmark has {len(ids)} tasks")
+        return [{"task_id": ids[number - 1], "solution": text} for text in texts]
+
+    for place, _, row in lines(path, problems, name=name, max_bytes=max_bytes, unlisted=unlisted):
         yield place, row
 
 

@@ -5,11 +5,11 @@ prompt is a message instead, and no part of the program; where a chat template w
 `completion` taken out of it), and that is both judged and learnt. `test_samples.py` proves it for every set of fields.
 """
 
+import codecs
 import contextlib
 import hashlib
 import json
 import os
-import shutil
 import stat
 import sys
 import tempfile
@@ -28,6 +28,8 @@ FIELDS = ("solution", "completion", "code", "text", "content", "raw_response")
 """Where a row may have its program; the first that is there counts."""
 JUDGED = "judged_sha256"
 """Where the gate writes the hash of what it judged: `Row.sha256`."""
+MAX_STDIN = 16 << 30
+"""Bytes that are taken from standard input."""
 ADDED = (JUDGED, "reports")
 """What the gate adds to a row, in place of what an earlier gate added."""
 
@@ -121,6 +123,17 @@ class Source(NamedTuple):
     name: str
     follow: bool = True
 
+    def is_program(self) -> bool:
+        """Return whether the file is one program: by its suffix; what is piped in, unless it begins as rows do.
+
+        Rows begin with `{`, `[` or gzip's magic number.
+        """
+        if self.name == str(self.path):
+            return self.path.suffix == ".py"
+        with self.path.open("rb") as file:
+            head = file.read(1 << 16).removeprefix(codecs.BOM_UTF8).lstrip()
+        return bool(head) and head[0] not in b"{[\x1f"
+
 
 def sources(files: Sequence[str], stack: contextlib.ExitStack) -> Iterator[Source]:
     """Yield the files to read. Standard input is copied into a file that `stack` removes.
@@ -133,9 +146,9 @@ def sources(files: Sequence[str], stack: contextlib.ExitStack) -> Iterator[Sourc
         InfrastructureError: standard input cannot be stored.
     """
     if not files and _is_piped():
-        spooled = _spooled(stack)
-        if spooled.stat().st_size:
-            yield Source(spooled, "stdin")
+        piped = spooled(stack)
+        if piped.stat().st_size:
+            yield Source(piped, "stdin")
             return
     if not files:
         found = [path for path in Path("runs").glob(f"*/{runs.SAMPLES}") if path.is_file()]
@@ -146,7 +159,7 @@ def sources(files: Sequence[str], stack: contextlib.ExitStack) -> Iterator[Sourc
     for name in files:
         path = Path(name)
         if name == "-":
-            yield Source(_spooled(stack), "stdin")
+            yield Source(spooled(stack), "stdin")
         elif path.is_dir() and not (path / runs.SAMPLES).is_file():
             below = list(_below(path))
             if not below:
@@ -176,10 +189,16 @@ def _is_piped() -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISREG(mode)
 
 
-def _spooled(stack: contextlib.ExitStack) -> Path:
+def spooled(stack: contextlib.ExitStack) -> Path:
+    """Copy standard input into a file that `stack` removes. Raise `UsageError` if there is no end, or as `sources`."""
     try:
-        spool = stack.enter_context(tempfile.NamedTemporaryFile(prefix="toolkit-gate-"))  # noqa: SIM115
-        shutil.copyfileobj(sys.stdin.buffer, spool)
+        spool = stack.enter_context(tempfile.NamedTemporaryFile(prefix="toolkit-stdin-"))  # noqa: SIM115
+        n_left = MAX_STDIN
+        while part := sys.stdin.buffer.read(min(n_left + 1, 1 << 20)):
+            spool.write(part)
+            n_left -= len(part)
+            if n_left < 0:
+                raise UsageError(f"standard input has more than {MAX_STDIN:,} bytes: put it into a file, and name that")
         spool.flush()
     except OSError as error:
         where = error.filename or tempfile.tempdir or "a temporary file"
@@ -195,10 +214,10 @@ def programs(files: Iterable[Source], problems: Problems, tasks: Container[str])
     """
     for file in files:
         seen: Counter[str] = Counter()
-        n_problems, is_empty = len(problems), True
-        for place, line, row in _rows(file, problems):
+        n_problems, is_empty, is_program = len(problems), True, file.is_program()
+        for place, line, row in _rows(file, problems, is_program):
             is_empty = False
-            number = None if file.path.suffix == ".py" else int(place.removeprefix(f"{file.name}:"))
+            number = None if is_program else int(place.removeprefix(f"{file.name}:"))
             try:
                 yield _program(file.name, number, line, row, seen, tasks)
             except ValueError as error:
@@ -207,10 +226,22 @@ def programs(files: Iterable[Source], problems: Problems, tasks: Container[str])
             problems.add(file.name, "empty")
 
 
-def _rows(file: Source, problems: Problems) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+def given(rows: Iterable[str | Mapping[str, Any]], problems: Problems) -> Iterator[Program]:
+    """Yield programs that are in memory, texts or rows, in order; add what is wrong with them to `problems`."""
+    seen: Counter[str] = Counter()
+    for i, row in enumerate(rows):
+        try:
+            if not isinstance(row, str | Mapping):
+                raise ValueError(f"neither text nor a mapping but {type(row).__name__}")
+            yield _program("programs", i + 1, b"", {"code": row} if isinstance(row, str) else dict(row), seen, ())
+        except ValueError as error:
+            problems.add(f"programs[{i}]", error)
+
+
+def _rows(file: Source, problems: Problems, is_program: bool) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     """Yield (place, the row as it came, its value)."""
     path, name, follow = file
-    if path.suffix != ".py":
+    if not is_program:
         yield from lines(path, problems, name=name, follow=follow)
     elif (text := source(path, problems, follow=follow)) is not None:
         row = {"path": name, "code": text}

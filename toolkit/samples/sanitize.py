@@ -1,7 +1,7 @@
-"""Turn what a model wrote into the program that is judged, as evalplus's sanitizer does.
+"""Turn a model's text into the program that is judged, as evalplus's sanitizer does.
 
 The texts are hostile: deep nesting can crash a parser, and long prose can keep one busy for hours. So all parsing
-happens in worker processes with limits of their own (`extract.py`); the caller only ever handles strings.
+happens in worker processes with limits of their own (`extract.py`); this process only handles strings.
 """
 
 import json
@@ -17,6 +17,7 @@ from pathlib import Path
 from queue import LifoQueue
 from typing import Self
 
+from toolkit.errors import InfrastructureError
 from toolkit.records import Task
 from toolkit.samples import extract
 
@@ -27,8 +28,15 @@ _MAX_REPLY_BYTES = 64 << 20
 _MAX_WALL_S = 120
 
 
+class SanitizerFailed(InfrastructureError):
+    """A worker cannot do its work at all."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"model text cannot be turned into programs: {said}")
+
+
 class Sanitizer:
-    """Make solutions out of model text, in worker processes that a hostile text cannot take further than their limits.
+    """Make solutions out of model text, in worker processes with limits that no hostile text can exceed.
 
     The field says how a text is read:
 
@@ -77,7 +85,7 @@ class Sanitizer:
 
         Raises:
             ValueError: `field` is none of the three.
-            RuntimeError: a worker cannot do its work at all, such as when evalplus cannot be imported.
+            SanitizerFailed: a worker cannot do its work at all, such as when evalplus cannot be imported.
         """
         return next(self.solutions([(task, field, text)]))
 
@@ -85,7 +93,7 @@ class Sanitizer:
         """Yield the programs of many (task, field, text), in order, reading `items` two batches a worker ahead at most.
 
         Raises:
-            ValueError, RuntimeError: as `solution`.
+            ValueError, SanitizerFailed: as `solution`.
         """
         waiting: deque[Future[list[str]]] = deque()
         try:
@@ -101,7 +109,7 @@ class Sanitizer:
                 future.cancel()
 
     def _programs(self, batch: list[Item]) -> list[str]:
-        worker = self._idle.get()  # that which was put there last: one that runs already, where there is one
+        worker = self._idle.get()  # the last one returned: it is running already, if any is
         try:
             return worker.programs(batch)
         finally:
@@ -146,7 +154,7 @@ class _Worker:
                     n_deaths = 0
             except (EOFError, TimeoutError, BrokenPipeError) as error:
                 if (code := self._end()) > 0 or self._killed:
-                    raise RuntimeError(f"the sanitizer's worker ended with exit code {code}") from None
+                    raise SanitizerFailed(f"the sanitizer's worker ended with exit code {code}") from None
                 # The first text without an answer is the one the worker died of. A second try tells it from a worker
                 # that was killed from outside; a text that ran out of time gets none.
                 n_deaths += 1
@@ -154,12 +162,12 @@ class _Worker:
                     programs.append(_as_it_came(task, field, text))
                     n_deaths = 0
             except BaseException:
-                self._end()  # answers that nobody reads must not be taken for those of the next batch
+                self._end()  # unread answers must not pass for those of the next batch
                 raise
         return programs
 
     def kill(self) -> None:
-        """End the process from another thread; `programs` then raises RuntimeError, until `stop` has been called."""
+        """End the process from another thread; `programs` then raises `SanitizerFailed`, until `stop` has been called."""
         self._killed = True
         if process := self.process:
             process.kill()
@@ -179,10 +187,13 @@ class _Worker:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
                 env={**os.environ, "PYTHONPATH": path},
             )  # fmt: skip
-            if self._killed:  # `kill` came before there was a process to be ended
+            if self._killed:  # `kill` came before there was a process to kill
                 raise EOFError
         assert self.process.stdin
-        rows = [(task.prompt * (field == "completion"), task.entry_point, field, text) for task, field, text in batch]
+        rows = [
+            (task.prompt * (field == "completion"), extract.FILE if task.is_file else task.entry_point, field, text)
+            for task, field, text in batch
+        ]
         # The worker reads a whole batch before it answers, so neither side ever waits for the other to read.
         view = memoryview(json.dumps(rows).encode() + b"\n")
         while view:
@@ -206,7 +217,7 @@ class _Worker:
         line, _, self._unread = self._unread.partition(b"\n")
         reply = json.loads(line)
         if isinstance(reply, dict):
-            raise RuntimeError(f"the sanitizer's worker failed: {reply['error']}")
+            raise SanitizerFailed(f"the sanitizer's worker failed: {reply['error']}")
         return reply if isinstance(reply, str) else None
 
     def _end(self) -> int:

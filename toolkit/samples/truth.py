@@ -1,21 +1,24 @@
 """Whether samples passed when they were executed, as run folders and other people's files say it."""
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from toolkit.errors import UsageError
 from toolkit.records import Verdict
-from toolkit.samples.lines import Problems, lines
+from toolkit.samples.lines import Problems, document, lines
 from toolkit.store import run_folder as runs
 
 Truth = Mapping[runs.Key, Sequence[bool | None]]
 """Whether samples passed when they were executed, in the order of the file; None where one is unscored."""
+_EVALPLUS = re.compile(rb'\{\s*("(date|hash)"\s*:\s*("[^"\\]*"|null)\s*,\s*)*"eval"\s*:')
+"""How a results file of evalplus begins."""
 
 
 def read(paths: Sequence[Path]) -> Truth:
-    """Read what `--against` names: run folders, or JSONL with verdicts. Raise `UsageError` with all that is wrong."""
+    """Read what `--against` names: run folders, or files of `rows`. Raise `UsageError` with all that is wrong."""
     truth: defaultdict[runs.Key, list[bool | None]] = defaultdict(list)
     problems = Problems()
     for path in paths:
@@ -23,11 +26,11 @@ def read(paths: Sequence[Path]) -> Truth:
             try:
                 for key, result in runs.read(path).items():
                     truth[key].append(None if result.verdict is None else result.verdict is Verdict.PASSED)
-            except runs.RunFolderError as error:
+            except (runs.NoRun, runs.RunFolderError) as error:
                 problems.add("--against", error)
             continue
         seen: Counter[str] = Counter()
-        for place, _, row in lines(path, problems):
+        for place, row in rows(path, problems):
             try:
                 task_id, sample_id, passed = verdict_of(row)
             except ValueError as error:
@@ -38,6 +41,36 @@ def read(paths: Sequence[Path]) -> Truth:
     if problems:
         raise UsageError("\n".join(["--against cannot be used; nothing was run", *problems.listed()]))
     return dict(truth)
+
+
+def rows(path: Path, problems: Problems) -> Iterator[tuple[str, Any]]:
+    """Yield (place, row) of a file with verdicts: JSONL, a JSON array, or evalplus's `*_eval_results.json`.
+
+    The last is told by how it begins, not by its name. It has a list of rows for each task or, where evalplus before 0.2
+    wrote it, lists of statuses. Everything that is wrong is added to `problems`; each row is for `verdict_of` to read.
+    """
+    n_problems = len(problems)
+    found = document(path, problems, _EVALPLUS)
+    if found is None:
+        if len(problems) == n_problems:
+            yield from ((place, row) for place, _, row in lines(path, problems))
+        return
+    tasks = found.get("eval")
+    for task_id, said in tasks.items() if isinstance(tasks, dict) else [("eval", None)]:
+        place = f"{path}: {task_id}"
+        if isinstance(said, dict) and isinstance(said.get("base"), list):
+            plus = said.get("plus") or [[None]] * len(said["base"])
+            try:
+                said = [
+                    {"task_id": task_id, "base": base[0], "plus": extra[0]}
+                    for base, extra in zip(said["base"], plus, strict=True)
+                ]
+            except (TypeError, LookupError, ValueError):
+                said = None
+        if isinstance(said, list):
+            yield from ((place, row) for row in said)
+        else:
+            problems.add(place, "no list of samples, as evalplus writes one for each task")
 
 
 def verdict_of(row: Any, *, base_only: bool = False) -> tuple[str, int | None, bool | None]:

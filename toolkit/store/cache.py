@@ -1,4 +1,4 @@
-"""What is kept between runs: verdicts by the hash of all they depend on, and the folder of all caches."""
+"""The cache between runs: its folder, and verdicts by the hash of all they depend on."""
 
 import json
 import os
@@ -17,7 +17,7 @@ def directory() -> Path:
 class VerdictCache:
     """Verdicts by the hash of all they depend on. Safe to use from several threads and processes.
 
-    A cache that cannot be read or written is as good as empty: it never stops a run.
+    A cache that cannot be read or written counts as empty and never stops a run.
     """
 
     def __init__(self, folder: Path | None = None) -> None:

@@ -15,7 +15,7 @@ from toolkit.errors import InfrastructureError, UsageError
 
 
 class SettingsChanged(UsageError):
-    """What is there was made with other settings than it would be gone on with.
+    """What is there was made with settings other than those it would be continued with.
 
     Attributes:
         changes: one line a setting, `name: then -> now`.
@@ -30,7 +30,7 @@ class SettingsChanged(UsageError):
 def check_same(
     place: object, then: Any, now: Mapping[str, Any], remedy: str = "give those, another --output, or --overwrite"
 ) -> None:
-    """Compare settings, as JSON has them, with those of what is there. A missing setting is like one that is null.
+    """Compare settings, as JSON has them, with those of what is there. A missing setting equals null.
 
     Raises:
         SettingsChanged: they differ.
@@ -45,7 +45,7 @@ def check_same(
 
 
 def plain(value: Any) -> Any:
-    """Return what JSON makes of a value; paths and the like become text."""
+    """Return a value as JSON would give it back; paths and the like become text."""
     return json.loads(json.dumps(value, default=lambda it: dict(it) if isinstance(it, Mapping) else str(it)))
 
 
@@ -61,16 +61,30 @@ def _shown(settings: Mapping[str, Any], name: str) -> str:
     return json.dumps(settings[name]) if name in settings else "not set"
 
 
+def check_output(path: Path, *, is_folder: bool) -> None:
+    """Raise `UsageError` if `path` cannot be made because a file, or a folder, is in its place or above it."""
+    with contextlib.suppress(OSError):  # of places that may not even be looked at; writing there says more
+        if path.is_dir() and not is_folder:
+            raise UsageError(f"--output {path} is a folder, and a file is to be written; name a file in it")
+        there = next(each for each in (path, *path.parents) if each.exists())
+        if not there.is_dir() and (is_folder or there != path):
+            raise UsageError(f"--output {path}: {there} is a file, not a folder; choose another --output")
+
+
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that others see all of it or nothing. Raise OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write a file so that others see all of it or nothing. Raise OSError, about `path` whatever the system named."""
+    name = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+    except BaseException as error:
+        if name:
+            Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
 
 
@@ -78,10 +92,10 @@ def write_atomically(path: Path, data: bytes) -> None:
 def together(
     folder: Path, names: Sequence[str], guard: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
 ) -> Iterator[dict[str, IO[bytes]]]:
-    """Open files that get their names once all are written, the last one last; if anything fails, none of them stays.
+    """Open files that get their names once all are written, in this order; if anything fails, none of them stays.
 
     Args:
-        guard: made around what is done here, but not around the caller's block; it may turn OSError into something else.
+        guard: wraps what is done here, but not the caller's block; it may turn OSError into another error.
     """
     files: dict[str, IO[bytes]] = {}
     try:
@@ -110,7 +124,7 @@ def together(
 
 
 def lock(path: Path, busy: Exception, flags: int = 0) -> int:
-    """Open a file, made if need be, and hold it against other processes until it is closed, or this process dies.
+    """Open a file, creating it if need be, and lock it until it is closed or this process dies.
 
     Raises:
         OSError: it cannot be opened.
@@ -132,10 +146,10 @@ class Journal:
     """
 
     def __init__(self, path: Path, busy: Exception | None = None) -> None:
-        """Open the file, made if need be, and cut off a torn last line.
+        """Open the file, creating it if need be, and cut off a torn last line.
 
         Args:
-            busy: hold the file against other processes too, and raise this if one holds it.
+            busy: also lock the file, and raise this if another process holds the lock.
         """
         self.path = path
         if busy:
@@ -155,7 +169,7 @@ class Journal:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the file is still there under a name, with nothing in it."""
+        """Whether the file still has a name, and nothing in it."""
         return bool(os.fstat(self._handle).st_nlink) and not self.n_bytes
 
     def append(self, lines: bytes) -> None:

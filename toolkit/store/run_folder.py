@@ -1,36 +1,46 @@
-"""The folder that a run leaves, and goes on from when it was killed: what is finished is in it at all times, once."""
+"""The folder of a run, from which it resumes after a kill: whatever is finished is in it at all times, once."""
 
 import contextlib
 import errno
 import json
 import os
 import platform
+import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from toolkit.records import Result, Sample, Verdict
-from toolkit.store.files import Journal, check_same, lock, plain, repair, together
+from toolkit.errors import InfrastructureError, UsageError
+from toolkit.records import FailedCall, Result, Sample, Task, Verdict
+from toolkit.store.files import Journal, check_output, check_same, lock, plain, repair, together
 
 RUN, SAMPLES, RESULTS, EXECUTIONS = "run.json", "samples.jsonl", "results.jsonl", "executions.jsonl"
 SUMMARY, EVALPLUS, REPORT, LOCK = "summary.json", "samples_eval_results.json", "report.html", ".lock"
-GENERATED = "generated.jsonl"
-"""What a model wrote, where the run began with a model rather than with samples; with `.part` while it writes."""
-FILES = (RUN, GENERATED, f"{GENERATED}.part", SAMPLES, RESULTS, EXECUTIONS, SUMMARY, EVALPLUS, REPORT)
+HUMAN_EVAL = "samples.jsonl_results.jsonl"
+GENERATED, STDIN = "generated.jsonl", "stdin.jsonl"
+"""What a model wrote (with `.part` while it writes), or what came on standard input, where the run began with that."""
+FILES = (
+    RUN, GENERATED, f"{GENERATED}.part", STDIN, SAMPLES, RESULTS, EXECUTIONS, SUMMARY, EVALPLUS, HUMAN_EVAL, REPORT
+)  # fmt: skip
 
 Key = tuple[str, int]
 """(task_id, sample_id)"""
 
 
-class RunFolderError(Exception):
-    """The run folder cannot be used; the text says why, and what to do."""
-
-
-class RunExists(RunFolderError):
+class RunExists(UsageError):
     """The folder holds a run already."""
+
+
+class NoRun(UsageError):
+    """The folder holds no run."""
+
+
+class RunFolderError(InfrastructureError):
+    """The run folder cannot be used; the text says why, and what to do."""
 
 
 class RunInUse(RunFolderError):
@@ -57,7 +67,7 @@ class RunFolder:
     Attributes:
         path: the folder.
         run: what `run.json` says.
-        resumed: there was a run in the folder, and this is its continuation.
+        resumed: this run continues one that was in the folder.
     """
 
     def __init__(self, path: Path, lock: int) -> None:
@@ -84,11 +94,11 @@ class RunFolder:
 
         Args:
             path: made if need be. Files there that are not a run's are left alone, with `overwrite` too.
-            settings: all that verdicts depend on and that the person chose.
+            settings: all choices of the user that verdicts depend on.
             seed: of whatever is drawn.
             images: digest of each image.
             data: hash of each data file; the first is the `hash` of evalplus's results file.
-            about: more to record, which may differ on resume, such as how many samples run at a time.
+            about: more to record that may differ on resume, such as how many samples run at a time.
             resume: go on with the run that is there, or begin where there is none; a torn last line is cut off.
             overwrite: remove the run that is there.
 
@@ -97,11 +107,13 @@ class RunFolder:
             SettingsChanged: settings, seed, images or data are not those of the run to be resumed.
             RunInUse: another process holds the folder.
             RunFolderUnwritable: the folder or `run.json` cannot be written.
+            UsageError: a file is where the folder should be.
             ValueError: both `resume` and `overwrite`.
         """
         if resume and overwrite:
             raise ValueError("--resume and --overwrite exclude each other")
         path = Path(path)
+        check_output(path, is_folder=True)
         asked = plain({"settings": settings, "seed": seed, "images": images or {}, "data": data or {}})
         folder = cls(path, _lock(path))
         try:
@@ -160,8 +172,13 @@ class RunFolder:
         """
         self._write(SAMPLES, (_line(_sample_row(sample)) for sample in samples))
 
+    def keep_input(self, file: Path) -> None:
+        """Keep what came on standard input, for a command that goes on. Raises as `write_samples`."""
+        with _writing(self.path / STDIN):
+            shutil.copyfile(file, self.path / STDIN)
+
     def append(self, result: Result, facts: Mapping[str, Any]) -> None:
-        """Journal a result, and apart from it what was measured (seconds, bytes...), which is never twice the same.
+        """Journal a result and, in another file, its measurements (seconds, bytes...), which differ from run to run.
 
         Raises:
             RunFolderUnwritable: neither file ends in a torn line, and no result is there without its facts.
@@ -178,25 +195,33 @@ class RunFolder:
             self._journals[name].append(line.encode())
 
     def done(self) -> dict[Key, Result]:
-        """Return what is known from before: the last result of each sample, except those that are unscored.
+        """Return what earlier runs found: the last result of each sample, except those that are unscored.
 
-        Lines that cannot be read are passed over: those samples are judged again.
+        Unreadable lines are skipped: those samples are judged again.
         """
         return {key: result for key, result in read(self.path).items() if result.verdict is not None}
 
     # -- when it is over -----------------------------------------------------------------------------------------------
 
-    def finish(self, results: Sequence[Result], summary: Mapping[str, Any]) -> None:
+    def finish(
+        self,
+        results: Sequence[Result],
+        summary: Mapping[str, Any],
+        tasks: Mapping[str, Task] | None = None,
+        inputs: Callable[[str, int], list[Any]] | None = None,
+    ) -> None:
         """Write all that is made of the results; `write_samples` must have come first. More may be appended after it.
 
         Args:
             results: at most one a sample, in the order of the input.
             summary: what `summary.summarise` returned.
+            tasks: those that were judged.
+            inputs: as for `evalplus.parts`.
 
         Raises:
             RunFolderUnwritable: as the class says; files not yet replaced are left as they were.
         """
-        from toolkit.report import evalplus, page
+        from toolkit.report import evalplus, human_eval, page
 
         self._close_journals()
         self._write(RESULTS, (_line(to_row(result)) for result in results))
@@ -212,7 +237,8 @@ class RunFolder:
             def solution(key: Key) -> str:
                 return str(json.loads(_at(file, places[key]))["solution"]) if key in places else ""
 
-            self._write(EVALPLUS, evalplus.parts(results, self.run, solution))
+            self._write(EVALPLUS, evalplus.parts(results, self.run, solution, inputs))
+            self._write(HUMAN_EVAL, human_eval.lines(results, tasks or {}, solution))
             self._write(REPORT, [page.html(summary, results, run=self.run, solution=solution)])
 
     def _write(self, name: str, parts: Iterable[str]) -> None:
@@ -225,13 +251,14 @@ def read(path: Path | str) -> dict[Key, Result]:
     """Return the results in a run folder, the last of each sample; empty where there are none. Needs no lock.
 
     Raises:
+        NoRun: it is no run folder.
         RunFolderError: the folder or the file cannot be read.
     """
     file = Path(path) / RESULTS
     results: dict[Key, Result] = {}
     try:
         if not file.exists() and not (Path(path) / RUN).exists():
-            raise RunFolderError(f"{path} is no run folder: it has neither {RUN} nor {RESULTS}")
+            raise NoRun(f"{path} is no run folder: it has neither {RUN} nor {RESULTS}")
         with contextlib.suppress(FileNotFoundError), file.open("rb") as lines:
             for line in lines:
                 with contextlib.suppress(ValueError, LookupError, TypeError):
@@ -252,6 +279,9 @@ def to_row(result: Result) -> dict[str, Any]:
         "plus": result.plus,
         "error": result.error,
         "detail": result.detail,
+        "base_call": result.base_call,
+        "plus_call": result.plus_call,
+        "failed": asdict(result.failed) if result.failed else None,
     }
 
 
@@ -264,7 +294,8 @@ def from_row(row: Mapping[str, Any]) -> Result:
     verdict, base, plus = (Verdict(row[name]) if row[name] else None for name in ("verdict", "base", "plus"))
     return Result(
         task_id=str(row["task_id"]), sample_id=int(row["sample_id"]), verdict=verdict, base=base, plus=plus,
-        error=row["error"], detail=str(row["detail"]),
+        error=row["error"], detail=str(row["detail"]), base_call=row.get("base_call"), plus_call=row.get("plus_call"),
+        failed=FailedCall(**row["failed"]) if row.get("failed") else None,
     )  # fmt: skip
 
 
@@ -293,7 +324,7 @@ def _at(file: BinaryIO, place: tuple[int, int]) -> bytes:
 
 
 def _lock(path: Path) -> int:
-    """Return a handle that holds the folder until it is closed, or the process dies."""
+    """Return a handle that locks the folder until it is closed or the process dies."""
     with _writing(path):
         path.mkdir(parents=True, exist_ok=True)
         busy = RunInUse(f"{path} is being written by another run; wait for it, or choose another --output")
@@ -309,7 +340,7 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def _origin() -> dict[str, Any]:
-    """Return the versions of what runs here, and the commit of this package where it is a working tree."""
+    """Return the versions of what runs here and, in a working tree, this package's commit."""
     versions = {"python": platform.python_version()}
     for name in ("exogate", "evalplus", "human-eval", "numpy", "docker"):
         with contextlib.suppress(metadata.PackageNotFoundError):

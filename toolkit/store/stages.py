@@ -1,8 +1,9 @@
-"""Stages: steps of a run that are done once. Each leaves a small JSON file with what went in and what came out."""
+"""Stages: steps of a run that are done once. Each leaves a small JSON file with its inputs and outputs."""
 
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,16 @@ from toolkit.errors import UsageError
 from toolkit.store.files import check_same, plain, write_atomically
 
 
-class Waiting(Exception):
+class Waiting(Exception):  # a signal: `rounds` goes on with the next cell
     """A stage that does not run here is not done yet."""
 
 
 def stage(folder: Path, name: str, inputs: Mapping[str, Any], here: Iterable[str], act: Callable[[], dict[str, Any]]) -> Any:
-    """Return the outputs of a stage, doing it unless it is done already.
+    """Return the outputs of a stage; run it unless it is done.
 
     Args:
-        folder: where `NAME.json` is; made if need be.
-        name: what it does, and after a dash which of these, as in `gate-0`.
+        folder: the folder of `NAME.json`; created if need be.
+        name: the kind of stage and, after a dash, which one, as in `gate-0`.
         inputs: all that the outputs depend on.
         here: the stages that run on this machine.
         act: does the stage and returns the outputs.
@@ -45,6 +46,7 @@ def stage(folder: Path, name: str, inputs: Mapping[str, Any], here: Iterable[str
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     outputs = plain(act())
-    done = {"inputs": asked, "outputs": outputs, "seconds": round(time.monotonic() - started, 3)}
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    done = {"inputs": asked, "outputs": outputs, "seconds": round(time.monotonic() - started, 3), "date": date}
     write_atomically(file, (json.dumps(done, indent=1) + "\n").encode())
     return outputs

@@ -1,16 +1,17 @@
 """Training data: read texts from JSONL, cut some up to be filled in the middle, and pack them into blocks of one length.
 
-Nothing is lost: the blocks of an epoch, joined, are all tokens of all texts, each text followed by an end-of-text token.
+Nothing is lost: the blocks of an epoch, joined, are all tokens of all texts, each text followed by an end-of-text token. An
+answer that was cut off at the token limit is not taught as finished: what follows it is never a target (`Open`).
 Nothing in a text becomes a special token, whatever it says. Special tokens are added here, or stand in a prompt that the
 row says a chat template wrote.
 """
 
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.errors import UsageError
 from toolkit.models.tokens import Middle, middle_tokens, tokens_of
@@ -24,32 +25,67 @@ if TYPE_CHECKING:
 Text = str | tuple[str, str]
 """What a model learns of a row; of a pair, the first is a prompt by a chat template, whose special tokens count as such."""
 PADDING = -1
-"""Fills a block where there is no token."""
+"""A place in a block that is no target: the model reads an end of text there, and is not taught that it comes."""
+Unfinished = Literal["leave-out", "open", "closed"]
+"""What becomes of answers that were cut off at the token limit: see `read`."""
 
 
-def read(files: Iterable[Path], *, skip_bad: bool = False) -> tuple[list[Text], list[str]]:
-    """Return the texts of JSONL files in order, and with `skip_bad` the reasons for rows left out, one line each.
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A text without an end: its answer was cut off."""
+
+    text: Text
+
+
+def read(
+    files: Iterable[Path], *, skip_bad: bool = False, unfinished: Unfinished = "leave-out"
+) -> tuple[list[Text | Open], list[str]]:
+    """Return the texts of JSONL files in order, and why rows were left out, one line each.
+
+    Args:
+        skip_bad: leave out rows that cannot be used.
+        unfinished: rows with `"finished": false` are left out, learnt without the end that they lack (`open`: neither the
+            closing fence nor the end of text), or learnt as if they had ended (`closed`). Rows without the field have ended.
 
     Raises:
         UsageError: a row's text is missing, empty, longer than `MAX_BYTES` or not the one that the gate judged; or no row is
             left.
     """
-    texts: list[Text] = []
-    problems = Problems()
+    texts: list[Text | Open] = []
+    problems, n_cut = Problems(), 0
     for path in files:
         for place, _, row in lines(path, problems):
             try:
-                texts.append(_text(row))
+                if not has_ended(row) and unfinished == "leave-out":
+                    n_cut += 1
+                    continue
+                is_open = not has_ended(row) and unfinished == "open"
+                text = _text(row, is_open=is_open)
+                texts.append(Open(text) if is_open else text)
             except ValueError as error:
                 problems.add(place, error)
+    if n_cut and not texts and not problems:
+        raise UsageError(
+            f"there is nothing to train on: all {n_cut} answers were cut off at the token limit (finished is false). Let "
+            "them be longer (--max-new-tokens), or learn them without an end (--unfinished open)"
+        )
     if not texts and not problems:
         raise UsageError("there is nothing to train on: no row in " + (", ".join(map(str, files)) or "no file"))
     if problems and not (skip_bad and texts):
         raise UsageError("\n".join(["the data cannot be used; nothing was trained", *problems.listed()]))
-    return texts, problems.listed(MAX_KEPT)
+    cut = [f"{n_cut} of {n_cut + len(texts)} answers were cut off at the token limit, and are left out"] if n_cut else []
+    return texts, cut + problems.listed(MAX_KEPT)
 
 
-def _text(row: dict[str, Any]) -> Text:
+def has_ended(row: Mapping[str, Any]) -> bool:
+    """Return whether a row's answer ended by itself; one from elsewhere, which does not say, did. Raises ValueError."""
+    finished = row.get("finished", True)
+    if finished is not None and not isinstance(finished, bool):
+        raise ValueError(f"finished is not true or false but {type(finished).__name__}")
+    return finished is not False
+
+
+def _text(row: dict[str, Any], *, is_open: bool) -> Text:
     said = Row.of(row)
     if said.prompt is None and said.field in ("completion", "raw_response"):
         kind = "prompt" if said.field == "completion" else "prompt of a chat template"
@@ -60,15 +96,17 @@ def _text(row: dict[str, Any]) -> Text:
         raise ValueError("the text is empty")
     if JUDGED in row and row[JUDGED] != said.sha256:
         raise ValueError(f"the text is not the one that was judged, by its {JUDGED}: run `toolkit gate` on the file again")
-    if len(parts) == 2 and parts[0].rstrip().endswith("```python"):
+    if len(parts) == 2 and parts[0].rstrip().endswith("```python") and not is_open:
         parts[1] += "\n```"  # generation stopped at the end of the prefilled block: the model must learn to close it
     return (parts[0], parts[1]) if said.templated else "".join(parts)
 
 
-def hash_of(texts: Iterable[Text]) -> str:
+def hash_of(texts: Iterable[Text | Open]) -> str:
     """Return the SHA-256 of texts, in order."""
     digest = hashlib.sha256()
-    for text in texts:
+    for each in texts:
+        text, mark = (each.text, b"\2") if isinstance(each, Open) else (each, b"")
+        digest.update(mark)
         whole = text if isinstance(text, str) else "\1".join(text)
         digest.update(whole.encode("utf-8", "surrogatepass") + b"\0")
     return digest.hexdigest()
@@ -90,10 +128,13 @@ def restored(tokens: Sequence[int], mark: Middle) -> list[int]:
 
 
 def pack(documents: Iterable[Sequence[int]], length: int, end: int) -> Iterator[list[int]]:
-    """Yield blocks of `length` tokens: the documents joined, each followed by `end`. The last may be shorter."""
+    """Yield blocks of `length` tokens: the documents joined, each followed by `end` unless it ends with `PADDING`.
+
+    The last block may be shorter.
+    """
     left: list[int] = []
     for document in documents:
-        left += [*document, end]
+        left += document if document[-1:] == [PADDING] else [*document, end]
         start = 0
         for start in range(length, len(left) + 1, length):
             yield left[start - length : start]
@@ -117,7 +158,7 @@ class Blocks:
         spm_rate: share of those that show the suffix first.
     """
 
-    texts: Sequence[Text]
+    texts: Sequence[Text | Open]
     tokenizer: Any
     length: int
     seed: int = 0
@@ -154,25 +195,26 @@ class Blocks:
         return rows
 
     def documents(self, number: int) -> Iterator[list[int]]:
-        """Yield the tokens of each text in the order of an epoch."""
+        """Yield the tokens of each text in the order of an epoch; those of an open one end with `PADDING`."""
         import numpy as np
 
         rng = np.random.default_rng([self.seed, number])
         mark = middle_tokens(self.tokenizer) if self.fim_rate else None
         begin = self.tokenizer("").input_ids
         for index in rng.permutation(len(self.texts)):
-            text, start = self.texts[index], begin
+            given, start = self.texts[index], begin
+            text, end = (given.text, [PADDING]) if isinstance(given, Open) else (given, [])
             if not isinstance(text, str):
                 start, text = self.tokenizer.encode(text[0], add_special_tokens=False, verbose=False), text[1]
             inside = start is not begin
             cut, spm, *places = rng.random(4)
             if mark is None or cut >= self.fim_rate:
-                yield start + self._tokens(text, inside=inside)
+                yield start + self._tokens(text, inside=inside) + end
                 continue
             first, second = sorted(int(place * (len(text) + 1)) for place in places)
             prefix = self._tokens(text[:first], inside=inside)
             middle, suffix = (self._tokens(part, inside=True) for part in (text[first:second], text[second:]))
-            yield start + arranged(prefix, middle, suffix, mark, spm=bool(spm < self.spm_rate))
+            yield start + arranged(prefix, middle, suffix, mark, spm=bool(spm < self.spm_rate)) + end
 
     def _tokens(self, text: str, *, inside: bool = False) -> list[int]:
         return tokens_of(self.tokenizer, text, inside=inside)

@@ -10,7 +10,7 @@ from toolkit.errors import InfrastructureError, UsageError
 from toolkit.store.files import check_same, write_atomically, writing
 from toolkit.training.settings import TrainOutcome, TrainSettings
 
-RESULT, CHECKPOINT = "training.json", "checkpoint.pt"
+RESULT, CHECKPOINT, _NEW = "training.json", "checkpoint.pt", "checkpoint.new"
 
 
 def begin(settings: TrainSettings, asked: Mapping[str, Any]) -> TrainOutcome | None:
@@ -42,7 +42,7 @@ def prepare(settings: TrainSettings) -> None:
     """Create the folder; unless resuming, delete an earlier run's result and checkpoint. Raises InfrastructureError."""
     with writing(settings.output):
         settings.output.mkdir(parents=True, exist_ok=True)
-        for name in () if settings.resume else (RESULT, CHECKPOINT):
+        for name in () if settings.resume else (RESULT, CHECKPOINT, _NEW):
             (settings.output / name).unlink(missing_ok=True)
 
 
@@ -52,8 +52,8 @@ def keep(settings: TrainSettings, state: Mapping[str, Any]) -> None:
 
     path = settings.output / CHECKPOINT
     try:
-        torch.save(dict(state), path.with_suffix(".new"))
-        os.replace(path.with_suffix(".new"), path)
+        torch.save(dict(state), path.with_name(_NEW))
+        os.replace(path.with_name(_NEW), path)
     except (OSError, RuntimeError) as error:
         raise InfrastructureError(f"{path} cannot be written: {error}") from None
 
@@ -83,4 +83,5 @@ def finish(settings: TrainSettings, outcome: TrainOutcome, about: Mapping[str, A
     }  # fmt: skip
     with writing(settings.output):
         write_atomically(settings.output / RESULT, (json.dumps(row, indent=1) + "\n").encode())
-        (settings.output / CHECKPOINT).unlink(missing_ok=True)
+        for name in (CHECKPOINT, _NEW):  # the latter of a run that was killed while it wrote
+            (settings.output / name).unlink(missing_ok=True)

@@ -38,7 +38,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
         InfrastructureError: package, memory or disk failed. `resume` continues from the last checkpoint.
     """
     started = time.monotonic()
-    texts, problems = data.read(settings.data, skip_bad=settings.skip_bad)
+    texts, problems = data.read(settings.data, skip_bad=settings.skip_bad, unfinished=settings.unfinished)
     with explained():
         import torch
         from accelerate import Accelerator
@@ -104,7 +104,8 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
                 is_last = start + settings.micro_batch >= len(mine)
                 with contextlib.nullcontext() if is_last else accelerator.no_sync(model):
                     with torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
-                        logits = model(input_ids=ids.clamp(min=0), use_cache=False).logits[:, :-1].flatten(0, 1)
+                        read = ids.where(ids != data.PADDING, loaded.tokenizer.eos_token_id)
+                        logits = model(input_ids=read, use_cache=False).logits[:, :-1].flatten(0, 1)
                     part = torch.nn.functional.cross_entropy(
                         logits.float(), ids[:, 1:].flatten(), ignore_index=data.PADDING, reduction="sum"
                     )
@@ -118,7 +119,8 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
                 accelerator.clip_grad_norm_(weights.values(), settings.clip)
             optimizer.step()
             optimizer.zero_grad()
-            if (step + 1) % settings.checkpoint_every == 0 and accelerator.is_main_process:
+            every = settings.checkpoint_every
+            if every and (step + 1) % every == 0 and accelerator.is_main_process:
                 folder.keep(settings, {
                     "settings": asked, "step": step + 1, "losses": losses, "tokens": tokens, "weights": weights,
                     "seconds": time.monotonic() - started, "optimizer": optimizer.state_dict(),
@@ -128,11 +130,13 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
         outcome = TrainOutcome(
             folder=settings.output, weights=settings.output / ("model" if settings.full else "adapter"),
             losses=tuple(losses), tokens=tokens, seconds=time.monotonic() - started, is_main=accelerator.is_main_process,
+            left_out=tuple(problems),
         )  # fmt: skip
         if accelerator.is_main_process:
             save(loaded.model.eval(), loaded.tokenizer, outcome.weights, below)
             folder.finish(settings, outcome, {
                 "settings": asked, "files": settings.plain()["data"], "left_out": problems, "n_texts": len(texts),
+                "finished": round(sum(not isinstance(text, data.Open) for text in texts) / len(texts), 4),
                 "n_blocks": blocks.n_blocks(0), "model_sha256": below, "device": str(device), "dtype": dtype,
             })  # fmt: skip
         if world > 1:

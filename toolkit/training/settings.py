@@ -12,7 +12,7 @@ from toolkit.settings import Settings
 
 PAPER: Mapping[str, Any] = {
     "full": True, "lr": 5e-5, "steps": 3000, "warmup": 500, "weight_decay": 0.05, "batch": 64, "sequence": 2048,
-    "fim_rate": 0.5, "spm_rate": 0.5, "gradient_checkpointing": True,
+    "fim_rate": 0.5, "spm_rate": 0.5, "gradient_checkpointing": True, "unfinished": "closed",
 }  # fmt: skip
 """The training of a round in arXiv 2606.28438 and its code; after the first round, `warmup` is 0."""
 
@@ -43,7 +43,11 @@ class TrainSettings(Settings):
     fim_rate: float = Field(0.0, ge=0, le=1, description="Share of texts cut up to be filled in the middle [default: 0].")
     spm_rate: float = Field(0.5, ge=0, le=1, description="Share of those that show the suffix first.")
     gradient_checkpointing: bool = Field(False, description="Recompute activations: less memory, slower.")
-    checkpoint_every: int = Field(100, ge=1, description="Steps between checkpoints; each replaces the one before.")
+    unfinished: Literal["leave-out", "open", "closed"] = Field("leave-out", description="Answers that were cut off at the "
+        "token limit (finished is false): leave-out, open (learnt without the end that they lack), or closed (as if they "
+        "had ended there).")  # fmt: skip
+    checkpoint_every: int = Field(100, ge=0, description="Steps between checkpoints, each of which replaces the one before; "
+                                  "0: none.")  # fmt: skip
     seed: int = Field(0, ge=0, description="Seed of a new adapter, the order of data, cuts and dropout [default: 0].")
     device: Literal["cpu", "cuda"] | None = Field(None, description="cpu or cuda [default: the GPU, if any].")
     dtype: Literal["float32", "bfloat16"] | None = Field(
@@ -88,6 +92,7 @@ class TrainOutcome:
         tokens: tokens learnt from, each counted as often as it was seen.
         seconds: wall time, including that before an interruption.
         is_main: whether this process writes the results.
+        left_out: why rows of the data were left out, one line each.
     """
 
     folder: Path
@@ -96,3 +101,4 @@ class TrainOutcome:
     tokens: int
     seconds: float
     is_main: bool = True
+    left_out: tuple[str, ...] = ()

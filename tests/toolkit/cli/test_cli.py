@@ -45,6 +45,7 @@ def samples(tmp_path: Path) -> Path:
     return write(tmp_path / "samples.jsonl", 12)
 
 
+@pytest.mark.boxes
 def test_eval(samples: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     missing = toolkit("eval", "humaneval", "--samples", samples, "--output", out)
@@ -77,6 +78,7 @@ def test_eval(samples: Path, tmp_path: Path) -> None:
     assert "on the 6 tasks that both have, of 6 here and 12 there" in " ".join(compared.stdout.split())
 
 
+@pytest.mark.boxes
 def test_formats_give_the_same_verdicts(tmp_path: Path) -> None:
     task = TASKS["HumanEval/0"]
     rows = [
@@ -103,6 +105,7 @@ def test_formats_give_the_same_verdicts(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["verdicts"]["passed"] == 1
 
 
+@pytest.mark.boxes
 def test_bad_lines_are_all_listed_before_anything_runs(tmp_path: Path) -> None:
     good = json.dumps({"task_id": "HumanEval/0", "solution": canonical("HumanEval/0")}).encode()
     lines = [
@@ -129,9 +132,9 @@ def test_bad_lines_are_all_listed_before_anything_runs(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["eval", "humanevil", "--samples", "x"], "no benchmark"),
-        (["eval", "humaneval", "--samples", "/nowhere.jsonl"], "nowhere"),
-        (["eval", "humaneval", "--samples", "/dev/null"], "/dev/null"),
-        (["eval", "humaneval", "--samples", "/proc"], "/proc"),
+        pytest.param(["eval", "humaneval", "--samples", "/nowhere.jsonl"], "nowhere", marks=pytest.mark.boxes),
+        pytest.param(["eval", "humaneval", "--samples", "/dev/null"], "/dev/null", marks=pytest.mark.boxes),
+        pytest.param(["eval", "humaneval", "--samples", "/proc"], "/proc", marks=pytest.mark.boxes),
         (["eval", "humaneval", "--samples", "x", "--timeout", "0"], "--timeout"),
         (["eval", "humaneval", "--samples", "x", "--timeout", "nan"], "--timeout"),
         (["eval", "humaneval", "--samples", "x", "--total-timeout", "0"], "--total-timeout"),
@@ -169,6 +172,7 @@ def test_no_engine_is_exit_code_3(samples: Path) -> None:
     assert "make engine" in done.stderr
 
 
+@pytest.mark.boxes
 def test_a_uniform_verdict_vector_is_a_warning(tmp_path: Path) -> None:
     file = write(tmp_path / "all.jsonl", 12, 1)
     done = toolkit("eval", "humaneval", "--samples", file, "--output", tmp_path / "a", "--limit", 12, "--json")
@@ -184,6 +188,7 @@ def test_a_uniform_verdict_vector_is_a_warning(tmp_path: Path) -> None:
     assert "warning" not in done.stderr
 
 
+@pytest.mark.boxes
 def test_killed_and_resumed_ends_with_the_same_bytes(tmp_path: Path) -> None:
     file = write(tmp_path / "samples.jsonl", 20, 6)
     flags = ["--samples", file, "--no-cache", "--timeout", "5", "--limit", 20]
@@ -207,6 +212,7 @@ def test_killed_and_resumed_ends_with_the_same_bytes(tmp_path: Path) -> None:
     assert whole == resumed
 
 
+@pytest.mark.boxes
 def test_interrupted(tmp_path: Path) -> None:
     file = write(tmp_path / "samples.jsonl", 40, 10)
     with file.open("a") as lines:
@@ -225,6 +231,7 @@ def test_interrupted(tmp_path: Path) -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.boxes
 def test_a_full_disk_is_no_verdict(samples: Path, tmp_path: Path) -> None:
     def small() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
@@ -238,6 +245,7 @@ def test_a_full_disk_is_no_verdict(samples: Path, tmp_path: Path) -> None:
     assert toolkit(*flags, "--resume").returncode == 0
 
 
+@pytest.mark.boxes
 def test_same_verdicts_whatever_the_machine_does(tmp_path: Path) -> None:
     file = write(tmp_path / "samples.jsonl", 25, 2)
     seen = set()
@@ -249,6 +257,7 @@ def test_same_verdicts_whatever_the_machine_does(tmp_path: Path) -> None:
     assert len(seen) == 1
 
 
+@pytest.mark.boxes
 def test_run() -> None:
     done = toolkit("run", "-", stdin=b"import sys\nprint('out')\nsys.exit(5)")
     assert (done.returncode, done.stdout) == (0, "out\n")
@@ -259,6 +268,7 @@ def test_run() -> None:
     assert facts["exit_code"] is None
 
 
+@pytest.mark.boxes
 def test_validate_and_doctor() -> None:
     found = json.loads(toolkit("validate", "humaneval", "--json").stdout)
     assert found["canonical_passed"] == found["empty_failed"] == found["n_tasks"] == 164
@@ -276,6 +286,7 @@ def test_help_is_quick_and_names_every_command() -> None:
         assert name in done.stdout
 
 
+@pytest.mark.boxes
 def test_hostile_rows_cost_their_own_verdict(tmp_path: Path) -> None:
     tasks = list(BENCHMARKS["humaneval"].load(Options()).tasks.values())[:12]
     right = {task.task_id: task.prompt + task.canonical_solution for task in tasks}

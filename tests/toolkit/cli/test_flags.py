@@ -37,6 +37,7 @@ def test_nothing_at_a_time_is_refused(words: tuple[str, ...]) -> None:
     assert "'-p'" in done.stderr
 
 
+@pytest.mark.boxes
 def test_a_terminal_that_knows_ascii_alone(tmp_path: Path) -> None:
     done = toolkit("eval", "humaneval", "--samples", tmp_path / "é█·😀.jsonl", PYTHONIOENCODING="ascii", PYTHONUTF8="1")
     assert done.returncode == 2

@@ -17,6 +17,7 @@ from tests.toolkit.cli.gated import BAD, GOOD, NEVER_WRITE, TASKS, TOOLKIT, rows
 from toolkit.samples.rows import ADDED
 
 
+@pytest.mark.boxes
 def test_every_field_and_what_is_written(tmp_path: Path) -> None:
     first = b'{"task_id":"x/1" , "solution": "print(\\u0041)", "score": 1.50e1, "n": 12345678901234567890123}'
     given: list[dict[str, Any] | bytes] = [
@@ -88,6 +89,7 @@ def test_usage_errors(tmp_path: Path, arguments: list[str], words: str) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.boxes
 def test_overwriting_strict_and_unwritable(tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text(BAD)
     (tmp_path / "good.py").write_text(GOOD)
@@ -99,7 +101,7 @@ def test_overwriting_strict_and_unwritable(tmp_path: Path) -> None:
     assert rows(out / "accepted.jsonl") == []
     assert toolkit("--kind", "compile", tmp_path / "bad.py", "-o", tmp_path / "other").returncode == 0
     done = toolkit("--kind", "none", tmp_path / "bad.py", "-o", tmp_path / "bad.py" / "x")
-    assert done.returncode == 3
+    assert done.returncode == 2
     assert "choose another --output" in done.stderr
 
 
@@ -112,6 +114,7 @@ def test_no_engine_is_exit_code_3(tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.boxes
 def test_thresholds_all_findings_and_the_cache(tmp_path: Path) -> None:
     branches = "".join(f"    if x == {i}:\n        return {2 * i}\n" for i in range(6))
     complex_ = f'"""Seven paths."""\n\n\ndef paths(x):\n    """Return twice x."""\n{branches}    return x\n'
@@ -144,6 +147,7 @@ def test_thresholds_all_findings_and_the_cache(tmp_path: Path) -> None:
     assert summary("--no-cache", "--kind", "compile")["n_known"] == 0
 
 
+@pytest.mark.boxes
 def test_public_examples_are_the_tests_of_a_known_task(tmp_path: Path) -> None:
     task = TASKS["HumanEval/0"]
     file = write(
@@ -161,6 +165,7 @@ def test_public_examples_are_the_tests_of_a_known_task(tmp_path: Path) -> None:
     assert summary["n_rejected"] == 3
 
 
+@pytest.mark.boxes
 def test_contamination_is_looked_for_in_the_known_benchmarks(tmp_path: Path) -> None:
     task = TASKS["HumanEval/1"]
     file = write(tmp_path / "in.jsonl", {"code": task.prompt + task.canonical_solution}, {"code": GOOD})
@@ -176,6 +181,7 @@ def many(path: Path, n: int) -> Path:
     return path
 
 
+@pytest.mark.boxes
 def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
     peaks = []
     for n in (1_000, 10_000):
@@ -184,6 +190,7 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
     assert peaks[1] < 1.2 * peaks[0] < 300 << 10
 
 
+@pytest.mark.boxes
 def test_interrupted(tmp_path: Path) -> None:
     file, out = many(tmp_path / "in.jsonl", 20_000), tmp_path / "out"
     command = [TOOLKIT, "gate", "--kind", "compile", "--no-cache", str(file), "-o", str(out)]
@@ -210,6 +217,7 @@ def boxes_of(pid: int) -> list[str]:
     return [box["Id"] for box in found if f"/{pid}/" in box["Labels"]["exogate.owner"]]
 
 
+@pytest.mark.boxes
 def test_a_full_disk_leaves_nothing_torn(tmp_path: Path) -> None:
     import resource
 

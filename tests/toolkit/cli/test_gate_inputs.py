@@ -8,9 +8,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.processes import peak_rss_kib
 from tests.toolkit.cli.gated import BAD, GOOD, NEVER_WRITE, TOOLKIT, rows, toolkit, write
 from toolkit.samples.rows import ADDED
+
+pytestmark = pytest.mark.boxes
 
 
 def test_python_files_and_folders(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from gates import Finding
 from tests.toolkit.cli.gated import BAD, GOOD, toolkit, write
 
 
+@pytest.mark.boxes
 def test_github_annotations(tmp_path: Path) -> None:
     (tmp_path / "a, b").mkdir()
     (tmp_path / "a, b" / "x:y%.py").write_text("x = 1\n" + BAD)
@@ -36,6 +37,7 @@ def test_messages_of_programs_cannot_forge_annotations() -> None:
     assert result["message"]["text"].isprintable() or "\n" in result["message"]["text"]
 
 
+@pytest.mark.boxes
 def test_sarif(tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text("x = 1\n" + BAD)
     (tmp_path / "warned.py").write_text("x = 1 is 1\n")
@@ -64,6 +66,7 @@ def test_sarif(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", ["verdict", "status", "short", "passed", "folder"])
+@pytest.mark.boxes
 def test_against_execution(tmp_path: Path, shape: str) -> None:
     """6 accepted, of which 4 pass; 4 rejected, of which 1 passes; one more is unscored, and one is not known."""
     truth = [True] * 4 + [False] * 2 + [True] + [False] * 3

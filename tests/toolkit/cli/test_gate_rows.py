@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,9 @@ from toolkit.report.gate import MAX_REASONS, Tally
 from toolkit.samples.rows import Program
 
 
-def test_what_generate_wrote_is_gated_and_learnt_as_it_was_written(tmp_path: Path) -> None:
+@pytest.mark.boxes
+def test_what_generate_wrote_is_gated_and_learnt_as_it_was_written(torch: Any, tmp_path: Path) -> None:
     """A chat's prompt is no part of the program; the gate by perplexity reads it as the model did."""
-    pytest.importorskip("torch")
     from tests.tiny import tiny
     from toolkit.models.generators import Source
     from toolkit.models.load import load
@@ -52,8 +53,7 @@ def test_what_generate_wrote_is_gated_and_learnt_as_it_was_written(tmp_path: Pat
     [("self-score", ("--model", "/nowhere"), "no such file"), ("judge", ("--judge-model", "/nowhere"), "no such file"),
      ("perplexity", ("--threshold", "fraction=7"), "fraction above 0")],
 )  # fmt: skip
-def test_bad_models_are_said(kind: str, more: tuple[str, ...], words: str, tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+def test_bad_models_are_said(torch: Any, kind: str, more: tuple[str, ...], words: str, tmp_path: Path) -> None:
     file = write(tmp_path / "in.jsonl", {"code": GOOD})
     done = toolkit("--kind", kind, *more, file, "--output", tmp_path / "out")
     assert (done.returncode, words in done.stderr) == (2, True), done.stderr
@@ -63,6 +63,7 @@ def test_bad_models_are_said(kind: str, more: tuple[str, ...], words: str, tmp_p
 # -- what a hostile row costs ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.boxes
 def test_hostile_rows_cost_their_own(tmp_path: Path) -> None:
     long = "é" * 250_000
     hostile = [
@@ -79,6 +80,7 @@ def test_hostile_rows_cost_their_own(tmp_path: Path) -> None:
     assert size < file.stat().st_size + 200_000
 
 
+@pytest.mark.boxes
 def test_a_call_that_grows_when_it_is_read(tmp_path: Path) -> None:
     """200 bytes of a row that were 1.8 GB in this process, and 288 MB in the file."""
     call = b'[["f",[{"n":["S1",30000000]}],{"d":[]}]]'

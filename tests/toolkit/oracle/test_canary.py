@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import DockerEngine, Sandbox
+from sandbox import Engine, Sandbox
 from tests.faults import HIT, TASKS, nothing_left, oracle
 from toolkit.oracle import Oracle, Refused, canary, table
 from toolkit.oracle.canary import PROGRAMS
@@ -16,8 +16,13 @@ from toolkit.records import Task, Verdict
 pytestmark = pytest.mark.usefixtures("known_here")
 
 
+@pytest.fixture(scope="module")
+def engine(either: Engine) -> Engine:
+    return either
+
+
 def test_the_canaries_change_nothing_and_ask_for_each_kind_of_test(
-    pool: Sandbox, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+    pool: Sandbox, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, asked = Oracle.findings, list[tuple[str, str]]()
 
@@ -58,7 +63,7 @@ def known_as(source: str) -> Verdict:
 @pytest.mark.parametrize("kind", HIT)
 @pytest.mark.parametrize("wanted", PROGRAMS)
 def test_one_canary_that_is_judged_otherwise_refuses_the_oracle(
-    kind: str, wanted: Verdict, pool: Sandbox, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+    kind: str, wanted: Verdict, pool: Sandbox, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def findings(_: Oracle, task: Task, solution: str, *__: Any) -> tuple[Finding, None]:
         known = known_as(solution)

@@ -10,13 +10,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from sandbox import DockerEngine, Sandbox
-from tests.faults import ENDLESS, HIT, OWN, RIGHT, SMALL, TASKS, judge, nothing_left, soon
+from sandbox import BoxLost, DockerEngine, EngineUnavailable, Sandbox
+from tests.faults import (
+    ENDLESS,
+    ERRORS,
+    HIT,
+    OWN,
+    RIGHT,
+    SMALL,
+    TASKS,
+    judge,
+    nothing_left,
+    soon,
+)
 from toolkit.benchmarks import BENCHMARKS, Options
+from toolkit.cli import main as cli
 from toolkit.commands.evaluate import Settings, evaluate
 from toolkit.oracle import Oracle
-from toolkit.records import Sample, Verdict
+from toolkit.records import DEFECT, Result, Sample, Verdict
+from toolkit.store import run_folder as runs
+from toolkit.store.run_folder import RunFolder
 
 pytestmark = pytest.mark.usefixtures("known_here")
 
@@ -103,3 +118,37 @@ def test_ctrl_c_in_a_run(pool: Sandbox, engine: DockerEngine, tmp_path: Path) ->
         assert time.monotonic() - at[0] < soon(2)
     assert outcome.interrupted
     assert outcome.summary["interrupted"] == "1 of 4 samples were judged"
+
+
+
+def test_what_is_raised_while_a_result_is_journalled_costs_that_sample_alone(
+    engine: DockerEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Through the command line: exit code 70, and a run that goes on as if nothing had been."""
+    tasks = dict(list(BENCHMARKS["humaneval"].load(Options()).tasks.items())[:10])
+    hit, n = list(tasks)[3], len(ERRORS)
+    rows = [{"task_id": t.task_id, "solution": f"{t.prompt}{t.canonical_solution}\n# {i}"} for t in tasks.values() for i in range(n)]
+    file = tmp_path / "samples.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command = ["eval", "humaneval", "--samples", str(file), "--limit", "10", "--timeout", "5", "--no-cache", "--allow-uniform"]
+    command += ["--parallel", "2", "--output", str(tmp_path / "run")]
+    append = RunFolder.append
+
+    def struck(self: RunFolder, result: Result, facts: Any) -> None:
+        if result.task_id == hit:
+            raise ERRORS[result.sample_id]("planted")
+        append(self, result, facts)
+
+    with monkeypatch.context() as patch, nothing_left(engine):
+        patch.setattr(RunFolder, "append", struck)
+        done = CliRunner().invoke(cli.app, command)
+    found = runs.read(tmp_path / "run")
+    errors = {type_: found[hit, i].error or "" for i, type_ in enumerate(ERRORS)}
+    assert done.exit_code == 70, done.output
+    assert "Traceback" in done.stderr
+    assert f"5 of {len(rows)} samples could not be judged because of a defect" in done.stderr
+    assert [one for one, said in errors.items() if said == "not judged: planted"] == [OSError, BoxLost, EngineUnavailable]
+    assert sum(said.startswith(DEFECT) for said in errors.values()) == 5
+    assert sum(result.verdict is Verdict.PASSED for result in found.values()) == len(rows) - n
+    assert CliRunner().invoke(cli.app, [*command, "--resume"]).exit_code == 0
+    assert [result.verdict for result in runs.read(tmp_path / "run").values()] == [Verdict.PASSED] * len(rows)

@@ -1,14 +1,16 @@
 """The oracle: right is right, wrong is wrong, and no trick makes one the other."""
 
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sandbox import Box, BoxLost, DockerEngine, Limits, Sandbox
+from sandbox import Box, BoxLost, DockerEngine, Engine, Limits, Sandbox
 from sandbox.wire import codec
 from toolkit.benchmarks import BENCHMARKS, Options, humaneval_plus, mbpp_plus
 from toolkit.benchmarks.base import Benchmark, Loaded
@@ -37,14 +39,17 @@ CHECK = Task(
 OWN = Benchmark(name="own", load=lambda _: Loaded(tasks={}, data_hash=""))
 
 
+@contextmanager
+def opened(engine: Engine, cache: Path) -> Iterator[Oracle]:
+    with pytest.MonkeyPatch.context() as patch, Sandbox(engine, 1, Limits(memory_bytes=4 << 30)) as pool:
+        patch.setenv("TOOLKIT_CACHE", str(cache))
+        yield Oracle(pool, OWN, {task.task_id: task for task in (TABLE, CHECK)}, "own-1", timeout_s=1)
+
+
 @pytest.fixture(scope="module")
-def oracle(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
-    patch = pytest.MonkeyPatch()
-    patch.setenv("TOOLKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
-    tasks = {task.task_id: task for task in (TABLE, CHECK)}
-    with Sandbox(engine, 1, Limits(memory_bytes=4 << 30)) as pool:
-        yield Oracle(pool, OWN, tasks, "own-1", timeout_s=1)
-    patch.undo()
+def oracle(either: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
+    with opened(either, tmp_path_factory.mktemp("cache")) as oracle:
+        yield oracle
 
 
 def judge(oracle: Oracle, solution: str, task: Task = TABLE) -> Result:
@@ -160,9 +165,12 @@ def test_a_program_whose_box_is_lost_twice_has_a_verdict(oracle: Oracle, monkeyp
     assert result.detail == "its box did not survive it, twice"
 
 
-def test_a_box_killed_under_a_sample_is_replaced(oracle: Oracle, engine: DockerEngine) -> None:
-    import threading
+def test_a_box_killed_under_a_sample_is_replaced(engine: DockerEngine, tmp_path: Path) -> None:
+    with opened(engine, tmp_path) as oracle:
+        is_replaced(oracle, engine)
 
+
+def is_replaced(oracle: Oracle, engine: DockerEngine) -> None:
     source = "import time\ndef pairs(xs):\n    time.sleep(0.3)\n    return [(x, x * x) for x in xs]"
     with oracle.pool.box() as box:
         box.start()

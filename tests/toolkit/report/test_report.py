@@ -6,6 +6,7 @@ import io
 import json
 import re
 from dataclasses import asdict
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -227,12 +228,12 @@ def test_rounds_page_gives_hostile_text_no_foothold(monkeypatch: pytest.MonkeyPa
     assert all((attrs.get("xlink:href") or "#").startswith("#") for _, attrs in tags)
     assert not set(text) & set("\x1b\u202e\ud800\0")
     assert ("<svg" in text) is drawn
-    assert (figures.MISSING in text) is not drawn
+    assert (figures.MISSING in unescape(text)) is not drawn
 
 
 def test_a_regime_has_one_colour_and_mark_in_all_figures() -> None:
     found = figures.figures(ROUNDS)
-    assert len(found) == 6
+    assert len(found) == 4, "what a ledger of that time can show"
     assert all(figure.caption.endswith("(5 rounds of 4 steps)") for figure in found)
     for i, regime in enumerate(ROUNDS["settings"]["regimes"]):
         entries = {entry[1:] for figure in found for entry in figure.legend if entry[0] == regime}

@@ -1,6 +1,5 @@
 """What a ledger measures: total variation, acceptance, AUC."""
 
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,23 +7,8 @@ import pytest
 
 from sandbox import DockerEngine
 from tests.toolkit.rounds.planted import Planted, Policy, Scorer, right, settings
-from toolkit.analysis import ledger
 from toolkit.errors import UsageError
 from toolkit.rounds import run as rounds
-
-
-def test_total_variation_is_that_of_the_theorem() -> None:
-    """By hand: q = r p / Z over the answers drawn, for every pattern of decisions on up to four answers."""
-    for n in range(1, 5):
-        for accepted in itertools.product((False, True), repeat=n):
-            rows = [{"task_id": "x", "accepted": each, "score": None} for each in accepted]
-            found = ledger.held_out(rows, [True] * n)
-            assert found
-            if not any(accepted):
-                assert (found["tv"], found["none_accepted"]) == (None, 1)
-                continue
-            q = [each / sum(accepted) for each in accepted]
-            assert found["tv"] == pytest.approx(sum(abs(each - 1 / n) for each in q) / 2, abs=1e-4)
 
 
 def test_a_threshold_that_is_frozen_lets_acceptance_change(
@@ -46,6 +30,15 @@ def test_a_threshold_that_is_frozen_lets_acceptance_change(
         rounds.run(settings(tmp_path, regimes=("self-score+perplexity",), freeze=True, output=tmp_path / "two"))
 
 
+def test_a_gate_that_compares_sees_the_whole_round_at_once(
+    engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None]
+) -> None:
+    """Four programs, again and again: chunk by chunk, each of them would be new four times."""
+    planted(lambda _task, _number, i: f"def f(a, b, c):\n    return [{'a + b + c, ' * 3 ** (i % 4)}{i % 4}]\n")
+    (row,) = [r for r in rounds.run(settings(tmp_path, regimes=("duplicate",), rounds=1, accept=4))["rows"] if r["round"]]
+    assert (row["candidates"], row["accepted"], row["retained"]) == (16, 4, 4)
+
+
 def test_auc_is_of_what_the_gate_prefers(
     engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,5 +47,6 @@ def test_auc_is_of_what_the_gate_prefers(
     monkeypatch.setattr(Planted, "given", lambda *_: {"model": Scorer()})
     planted(lambda task, number, i: right(task, number, i) if i % 2 else f"def {task.entry_point}(x):\n    return -1\n")
     asked = settings(tmp_path, regimes=("perplexity", "inverse-perplexity"), rounds=1, accept=4, held_out=0.5, probe=4)
-    found = {row["regime"]: (row["auc"], row["held_out"]["auc"]) for row in rounds.run(asked)["rows"] if row["round"]}
+    rows = [row for row in rounds.run(asked)["rows"] if row["round"]]
+    found = {row["regime"]: tuple(at["gates"][row["regime"]]["auc"]["value"] for at in (row, row["held_out"])) for row in rows}
     assert found == {"perplexity": (1.0, 1.0), "inverse-perplexity": (0.0, 0.0)}

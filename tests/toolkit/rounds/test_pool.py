@@ -19,6 +19,7 @@ def test_pool_of_the_standard_library(engine: DockerEngine) -> None:
         compile(item.human, item.task.task_id, "exec")
 
 
+@pytest.mark.models
 def test_pools_of_other_forms(tmp_path: Path) -> None:
     """A folder that `datasets` reads, as it reads the hub's; columns with other names; lists of lines."""
     pytest.importorskip("datasets")

@@ -49,21 +49,23 @@ def test_a_degenerate_policy_is_a_rubber_stamp(
             from toolkit.benchmarks import BENCHMARKS, Options
 
             known = BENCHMARKS["humaneval"].load(Options()).tasks[task.task_id]
-            return known.prompt + known.canonical_solution if i >= number else "def g():\n    return 0\n"
+            return known.prompt + known.canonical_solution if i >= 4 * number else "def g():\n    return 0\n"
         return "def g():\n    return 0\n" if i % 4 < number + 1 else "def g(:\n"
 
     planted(policy)
-    summary = rounds.run(settings(tmp_path, regimes=("compile", "tests"), rounds=3, accept=16))
+    summary = rounds.run(settings(tmp_path, regimes=("compile", "tests"), rounds=3, accept=16, limit=12))
     cell = {cell["regime"]: cell for cell in summary["cells"]}["compile"]
     rows = [row for row in summary["rows"] if row["regime"] == "compile" and row["round"]]
     assert [row["acceptance_mass"] for row in rows] == [0.25, 0.5, 0.75]
     assert [row["scores"]["humaneval"]["value"] for row in rows] == [pytest.approx(x) for x in (2 / 3, 1 / 3, 0)]
-    assert (cell["rubber_stamp"], cell["acceptance_trend"], cell["score_trend"]) == (True, 1.0, -1.0)
+    assert (cell["acceptance_trend"], cell["score_trend"], cell["retention"]) == (1.0, -1.0, 0.0)
+    stamps = {stamp["regime"]: stamp["says"] for stamp in summary["rubber_stamps"]}
+    assert stamps == {"compile": "shown", "tests": "stopped: nothing was accepted"}
     assert rows[-1]["accepted_runs"]["strict"] == 0.0, "no accepted program passes its tests"
     assert rows[-1]["texts"]["unique"] < 0.2
     stopped = next(row for row in summary["rows"] if row["regime"] == "tests" and row["round"] == 1)
     assert stopped["stopped"] == "nothing was accepted"
-    assert (tmp_path / "run" / "report.html").read_text().count("<svg") >= 4
+    assert (tmp_path / "run" / "report.html").read_text().count("<svg") >= 3, "too few words for distinct n-grams"
 
 
 FORGERIES = [
@@ -168,8 +170,9 @@ def test_held_out_prompts_show_whether_a_gate_tells_answers_apart(
     planted(policy)
     asked = settings(tmp_path, regimes=("compile", "tests"), rounds=1, held_out=0.5, probe=5, probe_samples=4)
     found = {row["regime"]: row["held_out"] for row in rounds.run(asked)["rows"] if row["round"]}
-    assert [found["compile"][name] for name in ("prompts", "answers", "tv", "same_decision", "ran")] == [5, 20, 0.0, 1.0, 0.5]
-    assert [found["tests"][name] for name in ("accepted", "tv", "entropy_bits", "auc")] == [0.5, 0.5, 1.0, 1.0]
+    assert [found["compile"][name] for name in ("prompts", "answers", "agrees", "same_decision", "ran")] == [5, 20, None, 1.0, 0.5]
+    assert (found["compile"]["variance"]["value"], found["tests"]["variance"]["value"]) == (0.0, 0.3333)
+    assert (found["tests"]["accepted"], found["tests"]["agrees"]["value"], found["tests"]["gates"]["tests"]["auc"]["value"]) == (0.5, 1.0, 1.0)
     folder = tmp_path / "run" / "seed0" / "tests" / "round1"
     learnt = {row["task_id"] for row in read_rows(folder / "train.jsonl")}
     assert learnt
@@ -186,11 +189,13 @@ def test_what_the_pool_lacks_is_said_before_anything_is_generated(tmp_path: Path
     assert not list(tmp_path.glob("*/seed*"))
 
 
+@pytest.mark.boxes
+@pytest.mark.models
 def test_the_preset_small_in_a_smaller_form(tmp_path: Path) -> None:
     """The default model writes, is trained on what the gates accepted, and is judged: every stage is the real one."""
     flags = {
         "regimes": "none,compile", "rounds": 1, "accept": 2, "budget": 8, "max-new-tokens": 48, "steps": 1, "batch-size": 2,
-        "sequence": 128, "limit": 2, "eval-tokens": 32, "measured": 4, "output": tmp_path / "run",
+        "sequence": 128, "limit": 2, "eval-tokens": 32, "measured": 4, "unfinished": "open", "output": tmp_path / "run",
     }  # fmt: skip
     command = [sys.executable, "-m", "toolkit.cli", "rounds", "small"]
     command += [str(word) for name, value in flags.items() for word in (f"--{name}", value)]

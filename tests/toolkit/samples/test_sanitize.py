@@ -14,7 +14,7 @@ import pytest
 
 from toolkit.records import Task
 from toolkit.samples.extract import longest_program, without_thoughts
-from toolkit.samples.sanitize import Sanitizer
+from toolkit.samples.sanitize import Sanitizer, SanitizerFailed
 
 PROMPT = (
     'from typing import List\n\n\ndef helper(x):\n    return x\n\n\ndef total(xs: List[int]) -> int:\n    """Sum."""\n'
@@ -152,6 +152,7 @@ def test_hostile_texts_come_back_and_the_others_get_theirs() -> None:
     assert time.monotonic() - start < 60
 
 
+@pytest.mark.slow
 def test_a_text_gets_a_second_of_cpu_and_no_more() -> None:
     with Sanitizer(workers=1) as sanitizer:
         assert sanitizer.solution(TASK, "solution", FENCED) == PROGRAM
@@ -211,7 +212,7 @@ def test_a_worker_that_is_killed_costs_no_text_its_answer(sanitizer: Sanitizer) 
 
 def test_a_worker_that_cannot_start_is_our_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with Sanitizer() as sanitizer, pytest.raises(RuntimeError, match="exit code 1"):
+    with Sanitizer() as sanitizer, pytest.raises(SanitizerFailed, match="exit code 1"):
         sanitizer.solution(TASK, "solution", "x = 1")
 
 

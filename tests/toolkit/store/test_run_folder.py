@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from tests.processes import started
+from toolkit.errors import UsageError
 from toolkit.records import Result, Sample, Verdict
 from toolkit.report import summary as report
 from toolkit.store import run_folder as runs
 from toolkit.store.files import SettingsChanged
-from toolkit.store.run_folder import RunExists, RunFolder, RunFolderError, RunFolderUnwritable, RunInUse
+from toolkit.store.run_folder import NoRun, RunExists, RunFolder, RunFolderError, RunFolderUnwritable, RunInUse
 
 SETTINGS = {"benchmark": "humaneval+", "timeout_s": 5.0, "samples": Path("s.jsonl")}
 DATA = {"humaneval+": "fe585eb4df8c88d844eeb463ea4d0302"}
@@ -66,7 +67,8 @@ def same(path: Path) -> dict[str, bytes]:
 
 def test_a_finished_run(tmp_path: Path) -> None:
     folder = complete(tmp_path / "a", order=samples()[::-1], about={"parallel": 2}, seed=7)
-    assert {file.name for file in folder.path.iterdir()} == {*runs.FILES, runs.LOCK} - {runs.GENERATED, f"{runs.GENERATED}.part"}
+    given = {runs.GENERATED, f"{runs.GENERATED}.part", runs.STDIN}
+    assert {file.name for file in folder.path.iterdir()} == {*runs.FILES, runs.LOCK} - given
     run = json.loads((folder.path / runs.RUN).read_text())
     assert run["settings"] == {"benchmark": "humaneval+", "timeout_s": 5.0, "samples": "s.jsonl"}
     assert (run["seed"], run["images"], run["data"], run["about"]) == (7, {"run": "sha256:1"}, DATA, {"parallel": 2})
@@ -74,7 +76,9 @@ def test_a_finished_run(tmp_path: Path) -> None:
     assert "git_commit" in run
     rows = [json.loads(line) for line in (folder.path / runs.RESULTS).read_bytes().splitlines()]
     assert [runs.from_row(row) for row in rows] == [judge(sample) for sample in samples()]
-    assert rows[0].keys() == {"task_id", "sample_id", "verdict", "base", "plus", "error", "detail"}
+    assert rows[0].keys() == {
+        "task_id", "sample_id", "verdict", "base", "plus", "error", "detail", "base_call", "plus_call", "failed",
+    }  # fmt: skip
     written = [Sample(**json.loads(line)) for line in (folder.path / runs.SAMPLES).read_bytes().splitlines()]
     assert written == samples()
     facts = [json.loads(line) for line in (folder.path / runs.EXECUTIONS).read_bytes().splitlines()]
@@ -154,7 +158,7 @@ def test_resume_of_nothing_begins(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"{}", b'{"settings": 1, "seed": 0, "images": {}, "data": {}}'])
 def test_unreadable_run_json(tmp_path: Path, text: bytes) -> None:
     (tmp_path / runs.RUN).write_bytes(text)
-    with pytest.raises(RunFolderError, match="--overwrite"):
+    with pytest.raises(RunExists, match="--overwrite"):
         create(tmp_path, resume=True)
     create(tmp_path, overwrite=True).close()
 
@@ -205,9 +209,9 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
 
 
 def test_read_says_what_is_no_run(tmp_path: Path) -> None:
-    with pytest.raises(RunFolderError, match="no run folder"):
+    with pytest.raises(NoRun, match="no run folder"):
         runs.read(tmp_path)
-    with pytest.raises(RunFolderError, match="no run folder"):
+    with pytest.raises(NoRun, match="no run folder"):
         runs.read(tmp_path / "absent")
     create(tmp_path).close()
     assert runs.read(tmp_path) == {}
@@ -321,8 +325,10 @@ def test_errors_name_the_file_and_the_remedy(
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "file", tmp_path / "file" / "run"):
-        with pytest.raises(RunFolderUnwritable, match="another --output"):
+        with pytest.raises(UsageError, match="another --output"):
             create(path)
+    with pytest.raises(RunFolderUnwritable, match="another --output"):
+        create(Path("/proc/run"))
 
 
 def test_a_failing_source_of_samples_leaves_no_file(tmp_path: Path) -> None:
@@ -335,6 +341,7 @@ def test_a_failing_source_of_samples_leaves_no_file(tmp_path: Path) -> None:
     assert {file.name for file in tmp_path.iterdir()} == {runs.RUN, runs.LOCK}
 
 
+@pytest.mark.slow
 def test_many_samples_take_little_memory(tmp_path: Path) -> None:
     def many() -> Iterator[Sample]:
         return (Sample(task_id=f"T/{i % 164}", sample_id=i // 164, solution="x" * 12_000) for i in range(8200))

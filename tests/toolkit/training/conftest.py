@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,9 +11,7 @@ from tests.toolkit.training.learnt import PROGRAMS, rows
 
 
 @pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    import torch
-
+def one_thread(torch: Any) -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

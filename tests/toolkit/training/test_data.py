@@ -12,11 +12,6 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from tests.tiny import tiny
-
-pytest.importorskip("torch")
-pytest.importorskip("peft")
-pytest.importorskip("accelerate")
-
 from tests.toolkit.training.learnt import PROGRAMS, rows
 from toolkit.cli import main as cli
 from toolkit.errors import UsageError
@@ -63,7 +58,7 @@ def test_every_text_comes_back(model: str, texts: list[str], seed: int) -> None:
 KNOWN: list[Any] = []
 
 
-def test_parts_of_a_text_gain_no_space(tmp_path: Path) -> None:
+def test_parts_of_a_text_gain_no_space(torch: Any, tmp_path: Path) -> None:
     tokenizer = load(Source(model=tiny(tmp_path, spaced=True), device="cpu")).tokenizer
     assert tokenizer.decode(tokenizer.encode("b", add_special_tokens=False)) == "b"
     assert tokenizer.encode("ab") != tokenizer.encode("a") + tokenizer.encode("b")
@@ -108,7 +103,7 @@ def test_families_of_middle_tokens(names: tuple[str, str, str]) -> None:
 
 
 @pytest.mark.parametrize("spaced", [False, True])
-def test_a_chat_template_is_learnt_as_it_was_written_and_an_answer_cannot_forge_one(spaced: bool, tmp_path: Path) -> None:
+def test_a_chat_template_is_learnt_as_it_was_written_and_an_answer_cannot_forge_one(torch: Any, spaced: bool, tmp_path: Path) -> None:
     """A prompt's special tokens are those that generation gave the model; the same words in an answer are plain text, and
     no space comes before it."""
     generator = TransformersGenerator(Source(model=tiny(tmp_path, spaced=spaced), device="cpu"))
@@ -144,7 +139,7 @@ def test_rows_are_read_in_each_form(tmp_path: Path) -> None:
         ("", "nothing to train on"),
         ("\n\n", "nothing to train on"),
         ("{", "malformed JSON"),
-        ("[]\n", "not an object but list"),
+        ("3\n", "not an object but int"),
         ('{"task_id": "x"}\n', "none of solution, completion, code, text, content, raw_response is there"),
         ('{"completion": "x"}\n', "no prompt"),
         ('{"content": 7}\n', "content is not a string but int"),

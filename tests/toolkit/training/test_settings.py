@@ -8,17 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.tiny import FIM, tiny
-
-torch = pytest.importorskip("torch")
-pytest.importorskip("peft")
-pytest.importorskip("accelerate")
-
-from tests.toolkit.training.learnt import small  # noqa: E402
-from toolkit.cli import main as cli  # noqa: E402
-from toolkit.errors import InfrastructureError, UsageError  # noqa: E402
-from toolkit.models.save import BASE  # noqa: E402
-from toolkit.models.tokens import FAMILIES  # noqa: E402
-from toolkit.training.loop import TrainSettings, train  # noqa: E402
+from tests.toolkit.training.learnt import small
+from toolkit.cli import main as cli
+from toolkit.errors import InfrastructureError, UsageError
+from toolkit.models.save import BASE
+from toolkit.models.tokens import FAMILIES
+from toolkit.training.loop import TrainSettings, train
 
 
 def test_an_adapter_of_another_model(model: str, data: Path, tmp_path: Path) -> None:
@@ -36,7 +31,7 @@ def test_an_adapter_of_another_model(model: str, data: Path, tmp_path: Path) -> 
         train(small(model, data, tmp_path / "no", adapter=model))
 
 
-def test_wrong_settings_are_said(model: str, data: Path, tmp_path: Path) -> None:
+def test_wrong_settings_are_said(torch: Any, model: str, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(UsageError, match="reads at most 256 tokens"):
         train(small(model, data, out, sequence=257))

@@ -1,26 +1,49 @@
 """Generators of text. A new kind is one file, and one line in `GENERATORS`."""
 
 import os
+from typing import Any
 
-from toolkit.models.generators.base import Generation, Generator, Prompt, Sampling
+from sandbox.registry import Registry
+from toolkit.models.generators.base import Generation, Generator, Prompt, Sampling, Tick
 from toolkit.models.generators.openai_ import OpenAIGenerator
 from toolkit.models.generators.replay import ReplayGenerator
 from toolkit.models.generators.transformers_ import TransformersGenerator
 from toolkit.models.load import SMOLLM2
 from toolkit.models.source import BadModel, GenerationFailed, Source
 
-GENERATORS: dict[str, type[Generator]] = {
-    "openai": OpenAIGenerator,
-    "replay": ReplayGenerator,
-    "transformers": TransformersGenerator,
-}
+
+def _generator(_name: str, thing: Any, _origin: str) -> type[Generator]:
+    lacks = [each for each in ("takes", "generate", "close") if not callable(getattr(thing, each, None))]
+    if not isinstance(thing, type) or lacks:
+        raise TypeError(f"a generator is a class with takes, generate and close; {thing!r} has no {' and no '.join(lacks)}")
+    return thing
+
+
+GENERATORS: Registry[type[Generator]] = Registry(
+    "generator",
+    [("openai", OpenAIGenerator), ("replay", ReplayGenerator), ("transformers", TransformersGenerator)],
+    _generator,
+)
+"""Every generator by its name; `toolkit.testing.check_generator` says whether one keeps to what all promise."""
 
 
 def kind_of(source: Source) -> str:
-    """Return the key in `GENERATORS` for a source."""
-    if source.base_url:
-        return "openai"
-    return "replay" if source.model.endswith((".jsonl", ".jsonl.gz")) else "transformers"
+    """Return the name of the generator for a source: the one that it names, else the first that takes it.
+
+    Ours are asked first, so what is installed beside them changes nothing that they take. What nobody takes goes to
+    `transformers`, which says what is wrong with it.
+
+    Raises:
+        BadModel: no generator is called so.
+    """
+    if source.generator is not None:
+        try:
+            GENERATORS[source.generator]
+        except KeyError as error:
+            raise BadModel(f"--generator: {error}") from None
+        return source.generator
+    own = (name for name in GENERATORS if name not in GENERATORS.origins and GENERATORS[name].takes(source))
+    return next(own, "") or next((name for name, it in GENERATORS.items() if it.takes(source)), "transformers")
 
 
 def chosen(model: str | None, base_url: str | None = None) -> str:
@@ -46,6 +69,7 @@ __all__ = [
     "Prompt",
     "Sampling",
     "Source",
+    "Tick",
     "chosen",
     "kind_of",
     "resolve",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sandbox.errors import BadValue
 from toolkit.models.source import Source
 
 Tick = Callable[[int, int], None]
@@ -53,13 +54,13 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if self.n < 1 or self.max_new_tokens < 1:
-            raise ValueError("the number of samples and of new tokens must be at least 1")
+            raise BadValue("the number of samples and of new tokens must be at least 1")
         if not (0 <= self.temperature < 100):
-            raise ValueError(f"the temperature must be 0 or more, and below 100, not {self.temperature}")
+            raise BadValue(f"the temperature must be 0 or more, and below 100, not {self.temperature}")
         if not (0 < self.top_p <= 1):
-            raise ValueError(f"top-p must be above 0 and at most 1, not {self.top_p}")
+            raise BadValue(f"top-p must be above 0 and at most 1, not {self.top_p}")
         if "" in self.stop:
-            raise ValueError("an empty stop string would end every completion")
+            raise BadValue("an empty stop string would end every completion")
 
     def seed_of(self, task_id: str, sample_id: int) -> int:
         """Return the seed of one sample, in [0, 2**31)."""
@@ -110,6 +111,11 @@ class Generator(Protocol):
     @property
     def prefills(self) -> bool:
         """Whether the beginning of an answer can be given in a chat."""
+        ...
+
+    @classmethod
+    def takes(cls, source: Source) -> bool:
+        """Return whether a source is meant for this generator, when it is not named; nothing is opened or asked for that."""
         ...
 
     def __init__(self, source: Source) -> None:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from toolkit.errors import missing
 from toolkit.models.generators.base import Generation, Prompt, Sampling, Tick, cut
 from toolkit.models.source import BadModel, GenerationFailed, Source
 
@@ -31,13 +32,18 @@ class OpenAIGenerator:
 
     prefills = False
 
+    @classmethod
+    def takes(cls, source: Source) -> bool:
+        """Return whether there is an address."""
+        return bool(source.base_url)
+
     def __init__(self, source: Source) -> None:
         """Check that the endpoint answers. Without a model's name, take the first model that it lists."""
         try:
             import httpx
             import tenacity  # noqa: F401
         except ImportError as error:
-            raise GenerationFailed(f"endpoints cannot be asked ({error}); pip install httpx tenacity") from None
+            raise GenerationFailed(missing(error)) from None
         self._url = (source.base_url or "").rstrip("/")
         self.chat = source.chat is not False
         self._n_at_once = source.batch_size or 16

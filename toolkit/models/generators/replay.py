@@ -19,6 +19,11 @@ class ReplayGenerator:
     chat = False
     prefills = False
 
+    @classmethod
+    def takes(cls, source: Source) -> bool:
+        """Return whether the model is a samples file."""
+        return source.model.endswith((".jsonl", ".jsonl.gz"))
+
     def __init__(self, source: Source) -> None:
         """Read the file."""
         problems = Problems()

@@ -6,6 +6,7 @@ draws from its own seed, and the cache is not copied for every token.
 
 import functools
 import inspect
+import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -38,6 +39,11 @@ class TransformersGenerator:
     """Run a model in batches, longest prompts first. Halve the batches when memory runs out."""
 
     prefills = True
+
+    @classmethod
+    def takes(cls, source: Source) -> bool:
+        """Return whether the model is a file or folder, or may be one of the hub."""
+        return load.is_hub_id(source.model) or source.model.endswith(".gguf") or os.path.exists(source.model)
 
     def __init__(self, source: Source, loaded: load.Loaded | None = None) -> None:
         """Load the model, unless `loaded` is given."""

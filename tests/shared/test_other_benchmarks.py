@@ -1,0 +1,160 @@
+"""MBPP, the Pro benchmarks and LiveCodeBench on published data: canonical solutions pass, published verdicts are ours."""
+
+import ast
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import DockerEngine, Limits, Sandbox
+from toolkit.benchmarks import BENCHMARKS, Options
+from toolkit.benchmarks.base import Loaded
+from toolkit.oracle import Oracle
+from toolkit.records import Result, Sample, Task, Verdict
+from toolkit.samples.read import read
+
+pytestmark = pytest.mark.timeout(1800)
+DATA = {
+    "mbpp": "mbpp.jsonl.gz",
+    "mbpp-sanitized": "sanitized-mbpp.json.gz",
+    "humaneval-pro": "humaneval_pro.json",
+    "mbpp-pro": "mbpp_pro.json",
+    "livecodebench": "livecodebench-v1-public.jsonl.gz",
+}
+ALL = bool(os.environ.get("TOOLKIT_ALL_SAMPLES"))
+EVERY = 1 if ALL else 5
+"""Of many equal checks, the share that is made."""
+BY_HARNESS = {"abc301_b", "abc310_d", "abc325_f", "abc338_d", "abc342_d"}
+"""Right programs that the official harness fails by running them inside a function; as a process of its own each passes there too."""
+
+
+def judged(engine: DockerEngine, name: str, loaded: Loaded, samples: Iterable[Sample], timeout_s: float = 10.0) -> Iterator[tuple[Sample, Result]]:
+    with Sandbox(engine, 2, Limits(memory_bytes=4 << 30)) as pool:
+        oracle = Oracle(pool, BENCHMARKS[name], loaded.tasks, loaded.data_hash, timeout_s=timeout_s)
+        for sample, result, _ in oracle.judge_many(samples):
+            assert result.error is None, result
+            yield sample, result
+    assert not oracle.defects, oracle.defects[0]
+
+
+@pytest.mark.parametrize("name", [name for name in DATA if name != "livecodebench"])
+def test_canonical_solutions_pass_and_empty_bodies_fail(name: str, shared: Path, engine: DockerEngine) -> None:
+    loaded = BENCHMARKS[name].load(Options(data=shared / "data" / DATA[name]))
+    assert len(loaded.tasks) == BENCHMARKS[name].n_tasks
+    right = [Sample(task_id=task.task_id, sample_id=0, solution=task.prompt + task.canonical_solution) for task in loaded.tasks.values()]
+    empty = [
+        Sample(task_id=task.task_id, sample_id=1, solution=f"def {task.entry_point}(*_):\n    pass\n")
+        for task in list(loaded.tasks.values())[::EVERY] if task.task_id not in BENCHMARKS[name].weak
+    ]  # fmt: skip
+    wrong = [(sample.task_id, result) for sample, result in judged(engine, name, loaded, right + empty) if (result.verdict is Verdict.PASSED) == bool(sample.sample_id)]
+    assert not wrong, wrong
+
+
+OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.And: ast.Or, ast.Or: ast.And, ast.Mod: ast.Mult, ast.In: ast.NotIn, ast.FloorDiv: ast.Mult,
+}  # fmt: skip
+
+
+def mutants(task: Task) -> Iterator[str]:
+    """Give the canonical program with one operator or one constant changed."""
+    whole = task.prompt + task.canonical_solution
+    for at, node in enumerate(ast.walk(ast.parse(whole))):
+        changed = ast.parse(whole)
+        other = next(each for index, each in enumerate(ast.walk(changed)) if index == at)
+        if isinstance(node, ast.BinOp | ast.BoolOp) and type(node.op) in OPERATORS:
+            other.op = OPERATORS[type(node.op)]()  # type: ignore[attr-defined]
+        elif isinstance(node, ast.Compare) and type(node.ops[0]) in OPERATORS:
+            other.ops[0] = OPERATORS[type(node.ops[0])]()  # type: ignore[attr-defined]
+        elif isinstance(node, ast.Constant) and type(node.value) is int:
+            other.value += 1  # type: ignore[attr-defined]
+        else:
+            continue
+        yield ast.unparse(ast.fix_missing_locations(changed))
+
+
+OFFICIAL = "import resource, sys\nresource.setrlimit(resource.RLIMIT_AS, (4 << 30,) * 2)\nexec(compile(sys.stdin.read(), 'case.py', 'exec'), {'__name__': '__main__'})\n"
+"""As CodeEval-Pro's harness: the program and its asserts in one process, whose exit code decides. Only mutants of official solutions run so."""
+
+
+def officially(program: str) -> bool | None:
+    """Whether it passes; None for a program that takes too long to tell."""
+    try:
+        return not subprocess.run([sys.executable, "-c", OFFICIAL], input=program, text=True, capture_output=True, timeout=20, check=False).returncode
+    except subprocess.TimeoutExpired:
+        return None
+
+
+@pytest.mark.filterwarnings("ignore:invalid escape")
+@pytest.mark.parametrize("name", ["humaneval-pro", "mbpp-pro"])
+def test_mutants_have_the_official_verdict(name: str, shared: Path, engine: DockerEngine) -> None:
+    """What differs: an answer with an object of the program's own, and a test whose canonical helpers the program broke."""
+    loaded = BENCHMARKS[name].load(Options(data=shared / "data" / DATA[name]))
+    tests = {task_id: task.tests.text for task_id, task in loaded.tasks.items()}
+    made = [(task.task_id, text) for task in loaded.tasks.values() for text in mutants(task)]
+    made = made[:: max(1, len(made) // (1200 if ALL else 250))]
+    samples = [Sample(task_id=task_id, sample_id=n, solution=text) for n, (task_id, text) in enumerate(made)]
+    with ThreadPoolExecutor(2) as threads:
+        official = dict(zip(range(len(made)), threads.map(lambda it: officially(f"{it[1]}\n{tests[it[0]]}"), made), strict=True))
+    ours = {sample.sample_id: result for sample, result in judged(engine, name, loaded, samples, 5)}
+    wrong = [
+        (made[n], result, official[n]) for n, result in ours.items()
+        if official[n] is not None and (result.verdict is Verdict.PASSED) != official[n]
+    ]  # fmt: skip
+    killed = sum(result.verdict is not Verdict.PASSED for result in ours.values())
+    print(f"{name}: {killed} of {len(made)} mutants killed, officially {sum(not it for it in official.values())}; {len(wrong)} verdicts differ")
+    assert len(made) >= (1000 if ALL else 200)
+    assert not wrong, wrong[:3]
+
+
+def test_samples_of_mbpp_pro_have_the_published_verdict(shared: Path, engine: DockerEngine) -> None:
+    loaded = BENCHMARKS["mbpp-pro"].load(Options(data=shared / "data" / DATA["mbpp-pro"]))
+    with gzip.open(shared / "data/samples/llama-3.2-3b-instruct.mbpp-pro-10tasks.jsonl.gz", "rt") as file:
+        rows = [json.loads(line) for line in file]
+    samples = []
+    for n, row in enumerate(rows):
+        task = loaded.tasks[f"MbppPro/{row['task_id']}"]
+        samples.append(Sample(task_id=task.task_id, sample_id=n, solution=task.prompt + row["completion"]))
+    wrong = [(rows[s.sample_id], r) for s, r in judged(engine, "mbpp-pro", loaded, samples) if (r.verdict is Verdict.PASSED) != (rows[s.sample_id]["published"] == "pass")]
+    assert not wrong, wrong[:3]
+
+
+def test_samples_of_livecodebench_have_the_official_verdict(shared: Path, engine: DockerEngine) -> None:
+    loaded = BENCHMARKS["livecodebench"].load(Options(data=shared / "data" / DATA["livecodebench"]))
+    stem = shared / "data/samples/o1-preview-2024-09-12.livecodebench"
+    reference: dict[str, Any] = {row["question_id"]: row for row in map(json.loads, stem.with_name(f"{stem.name}.verdicts.jsonl").read_text().splitlines())}
+    samples, problems = read(stem.with_name(f"{stem.name}.jsonl.gz"), loaded.tasks)
+    with gzip.open(stem.with_name(f"{stem.name}.jsonl.gz"), "rt") as file:
+        extracted = {row["question_id"]: row["code"] for row in map(json.loads, file)}
+    assert not problems
+    assert [sample.task_id for sample in samples if sample.solution.strip() != extracted[sample.task_id].strip()] == []
+    differ = {
+        sample.task_id: result for sample, result in judged(engine, "livecodebench", loaded, samples)
+        if (result.verdict is Verdict.PASSED) != (reference[sample.task_id]["slice"] == "pass")
+    }  # fmt: skip
+    assert {task_id for task_id in differ if reference[task_id]["subprocess"] == "pass"} == BY_HARNESS
+    assert differ.keys() == BY_HARNESS, differ
+
+
+def test_what_passes_all_official_tests_passes_the_public_ones(shared: Path, engine: DockerEngine, tmp_path: Path) -> None:
+    for path in (shared / "data").glob("livecodebench-public-test*.jsonl.gz"):
+        content = gzip.decompress(path.read_bytes()).decode()
+        rows = [json.loads(line) for line in content.splitlines()]
+        kept = [json.dumps(row) for row in rows if json.loads(row["public_test_cases"])]
+        (tmp_path / path.stem).write_text("\n".join(kept))
+    loaded = BENCHMARKS["livecodebench"].load(Options(data=tmp_path))
+    assert len(loaded.tasks) == 1054  # one problem has no public test
+    with gzip.open(shared / "data/samples/qwen2.5-7b-instruct.livecodebench.eval_all.json.gz", "rt") as file:
+        rows = [row for row in json.load(file) if row["graded_list"] == [True]]
+    rows = [row for row in rows if row["question_id"] in loaded.tasks][::EVERY]
+    assert len(rows) > 250 // EVERY - 2
+    samples = [Sample(task_id=row["question_id"], sample_id=0, solution=row["code_list"][0]) for row in rows]
+    wrong = [(sample.task_id, result) for sample, result in judged(engine, "livecodebench", loaded, samples) if result.verdict is not Verdict.PASSED]
+    assert not wrong, wrong

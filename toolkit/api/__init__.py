@@ -1,0 +1,1 @@
+"""What `import toolkit` gives: functions and classes for notebooks and training loops, without files or a terminal."""
