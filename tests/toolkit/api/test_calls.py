@@ -19,6 +19,8 @@ import toolkit
 from tests.processes import started
 from toolkit.benchmarks import BENCHMARKS, Options
 
+pytestmark = pytest.mark.boxes
+
 TASKS = list(BENCHMARKS["humaneval"].load(Options()).tasks.values())
 ENDLESS = "    while True:\n        pass\n"
 FIVE = [(task.task_id, task.canonical_solution if i % 2 == 0 else "    return None\n") for i, task in enumerate(TASKS[:5])]

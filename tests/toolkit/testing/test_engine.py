@@ -11,6 +11,8 @@ from tests.conftest import opened
 from toolkit.testing import ENGINE, Nonconforming, check_engine
 from toolkit.testing.engine import LIMITS
 
+pytestmark = pytest.mark.boxes
+
 
 @pytest.fixture(scope="module", params=sorted(ENGINES))
 def box(request: pytest.FixtureRequest) -> Iterator[Box]:
@@ -34,7 +36,6 @@ class Loose(DockerEngine):
         return wanted + 1
 
 
-@pytest.mark.boxes
 def test_an_engine_that_does_not_hold_is_seen() -> None:
     engine = Loose()
     some = {"disk_limit", "what_the_engine_says_of_itself", "output_and_exit_code"}
