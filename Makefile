@@ -43,7 +43,7 @@ test: images
 
 # What needs neither an engine nor torch, without both.
 test-fast: venv
-	$(BIN)/python -m pytest tests --ignore=tests/shared --fast
+	$(BIN)/python -m pytest tests --ignore=tests/shared --fast -n auto
 
 # All that needs the reference data beside the checkout, on all of it; then random answers, for TOOLKIT_FUZZ_S seconds (600).
 check-long: images

@@ -42,6 +42,7 @@ def run(rng: np.random.Generator, *, rise: float = 0.0, fall: float = 0.0, seeds
 @pytest.mark.parametrize("world", [
     {}, {"rise": 0.7}, {"fall": 0.95}, {"fall": 0.95, "until": True}, {"rise": 0.7, "seeds": 3},
 ], ids=["nothing changes", "only acceptance rises", "only the truth falls", "until enough are accepted", "three seeds"])  # fmt: skip
+@pytest.mark.slow
 def test_false_alarms_of_all_regimes_together_are_at_most_5_percent(world: dict[str, Any]) -> None:
     rng = np.random.default_rng(11)
     alarms = sum(any(row["shown"] for row in rubber_stamps(*run(rng, **world))) for _ in range(200))

@@ -56,6 +56,7 @@ def test_holm_by_hand() -> None:
     assert stats.holm([]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("truth", [0.0, -0.02, 0.02])
 def test_levels_hold_over_tasks(truth: float) -> None:
     """Two models equal (sign flip), or one exactly at the margin (no worse, equal): at most 5 % are called otherwise."""
@@ -70,6 +71,7 @@ def test_levels_hold_over_tasks(truth: float) -> None:
     assert called <= runs * 0.05 + 3 * math.sqrt(runs * 0.05 * 0.95), called
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("truth", [0.0, -0.02])
 def test_levels_hold_over_seeds_that_differ_in_earnest(truth: float) -> None:
     """Each training is off by 5 points of its own: over seeds it counts as chance, over tasks it would be called a difference."""

@@ -127,6 +127,7 @@ def task(n: int, mean: float, concentration: float) -> np.ndarray:
 MEANS = [0.02, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.98]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_tasks", [40, 164, 378])
 def test_interval_of_single_samples_covers(n_tasks: int) -> None:
     """Exactly, not by simulation: of tasks with one sample, passes are binomial, however difficulties vary."""
@@ -136,6 +137,7 @@ def test_interval_of_single_samples_covers(n_tasks: int) -> None:
         assert sum(chances[c] for c, (low, high) in enumerate(bounds) if low <= mean <= high) >= 0.93
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_tasks", [40, 164, 378])
 @pytest.mark.parametrize("concentration", [0.5, 2, math.inf], ids=["bimodal", "mixed", "alike"])
 @pytest.mark.parametrize("k", [1, 5])
@@ -189,6 +191,7 @@ def test_equal_differences_are_not_certain() -> None:
     assert close.low < 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_tasks", [40, 164, 378])
 def test_interval_of_differences_covers(n_tasks: int) -> None:
     """Of single samples, the shares of tasks that only one run and only the other passes being given."""

@@ -37,6 +37,7 @@ def test_a_value_is_shown_as_python_writes_it_cut(value: Any) -> None:
         assert whole.startswith(line.removesuffix("…"))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.integers(), TEXTS), min_size=1), st.integers(1, 5000))
 def test_where_the_reading_ends_makes_no_difference(rows: list[Any], n: int) -> None:

@@ -45,6 +45,7 @@ def test_what_was_cut_off_is_not_learnable() -> None:
         assert (learnt.is_learnable(row, "leave-out"), learnt.is_learnable(row, "open")) == expected
 
 
+@pytest.mark.models
 def test_human_programs_are_in_the_form_of_the_models(tmp_path: Path) -> None:
     """A chat's own template around the prompt, as in generation, and the program as the answer that it begins."""
     torch = pytest.importorskip("torch")

@@ -74,6 +74,7 @@ def test_settings_without_effect_are_refused() -> None:
             read(None, given)
 
 
+@pytest.mark.models
 def test_files_are_cut_to_prompts(tmp_path: Path) -> None:
     """Too short a file is no prompt; of a longer one the first tokens are, and the rest is what a person wrote."""
     pytest.importorskip("transformers")

@@ -195,6 +195,7 @@ except BadInput as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [b"x", b"{x}", b"{}", b'{"a": 1, "b": 2}'])
 def test_millions_of_bad_lines_are_counted_and_a_hundred_kept(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "s.jsonl.gz"

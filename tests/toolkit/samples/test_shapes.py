@@ -50,6 +50,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.dictionaries(st.text(), JSON, max_size=4)), st.sampled_from([None, 0, 3]), st.booleans())
 def test_all_rows_of_an_array_are_read(tmp_path_factory: pytest.TempPathFactory, rows: Any, indent: Any, is_ascii: bool) -> None:
