@@ -94,6 +94,7 @@ def test_the_page_names_exactly_what_is_public() -> None:
     assert set(re.findall(r"(?m)^\| `(\w+)[`(]", page)) == set(toolkit.__all__)
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_page_are_typed(environment: Path, tmp_path: Path) -> None:
     blocks = re.findall(r"(?s)```python\n(.*?)```", (ROOT / "docs/api.md").read_text())
     assert len(blocks) >= 3
@@ -136,6 +137,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "env"
 
 
+@pytest.mark.slow
 def test_the_wheel_is_typed(environment: Path, tmp_path: Path) -> None:
     (packages,) = environment.glob("lib/python*/site-packages")
     assert sorted(path.parent.name for path in packages.glob("*/py.typed")) == ["gates", "images", "sandbox", "toolkit"]
