@@ -8,15 +8,15 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from toolkit.errors import InfrastructureError, UsageError
-from toolkit.records import FailedCall, Result, Sample, Task, Verdict
+from toolkit.records import Result, Sample, Task
 from toolkit.store.files import Journal, check_output, check_same, lock, plain, repair, together
+from toolkit.store.rows import from_row, sample_row, to_line, to_row
 
 RUN, SAMPLES, RESULTS, EXECUTIONS = "run.json", "samples.jsonl", "results.jsonl", "executions.jsonl"
 SUMMARY, EVALPLUS, REPORT, LOCK = "summary.json", "samples_eval_results.json", "report.html", ".lock"
@@ -170,7 +170,7 @@ class RunFolder:
         Raises:
             RunFolderUnwritable: as the class says; an earlier file is left as it was.
         """
-        self._write(SAMPLES, (_line(_sample_row(sample)) for sample in samples))
+        self._write(SAMPLES, (to_line(sample_row(sample)) for sample in samples))
 
     def keep_input(self, file: Path) -> None:
         """Keep what came on standard input, for a command that goes on. Raises as `write_samples`."""
@@ -184,8 +184,8 @@ class RunFolder:
             RunFolderUnwritable: neither file ends in a torn line, and no result is there without its facts.
         """
         key = {"task_id": result.task_id, "sample_id": result.sample_id}
-        self._append(EXECUTIONS, _line({**key, **plain(facts)}))
-        self._append(RESULTS, _line(to_row(result)))
+        self._append(EXECUTIONS, to_line({**key, **plain(facts)}))
+        self._append(RESULTS, to_line(to_row(result)))
 
     def _append(self, name: str, line: str) -> None:
         path = self.path / name
@@ -224,7 +224,7 @@ class RunFolder:
         from toolkit.report import evalplus, human_eval, page
 
         self._close_journals()
-        self._write(RESULTS, (_line(to_row(result)) for result in results))
+        self._write(RESULTS, (to_line(to_row(result)) for result in results))
         if (self.path / EXECUTIONS).exists():
             with (self.path / EXECUTIONS).open("rb") as file:
                 places = dict(_places(file))
@@ -267,45 +267,6 @@ def read(path: Path | str) -> dict[Key, Result]:
     except OSError as error:
         raise RunFolderError(f"{file}: {error.strerror}") from error
     return results
-
-
-def to_row(result: Result) -> dict[str, Any]:
-    """Return a line of `results.jsonl`: nothing in it differs from run to run."""
-    return {
-        "task_id": result.task_id,
-        "sample_id": result.sample_id,
-        "verdict": result.verdict,
-        "base": result.base,
-        "plus": result.plus,
-        "error": result.error,
-        "detail": result.detail,
-        "base_call": result.base_call,
-        "plus_call": result.plus_call,
-        "failed": asdict(result.failed) if result.failed else None,
-    }
-
-
-def from_row(row: Mapping[str, Any]) -> Result:
-    """Return what `to_row` was given.
-
-    Raises:
-        ValueError, LookupError, TypeError: that is no such row.
-    """
-    verdict, base, plus = (Verdict(row[name]) if row[name] else None for name in ("verdict", "base", "plus"))
-    return Result(
-        task_id=str(row["task_id"]), sample_id=int(row["sample_id"]), verdict=verdict, base=base, plus=plus,
-        error=row["error"], detail=str(row["detail"]), base_call=row.get("base_call"), plus_call=row.get("plus_call"),
-        failed=FailedCall(**row["failed"]) if row.get("failed") else None,
-    )  # fmt: skip
-
-
-def _sample_row(sample: Sample) -> dict[str, Any]:
-    row = {"task_id": sample.task_id, "sample_id": sample.sample_id, "solution": sample.solution}
-    return row if sample.raw is None else {**row, "raw": sample.raw}
-
-
-def _line(row: Mapping[str, Any]) -> str:
-    return json.dumps(row) + "\n"
 
 
 def _places(file: BinaryIO) -> Iterator[tuple[Key, tuple[int, int]]]:

@@ -12,6 +12,7 @@ from toolkit.commands import evaluate
 from toolkit.records import Result, Verdict
 from toolkit.samples.truth import verdict_of
 from toolkit.store import run_folder as runs
+from toolkit.store.rows import to_row
 
 pytestmark = pytest.mark.usefixtures("judge")
 
@@ -71,7 +72,7 @@ def test_runs_of_other_tasks_are_compared_on_the_common_ones(other: Path, tmp_pa
     done = run("--samples", file, "--compare", other, "--id-range", "0-119", "--output", "run")
     assert "on the 120 tasks that both have, of 120 here and 164 there" in " ".join(done.stdout.split())
     with (other / runs.RESULTS).open("w") as lines:
-        lines.write(json.dumps(runs.to_row(Result(task_id="HumanEval/9", sample_id=0, verdict=Verdict.PASSED))) + "\n")
+        lines.write(json.dumps(to_row(Result(task_id="HumanEval/9", sample_id=0, verdict=Verdict.PASSED))) + "\n")
     done = run("--samples", file, "--compare", other, "--limit", 9)
     assert done.exit_code == 2
     assert "none of the tasks that are judged here was scored there" in done.stderr
@@ -80,7 +81,7 @@ def test_runs_of_other_tasks_are_compared_on_the_common_ones(other: Path, tmp_pa
 def test_a_comparison_that_fails_later_is_a_warning_and_no_bad_line(other: Path, tmp_path: Path) -> None:
     file = write(tmp_path / "s.jsonl", ["the box went"])
     with (other / runs.RESULTS).open("w") as lines:
-        lines.write(json.dumps(runs.to_row(Result(task_id="HumanEval/0", sample_id=0, verdict=Verdict.PASSED))) + "\n")
+        lines.write(json.dumps(to_row(Result(task_id="HumanEval/0", sample_id=0, verdict=Verdict.PASSED))) + "\n")
     done = run("--samples", file, "--compare", other, "--limit", 1, "--json")
     assert done.exit_code == 3
     assert "warning: --compare" in done.stderr

@@ -19,6 +19,7 @@ from toolkit.records import FailedCall, Result, Sample, Verdict
 from toolkit.report import page
 from toolkit.report import summary as report
 from toolkit.store import run_folder as runs
+from toolkit.store.rows import from_row, to_row
 
 HOSTILE = "</code><script>alert(1)</script>\x1b[31m\u202e\r\n{{ 7 * 7 }}"
 CALL = FailedCall(call=3, input="1, 'a'", expected="[2]", got=shown.text(HOSTILE))
@@ -55,8 +56,8 @@ def said(*arguments: object) -> tuple[int, str]:
 def test_rows_say_all_of_a_result(tmp_path: Path) -> None:
     written(tmp_path)
     assert list(runs.read(tmp_path).values()) == RESULTS
-    old = {name: it for name, it in runs.to_row(RESULTS[0]).items() if name not in ("base_call", "plus_call", "failed")}
-    assert runs.from_row(old) == replace(RESULTS[0], base_call=None, plus_call=None, failed=None)
+    old = {name: it for name, it in to_row(RESULTS[0]).items() if name not in ("base_call", "plus_call", "failed")}
+    assert from_row(old) == replace(RESULTS[0], base_call=None, plus_call=None, failed=None)
 
 
 def test_show(tmp_path: Path) -> None:

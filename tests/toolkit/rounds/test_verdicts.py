@@ -29,7 +29,7 @@ def policy(task: Task, number: int, i: int) -> str:
     if not task.task_id.startswith("HumanEval"):
         return "def g():\n    return 0\n" if i % 4 <= number else "def g(:\n"
     known = BENCHMARKS["humaneval"].load(Options()).tasks[task.task_id]
-    return known.prompt + known.canonical_solution if i >= 4 * number else "def g():\n    return 0\n"
+    return known.prompt + known.canonical_solution if i >= number else "def g():\n    return 0\n"
 
 
 def test_every_p_value_can_be_made_again_from_the_folder(
@@ -117,7 +117,7 @@ def test_drift_of_opinion_and_of_text_are_told_apart(
     engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Texts have 1 to 16 characters in round 1, two more in round 2, and the model of round 2 sees three more than there are."""
-    def given(_machine: Planted, _kind: str, weights: Weights) -> dict[str, object]:
+    def given(_machine: Planted, _kind: str, weights: Weights, _seed: int) -> dict[str, object]:
         return {"model": Opinionated(int(weights.model or 0))}
 
     monkeypatch.setattr(Planted, "given", given)

@@ -19,6 +19,7 @@ from toolkit.records import Result, Sample, Verdict
 from toolkit.report import summary as report
 from toolkit.store import run_folder as runs
 from toolkit.store.files import SettingsChanged
+from toolkit.store.rows import from_row
 from toolkit.store.run_folder import NoRun, RunExists, RunFolder, RunFolderError, RunFolderUnwritable, RunInUse
 
 SETTINGS = {"benchmark": "humaneval+", "timeout_s": 5.0, "samples": Path("s.jsonl")}
@@ -75,7 +76,7 @@ def test_a_finished_run(tmp_path: Path) -> None:
     assert {"python", "numpy"} <= run["versions"].keys()
     assert "git_commit" in run
     rows = [json.loads(line) for line in (folder.path / runs.RESULTS).read_bytes().splitlines()]
-    assert [runs.from_row(row) for row in rows] == [judge(sample) for sample in samples()]
+    assert [from_row(row) for row in rows] == [judge(sample) for sample in samples()]
     assert rows[0].keys() == {
         "task_id", "sample_id", "verdict", "base", "plus", "error", "detail", "base_call", "plus_call", "failed",
     }  # fmt: skip
