@@ -16,11 +16,15 @@ class DataMissing(InfrastructureError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Which data to load: a file of the user's own, the reduced plus tests, or the plus tests without extreme inputs."""
+    """Which data to load: a file of the user's own, the reduced plus tests, or the plus tests without extreme inputs.
+
+    `is_named` is false where nobody asked for this benchmark: gigabytes are not downloaded then.
+    """
 
     data: Path | None = None
     mini: bool = False
     noextreme: bool = False
+    is_named: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ def known_benchmarks() -> Corpus:
     left_out = []
     for name, benchmark in BENCHMARKS.items():
         try:
-            tasks = benchmark.load(Options()).tasks.values()
+            tasks = benchmark.load(Options(is_named=False)).tasks.values()
         except DataMissing as error:
             left_out.append(f"{name}: {error}")
             continue

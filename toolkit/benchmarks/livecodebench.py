@@ -135,7 +135,8 @@ class _Plain(pickle.Unpickler):
 
 
 _DATA = Published(
-    stem="livecodebench", repo="livecodebench/code_generation_lite", override="LIVECODEBENCH_PATH", task=_task
+    stem="livecodebench", repo="livecodebench/code_generation_lite", override="LIVECODEBENCH_PATH",
+    is_large=True, task=_task,
 )
 BENCHMARK = Benchmark(
     name="livecodebench", load=_DATA.load, number=lambda _: None, data_file=_DATA.data_file, source=_DATA.clause,

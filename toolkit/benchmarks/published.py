@@ -26,6 +26,7 @@ class Published:
         stem: name of the file in the cache.
         repo, config: the data set on the hub, and which of its configurations.
         override: the environment variable that names another file.
+        is_large: it has gigabytes, and is downloaded for those who name the benchmark alone.
         task: makes a task of a row; raises KeyError, TypeError, ValueError or SyntaxError where it is malformed.
     """
 
@@ -33,6 +34,7 @@ class Published:
     repo: str
     config: str | None = None
     override: str
+    is_large: bool = False
     task: Callable[[Mapping[str, Any]], Task]
 
     @property
@@ -49,7 +51,7 @@ class Published:
         path = options.data or self.data_file()
         try:
             if options.data is None and not os.environ.get(self.override) and not path.exists():
-                self._download(path)
+                self._download(path, is_named=options.is_named)
             files_in = sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
             contents = [_unpacked(one) for one in files_in]
             rows = [row for content in contents for row in _rows(content.decode())]
@@ -71,11 +73,14 @@ class Published:
             raise DataMissing(f"{path}: no records")
         return Loaded(tasks=tasks, data_hash=hashlib.sha256(b"".join(contents)).hexdigest())
 
-    def _download(self, path: Path) -> None:
+    def _download(self, path: Path, *, is_named: bool) -> None:
         """Write the rows of all splits to `path`. Raises `DataMissing`."""
         remedy = f"Put its rows, as JSON lines, at {path}, or name a file with --data FILE or {self.override}."
+        if self.is_large and not is_named:
+            raise DataMissing(f"{self.stem} has gigabytes, which are downloaded when it is named only. {remedy}")
         try:
             import datasets
+            from huggingface_hub import HfApi, constants
         except ImportError:
             raise DataMissing(
                 f"{self.stem} is not on this machine, and downloading it needs a package: "
@@ -83,6 +88,8 @@ class Published:
             ) from None
         datasets.disable_progress_bars()
         try:
+            if not constants.HF_HUB_OFFLINE:
+                HfApi().dataset_info(self.repo, timeout=10)  # asks once; what follows tries for half a minute
             splits = datasets.load_dataset(self.repo, self.config)
             rows = [dict(row) for split in splits.values() for row in split]
         except Exception as error:  # whatever the package, the hub's client or a reader raises

@@ -11,6 +11,7 @@ import pytest
 
 from sandbox import DockerEngine, Limits, Sandbox
 from toolkit.benchmarks import BENCHMARKS, DataMissing, Options
+from toolkit.benchmarks.corpus import known_benchmarks
 from toolkit.errors import UsageError
 from toolkit.models.generators import Prompt
 from toolkit.models.prompts import for_tasks
@@ -197,6 +198,7 @@ def test_the_hubs_rows_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     from toolkit.benchmarks import mbpp
 
     pytest.importorskip("datasets", reason="NOT CHECKED: the package `datasets` is not here")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "hub"))
     (tmp_path / "repo").mkdir()
@@ -209,3 +211,22 @@ def test_the_hubs_rows_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert source.load(Options()) == first
     with pytest.raises(DataMissing, match=r"cannot be downloaded .* MBPP_PATH"):
         replace(source, stem="other", repo=str(tmp_path / "nowhere")).load(Options())
+
+
+def test_a_hub_that_does_not_answer_is_asked_once_and_for_gigabytes_never_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("datasets", reason="NOT CHECKED: the package `datasets` is not here")
+    asked = []
+
+    def silent(_self: object, repo: str, **_: object) -> None:
+        asked.append(repo)
+        raise ConnectionError("nobody there")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", silent)
+    monkeypatch.setattr("datasets.load_dataset", lambda *_: pytest.fail("asked again"))
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))
+    for name in ("MBPP_PATH", "MBPP_SANITIZED_PATH", "HUMANEVAL_PRO_PATH", "MBPP_PRO_PATH", "LIVECODEBENCH_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    left_out = {line.partition(":")[0]: line for line in known_benchmarks().left_out}
+    assert sorted(asked) == sorted(["google-research-datasets/mbpp"] * 2 + ["CodeEval-Pro/humaneval-pro", "CodeEval-Pro/mbpp-pro"])
+    assert "cannot be downloaded (nobody there)" in left_out["mbpp"]
+    assert "livecodebench has gigabytes, which are downloaded when it is named only" in left_out["livecodebench"]
