@@ -34,6 +34,8 @@ from toolkit.store.files import writing
 
 BATCH_PROGRAMS, BATCH_BYTES = 32, 4 << 20
 """Most programs, and bytes of them, that are read before the first of them is judged."""
+MODELS = ("model", "judge_model")
+"""Fields of gates that ask a model."""
 _KEY = re.compile(r'[\s,]*("(?:[^"\\]++|\\.)*+")\s*:\s*')
 
 
@@ -165,6 +167,27 @@ class _Memo(VerdictCache):
 
 def gates_of(settings: Settings, memo: VerdictCache | None) -> tuple[All, list[str]]:
     """Return the gates, with the models that they ask, and which benchmarks they know nothing of. Raises as `gate`."""
+    thresholds = _thresholds(settings)
+    given: dict[str, Any] = {}
+    left_out: list[str] = []
+    wanted = fields_of(settings.kind)
+    if "corpus" in wanted:
+        from toolkit.benchmarks.corpus import known_benchmarks
+
+        given["corpus"] = known_benchmarks()
+        left_out = list(given["corpus"].left_out)
+    asked = dict(zip(MODELS, (settings.model, settings.judge_model or settings.model), strict=True))
+    parse(settings.kind, thresholds, given=given | dict.fromkeys(asked))  # errors before a model is loaded
+    given |= {name: _scorer(model) for name, model in asked.items() if name in wanted}
+    return parse(settings.kind, thresholds, all_findings=settings.all_findings, memo=memo, given=given), left_out
+
+
+def check(settings: Settings) -> None:
+    """Raise `UsageError` for gates and thresholds that there are not, before data or a model is loaded."""
+    parse(settings.kind, _thresholds(settings), given=dict.fromkeys((*MODELS, "corpus")))
+
+
+def _thresholds(settings: Settings) -> dict[str, float]:
     thresholds = {}
     for word in settings.thresholds:
         name, _, value = word.partition("=")
@@ -174,18 +197,7 @@ def gates_of(settings: Settings, memo: VerdictCache | None) -> tuple[All, list[s
             thresholds[name] = math.nan
         if not math.isfinite(thresholds[name]):
             raise UsageError(f"--threshold wants NAME=NUMBER, such as pylint=8; got {word!r}")
-    given: dict[str, Any] = {}
-    left_out: list[str] = []
-    wanted = fields_of(settings.kind)
-    if "corpus" in wanted:
-        from toolkit.benchmarks.corpus import known_benchmarks
-
-        given["corpus"] = known_benchmarks()
-        left_out = list(given["corpus"].left_out)
-    asked = {"model": settings.model, "judge_model": settings.judge_model or settings.model}
-    parse(settings.kind, thresholds, given=given | dict.fromkeys(asked))  # errors before a model is loaded
-    given |= {name: _scorer(model) for name, model in asked.items() if name in wanted}
-    return parse(settings.kind, thresholds, all_findings=settings.all_findings, memo=memo, given=given), left_out
+    return thresholds
 
 
 def _scorer(model: str | None) -> Any:

@@ -42,6 +42,12 @@ class Writing:
     seed: int = 0
     style: str | None = None
 
+    def check(self) -> None:
+        """Raise `UsageError` for what can be no setting."""
+        if self.style not in (None, *prompts.STYLES):
+            raise UsageError(f"--prompt is one of {', '.join(prompts.STYLES)}, not {self.style!r}")
+        self.sampling(())
+
     def sampling(self, stop: Iterable[str]) -> Sampling:
         """Return it for a generator. Raises `UsageError`."""
         temperature = (0.0 if self.n == 1 else 0.8) if self.temperature is None else self.temperature
@@ -71,13 +77,14 @@ class Writer:
 
     Attributes:
         asked: plain data that determines the rows.
+        prompts: one of each task, in their order.
     """
 
     generator: Generator
     tasks: Mapping[str, Task]
     sampling: Sampling
     asked: Mapping[str, Any]
-    _prompts: list[Prompt] = field(repr=False)
+    prompts: list[Prompt] = field(repr=False)
 
     @classmethod
     def open(cls, writing: Writing, tasks: Mapping[str, Task]) -> Self:
@@ -87,9 +94,7 @@ class Writer:
             UsageError: no such model, device or style, an adapter of another model, settings out of range.
             InfrastructureError: no memory, hub, endpoint or package.
         """
-        if writing.style not in (None, *prompts.STYLES):
-            raise UsageError(f"--prompt is one of {', '.join(prompts.STYLES)}, not {writing.style!r}")
-        writing.sampling(())
+        writing.check()
         source = writing.source
         with explained():
             generator = resolve(source)
@@ -105,7 +110,7 @@ class Writer:
             "seed": sampling.seed,
             "stop": list(stop),
         }
-        return cls(generator=generator, tasks=tasks, sampling=sampling, asked=about, _prompts=asked)
+        return cls(generator=generator, tasks=tasks, sampling=sampling, asked=about, prompts=asked)
 
     def write(
         self,
@@ -148,7 +153,7 @@ class Writer:
                     return (json.dumps(row) + "\n").encode()
 
                 try:
-                    written = _write(self.generator, self._prompts, self.sampling, lines, line, part, advance)
+                    written = _write(self.generator, self.prompts, self.sampling, lines, line, part, advance)
                 except InfrastructureError as error:
                     kept = f"{len(lines)} of {len(names) * self.sampling.n} samples are kept; go on with --resume"
                     raise InfrastructureError(f"{error}\n{path}: {kept}") from None

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Text = str | tuple[str, str]
 """What a model learns of a row; of a pair, the first is a prompt by a chat template, whose special tokens count as such."""
+TRAIN = "train.jsonl"
+"""The file of a folder that is given as data, as `toolkit distill` writes it."""
 PADDING = -1
 """A place in a block that is no target: the model reads an end of text there, and is not taught that it comes."""
 Unfinished = Literal["leave-out", "open", "closed"]
@@ -43,6 +45,7 @@ def read(
     """Return the texts of JSONL files in order, and why rows were left out, one line each.
 
     Args:
+        files: a folder stands for its `TRAIN`.
         skip_bad: leave out rows that cannot be used.
         unfinished: rows with `"finished": false` are left out, learnt without the end that they lack (`open`: neither the
             closing fence nor the end of text), or learnt as if they had ended (`closed`). Rows without the field have ended.
@@ -53,7 +56,7 @@ def read(
     """
     texts: list[Text | Open] = []
     problems, n_cut = Problems(), 0
-    for path in files:
+    for path in (each / TRAIN if each.is_dir() else each for each in files):
         for place, _, row in lines(path, problems):
             try:
                 if not has_ended(row) and unfinished == "leave-out":
