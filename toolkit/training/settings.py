@@ -20,7 +20,9 @@ PAPER: Mapping[str, Any] = {
 class TrainSettings(Settings):
     """All settings of `toolkit train`. Raises `UsageError` for one that is unknown, not allowed, or without effect."""
 
-    data: tuple[Path, ...] = Field(description="JSONL: content, solution, code or text; or prompt and completion. A folder of toolkit distill.")
+    data: tuple[Path, ...] = Field(
+        description="JSONL: content, solution, code or text; or prompt and completion. Or a folder of toolkit distill."
+    )
     output: Path = Field(description="Folder for adapter/ or model/, and training.json.")
     model: str = Field("smollm2", description="Hub id, folder, .gguf file, or smollm2.")
     revision: str | None = Field(None, description="Commit, branch or tag of a hub id.")
