@@ -66,6 +66,11 @@ def in_part(said: list[Message]) -> bool:
     return bool(said) and bool(said[-1][0].get("more"))
 
 
+def broke_off(said: list[Message]) -> bool:
+    """Say whether a program was ended for what it wrote: how much of it is heard before that is a race."""
+    return any(header.get("status") == "violated" for header, _ in said)
+
+
 def is_prefix(one: list[Message], other: list[Message]) -> bool:
     """Say whether one of two answers is the beginning of the other."""
     short, long = sorted((one[0][1], other[0][1]), key=len)
@@ -304,7 +309,8 @@ def ask_again(engine: Engine, steps: dict[str, Step]) -> Iterator[str]:
                 said: list[Message] = []
                 while len(said) < len(step.said) and not (said and in_part(said)):
                     said.append(hear(boxes[at]))
-                if in_part(said) != in_part(step.said) and is_prefix(said, step.said):
+                is_cut = in_part(said) != in_part(step.said) or broke_off(said) or broke_off(step.said)
+                if is_cut and said and is_prefix(said, step.said):
                     return ""  # the same answers, cut elsewhere: what follows is about other calls
                 if lasting(said, step.asked) != lasting(step.said, step.asked):
                     return f"asked {step.asked[0]} {step.asked[1][:300]!r}\nrecorded {step.said}\nsaid {said}"

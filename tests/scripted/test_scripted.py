@@ -30,3 +30,5 @@ def test_a_changed_answer_is_noticed() -> None:
     assert scripted.lasting(said, stop) == scripted.lasting([(end | {"status": "stopped"}, said[0][1])], stop)
     assert scripted.is_prefix([(end, b"R1R")], [(end, b"R1R2")])
     assert not scripted.is_prefix([(end, b"R2R")], [(end, b"R1R2")])
+    assert scripted.broke_off([(end | {"status": "violated"}, b"")])
+    assert not scripted.broke_off(said)
