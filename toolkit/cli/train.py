@@ -83,6 +83,8 @@ def train(
         bool | None, typer.Option("--gradient-checkpointing/--no-gradient-checkpointing")
     ] = None,
     unfinished: Annotated[str | None, typer.Option("--unfinished")] = None,
+    loss: Annotated[str | None, typer.Option("--loss")] = None,
+    eval: Annotated[list[Path] | None, typer.Option("--eval")] = None,
     checkpoint_every: Annotated[int | None, typer.Option("--checkpoint-every")] = None,
     seed: Annotated[int | None, typer.Option("--seed")] = None,
     device: Annotated[str | None, typer.Option("--device")] = None,
@@ -102,7 +104,7 @@ def train(
     is_main = os.environ.get("RANK", "0") == "0"
     said = "interrupted; go on from the last checkpoint with --resume"
     with reported(said), ProgressBar(console, quiet=as_json or not is_main) as advance:
-        settings = loop.TrainSettings(**{**(loop.PAPER if preset else {}), **told, "data": tuple(data)})
+        settings = loop.TrainSettings(**{**(loop.PAPER if preset else {}), **told})
         outcome = loop.train(settings, advance)
     if not is_main:
         return
@@ -111,6 +113,8 @@ def train(
     else:
         print(f"{outcome.weights}: {len(outcome.losses)} steps, {outcome.tokens:,} tokens, loss {outcome.losses[0]:.3f} to "
               f"{outcome.losses[-1]:.3f} ({outcome.seconds:.0f} s)")  # fmt: skip
+        if outcome.eval:
+            print(f"loss on what was not trained on: {outcome.eval[0]:.3f} to {outcome.eval[-1]:.3f}")
         for line in outcome.left_out[:5]:
             console.print(line, markup=False, soft_wrap=True)
 

@@ -1,7 +1,7 @@
 """Training data: read texts from JSONL, cut some up to be filled in the middle, and pack them into blocks of one length.
 
 Nothing is lost: the blocks of an epoch, joined, are all tokens of all texts, each text followed by an end-of-text token. An
-answer that was cut off at the token limit is not taught as finished: what follows it is never a target (`Open`).
+answer that was cut off at the token limit is not taught as finished: what follows it is never a target (`Learnt`).
 Nothing in a text becomes a special token, whatever it says. Special tokens are added here, or stand in a prompt that the
 row says a chat template wrote.
 """
@@ -27,21 +27,37 @@ Text = str | tuple[str, str]
 TRAIN = "train.jsonl"
 """The file of a folder that is given as data, as `toolkit distill` writes it."""
 PADDING = -1
-"""A place in a block that is no target: the model reads an end of text there, and is not taught that it comes."""
+"""A place in a block that is no target: the model reads an end of text there, and is not taught that it comes.
+
+Of a token that is read and no target, a block has -2 less the token's number.
+"""
 Unfinished = Literal["leave-out", "open", "closed"]
 """What becomes of answers that were cut off at the token limit: see `read`."""
+Loss = Literal["completion", "all"]
+"""Whether prompts are learnt too, or read and not learnt."""
+MAX_WEIGHT = 100.0
+"""Of a row, at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
-    """A text without an end: its answer was cut off."""
+class Learnt:
+    """A text that is learnt in another way than all of it, with an end, once an epoch.
+
+    Attributes:
+        is_open: it has no end, as its answer was cut off.
+        n_read: characters at its beginning that are read and not learnt: its prompt.
+        weight: how often it is seen in an epoch, on average.
+    """
 
     text: Text
+    is_open: bool = False
+    n_read: int = 0
+    weight: float = 1.0
 
 
 def read(
-    files: Iterable[Path], *, skip_bad: bool = False, unfinished: Unfinished = "leave-out"
-) -> tuple[list[Text | Open], list[str]]:
+    files: Iterable[Path], *, skip_bad: bool = False, unfinished: Unfinished = "leave-out", loss: Loss | None = "all"
+) -> tuple[list[Text | Learnt], list[str]]:
     """Return the texts of JSONL files in order, and why rows were left out, one line each.
 
     Args:
@@ -49,12 +65,13 @@ def read(
         skip_bad: leave out rows that cannot be used.
         unfinished: rows with `"finished": false` are left out, learnt without the end that they lack (`open`: neither the
             closing fence nor the end of text), or learnt as if they had ended (`closed`). Rows without the field have ended.
+        loss: whether prompts are learnt (`all`), or read only (`completion`); None: those of chats are read only.
 
     Raises:
         UsageError: a row's text is missing, empty, longer than `MAX_BYTES` or not the one that the gate judged; or no row is
             left.
     """
-    texts: list[Text | Open] = []
+    texts: list[Text | Learnt] = []
     problems, n_cut = Problems(), 0
     for path in (each / TRAIN if each.is_dir() else each for each in files):
         for place, _, row in lines(path, problems):
@@ -63,8 +80,8 @@ def read(
                     n_cut += 1
                     continue
                 is_open = not has_ended(row) and unfinished == "open"
-                text = _text(row, is_open=is_open)
-                texts.append(Open(text) if is_open else text)
+                learnt = Learnt(*_text(row, loss, is_open=is_open), _weight(row))
+                texts.append(learnt.text if learnt == Learnt(learnt.text) else learnt)
             except ValueError as error:
                 problems.add(place, error)
     if n_cut and not texts and not problems:
@@ -76,6 +93,8 @@ def read(
         raise UsageError("there is nothing to train on: no row in " + (", ".join(map(str, files)) or "no file"))
     if problems and not (skip_bad and texts):
         raise UsageError("\n".join(["the data cannot be used; nothing was trained", *problems.listed()]))
+    if all(isinstance(text, Learnt) and text.weight < 1 for text in texts):
+        raise UsageError("all rows have a weight below 1: scale the weights, so that the largest are at least 1")
     cut = [f"{n_cut} of {n_cut + len(texts)} answers were cut off at the token limit, and are left out"] if n_cut else []
     return texts, cut + problems.listed(MAX_KEPT)
 
@@ -88,7 +107,15 @@ def has_ended(row: Mapping[str, Any]) -> bool:
     return finished is not False
 
 
-def _text(row: dict[str, Any], *, is_open: bool) -> Text:
+def _weight(row: Mapping[str, Any]) -> float:
+    weight = row.get("weight", 1.0)
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= MAX_WEIGHT:
+        raise ValueError(f"weight is not a number from 0 to {MAX_WEIGHT:.0f} but {weight!r:.100}")
+    return float(weight)
+
+
+def _text(row: dict[str, Any], loss: Loss | None, *, is_open: bool) -> tuple[Text, bool, int]:
+    """Return the text, `is_open`, and how many characters of it are read only."""
     said = Row.of(row)
     if said.prompt is None and said.field in ("completion", "raw_response"):
         kind = "prompt" if said.field == "completion" else "prompt of a chat template"
@@ -101,18 +128,31 @@ def _text(row: dict[str, Any], *, is_open: bool) -> Text:
         raise ValueError(f"the text is not the one that was judged, by its {JUDGED}: run `toolkit gate` on the file again")
     if len(parts) == 2 and parts[0].rstrip().endswith("```python") and not is_open:
         parts[1] += "\n```"  # generation stopped at the end of the prefilled block: the model must learn to close it
-    return (parts[0], parts[1]) if said.templated else "".join(parts)
+    reads = len(parts) == 2 and (loss == "completion" or (loss is None and said.chat))
+    return (parts[0], parts[1]) if said.templated else "".join(parts), is_open, len(parts[0]) * reads
 
 
-def hash_of(texts: Iterable[Text | Open]) -> str:
+def hash_of(texts: Iterable[Text | Learnt]) -> str:
     """Return the SHA-256 of texts, in order."""
     digest = hashlib.sha256()
     for each in texts:
-        text, mark = (each.text, b"\2") if isinstance(each, Open) else (each, b"")
-        digest.update(mark)
+        if isinstance(each, Learnt):
+            digest.update(b"\2" * each.is_open)
+            digest.update(f"\3{each.n_read}\3{each.weight}".encode() if (each.n_read, each.weight) != (0, 1.0) else b"")
+        text = each.text if isinstance(each, Learnt) else each
         whole = text if isinstance(text, str) else "\1".join(text)
         digest.update(whole.encode("utf-8", "surrogatepass") + b"\0")
     return digest.hexdigest()
+
+
+def finished(texts: Sequence[Text | Learnt]) -> float:
+    """Return the share of texts with an end."""
+    return round(sum(not (isinstance(text, Learnt) and text.is_open) for text in texts) / len(texts), 4)
+
+
+def shown(ids: Any, end: int) -> Any:
+    """Return what a model reads of a block (a tensor): all its tokens, and `end` at places that are `PADDING`."""
+    return ids.where(ids >= 0, -2 - ids).where(ids != PADDING, end)
 
 
 def arranged(prefix: Sequence[int], middle: Sequence[int], suffix: Sequence[int], mark: Middle, *, spm: bool) -> list[int]:
@@ -161,7 +201,7 @@ class Blocks:
         spm_rate: share of those that show the suffix first.
     """
 
-    texts: Sequence[Text | Open]
+    texts: Sequence[Text | Learnt]
     tokenizer: Any
     length: int
     seed: int = 0
@@ -204,12 +244,16 @@ class Blocks:
         rng = np.random.default_rng([self.seed, number])
         mark = middle_tokens(self.tokenizer) if self.fim_rate else None
         begin = self.tokenizer("").input_ids
-        for index in rng.permutation(len(self.texts)):
+        for index in rng.permutation(self._seen(number)):
             given, start = self.texts[index], begin
-            text, end = (given.text, [PADDING]) if isinstance(given, Open) else (given, [])
+            learnt = given if isinstance(given, Learnt) else Learnt(given)
+            text, end = learnt.text, [PADDING] * learnt.is_open
             if not isinstance(text, str):
                 start, text = self.tokenizer.encode(text[0], add_special_tokens=False, verbose=False), text[1]
+            elif learnt.n_read:
+                start, text = begin + self._tokens(text[: learnt.n_read]), text[learnt.n_read :]
             inside = start is not begin
+            start = [-2 - token for token in start] if learnt.n_read else start
             cut, spm, *places = rng.random(4)
             if mark is None or cut >= self.fim_rate:
                 yield start + self._tokens(text, inside=inside) + end
@@ -218,6 +262,14 @@ class Blocks:
             prefix = self._tokens(text[:first], inside=inside)
             middle, suffix = (self._tokens(part, inside=True) for part in (text[first:second], text[second:]))
             yield start + arranged(prefix, middle, suffix, mark, spm=bool(spm < self.spm_rate)) + end
+
+    def _seen(self, number: int) -> "NDArray[np.intp]":
+        """Return the places of an epoch's texts: one of weight 2.5 is there twice, and in half of all epochs again."""
+        import numpy as np
+
+        weights = np.array([text.weight if isinstance(text, Learnt) else 1.0 for text in self.texts])
+        drawn = np.random.default_rng([self.seed, number, 1]).random(len(weights))
+        return np.repeat(np.arange(len(weights)), (weights + drawn).astype(int))
 
     def _tokens(self, text: str, *, inside: bool = False) -> list[int]:
         return tokens_of(self.tokenizer, text, inside=inside)

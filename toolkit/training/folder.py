@@ -32,7 +32,7 @@ def begin(settings: TrainSettings, asked: Mapping[str, Any]) -> TrainOutcome | N
         check_same(folder, done["settings"], asked)
         return TrainOutcome(
             folder=folder, weights=folder / done["weights"], losses=tuple(done["losses"]), tokens=done["tokens"],
-            seconds=done["seconds"],
+            seconds=done["seconds"], eval=tuple(done.get("eval", ())),
         )  # fmt: skip
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise UsageError(f"{result} cannot be read ({error}); replace it (--overwrite)") from None
@@ -78,7 +78,7 @@ def finish(settings: TrainSettings, outcome: TrainOutcome, about: Mapping[str, A
     packages = ("exogate", "torch", "transformers", "peft", "accelerate")
     row = {
         **about, "weights": outcome.weights.name, "steps": len(outcome.losses),
-        "tokens": outcome.tokens, "seconds": round(outcome.seconds, 3), "losses": outcome.losses,
+        "tokens": outcome.tokens, "seconds": round(outcome.seconds, 3), "losses": outcome.losses, "eval": outcome.eval,
         "versions": {name: metadata.version(name) for name in packages},
     }  # fmt: skip
     with writing(settings.output):

@@ -5,9 +5,9 @@ over all their tokens; gradients clipped; AdamW; a learning rate that rises line
 Trained weights are float32; on a GPU the others and the arithmetic are bfloat16. Seed and step determine all randomness
 of a step, so a resumed training equals one that was never stopped: on CPUs, to the bit.
 
-Left out: a validation set (rounds measure what counts), losses on the completion alone, masks between the texts of a
-block, sharded weights (FSDP, DeepSpeed; `accelerate launch` gives plain data parallelism), quantised weights,
-fused kernels, other optimisers. Settings are in `settings.py`, data in `data.py`, the folder in `folder.py`.
+Left out: masks between the texts of a block, sharded weights (FSDP, DeepSpeed; `accelerate launch` gives plain data
+parallelism), quantised weights, fused kernels, other optimisers. Settings are in `settings.py`, data in `data.py`, the
+folder in `folder.py`, the loss on other texts in `held_out.py`.
 
 Source: the defaults of full training, and packing, are those of arXiv 2606.28438 and its code.
 """
@@ -22,7 +22,7 @@ from toolkit.models.adapters import Lora, trainable
 from toolkit.models.load import explained
 from toolkit.models.save import save
 from toolkit.models.source import Source
-from toolkit.training import data, folder
+from toolkit.training import data, folder, held_out
 from toolkit.training.settings import PAPER, TrainOutcome, TrainSettings
 
 __all__ = ["PAPER", "TrainOutcome", "TrainSettings", "train"]
@@ -38,7 +38,10 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
         InfrastructureError: package, memory or disk failed. `resume` continues from the last checkpoint.
     """
     started = time.monotonic()
-    texts, problems = data.read(settings.data, skip_bad=settings.skip_bad, unfinished=settings.unfinished)
+    texts, problems = data.read(
+        settings.data, skip_bad=settings.skip_bad, unfinished=settings.unfinished, loss=settings.loss
+    )
+    known = data.read(settings.eval, unfinished="open", loss=settings.loss)[0] if settings.eval else []
     with explained():
         import torch
         from accelerate import Accelerator
@@ -50,7 +53,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
         if settings.batch % world:
             raise UsageError(f"--batch {settings.batch} cannot be divided among {world} processes")
         asked = {name: value for name, value in settings.plain().items() if name not in _NOT_ASKED}
-        asked |= {"data": data.hash_of(texts), "processes": world}
+        asked |= {"data": data.hash_of(texts), "eval": data.hash_of(known) if known else None, "processes": world}
         if done := folder.begin(settings, asked):
             return done
         accelerator.wait_for_everyone()
@@ -75,6 +78,8 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
             texts=texts, tokenizer=loaded.tokenizer, length=settings.sequence, seed=settings.seed,
             fim_rate=settings.fim_rate, spm_rate=settings.spm_rate,
         )  # fmt: skip
+        unseen = data.Blocks(texts=known, tokenizer=loaded.tokenizer, length=settings.sequence)
+        on_unseen = [held_out.loss(loaded.model, unseen, device, dtype)] if known else []
         n_steps = settings.steps or ceil(settings.epochs * blocks.n_blocks(0) / settings.batch)
 
         weights = {name: weight for name, weight in loaded.model.named_parameters() if weight.requires_grad}
@@ -96,7 +101,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
             for group in optimizer.param_groups:
                 group["lr"] = settings.rate(step, n_steps)
             rows = blocks.take(step * settings.batch, settings.batch)
-            n_targets = max(1, int((rows[:, 1:] != data.PADDING).sum()))
+            n_targets = max(1, int((rows[:, 1:] >= 0).sum()))
             mine = torch.from_numpy(rows[rank::world]).long().to(device)
             loss = torch.zeros((), device=device)
             for start in range(0, len(mine), settings.micro_batch):
@@ -104,10 +109,11 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
                 is_last = start + settings.micro_batch >= len(mine)
                 with contextlib.nullcontext() if is_last else accelerator.no_sync(model):
                     with torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
-                        read = ids.where(ids != data.PADDING, loaded.tokenizer.eos_token_id)
+                        read = data.shown(ids, loaded.tokenizer.eos_token_id)
                         logits = model(input_ids=read, use_cache=False).logits[:, :-1].flatten(0, 1)
+                    targets = ids[:, 1:].flatten().clamp(min=data.PADDING)
                     part = torch.nn.functional.cross_entropy(
-                        logits.float(), ids[:, 1:].flatten(), ignore_index=data.PADDING, reduction="sum"
+                        logits.float(), targets, ignore_index=data.PADDING, reduction="sum"
                     )
                     accelerator.backward(part * world / n_targets)  # gradients are averaged over processes
                 loss += part.detach() / n_targets
@@ -127,16 +133,17 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
                 })  # fmt: skip
 
         advance("train", n_steps, n_steps)
+        on_unseen += [held_out.loss(loaded.model, unseen, device, dtype)] if known else []
         outcome = TrainOutcome(
             folder=settings.output, weights=settings.output / ("model" if settings.full else "adapter"),
             losses=tuple(losses), tokens=tokens, seconds=time.monotonic() - started, is_main=accelerator.is_main_process,
-            left_out=tuple(problems),
+            left_out=tuple(problems), eval=tuple(on_unseen),
         )  # fmt: skip
         if accelerator.is_main_process:
             save(loaded.model.eval(), loaded.tokenizer, outcome.weights, below)
             folder.finish(settings, outcome, {
                 "settings": asked, "files": settings.plain()["data"], "left_out": problems, "n_texts": len(texts),
-                "finished": round(sum(not isinstance(text, data.Open) for text in texts) / len(texts), 4),
+                "finished": data.finished(texts),
                 "n_blocks": blocks.n_blocks(0), "model_sha256": below, "device": str(device), "dtype": dtype,
             })  # fmt: skip
         if world > 1:

@@ -12,7 +12,7 @@ from toolkit.settings import Settings
 
 PAPER: Mapping[str, Any] = {
     "full": True, "lr": 5e-5, "steps": 3000, "warmup": 500, "weight_decay": 0.05, "batch": 64, "sequence": 2048,
-    "fim_rate": 0.5, "spm_rate": 0.5, "gradient_checkpointing": True, "unfinished": "closed",
+    "fim_rate": 0.5, "spm_rate": 0.5, "gradient_checkpointing": True, "unfinished": "closed", "loss": "all",
 }  # fmt: skip
 """The training of a round in arXiv 2606.28438 and its code; after the first round, `warmup` is 0."""
 
@@ -48,6 +48,10 @@ class TrainSettings(Settings):
     unfinished: Literal["leave-out", "open", "closed"] = Field("leave-out", description="Answers that were cut off at the "
         "token limit (finished is false): leave-out, open (learnt without the end that they lack), or closed (as if they "
         "had ended there).")  # fmt: skip
+    loss: Literal["completion", "all"] | None = Field(None, description="What is learnt of rows with a prompt: completion, "
+        "or all [default: completion for answers in a chat, all for texts that go on].")  # fmt: skip
+    eval: tuple[Path, ...] = Field((), description="More JSONL, not trained on: its loss before and after is in "
+                                   "training.json.")  # fmt: skip
     checkpoint_every: int = Field(100, ge=0, description="Steps between checkpoints, each of which replaces the one before; "
                                   "0: none.")  # fmt: skip
     seed: int = Field(0, ge=0, description="Seed of a new adapter, the order of data, cuts and dropout [default: 0].")
@@ -95,6 +99,7 @@ class TrainOutcome:
         seconds: wall time, including that before an interruption.
         is_main: whether this process writes the results.
         left_out: why rows of the data were left out, one line each.
+        eval: the loss on `--eval` before and after, in nats a token; empty without it.
     """
 
     folder: Path
@@ -104,3 +109,4 @@ class TrainOutcome:
     seconds: float
     is_main: bool = True
     left_out: tuple[str, ...] = ()
+    eval: tuple[float, ...] = ()

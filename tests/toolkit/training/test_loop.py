@@ -13,6 +13,7 @@ pytest.importorskip("peft")
 pytest.importorskip("accelerate")
 
 from tests.toolkit.training.learnt import PROGRAMS, changed, small  # noqa: E402
+from toolkit.errors import UsageError  # noqa: E402
 from toolkit.models import load as loading  # noqa: E402
 from toolkit.models.load import load  # noqa: E402
 from toolkit.models.source import Source  # noqa: E402
@@ -108,3 +109,53 @@ def test_two_processes_may_convert_a_file_at_once(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(loading, "save", save)
     assert loading._converted(file) == folder
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_prompts_are_read_and_not_learnt(model: str, tmp_path: Path) -> None:
+    """The loss is that of the answers, behind their prompts; what is held out is measured in the same way."""
+    rows = [{"prompt": f"def f{i}(x):\n", "completion": f"    return x + {i}\n"} for i in range(6)]
+    chats = [{**row, "chat": True} for row in rows]
+    loaded = load(Source(model=model, device="cpu"))
+    tokenizer = loaded.tokenizer
+    total, n = 0.0, 0
+    for row in rows:  # each alone in its block, so that nothing comes before its prompt
+        prompt, answer = (tokenizer.encode(row[name]) for name in ("prompt", "completion"))
+        ids = torch.tensor([[*prompt, *answer, tokenizer.eos_token_id]])
+        with torch.no_grad():
+            logs = torch.log_softmax(loaded.model(input_ids=ids).logits, -1)[0, :-1]
+        each = -logs.gather(-1, ids[0, 1:, None])[len(prompt) - 1 :, 0]
+        total, n = total + float(each.sum()), n + len(each)
+    for i, (given, loss) in enumerate([(rows, "completion"), (chats, None), (chats, "completion")]):
+        files = [tmp_path / f"{i}-{j}.jsonl" for j in range(6)]
+        for file, row in zip(files, given, strict=True):
+            file.write_text(json.dumps(row) + "\n")
+        found = [train(small(model, file, tmp_path / f"out{i}-{j}", steps=1, batch=1, loss=loss, eval=(file,)))
+                 for j, file in enumerate(files)]  # fmt: skip
+        assert sum(one.losses[0] * one.tokens for one in found) == pytest.approx(total, abs=1e-3)
+        assert sum(one.tokens for one in found) == n
+        assert all(one.eval[0] == pytest.approx(one.losses[0], abs=1e-5) for one in found)
+        assert all(one.eval[1] < one.eval[0] for one in found)
+    text, _ = packing.read([files[0]], loss="all")
+    assert not isinstance(text[0], packing.Learnt)
+    row = json.loads((found[0].folder / "training.json").read_text())
+    assert row["eval"] == list(found[0].eval)
+    again = train(small(model, files[0], tmp_path / "out2-0", steps=1, batch=1, loss="completion", eval=(files[0],), resume=True))
+    assert again.eval == found[0].eval
+
+
+def test_weights_are_how_often_a_row_is_seen(model: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.jsonl"
+    file.write_text("".join(json.dumps({"text": text, "weight": weight}) + "\n" for text, weight in
+                            (("aa", 1), ("bb", 2.5), ("cc", 0), ("dd", 0.25))))  # fmt: skip
+    tokenizer = load(Source(model=model, device="cpu")).tokenizer
+    blocks = Blocks(texts=packing.read([file])[0], tokenizer=tokenizer, length=64)
+    epochs = [[tokenizer.decode(document) for document in blocks.documents(number)] for number in range(200)]
+    assert epochs[7] == [tokenizer.decode(document) for document in blocks.documents(7)]
+    counts = {name: [epoch.count(name) for epoch in epochs] for name in ("aa", "bb", "cc", "dd")}
+    assert (set(counts["aa"]), set(counts["bb"]), set(counts["cc"]), set(counts["dd"])) == ({1}, {2, 3}, {0}, {0, 1})
+    assert 70 < sum(n == 3 for n in counts["bb"]) < 130
+    assert 25 < sum(counts["dd"]) < 75
+    for weight, said in ((-1, "weight is not a number from 0 to 100"), (True, "weight is not"), (0.5, "all rows have a weight below 1")):
+        file.write_text(json.dumps({"text": "x", "weight": weight}) + "\n")
+        with pytest.raises(UsageError, match=said):
+            packing.read([file])

@@ -15,7 +15,7 @@ pytest.importorskip("peft")
 from toolkit.errors import UsageError  # noqa: E402
 from toolkit.models.load import load  # noqa: E402
 from toolkit.models.source import Source  # noqa: E402
-from toolkit.training.data import PADDING, Blocks, Open, read  # noqa: E402
+from toolkit.training.data import PADDING, Blocks, Learnt, read  # noqa: E402
 from toolkit.training.loop import PAPER, TrainSettings, train  # noqa: E402
 
 CHAT = {"prompt": "<user>\n```python\n", "chat": True}
@@ -37,8 +37,8 @@ def test_rows_that_were_cut_off_are_left_out_and_counted(tmp_path: Path) -> None
     assert texts == [(CHAT["prompt"], "x = 1\n```"), "z = 3\n"]
     assert why == ["2 of 4 answers were cut off at the token limit, and are left out"]
     texts, why = read([tmp_path / "x.jsonl"], unfinished="open")
-    assert [isinstance(text, Open) for text in texts] == [False, True, False, True]
-    assert (texts[1], texts[3], why) == (Open((str(CHAT["prompt"]), "y = 2 +")), Open("def f():\n    return"), [])
+    assert [isinstance(text, Learnt) for text in texts] == [False, True, False, True]
+    assert (texts[1], texts[3], why) == (Learnt((str(CHAT["prompt"]), "y = 2 +"), is_open=True), Learnt("def f():\n    return", is_open=True), [])
     texts, _ = read([tmp_path / "x.jsonl"], unfinished="closed")
     assert texts[1] == (CHAT["prompt"], "y = 2 +\n```")
     with pytest.raises(UsageError, match="all 2 answers were cut off at the token limit"):
