@@ -6,8 +6,7 @@ Trained weights are float32; on a GPU the others and the arithmetic are bfloat16
 of a step, so a resumed training equals one that was never stopped: on CPUs, to the bit.
 
 Left out: masks between the texts of a block, sharded weights (FSDP, DeepSpeed; `accelerate launch` gives plain data
-parallelism), quantised weights, fused kernels, other optimisers. Settings are in `settings.py`, data in `data.py`, the
-folder in `folder.py`, the loss on other texts in `held_out.py`.
+parallelism), quantised weights, fused kernels, other optimisers. Settings, data, the folder and held-out loss: beside it.
 
 Source: the defaults of full training, and packing, are those of arXiv 2606.28438 and its code.
 """
