@@ -31,15 +31,15 @@ DATA = {
 ALL = bool(os.environ.get("TOOLKIT_ALL_SAMPLES"))
 EVERY = 1 if ALL else 5
 """Of many equal checks, the share that is made."""
-BY_HARNESS = {"abc301_b", "abc310_d", "abc325_f", "abc338_d", "abc342_d"}
-"""Right programs that the official harness fails by running them inside a function; as a process of its own each passes there too."""
 
 
-def judged(engine: DockerEngine, name: str, loaded: Loaded, samples: Iterable[Sample], timeout_s: float = 10.0) -> Iterator[tuple[Sample, Result]]:
+def judged(engine: DockerEngine, name: str, loaded: Loaded, samples: Iterable[Sample], timeout_s: float = 10.0, seconds: dict[str, float] | None = None) -> Iterator[tuple[Sample, Result]]:
     with Sandbox(engine, 2, Limits(memory_bytes=4 << 30)) as pool:
         oracle = Oracle(pool, BENCHMARKS[name], loaded.tasks, loaded.data_hash, timeout_s=timeout_s)
-        for sample, result, _ in oracle.judge_many(samples):
+        for sample, result, facts in oracle.judge_many(samples):
             assert result.error is None, result
+            if seconds is not None:
+                seconds[sample.task_id] = facts.charged_s
             yield sample, result
     assert not oracle.defects, oracle.defects[0]
 
@@ -135,12 +135,17 @@ def test_samples_of_livecodebench_have_the_official_verdict(shared: Path, engine
         extracted = {row["question_id"]: row["code"] for row in map(json.loads, file)}
     assert not problems
     assert [sample.task_id for sample in samples if sample.solution.strip() != extracted[sample.task_id].strip()] == []
+    seconds: dict[str, float] = {}
     differ = {
-        sample.task_id: result for sample, result in judged(engine, "livecodebench", loaded, samples)
+        sample.task_id: result for sample, result in judged(engine, "livecodebench", loaded, samples, 6.0, seconds)
         if (result.verdict is Verdict.PASSED) != (reference[sample.task_id]["slice"] == "pass")
     }  # fmt: skip
-    assert {task_id for task_id in differ if reference[task_id]["subprocess"] == "pass"} == BY_HARNESS
-    assert differ.keys() == BY_HARNESS, differ
+    # The official harness runs a program inside a function; these are right as processes of their own, there too.
+    by_harness = {task_id for task_id, row in reference.items() if row["slice"] == "fail" and row.get("subprocess") == "pass"}
+    assert len(by_harness) == 7
+    by_speed = {task_id for task_id in differ.keys() ^ by_harness if seconds[task_id] > 3}  # within a factor of 2 of the limit
+    assert differ.keys() - by_speed == by_harness - by_speed, differ
+    assert len(by_speed) <= 3, by_speed
 
 
 def test_what_passes_all_official_tests_passes_the_public_ones(shared: Path, engine: DockerEngine, tmp_path: Path) -> None:
