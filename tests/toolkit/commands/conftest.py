@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.toolkit.commands import believed
+from tests.toolkit.models.conftest import endpoint as endpoint
 from toolkit.benchmarks import Benchmark
 from toolkit.commands import evaluate, validate
 from toolkit.oracle import Facts

@@ -13,8 +13,6 @@ from tests.tiny import tiny
 from tests.toolkit.models.generated import Endpoint, toolkit
 from toolkit.cli import main as cli
 
-pytest_plugins = ["tests.toolkit.models.conftest"]
-
 TASKS = [
     {"name": "double", "text": "def double(x):\n", "tests": ["assert double(2) == 4", "assert double(-1) == -2"]},
     {"name": "triple", "text": "def triple(x):\n", "tests": ["assert triple(2) == 6"]},
