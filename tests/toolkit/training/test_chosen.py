@@ -79,9 +79,10 @@ def test_pairs_have_what_execution_refused_and_nothing_twice() -> None:
     assert first == {
         "task_id": "t", "prompt": row(0, "")["prompt"], "chosen": "right\n```", "rejected": "wrong\n```",
         "chosen_verdict": {"passed": ["compile", "tests"]},
-        "rejected_verdict": {"gate": "tests", "symbol": "AssertionError", "message": "why"},
+        "rejected_verdict": {"gate": "tests", "symbol": "AssertionError"},
     }  # fmt: skip
-    assert (second["rejected"], second["rejected_verdict"]["symbol"]) == ("cut o", "SyntaxError")
+    assert second["rejected"] == "cut o"
+    assert second["rejected_verdict"] == {"gate": "compile", "symbol": "SyntaxError", "message": "why"}
     each = pairs_of(task, "kto", "chat", ASKED)
     assert [(one["completion"][0]["content"], one["label"]) for one in each] == [
         ("```python\nright\n```", True), ("```python\nwrong\n```", False), ("```python\nri ght\n```", True), ("```python\ncut o", False)
