@@ -91,3 +91,12 @@ def least(act: Callable[[], object]) -> float:
         act()
         spent.append(time.process_time() - started)
     return min(spent)
+
+
+@pytest.mark.parametrize("inside", [b'{"u":["UserList",[1]]}', b'{"S":[[1]]}'])
+@pytest.mark.parametrize("wrapper", [b'{"u":["UserList",%s]}', b'{"S":[%s]}'])
+def test_a_wrapper_holds_no_wrapper(wrapper: bytes, inside: bytes) -> None:
+    """The codec puts plain data into each, so this is an answer that no program's value has."""
+    for task in (TASK, replace(TASK, entry_point="Diff")):
+        assert not matches(OWN, task, [], b"[1]", wrapper % inside)
+        assert matches(OWN, task, [], b"[1]", wrapper % b"[1]")
