@@ -284,8 +284,15 @@ def _value(wire: Any, depth: int, hashed: int) -> Any:
     return _tagged(wire[0], wire[1], depth, hashed)
 
 
-def _fits(tag: str, body: object) -> bool:
-    return type(body) is (str if tag in _TEXTS else list)
+def _fits(tag: str, body: Any) -> bool:
+    """Say whether a tag holds what the encoder puts into it, as far as that shows without reading what is inside."""
+    if type(body) is not (str if tag in _TEXTS else list):
+        return False
+    if tag in ("n", "a"):
+        return bool(body) and type(body[0]) is str and _DTYPE.fullmatch(body[0]) is not None
+    if tag in ("S", "u"):  # wrappers, which hold plain data and no wrapper
+        return len(body) == 1 + (tag == "u") and not (type(body[-1]) is tuple and body[-1][0] in ("S", "u"))
+    return True
 
 
 def _tagged(tag: str, body: Any, depth: int, hashed: int) -> Any:

@@ -100,3 +100,9 @@ def test_a_wrapper_holds_no_wrapper(wrapper: bytes, inside: bytes) -> None:
     for task in (TASK, replace(TASK, entry_point="Diff")):
         assert not matches(OWN, task, [], b"[1]", wrapper % inside)
         assert matches(OWN, task, [], b"[1]", wrapper % b"[1]")
+
+
+@pytest.mark.parametrize("answer", [b'{"a":["<zz",[0],[]]}', b'{"a":[{"b":"<c16"},[0],[]]}', b'{"a":[[],[0],[]]}', b'{"a":[]}', b'{"n":[]}'])
+def test_an_array_has_a_type(answer: bytes) -> None:
+    for entry_point in ("plain", "Diff"):
+        assert not matches(OWN, replace(TASK, entry_point=entry_point), [], codec.encode(numpy.array([])), answer)
