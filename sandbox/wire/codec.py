@@ -50,6 +50,11 @@ _MARKED = (list, tuple, int, float, complex)
 _ITERABLES = (
     list, tuple, set, frozenset, dict, str, bytes, bytearray, range, deque, UserList, UserString, UserDict, ChainMap,
 )  # fmt: skip
+_LENGTHS = {"r": 3, "c": 2, "q": 2, "n": 2, "a": 3, "u": 2, "S": 1}
+"""Parts of what a tag holds."""
+_MARKED_FORMS = (list, int, float, "t", "i", "c")
+_LIBRARY_FORMS = {"deque": list, "UserList": list, "UserString": str, "UserDict": "d"}
+"""What `S` and `u` hold on the wire: a type of JSON, or a tag."""
 _TEXTS = frozenset({"i", "b", "m", "o"})
 _NUMPY_KINDS = frozenset("biufcUS")
 _DTYPE = re.compile(r"[<>|=]?([biufcUS])(\d{0,9})")
@@ -284,14 +289,25 @@ def _value(wire: Any, depth: int, hashed: int) -> Any:
     return _tagged(wire[0], wire[1], depth, hashed)
 
 
+def _form(wire: Any) -> Any:
+    return wire[0] if type(wire) is tuple else type(wire)
+
+
 def _fits(tag: str, body: Any) -> bool:
     """Say whether a tag holds what the encoder puts into it, as far as that shows without reading what is inside."""
     if type(body) is not (str if tag in _TEXTS else list):
         return False
+    if tag in _LENGTHS and len(body) != _LENGTHS[tag]:
+        return False
     if tag in ("n", "a"):
-        return bool(body) and type(body[0]) is str and _DTYPE.fullmatch(body[0]) is not None
-    if tag in ("S", "u"):  # wrappers, which hold plain data and no wrapper
-        return len(body) == 1 + (tag == "u") and not (type(body[-1]) is tuple and body[-1][0] in ("S", "u"))
+        is_typed = type(body[0]) is str and _DTYPE.fullmatch(body[0]) is not None
+        return is_typed and (tag == "n" or type(body[1]) is type(body[2]) is list)
+    if tag in ("d", "T"):
+        return {list}.issuperset(map(type, body)) and (tag == "T" or {2}.issuperset(map(len, body)))
+    if tag == "S":
+        return _form(body[0]) in _MARKED_FORMS
+    if tag == "u":
+        return type(body[0]) is str and _form(body[1]) == _LIBRARY_FORMS.get(body[0], "")
     return True
 
 

@@ -215,3 +215,18 @@ def test_broken_messages_are_refused(data: bytes) -> None:
 def test_too_large_a_message_is_refused_by_the_sender() -> None:
     with pytest.raises(frames.ProtocolError):
         frames.pack({"op": "x" * frames.MAX_HEADER})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '{"d":["ab"]}', '{"d":[["a"]]}', '{"T":["ab"]}', '{"r":[1,2]}', '{"c":[1]}', '{"q":["0x1"]}', '{"n":["<f8"]}', '{"n":[8,1.0]}',
+        '{"a":["<zz",[0],[]]}', '{"a":["<f8",0,[]]}', '{"a":["<f8",[0]]}', '{"S":[{"S":[1]}]}', '{"S":[{"I":[]}]}', '{"S":["a"]}', '{"S":[]}',
+        '{"u":["UserList",{"u":["UserList",[]]}]}', '{"u":["UserList","a"]}', '{"u":["UserString",["a"]]}', '{"u":["deque",{"I":[]}]}',
+        '{"u":[{"u":["UserString","deque"]},[]]}', '{"u":["d",{"d":[]}]}', '{"u":["list",[]]}',
+    ],
+)  # fmt: skip
+def test_a_tag_holds_what_the_encoder_puts_into_it(data: str) -> None:
+    """Else answers that no value has would count as right where nothing of them is looked at."""
+    with pytest.raises(codec.CodecError, match="does not hold what it should"):
+        codec.read(data.encode())
