@@ -147,6 +147,8 @@ def _items(settings: Settings) -> list[pool.Item]:
     engine = open_engine(settings.runtime) if settings.tasks == pool.STDLIB else None
     try:
         return pool.load(settings.tasks, engine, 0.0, columns, limit=settings.limit)
+    except pool.PoolError as error:
+        raise UsageError(f"tasks: {str(error).removeprefix('pool: ')}") from None
     finally:
         if engine is not None:
             engine.close()
