@@ -4,6 +4,7 @@ An answer comes from the judged program: it may have 48 MB, stand for more than 
 prefix is read, never the whole, and nothing here raises. Verdicts are decided before, and never by what is made here.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -24,6 +25,15 @@ _HALF_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\(?:u[0-9a-fA-F]{0,3})?$")
 _PUNCTUATION = "[]{},:"
 
 
+def _tag(pairs: list[tuple[str, Any]]) -> tuple[str, Any]:
+    (pair,) = pairs
+    return pair
+
+
+_loads = json.JSONDecoder(object_pairs_hook=_tag).decode
+"""A tag is read as a tuple (tag, body). The last ones may hold less than `codec.decode` wants: they are cut off."""
+
+
 def value(wire: bytes) -> str:
     """Return an encoded value as Python writes it, in one printable line of at most `MAX_CHARS`."""
     return _line(wire, lambda tree: _text(tree, 0))
@@ -42,7 +52,7 @@ def text(said: str) -> str:
 
 def _line(wire: bytes, write: Callable[[Any], str]) -> str:
     try:
-        return text(write(codec.read(_beginning(wire).encode("ascii", "replace"))))
+        return text(write(_loads(_beginning(wire))))
     except Exception:  # no value, as far as it was read: its bytes then
         return text(wire[: MAX_CHARS + 1].decode("ascii", "replace"))
 
@@ -76,7 +86,7 @@ def _beginning(wire: bytes) -> str:
 
 
 def _text(tree: Any, depth: int) -> str:
-    """Write what `codec.read` returned. Raises whatever a body raises that does not hold what it should."""
+    """Write what `_loads` returned. Raises whatever a body raises that does not hold what it should."""
     if type(tree) is list:
         return f"[{_joined(tree, depth)}]"
     if type(tree) is str:
@@ -106,25 +116,24 @@ def _tagged(tag: str, body: Any, depth: int) -> str:
         case "d":
             return f"{{{', '.join(': '.join(_text(part, depth) for part in pair) for pair in body)}}}"
         case "i":
-            return str(int(body, 16)) if len(body) <= _MAX_HEX else body
+            return str(int(body, 16)) if "x" in body[:-1] and len(body) <= _MAX_HEX else body
         case "c":
             return repr(complex(*map(float, body)))
         case "b":
             return repr(bytes.fromhex(body[: 2 * min(len(body) // 2, MAX_CHARS)]))
         case "r":
-            start, stop, *step = (_text(part, depth) for part in body)
-            return f"range({', '.join([start, stop, *(part for part in step if part != '1')])})"
+            bounds = [_text(part, depth) for part in body]
+            return f"range({', '.join(bounds[:2] if bounds[2:] == ['1'] else bounds)})"
         case "q":
             return f"Fraction({', '.join(_tagged('i', part, depth) for part in body)})"
         case "m":
             return f"Decimal({body[: MAX_CHARS + 1]!r})"
         case "n":
-            return f"numpy.{body[0].lstrip('<>|=')}({_joined(body[1:], depth)})"
+            return f"numpy.{_dtype(body)}({_joined(body[1:], depth)})"
         case "a":
-            dtype, shape, *flat = body
-            return f"numpy.array of {dtype.lstrip('<>|=')}, shape {_text(shape, depth)}: {_joined(flat, depth)}"
+            return f"numpy.array of {_dtype(body)}, shape {_joined(body[1:2], depth)}: {_joined(body[2:], depth)}"
         case "u":
-            return f"{body[0]}({_joined(body[1:], depth)})"
+            return f"{''.join(body[:1])}({_joined(body[1:], depth)})"
         case "S":
             return _joined(body, depth)
         case "I":
@@ -132,3 +141,7 @@ def _tagged(tag: str, body: Any, depth: int) -> str:
         case "o":
             return f"<{body[:MAX_CHARS]}>"
     raise codec.CodecError(f"unknown tag {tag!r}")
+
+
+def _dtype(body: list[Any]) -> str:
+    return "".join(body[:1]).lstrip("<>|=")

@@ -2,8 +2,12 @@
 
 import math
 import time
+from collections import UserDict, deque
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,7 +37,7 @@ def test_a_value_is_shown_as_python_writes_it_cut(value: Any) -> None:
     assert is_fine(line)
     if len(line) < MAX_CHARS:
         assert line == whole
-    elif "0x" not in line:  # a long number stays in the base that it came in
+    elif "0x" not in line.replace("0…", "0x"):  # a long number stays in the base that it came in
         assert whole.startswith(line.removesuffix("…"))
 
 
@@ -65,6 +69,23 @@ def test_whatever_a_program_writes_is_shown_in_one_printable_line(wire: bytes) -
 )  # fmt: skip
 def test_what_is_more_than_json(value: Any, line: str) -> None:
     assert shown.value(codec.encode(value)) == line
+
+
+KINDS = [
+    (1, 2), {1, 2}, frozenset({1}), {"a": [1], (2,): "b"}, 10**400, 1 + 2j, b"abc", range(0, 9, 2), Fraction(1, 3), Decimal("1.5"),
+    np.float64(1.5), np.arange(6.0).reshape(2, 3), deque([1]), UserDict({"a": 1}), [(1, 2), (3, 4)],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", KINDS, ids=lambda value: type(value).__name__)
+def test_a_value_of_any_kind_is_shown_wherever_it_is_cut(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is cut off holds less than its tag wants, and is shown as far as it goes: never as the bytes on the wire."""
+    wire = codec.encode([None, value, value])
+    for n in range(1, len(wire)):
+        monkeypatch.setattr(shown, "_READ", n)
+        line = shown.value(wire)
+        assert is_fine(line)
+        assert '{"' not in line, f"a tag, cut after {n}"
 
 
 def test_arguments_are_separated_by_commas() -> None:
