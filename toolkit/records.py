@@ -122,6 +122,7 @@ class Task:
         tests: what decides whether a program is right.
         is_file: a program is a whole file: of an answer, the last fenced block, as it is.
         date: when the task was published, as 2024-05-31; empty if unknown.
+        difficulty: the benchmark's own word for it, such as `easy`; empty if it has none.
         question: what a chat is asked, whole, where the benchmark has words of its own; else it is asked for `prompt`.
     """
 
@@ -133,6 +134,7 @@ class Task:
     question: str = ""
     is_file: bool = False
     date: str = ""
+    difficulty: str = ""
 
     def tests_as(self, kind: type[T]) -> T:
         """Return the tests, which have to be of `kind`. Raises TypeError if they are not."""

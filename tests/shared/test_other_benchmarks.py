@@ -16,6 +16,7 @@ import pytest
 from sandbox import DockerEngine, Limits, Sandbox
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.benchmarks.base import Loaded
+from toolkit.benchmarks.slices import Slice, select
 from toolkit.oracle import Oracle
 from toolkit.records import Result, Sample, Task, Verdict
 from toolkit.samples.read import read
@@ -150,15 +151,18 @@ def test_samples_of_livecodebench_have_the_official_verdict(shared: Path, engine
 
 def test_what_passes_all_official_tests_passes_the_public_ones(shared: Path, engine: DockerEngine, tmp_path: Path) -> None:
     for path in (shared / "data").glob("livecodebench-public-test*.jsonl.gz"):
-        content = gzip.decompress(path.read_bytes()).decode()
-        rows = [json.loads(line) for line in content.splitlines()]
-        kept = [json.dumps(row) for row in rows if json.loads(row["public_test_cases"])]
-        (tmp_path / path.stem).write_text("\n".join(kept))
-    loaded = BENCHMARKS["livecodebench"].load(Options(data=tmp_path))
-    assert len(loaded.tasks) == 1054  # one problem has no public test
-    with gzip.open(shared / "data/samples/qwen2.5-7b-instruct.livecodebench.eval_all.json.gz", "rt") as file:
+        (tmp_path / path.name).symlink_to(path)
+    evaluations = shared / "data/samples/qwen2.5-7b-instruct.livecodebench.eval_all.json.gz"
+    benchmark = BENCHMARKS["livecodebench"]
+    loaded = benchmark.load(Options(data=tmp_path))
+    tasks = select(benchmark, loaded.tasks, Slice(since="2023-01-01", dates=evaluations))
+    assert (len(loaded.tasks), len(tasks)) == (1055, 1054)  # one problem has no public test
+    first = benchmark.load(Options(data=tmp_path, release="release_v1")).tasks
+    assert len(select(benchmark, first, Slice(until="2024-03-31", dates=evaluations))) == 400  # as release v1 says of itself
+    assert len(select(benchmark, loaded.tasks, Slice(since="2025-01-01", dates=evaluations))) < 200
+    with gzip.open(evaluations, "rt") as file:
         rows = [row for row in json.load(file) if row["graded_list"] == [True]]
-    rows = [row for row in rows if row["question_id"] in loaded.tasks][::EVERY]
+    rows = [row for row in rows if row["question_id"] in tasks][::EVERY]
     assert len(rows) > 250 // EVERY - 2
     samples = [Sample(task_id=row["question_id"], sample_id=0, solution=row["code_list"][0]) for row in rows]
     wrong = [(sample.task_id, result) for sample, result in judged(engine, "livecodebench", loaded, samples) if result.verdict is not Verdict.PASSED]

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, Self
 from sandbox import UsageError
 from toolkit.api.threads import awaitable, ended_by
 from toolkit.benchmarks import Options
-from toolkit.benchmarks.load import benchmark_named, load, select
+from toolkit.benchmarks.load import benchmark_named, load
+from toolkit.benchmarks.slices import Slice, left_out, select
 from toolkit.commands.judging import Settings, check, open_oracle
 from toolkit.errors import room
 from toolkit.oracle import Oracle as _Oracle
@@ -89,7 +90,11 @@ class Oracle:
         base_only: leave the extra tests out.
         mini, noextreme: take the reduced set of extra tests, or the one without extreme inputs.
         id_range: only tasks numbered `"FIRST-LAST"`, both included.
+        since, until: only tasks published between these days, such as `"2024-05-31"`, both included.
+        dates: a file that says when tasks were published whose data does not.
+        difficulty: only tasks of these, separated by commas.
         limit: only the first tasks, of those.
+        release: of a benchmark that has releases, which one.
         data: the benchmark's data file, instead of the usual one.
         use_cache: use verdicts given before to equal questions, and keep new ones.
         runtime: OCI runtime of the boxes, such as `runsc`.
@@ -113,7 +118,12 @@ class Oracle:
         mini: bool = False,
         noextreme: bool = False,
         id_range: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        dates: Path | str | None = None,
+        difficulty: str | None = None,
         limit: int | None = None,
+        release: str | None = None,
         data: Path | str | None = None,
         use_cache: bool = True,
         runtime: str | None = None,
@@ -129,11 +139,13 @@ class Oracle:
             runtime=runtime,
         )
         check(self._settings)
-        if limit is not None and limit < 1:
-            raise UsageError(f"limit must be at least 1, not {limit}")
-        options = Options(data=None if data is None else Path(data), mini=mini, noextreme=noextreme)
+        options = Options(data=None if data is None else Path(data), mini=mini, noextreme=noextreme, release=release or "")
+        chosen = Slice(
+            id_range=id_range, since=since, until=until, dates=None if dates is None else Path(dates), difficulty=difficulty,
+            limit=limit,
+        )  # fmt: skip
         self._known, self._data_hash = load(self._benchmark, options)
-        self.tasks: Mapping[str, Task] = select(self._benchmark, self._known, id_range, limit)
+        self.tasks: Mapping[str, Task] = select(self._benchmark, self._known, chosen)
         self._lock = threading.Lock()
         self._boxes, self._sanitizer = contextlib.ExitStack(), Sanitizer(workers=self._settings.parallel)
         self._oracle: _Oracle | None = None
@@ -224,7 +236,12 @@ def judge(
     mini: bool = False,
     noextreme: bool = False,
     id_range: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    dates: Path | str | None = None,
+    difficulty: str | None = None,
     limit: int | None = None,
+    release: str | None = None,
     allow_missing: bool = False,
     skip_bad: bool = False,
     data: Path | str | None = None,
@@ -242,7 +259,8 @@ def judge(
         allow_missing: score although some of the (chosen) tasks have no sample.
         skip_bad: leave bad samples out, and bound the score.
         progress: called with how many samples are done, and of how many.
-        timeout, total_timeout, parallel, base_only, mini, noextreme, id_range, limit, data, use_cache, runtime: as `Oracle`.
+        timeout, total_timeout, parallel, base_only, mini, noextreme, data, use_cache, runtime: as `Oracle`.
+        id_range, since, until, dates, difficulty, limit, release: which tasks, as `Oracle`.
 
     Raises:
         UsageError: no such benchmark, bad samples, tasks without samples, a setting out of range; nothing was run.
@@ -259,7 +277,8 @@ def judge(
         samples = _listed(samples)
     with Oracle(
         benchmark, timeout=timeout, total_timeout=total_timeout, parallel=parallel, base_only=base_only, mini=mini,
-        noextreme=noextreme, id_range=id_range, limit=limit, data=data, use_cache=use_cache, runtime=runtime,
+        noextreme=noextreme, id_range=id_range, since=since, until=until, dates=dates, difficulty=difficulty, limit=limit,
+        release=release, data=data, use_cache=use_cache, runtime=runtime,
     ) as oracle:  # fmt: skip
         given = sample_files.read_all(
             samples, oracle.tasks, known=oracle._known, skip_bad=skip_bad, allow_missing=allow_missing
@@ -281,7 +300,7 @@ def judge(
             n_skipped=len(given.problems),
             lost=given.lost,
             n_stray=given.n_stray,
-            warnings=[same] if same else [],
+            warnings=[*left_out(oracle._known), *([same] if same else [])],
             timeout_s=timeout,
             parallel=oracle._settings.parallel,
         )

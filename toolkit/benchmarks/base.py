@@ -16,7 +16,7 @@ class DataMissing(InfrastructureError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Which data to load: a file of the user's own, the reduced plus tests, or the plus tests without extreme inputs.
+    """Which data to load: a file of the user's own, reduced plus tests, plus tests without extreme inputs, a release.
 
     `is_named` is false where nobody asked for this benchmark: gigabytes are not downloaded then.
     """
@@ -24,6 +24,7 @@ class Options:
     data: Path | None = None
     mini: bool = False
     noextreme: bool = False
+    release: str = ""
     is_named: bool = True
 
 
@@ -56,6 +57,7 @@ class Benchmark:
         override: the environment variable that names another data file, if there is one.
         many_files: whether data may be a folder of files, which are one set.
         variants: which reduced data sets there are: `mini`, `noextreme`.
+        releases: names of the releases of its data set, the latest last.
         has_plus: whether there are extra tests, judged as a part of their own.
         private: whether people see inputs and expected values of its tests only if they ask for them (`--show-tests`).
         as_json: the input of a call, from (task, arguments), as the benchmark's own files have it.
@@ -77,6 +79,7 @@ class Benchmark:
     override: str = ""
     many_files: bool = False
     variants: tuple[str, ...] = ()
+    releases: tuple[str, ...] = ()
     has_plus: bool = False
     private: bool = False
     as_json: Callable[[Task, Sequence[Any]], Any] = lambda _, call: call
@@ -91,6 +94,14 @@ def file_hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def is_tested(task: Task) -> bool:
+    """Say whether a task has a test."""
+    tests = task.tests
+    if isinstance(tests, Check):
+        return bool(tests.source.strip())
+    return bool(tests.base if isinstance(tests, Table) else isinstance(tests, Stdin) and tests.cases)
+
+
 def complaints(loaded: Loaded) -> list[str]:
     """Return why tasks cannot be judged, one line each. Nothing passes that has no test of a kind that the oracle judges."""
     if not isinstance(loaded, Loaded):
@@ -103,10 +114,7 @@ def complaints(loaded: Loaded) -> list[str]:
         tests = task.tests
         if type(tests) not in (Table, Check, Stdin):  # a subclass could say of itself what it likes
             found.append(f"{name}: its tests are {type(tests).__name__}; a task has a Table, a Check or a Stdin")
-        elif not (
-            tests.base if isinstance(tests, Table) else tests.cases if isinstance(tests, Stdin)
-            else task.tests_as(Check).source.strip()
-        ):  # fmt: skip
+        elif not is_tested(task):
             found.append(f"{name}: it has no tests")
         if not (task.entry_point or isinstance(tests, Stdin)):
             found.append(f"{name}: it names no function that is tested")

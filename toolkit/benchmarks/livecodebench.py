@@ -5,7 +5,8 @@ Tests, prelude, comparison and extraction are those of the official harness (lcb
 line, as text or else as decimal numbers; of an answer the last fenced block is the program, as it is.
 
 Records are as published, or hold `question_id`, `starter_code` and `public_test_cases` alone. Private tests are read
-where they are there; packed ones hold a pickle, of which only plain text is taken. A folder of files is one set.
+where they are there; packed ones hold a pickle, of which only plain text is taken. A folder of files is one set, and a
+release is the first of the published files, as the official loader has it.
 
 Stricter than official: a program that ends with another exit code than 0 fails. Source: Jain et al., arXiv 2403.07974.
 """
@@ -62,11 +63,9 @@ for _given, _wanted in json.loads({!r}):
 
 
 def _task(row: Mapping[str, Any]) -> Task:
-    """Make a task of a published record. Its tests are the public ones, then the private ones."""
+    """Make a task of a published record. Its tests are the public ones, then the private ones; there may be none."""
     starter = row.get("starter_code") or ""
     tests = [*_tests(row["public_test_cases"]), *_tests(row.get("private_test_cases") or "[]")]
-    if not tests:
-        raise ValueError(f"{row['question_id']} has no tests")
     form = f"### Format: {_GIVEN if starter else _FREE}\n```python\n{starter or '# YOUR CODE HERE'}\n```\n\n"
     content = row.get("question_content") or row.get("question_title") or ""
     return Task(
@@ -74,10 +73,11 @@ def _task(row: Mapping[str, Any]) -> Task:
         prompt="",
         entry_point=_CALLED if starter else "",
         canonical_solution="",
-        tests=_functional(row, tests) if starter else _stdin(tests),
+        tests=_functional(row, tests) if starter and tests else _stdin(tests),
         question=f"{_ROLE}### Question:\n{content}\n\n{form}### Answer: (use the provided format with backticks)\n\n",
         is_file=True,
         date=str(row.get("contest_date") or "")[:10],
+        difficulty=str(row.get("difficulty") or ""),
     )
 
 
@@ -136,9 +136,9 @@ class _Plain(pickle.Unpickler):
 
 _DATA = Published(
     stem="livecodebench", repo="livecodebench/code_generation_lite", override="LIVECODEBENCH_PATH",
-    is_large=True, task=_task,
+    files=("test.jsonl", *(f"test{n}.jsonl" for n in range(2, 7))), is_large=True, task=_task,
 )
 BENCHMARK = Benchmark(
     name="livecodebench", load=_DATA.load, number=lambda _: None, data_file=_DATA.data_file, source=_DATA.clause,
-    override=_DATA.override, many_files=True,
+    override=_DATA.override, many_files=True, releases=_DATA.releases,
 )  # fmt: skip

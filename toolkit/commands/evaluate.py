@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.benchmarks import Benchmark, Options
-from toolkit.benchmarks.load import benchmark_named, load, select
+from toolkit.benchmarks.load import benchmark_named, load
+from toolkit.benchmarks.slices import left_out, select
 from toolkit.commands.judging import Background, check, open_oracle, shows_tests
 from toolkit.commands.judging import Settings as Settings
 from toolkit.errors import UsageError, room
@@ -104,8 +105,9 @@ def _ask(settings: Settings) -> _Question:
     if settings.fail_fast and (settings.base_only or not benchmark.has_plus):
         which = "--base-only" if settings.base_only else benchmark.name
         raise UsageError(f"--fail-fast leaves extra tests out, and with {which} there are none")
-    tasks, data_hash = load(benchmark, Options(data=settings.data, mini=settings.mini, noextreme=settings.noextreme))
-    selected = select(benchmark, tasks, settings.id_range, settings.limit)
+    options = Options(data=settings.data, mini=settings.mini, noextreme=settings.noextreme, release=settings.release)
+    tasks, data_hash = load(benchmark, options)
+    selected = select(benchmark, tasks, settings.chosen)
     rules = {
         "benchmark": benchmark.name,
         "timeout_s": settings.timeout_s,
@@ -140,8 +142,7 @@ def _write(
     asked = {
         **question.rules,
         "samples": {"n": writer.sampling.n, **writer.asked} if writer else _named(settings),
-        "id_range": settings.id_range,
-        "limit": settings.limit,
+        **settings.chosen.asked(),
         "skip_bad": settings.skip_bad,
         "fail_fast": settings.fail_fast,
         "show_tests": shows_tests(settings, question.benchmark),
@@ -226,7 +227,7 @@ def _tell(
             seconds=seconds, folder=str(folder.path),
         )  # fmt: skip
         return Outcome(folder=folder.path, summary=summary | {"interrupted": judged.interrupted}, interrupted=True)
-    warnings = list(other.warnings) if other else []
+    warnings = [*left_out(question.tasks), *(other.warnings if other else [])]
     if not settings.allow_uniform and not judged.interrupted and (same := uniform(judged.results)):
         warnings.append(same)
     compared = None

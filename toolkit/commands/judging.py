@@ -3,12 +3,13 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox import Limits, Sandbox, open_engine
 from toolkit.benchmarks import Benchmark
+from toolkit.benchmarks.slices import Slice
 from toolkit.errors import UsageError
 from toolkit.oracle import Oracle
 from toolkit.records import Task
@@ -27,6 +28,7 @@ class Settings:
 
     Attributes:
         samples: a file or folder; `-` is standard input.
+        chosen: which tasks.
         show_tests: results say which call failed, what was expected and what came. None: unless the benchmark's tests are
             private.
     """
@@ -48,8 +50,8 @@ class Settings:
     show_tests: bool | None = False
     mini: bool = False
     noextreme: bool = False
-    id_range: str | None = None
-    limit: int | None = None
+    release: str = ""
+    chosen: Slice = field(default_factory=Slice)
     skip_bad: bool = False
     allow_missing: bool = False
     allow_uniform: bool = False

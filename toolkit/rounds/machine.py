@@ -11,6 +11,7 @@ from sandbox import recipes as images
 from toolkit.analysis.ledger import ran
 from toolkit.benchmarks import Options
 from toolkit.benchmarks import load as benchmarks
+from toolkit.benchmarks.slices import Slice, select
 from toolkit.commands import evaluate
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.oracle import VERSION
@@ -84,7 +85,7 @@ class Machine(Models):
             for name in settings.benchmarks:
                 benchmark = benchmarks.benchmark_named(name)
                 tasks, data_hash = benchmarks.load(benchmark, Options())
-                chosen = benchmarks.select(benchmark, tasks, None, settings.limit or None).values()
+                chosen = select(benchmark, tasks, Slice(limit=settings.limit or None)).values()
                 write_rows(folder / f"{name_of(name)}.jsonl", [
                     {"task_id": t.task_id, "prompt": t.prompt, "entry_point": t.entry_point} for t in chosen
                 ])  # fmt: skip
@@ -194,7 +195,7 @@ class Machine(Models):
         outcome = evaluate.evaluate(
             evaluate.Settings(
                 benchmark=benchmark, samples=samples, timeout_s=settings.timeout, parallel=settings.parallel, output=folder,
-                overwrite=True, allow_uniform=True, limit=settings.limit or None, ks=(1,),
+                overwrite=True, allow_uniform=True, chosen=Slice(limit=settings.limit or None), ks=(1,),
             ),
             self.advance,
         )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.toolkit.commands.believed import HALF, TASKS, run, summary, write
+from toolkit.benchmarks.slices import Slice
 from toolkit.commands import evaluate
 from toolkit.records import Result, Verdict
 from toolkit.samples.truth import verdict_of
@@ -88,7 +89,7 @@ def test_a_comparison_that_fails_later_is_a_warning_and_no_bad_line(other: Path,
     assert "share no task" in " ".join(done.stderr.split())
     assert "bad lines" not in done.stderr
     outcome = evaluate.evaluate(
-        evaluate.Settings(benchmark="humaneval", samples=file, compare=other, limit=1, output=Path("b"))
+        evaluate.Settings(benchmark="humaneval", samples=file, compare=other, chosen=Slice(limit=1), output=Path("b"))
     )
     assert (len(outcome.problems), len(outcome.warnings)) == (0, 1)
 

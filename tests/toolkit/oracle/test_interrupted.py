@@ -26,6 +26,7 @@ from tests.faults import (
     soon,
 )
 from toolkit.benchmarks import BENCHMARKS, Options
+from toolkit.benchmarks.slices import Slice
 from toolkit.cli import main as cli
 from toolkit.commands.evaluate import Settings, evaluate
 from toolkit.oracle import Oracle
@@ -112,7 +113,7 @@ def test_ctrl_c_in_a_run(pool: Sandbox, engine: DockerEngine, tmp_path: Path) ->
             at.append(time.monotonic())
             raise KeyboardInterrupt
 
-    settings = Settings(benchmark="humaneval", samples=file, timeout_s=60, limit=4, use_cache=False, output=tmp_path / "run")
+    settings = Settings(benchmark="humaneval", samples=file, timeout_s=60, chosen=Slice(limit=4), use_cache=False, output=tmp_path / "run")
     with nothing_left(engine, within_s=30):
         outcome = evaluate(settings, advance)
         assert time.monotonic() - at[0] < soon(2)

@@ -163,7 +163,6 @@ def packed(thing: object) -> str:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"public_test_cases": "[]"}, "abc1_a has no tests"),
         ({"public_test_cases": '[{"input": "1", "output": "1", "testtype": "magic"}]'}, "unknown type of test 'magic'"),
         ({"public_test_cases": '[{"input": 1, "output": "1", "testtype": "stdin"}]'}, "are text"),
         ({"starter_code": "class Solution: pass"}, "names no method"),
