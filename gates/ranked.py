@@ -44,6 +44,14 @@ class Scorer(Protocol):
         Only the `last` tokens of a text are read. A word of several tokens is represented by the first one that differs.
         """
 
+    def written(
+        self, texts: Sequence[str], *, suffix: str = "", last: int | None = None, most: int = 64, stop: Sequence[str] = ()
+    ) -> Sequence[str]:
+        """Return what the model, greedily, writes after each text and `suffix`: up to `most` tokens, or a string of `stop`.
+
+        Only the `last` tokens of a text are read.
+        """
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:

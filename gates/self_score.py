@@ -44,7 +44,12 @@ class SelfScore(Ranked):
 
 def answers(model: Scorer, solutions: Sequence[Solution], good: str, bad: str) -> Sequence[Scored]:
     """Ask a model the question about each program."""
-    logits = model.next_logits([one.code for one in solutions], (good, bad), suffix=QUESTION, last=LAST)
+    return opinions(model, [one.code for one in solutions], good, bad)
+
+
+def opinions(model: Scorer, texts: Sequence[str], good: str, bad: str) -> Sequence[Scored]:
+    """Ask a model the question behind each text."""
+    logits = model.next_logits(texts, (good, bad), suffix=QUESTION, last=LAST)
     scores = [float(yes) - float(no) for yes, no in logits]
     return [Scored(score=score, values={"probability": _sigmoid(score)}) for score in scores]
 

@@ -35,6 +35,12 @@ class Said:
         self.asked.append((tuple(words), suffix, last))
         return [self.logits[text] for text in texts]
 
+    def written(
+        self, texts: Sequence[str], *, suffix: str = "", last: int | None = None, most: int = 64, stop: Sequence[str] = ()
+    ) -> list[str]:
+        self.asked.append((suffix, last, most, tuple(stop)))
+        return [f" about {text}" for text in texts]
+
 
 def ask(gate: Gate, codes: Sequence[str | Solution]) -> list[Report]:
     return list(gate.check_many([Solution(code=c) if isinstance(c, str) else c for c in codes], NO_BOX))

@@ -185,6 +185,21 @@ def test_no_memory_is_said(scorer: ModelScorer, monkeypatch: pytest.MonkeyPatch)
         scorer.logprobs(["a"], ["b"])
 
 
+def test_what_a_judge_writes_is_what_the_model_would(scorer: ModelScorer) -> None:
+    """Greedy text of each program alone, whatever stands beside it, without its stop string; a long program is cut in front."""
+    codes = ["x = 1\n", "def f(a):\n    return a + 1\n", "y = 2\n" * 2000]
+    together = scorer.written(codes, suffix="\n# review:", last=50, most=12)
+    assert together == [scorer.written([code], suffix="\n# review:", last=50, most=12)[0] for code in codes]
+    model, tokenizer = scorer.loaded.model, scorer.loaded.tokenizer
+    for code, text in zip(codes, together, strict=True):
+        ids = tokenizer.encode(code, add_special_tokens=False)[-50:]
+        read = tokenizer(tokenizer.decode(ids) + "\n# review:", return_tensors="pt")
+        wanted = model.generate(**read, max_new_tokens=12, do_sample=False, pad_token_id=0)[0, read.input_ids.shape[1] :]
+        assert text == tokenizer.decode(wanted, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    (alone,) = scorer.written(codes[:1], suffix="\n# review:", last=50, most=12, stop=(together[0][3],))
+    assert alone == together[0][: together[0].index(together[0][3])]
+
+
 def test_the_judge_is_another_model_and_named_by_its_weights(scorer: ModelScorer, tmp_path: Path) -> None:
     judge = ModelScorer(loaded=load(Source(model=tiny(tmp_path, seed=1), device="cpu")))
     gates = parse("self-score+judge", {"fraction": 1.0}, given={"model": scorer, "judge_model": judge})

@@ -95,6 +95,16 @@ def test_one_program_at_a_time_where_there_is_a_threshold() -> None:
     assert sum(1 for _ in reports) == 1999
 
 
+def test_a_judge_that_reasons_is_asked_behind_its_own_line() -> None:
+    said = Said(logits={f"{code}\n# review: about {code}": (float(code), 0.0) for code in "12"})
+    first, second = ask(Judge(judge_model=said, threshold=1.5, cot=True), ["1", "2"])
+    assert (first.score, second.score, first.passed, second.passed) == (1.0, 2.0, False, True)
+    review, question = said.asked
+    assert review == ("\n# review:", 1936, 64, ("\n",))
+    assert question == ((" good", " bad"), "\n# quality: ", 2000)
+    assert parse("judge", given={"judge_model": said, "cot": True}).gates[0] == Judge(judge_model=said, cot=True)
+
+
 class Memory(dict[str, Any]):
     def put(self, key: str, value: dict[str, Any]) -> None:
         self[key] = json.loads(json.dumps(value))

@@ -43,6 +43,7 @@ def gate(
     parallel: int | None = None,
     model: str | None = None,
     judge_model: str | None = None,
+    cot: bool = False,
     use_cache: bool = True,
     runtime: str | None = None,
     progress: Progress | None = None,
@@ -57,6 +58,7 @@ def gate(
         all_findings: ask all gates, also after a refusal.
         parallel: programs judged at a time; the number of processors when None.
         model, judge_model: for gates that ask one: hub id, folder or .gguf file.
+        cot: let the gate judge write a line about a program before its score.
         use_cache: use reports given before to equal programs, and keep new ones.
         runtime: OCI runtime of the boxes, such as `runsc`.
         progress: called with how many programs are done, and of how many.
@@ -72,6 +74,7 @@ def gate(
         parallel=(os.cpu_count() or 1) if parallel is None else parallel,
         model=model,
         judge_model=judge_model,
+        cot=cot,
     )
     with contextlib.ExitStack() as stack:
         memo = VerdictCache() if use_cache else None

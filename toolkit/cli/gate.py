@@ -75,6 +75,7 @@ def gate(
         typer.Option("--model", help="For gates that ask one: hub id, folder or .gguf file [TOOLKIT_MODEL, smollm2]."),
     ] = None,
     judge_model: Annotated[str | None, typer.Option("--judge-model", help="For judge [--model].")] = None,
+    cot: Annotated[bool, typer.Option("--cot", help="Let judge write a line about a program before its score.")] = False,
 ) -> None:
     """Judge programs one by one, and write which are accepted, which are rejected, and why."""
     from toolkit.commands import gate as command
@@ -96,6 +97,7 @@ def gate(
         runtime=runtime,
         model=model,
         judge_model=judge_model,
+        cot=cot,
     )
     console = stderr_console()
     with reported("interrupted; nothing was written"), contextlib.ExitStack() as stack:

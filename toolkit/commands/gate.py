@@ -56,6 +56,7 @@ class Settings:
     runtime: str | None = None
     model: str | None = None
     judge_model: str | None = None
+    cot: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,8 +168,8 @@ class _Memo(VerdictCache):
 
 def gates_of(settings: Settings, memo: VerdictCache | None) -> tuple[All, list[str]]:
     """Return the gates, with the models that they ask, and which benchmarks they know nothing of. Raises as `gate`."""
-    thresholds = _thresholds(settings)
-    given: dict[str, Any] = {}
+    check(settings)
+    given: dict[str, Any] = {"cot": settings.cot}
     left_out: list[str] = []
     wanted = fields_of(settings.kind)
     if "corpus" in wanted:
@@ -177,14 +178,15 @@ def gates_of(settings: Settings, memo: VerdictCache | None) -> tuple[All, list[s
         given["corpus"] = known_benchmarks()
         left_out = list(given["corpus"].left_out)
     asked = dict(zip(MODELS, (settings.model, settings.judge_model or settings.model), strict=True))
-    parse(settings.kind, thresholds, given=given | dict.fromkeys(asked))  # errors before a model is loaded
     given |= {name: _scorer(model) for name, model in asked.items() if name in wanted}
-    return parse(settings.kind, thresholds, all_findings=settings.all_findings, memo=memo, given=given), left_out
+    return parse(settings.kind, _thresholds(settings), all_findings=settings.all_findings, memo=memo, given=given), left_out
 
 
 def check(settings: Settings) -> None:
-    """Raise `UsageError` for gates and thresholds that there are not, before data or a model is loaded."""
+    """Raise `UsageError` for what cannot be asked of gates, before data or a model is loaded."""
     parse(settings.kind, _thresholds(settings), given=dict.fromkeys((*MODELS, "corpus")))
+    if settings.cot and "cot" not in fields_of(settings.kind):
+        raise UsageError("--cot has no effect without the gate judge")
 
 
 def _thresholds(settings: Settings) -> dict[str, float]:

@@ -106,6 +106,32 @@ class ModelScorer:
                 found[index] = row[len(rows[index]) - 1, targets].double().cpu().numpy()
         return found
 
+    def written(
+        self, texts: Sequence[str], *, suffix: str = "", last: int | None = None, most: int = 64, stop: Sequence[str] = ()
+    ) -> list[str]:
+        """Return what the model, greedily, writes after each text with `suffix`: `most` tokens, or up to a string of `stop`.
+
+        Only the `last` tokens of a text are read, and no more than fit beside what is written. No chat template is used.
+
+        Raises:
+            InfrastructureError: a single text does not fit into memory.
+        """
+        from toolkit.models.generators.base import Prompt, Sampling
+        from toolkit.models.generators.transformers_ import TransformersGenerator
+        from toolkit.models.source import Source
+
+        room = self._limit - most - len(self._encode(suffix))
+        ids = [self._encode(text, add_special_tokens=False)[-min(last or room, room) :] for text in texts]
+        decode = self.loaded.tokenizer.decode
+        read = [decode(each, clean_up_tokenization_spaces=False) + suffix for each in ids]
+        generator = TransformersGenerator(Source(model=str(self.loaded.about["model"]), chat=False), self.loaded)
+        prompts = [Prompt(task_id=str(number), text=text) for number, text in enumerate(read)]
+        found = [""] * len(texts)
+        for batch in generator.generate(prompts, Sampling(max_new_tokens=most, stop=tuple(stop))):
+            for one in batch:
+                found[one.index] = one.completion
+        return found
+
     def _encode(self, text: str, **flags: Any) -> list[int]:
         return list(self.loaded.tokenizer.encode(text, split_special_tokens=True, verbose=False, **flags))
 

@@ -107,7 +107,7 @@ class Cell:
         judge = self.settings.judge_model or self.machine.first.model
         judged: dict[str, Any] = {"judge": judge} if "judge_model" in fields_of(self.regime) else {}
         judged |= {"seed": self.seed} if "~" in self.regime and self.seed else {}  # of the noise
-        judged |= self.settings.told("empty") if "empty" in fields_of(self.regime) else {}
+        judged |= self.settings.told(*fields_of(self.regime) & {"empty", "cot"})
         return {"candidates": made["sha256"], "regime": self.regime, "thresholds": self._thresholds()} | judged
 
     def _sampling(self, weights: Weights, number: int, prompts: Iterable[str]) -> dict[str, Any]:

@@ -186,7 +186,7 @@ class Models:
                 from toolkit.models.load import load
 
                 self._judge = ModelScorer(loaded=load(self._source(judge)))
-            found["judge_model"] = self._judge
+            found |= {"judge_model": self._judge, "cot": self.settings.cot}
         if "corpus" in wanted:
             from toolkit.benchmarks.corpus import known_benchmarks
 

@@ -34,6 +34,7 @@ class RoundsSettings(Settings):
     generator: str = Field("", description=f"What writes candidates and answers: {listed(GENERATORS)} [default: the first "
                            "that takes the model]. Training takes what transformers loads.")  # fmt: skip
     judge_model: str = Field("", description="The frozen model of the gate judge [default: model, before the first round].")
+    cot: Flag = Field(False, description="Let the gate judge write a line about a program before its score.")
     pool: str = Field(STDLIB, min_length=1, description="stdlib, a JSONL file of prompts, or a data set of the hub, "
                       "OWNER/NAME[@REVISION][:CONFIG][:SPLIT].")  # fmt: skip
     pool_columns: Names = Field((), description="Where that file or data set has other names, as prompt=text.")
@@ -181,7 +182,7 @@ class RoundsSettings(Settings):
             wrong += self.useless(["pool_limit", "pool_min_tokens", "prompt_tokens"], f"with the pool {STDLIB}")
         wrong += self._thresholds()
         wrong += self._frozen() if "fraction" in wanted else self.useless(["freeze"], "without a gate that keeps a fraction")
-        wrong += self.useless(["judge_model"], "without the gate judge") if "judge_model" not in wanted else []
+        wrong += self.useless(["judge_model", "cot"], "without the gate judge") if "judge_model" not in wanted else []
         wrong += self.useless(["human"], "unless data is mixed") if self.data != "mixed" else []
         wrong += self.useless(["probe_samples"], "without probe") if not self.probe else []
         wrong += self.useless(["pool_columns"], f"with the pool {STDLIB}") if self.pool == STDLIB else []

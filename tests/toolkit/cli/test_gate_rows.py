@@ -60,6 +60,11 @@ def test_bad_models_are_said(torch: Any, kind: str, more: tuple[str, ...], words
     assert not (tmp_path / "out").exists()
 
 
+def test_reasoning_without_a_judge_is_refused(tmp_path: Path) -> None:
+    done = toolkit("--kind", "compile", "--cot", write(tmp_path / "in.jsonl", {"code": GOOD}), "--output", tmp_path / "out")
+    assert (done.returncode, "--cot has no effect without the gate judge" in done.stderr) == (2, True), done.stderr
+
+
 # -- what a hostile row costs ------------------------------------------------------------------------------------------
 
 

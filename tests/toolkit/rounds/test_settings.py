@@ -50,6 +50,7 @@ WRONG = [
     ({"pool": "x.jsonl", "pool_columns": "promt=text"}, "did you mean 'prompt'\\?"),
     ({"pool_columns": "prompt=text"}, "pool_columns has no effect with the pool stdlib"),
     ({"judge_model": "x"}, "judge_model has no effect without the gate judge"),
+    ({"cot": ""}, "cot has no effect without the gate judge"),
     ({"human": "0.2"}, "human has no effect unless data is mixed"),
     ({"probe_samples": "9"}, "probe_samples has no effect without probe"),
     ({"freeze": "true"}, "freeze has no effect without a gate that keeps a fraction"),
