@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gates import Solution, fields_of, prefers_low
+from gates import fields_of, prefers_low
 from toolkit.analysis import ledger, ranking
 from toolkit.analysis.diversity import texts
 from toolkit.analysis.heldout import held_out
 from toolkit.analysis.ledger import ran
 from toolkit.analysis.trend import quantiles
 from toolkit.errors import UsageError
+from toolkit.records import Task
 from toolkit.rounds import learnt, opinion, pool
 from toolkit.rounds.learnt import is_learnable
 from toolkit.rounds.machine import Machine, Weights, judged_by
@@ -31,6 +32,7 @@ class Cell:
     def __init__(self, machine: Machine, regime: str, seed: int) -> None:
         self.machine, self.settings, self.regime, self.seed = machine, machine.settings, regime, seed
         self.folder = self.settings.output / f"seed{seed}" / name_of(regime)
+        self.base = self.folder.parent / "base" / "round0"
         self.accepted: list[list[dict[str, Any]]] = []
         self.cut: dict[str, float] = {}
         self.frozen: dict[str, float] = {}
@@ -43,10 +45,10 @@ class Cell:
         What no later round depends on (write, judge, measure) does not stop a cell where it does not run: `waiting` has what
         is left.
         """
-        base = self.settings.output / f"seed{self.seed}" / "base" / "round0"
-        scores = self._score(self.machine.first, base)
+        scores = self._score(self.machine.first, self.base)
         if scores is not None:
-            self._aside(base, "measure", {"scores": scores}, lambda: {"scores": scores})
+            self._aside(self.base, "measure", {"scores": scores}, lambda: {"scores": scores})
+        self.cut = self.frozen = self._calibrated()
         weights = self.machine.first
         for number in range(1, self.settings.rounds + 1):
             after = self._round(number, weights)
@@ -117,40 +119,62 @@ class Cell:
                 "temperature": settings.temperature, "top_p": settings.top_p, "tokens": settings.max_new_tokens,
                 "prompt": settings.prompt, **settings.told("strip", "stops", "generator")}  # fmt: skip
 
+    def _chosen(self, number: int, start: int, n: int) -> list[Task]:
+        """Return the tasks of a round's next candidates, which go through the pool again and again."""
+        seed = 1000 * self.seed + (number if self.settings.prompts == "shuffled" else 0)
+        order = pool.order(list(self.machine.items().values()), seed)
+        return [order[i % len(order)].task for i in range(start, start + n)]
+
+    def _generate(self, weights: Weights, tasks: Sequence[Task], file: Path, seed: int, n: int = 1) -> dict[str, Any]:
+        settings = self.settings
+        return self.machine.generate(
+            weights, tasks, file, temperature=settings.temperature, max_new_tokens=settings.max_new_tokens,
+            seed=1_000_003 * self.seed + seed, n=n, strip=settings.strip, stops=settings.stops != "none",
+        )  # fmt: skip
+
+    def _calibrated(self) -> dict[str, float]:
+        """Return the threshold among candidates of the first model that nothing is trained on; {} if none are asked for."""
+        first, n = self.machine.first, self.settings.calibrate
+        if not n or "fraction" not in fields_of(self.regime):
+            return {}
+        tasks = self._chosen(0, 0, n)
+        base, folder = self.base, self.folder / "round0"
+        file, reports = base / "candidates.jsonl", folder / "reports.jsonl"
+        asked = self._sampling(first, 0, (t.prompt for t in tasks)) | {"n": n}
+        made = self._stage(base, "generate", asked, lambda: self._generate(first, tasks, file, 0))
+        self._stage(folder, "gate", self._gate_inputs(made), lambda: self._gate(file, reports, first))
+        return opinion.cut(read_rows(reports))
+
     def _candidates(self, number: int, weights: Weights, folder: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Generate and gate, chunk by chunk, until enough are accepted or the budget is spent."""
-        settings, machine = self.settings, self.machine
-        items = machine.items()
+        settings = self.settings
         gates = gates_of(self.regime, settings.thresholds_of(self.regime)).gates
         compares = any(gate.compares for gate in gates)  # then they see a whole round at once, also when frozen later
         size = settings.chunk or (settings.budget if compares else settings.accept)
-        order = pool.order(list(items.values()), 1000 * self.seed + (number if settings.prompts == "shuffled" else 0))
         rows: list[dict[str, Any]] = []
         spent: dict[str, Any] = {"tokens": 0, "generate_s": 0.0, "gate_s": 0.0}
         chunk = 0
         while len(rows) < settings.budget and sum(is_learnable(row, settings.unfinished) for row in rows) < settings.accept:
             n = min(size, settings.budget - len(rows))
-            chosen = [order[(len(rows) + i) % len(order)].task for i in range(n)]
+            chosen = self._chosen(number, len(rows), n)
             file = folder / f"candidates-{chunk}.jsonl"
             asked = self._sampling(weights, number, (t.prompt for t in chosen)) | {"first": len(rows), "n": n}
-            made = self._stage(folder, f"generate-{chunk}", asked, lambda c=chosen, f=file: machine.generate(  # type: ignore[misc]
-                weights, c, f, temperature=settings.temperature, max_new_tokens=settings.max_new_tokens,
-                seed=1_000_003 * self.seed + 1009 * number + len(rows), strip=settings.strip, stops=settings.stops != "none",
+            seed = 1009 * number + len(rows)
+            made = self._stage(folder, f"generate-{chunk}", asked, lambda c=chosen, f=file, s=seed: (  # type: ignore[misc]
+                self._generate(weights, c, f, s)
             ))  # fmt: skip
             gated = self._gate_inputs(made)
             reports = folder / f"reports-{chunk}.jsonl"
             done = self._stage(
                 folder, f"gate-{chunk}", gated, lambda f=file, r=reports: self._gate(f, r, weights)  # type: ignore[misc]
             )
-            judged = read_rows(reports)
-            for row, said in zip(read_rows(file), judged, strict=True):
-                rows.append(row | said)
+            rows += [row | said for row, said in zip(read_rows(file), read_rows(reports), strict=True)]
             spent["tokens"] += made["tokens"]
             spent["generate_s"] = round(spent["generate_s"] + made["seconds"], 3)
             spent["gate_s"] = round(spent["gate_s"] + done["seconds"], 3)
             chunk += 1
         spent["thresholds"] = self._thresholds()
-        if number == 1:
+        if number == 1 and not self.frozen:
             self.cut = opinion.cut(rows)
             self.frozen = self.cut if settings.freeze else {}
         return rows, spent
@@ -172,37 +196,24 @@ class Cell:
         tasks = [item.task for item in pool.held_out(list(machine.items().values()))[: settings.probe]]
         file, reports = folder / "held-out.jsonl", folder / "held-out-reports.jsonl"
         asked = self._sampling(weights, number, (t.prompt for t in tasks)) | {"samples": settings.probe_samples}
-        made = self._stage(folder, "generate-held-out", asked, lambda: machine.generate(
-            weights, tasks, file, temperature=settings.temperature, max_new_tokens=settings.max_new_tokens,
-            seed=1_000_003 * self.seed + number, n=settings.probe_samples, strip=settings.strip,
-            stops=settings.stops != "none",
+        made = self._stage(folder, "generate-held-out", asked, lambda: (
+            self._generate(weights, tasks, file, number, settings.probe_samples)
         ))  # fmt: skip
         self._stage(folder, "gate-held-out", self._gate_inputs(made), lambda: self._gate(file, reports, weights))
         return [row | said for row, said in zip(read_rows(file), read_rows(reports), strict=True)]
-
-    def _solutions(self, rows: Sequence[dict[str, Any]], programs: Sequence[str]) -> list[Solution]:
-        items = self.machine.items()
-        return [
-            Solution(
-                code=program, completion=row["written"], prompt=row["prompt"], chat=row["chat"],
-                n_tokens=row["n_tokens"],
-                test=items[row["task_id"]].test or None, entry_point=items[row["task_id"]].task.entry_point or None,
-            )
-            for row, program in zip(rows, programs, strict=True)
-        ]  # fmt: skip
 
     def _gate(
         self, file: Path, output: Path, weights: Weights, thresholds: Mapping[str, float] | None = None
     ) -> dict[str, Any]:
         started = time.monotonic()
-        rows, programs = read_rows(file), learnt.programs(file, self.machine.items())
+        solutions = learnt.solutions(file, self.machine.items())
         given = self.machine.given(self.regime, weights, self.seed)
         thresholds = self._thresholds() if thresholds is None else thresholds
-        reports = self.machine.check(self.regime, self._solutions(rows, programs), given, thresholds=thresholds)
+        reports = self.machine.check(self.regime, solutions, given, thresholds=thresholds)
         write_rows(output, [
-            {"solution": program, "accepted": all(report.passed for report in each),
+            {"solution": solution.code, "accepted": all(report.passed for report in each),
              "reports": [report.to_row() for report in each]}
-            for program, each in zip(programs, reports, strict=True)
+            for solution, each in zip(solutions, reports, strict=True)
         ])  # fmt: skip
         return {"sha256": file_hash(output), "seconds": round(time.monotonic() - started, 3)}
 

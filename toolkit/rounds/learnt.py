@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gates import Solution
 from toolkit.rounds.pool import Item
 from toolkit.samples import read as sample_files
 from toolkit.store.files import read_rows
@@ -25,6 +26,17 @@ def programs(file: Path, items: Mapping[str, Item]) -> list[str]:
         samples = sample_files.read(file, {name: item.task for name, item in items.items()})[0]
         found = [sample.solution if one is None else one for sample, one in zip(samples, found, strict=True)]
     return [program for program in found if program is not None]
+
+
+def solutions(file: Path, items: Mapping[str, Item]) -> list[Solution]:
+    """Return what the gates judge of each row of a candidates file."""
+    return [
+        Solution(
+            code=program, completion=row["written"], prompt=row["prompt"], chat=row["chat"], n_tokens=row["n_tokens"],
+            test=items[row["task_id"]].test or None, entry_point=items[row["task_id"]].task.entry_point or None,
+        )
+        for row, program in zip(read_rows(file), programs(file, items), strict=True)
+    ]  # fmt: skip
 
 
 def _as_written(row: Mapping[str, Any], item: Item) -> str | None:

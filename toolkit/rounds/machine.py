@@ -69,7 +69,7 @@ class Machine(Models):
         settings = self.settings
         folder = settings.output / "pool"
         inputs = {name: getattr(settings, name) for name in ("pool", "pool_columns", "held_out", "benchmarks", "limit")}
-        inputs |= settings.told("pool_limit", "pool_min_tokens", "prompt_tokens")
+        inputs |= settings.told("pool_limit", "pool_min_tokens", "prompt_tokens", "release")
 
         def act() -> dict[str, Any]:
             engine = self.sandbox().engine if settings.pool == pool.STDLIB else None
@@ -84,10 +84,12 @@ class Machine(Models):
                      "sha256": write_rows(folder / "pool.jsonl", rows)}  # fmt: skip
             for name in settings.benchmarks:
                 benchmark = benchmarks.benchmark_named(name)
-                tasks, data_hash = benchmarks.load(benchmark, Options())
+                tasks, data_hash = benchmarks.load(benchmark, Options(release=self._release(name)))
                 chosen = select(benchmark, tasks, Slice(limit=settings.limit or None)).values()
                 write_rows(folder / f"{name_of(name)}.jsonl", [
-                    {"task_id": t.task_id, "prompt": t.prompt, "entry_point": t.entry_point} for t in chosen
+                    {"task_id": t.task_id, "prompt": t.prompt, "entry_point": t.entry_point}
+                    | ({"question": t.question} if t.question else {}) | ({"is_file": True} if t.is_file else {})
+                    for t in chosen
                 ])  # fmt: skip
                 found[name] = data_hash
             return found
@@ -104,6 +106,9 @@ class Machine(Models):
             rows = read_rows(folder / f"{name_of(name)}.jsonl")
             self._tasks[name] = {row["task_id"]: Task(canonical_solution="", **row) for row in rows}
         return self._items
+
+    def _release(self, benchmark: str) -> str:
+        return self.settings.release if benchmarks.benchmark_named(benchmark).releases else ""
 
     def _cut(self) -> dict[str, pool.Cut]:
         shortest, longest = self.settings.pool_min_tokens, self.settings.prompt_tokens
@@ -196,6 +201,7 @@ class Machine(Models):
             evaluate.Settings(
                 benchmark=benchmark, samples=samples, timeout_s=settings.timeout, parallel=settings.parallel, output=folder,
                 overwrite=True, allow_uniform=True, chosen=Slice(limit=settings.limit or None), ks=(1,),
+                release=self._release(benchmark),
             ),
             self.advance,
         )  # fmt: skip

@@ -56,6 +56,8 @@ class RoundsSettings(Settings):
     thresholds: Names = Field((), description="Of the gates, as toolkit gate --threshold: pylint=8,cc=10.")
     freeze: Flag = Field(False, description="Gates that keep a fraction do so in round 1; later they keep all that score at "
                          "least as well as the worst kept there, so that their acceptance can change.")  # fmt: skip
+    calibrate: int = Field(0, ge=0, description="With freeze, do so among so many candidates that the first model writes "
+                           "before round 1, and train on none of them; 0: among those of round 1.")  # fmt: skip
     empty: Literal["counted", "excluded"] = Field("counted", description="Whether completions without a token count among "
                                                   "those of which perplexity keeps a fraction.")  # fmt: skip
     unfinished: Literal["leave-out", "open", "closed"] = Field("leave-out", description="Candidates that were cut off at "
@@ -96,6 +98,8 @@ class RoundsSettings(Settings):
         "needs them any more: all, those of each cell's last round (last), or none; auto: all adapters, and of whole models "
         "the last.")  # fmt: skip
     benchmarks: Names = Field(("humaneval",), description=f"What each round's model is scored on: {', '.join(BENCHMARKS)}.")
+    release: str = Field("", description="Of a benchmark that has releases, such as livecodebench: release_v1... [default: "
+                         "the latest].")  # fmt: skip
     limit: int = Field(0, ge=0, description="Only the first so many tasks of a benchmark; 0: all.")
     samples: int = Field(1, ge=1, description="Answers to each task.")
     eval_temperature: float = Field(0.0, ge=0, lt=100, description="Of the answers; 0: greedy.")
@@ -182,6 +186,8 @@ class RoundsSettings(Settings):
             wrong += self.useless(["pool_limit", "pool_min_tokens", "prompt_tokens"], f"with the pool {STDLIB}")
         wrong += self._thresholds()
         wrong += self._frozen() if "fraction" in wanted else self.useless(["freeze"], "without a gate that keeps a fraction")
+        wrong += self.useless(["calibrate"], "without freeze") if not self.freeze else []
+        wrong += self._release()
         wrong += self.useless(["judge_model", "cot"], "without the gate judge") if "judge_model" not in wanted else []
         wrong += self.useless(["human"], "unless data is mixed") if self.data != "mixed" else []
         wrong += self.useless(["probe_samples"], "without probe") if not self.probe else []
@@ -203,6 +209,10 @@ class RoundsSettings(Settings):
             except ValueError as error:
                 wrong.append(f"thresholds: {error}")
         return list(dict.fromkeys(wrong))
+
+    def _release(self) -> list[str]:
+        known = list(dict.fromkeys(name for each in self.benchmarks for name in BENCHMARKS[each].releases))
+        return [] if known else self.useless(["release"], "without a benchmark that has releases")
 
     def _frozen(self) -> list[str]:
         def compares(regime: str) -> list[str]:

@@ -1,5 +1,6 @@
 """What a ledger measures: total variation, acceptance, AUC."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from sandbox import DockerEngine
 from tests.toolkit.rounds.planted import Planted, Policy, Scorer, right, settings
 from toolkit.errors import UsageError
+from toolkit.records import Task
 from toolkit.rounds import run as rounds
 
 
@@ -28,6 +30,56 @@ def test_a_threshold_that_is_frozen_lets_acceptance_change(
     assert second["thresholds"]["threshold"] == len("x = 1111111\n"), "the worst that was kept in round 1: 7 digits, of its first chunk"
     with pytest.raises(UsageError, match="freeze wants one gate"):
         rounds.run(settings(tmp_path, regimes=("self-score+perplexity",), freeze=True, output=tmp_path / "two"))
+
+
+def test_a_threshold_may_come_from_candidates_that_nothing_is_trained_on(
+    engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 8 programs of 2 to 9 digits the best quarter has 8 and more; round 1 is judged by that, and may keep more or fewer."""
+    monkeypatch.setattr(Planted, "given", lambda *_: {"model": Scorer()})
+    planted(lambda _task, number, i: f"x = {'1' * (10 * number + i % 16 + 2)}\n")
+    asked = settings(
+        tmp_path, regimes=("self-score", "compile"), rounds=2, freeze=True, calibrate=8, accept=4, thresholds=("fraction=0.25",)
+    )
+    found = rounds.run(asked)
+    rows = [row for row in found["rows"] if row["regime"] == "self-score" and row["round"]]
+    assert [row["thresholds"]["threshold"] for row in rows] == [len("x = 11111111\n")] * 2
+    assert [row["acceptance_mass"] for row in rows] == [0.625, 1.0], "10 of 16 have 8 digits and more; later all have"
+    made = Planted.n_generated
+    assert rounds.run(asked)["rows"] == found["rows"]
+    assert Planted.n_generated == made, "calibration is a stage as others are"
+    base = asked.output / "seed0" / "base" / "round0"
+    assert len((base / "candidates.jsonl").read_text().splitlines()) == 8
+    assert not (asked.output / "seed0" / "compile" / "round0").exists()
+    with pytest.raises(UsageError, match="n: 8 -> 9"):
+        rounds.run(settings(
+            tmp_path, regimes=("self-score",), rounds=2, freeze=True, calibrate=9, accept=4, thresholds=("fraction=0.25",)
+        ))  # fmt: skip
+
+
+def test_a_release_is_what_a_benchmark_is_scored_on(
+    engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two releases of one problem each; the first asks in its own words, and judges what is read from standard input."""
+    for name, number in (("test.jsonl", 1), ("test2.jsonl", 2)):
+        tests = [{"input": "5\n", "output": f"{5 + number}\n", "testtype": "stdin"}]
+        row = {"question_id": f"q{number}", "question_content": f"Add {number}.", "starter_code": "",
+               "public_test_cases": json.dumps(tests)}  # fmt: skip
+        (tmp_path / name).write_text(json.dumps(row) + "\n")
+    monkeypatch.setenv("LIVECODEBENCH_PATH", str(tmp_path))
+    asked = []
+
+    def policy(task: Task, _number: int, _i: int) -> str:
+        asked.append((task.task_id, "Add 1." in task.question))
+        return "print(int(input()) + 1)\n"
+
+    planted(policy)
+    more = {"benchmarks": ("livecodebench", "humaneval"), "rounds": 1, "limit": 1, "release": "release_v1"}
+    rows = rounds.run(settings(tmp_path, **more))["rows"]
+    assert {("q1", True)} == {each for each in asked if each[0].startswith("q")}
+    assert [row["scores"]["livecodebench"]["value"] for row in rows] == [1.0, 1.0]
+    with pytest.raises(UsageError, match='release: "release_v1" -> "release_v2"'):
+        rounds.run(settings(tmp_path, **more | {"release": "release_v2"}))
 
 
 def test_a_gate_that_compares_sees_the_whole_round_at_once(

@@ -54,6 +54,8 @@ WRONG = [
     ({"human": "0.2"}, "human has no effect unless data is mixed"),
     ({"probe_samples": "9"}, "probe_samples has no effect without probe"),
     ({"freeze": "true"}, "freeze has no effect without a gate that keeps a fraction"),
+    ({"calibrate": "9", "regimes": "self-score"}, "calibrate has no effect without freeze"),
+    ({"release": "release_v1"}, "release has no effect without a benchmark that has releases"),
     ({"freeze": "true", "regimes": "self-score+perplexity"}, "freeze wants one gate that compares candidates"),
     ({"top_p": "0.5", "temperature": "0"}, "top_p has no effect where all is greedy"),
 ]  # fmt: skip
