@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, TypeVar
 
-from sandbox import Box, BoxDestroyed, Execution, Sandbox, SandboxError, Status
+from sandbox import BadValue, Box, BoxDestroyed, Execution, Sandbox, SandboxError, Status
 from sandbox.conversation import text_of
 from sandbox.wire import codec
 
@@ -117,9 +117,14 @@ class Report:
         return cls(**{**row, "findings": tuple(Finding(**each) for each in row["findings"])})
 
 
+def within(default: float, low: float = -math.inf, high: float = math.inf, *, above: bool = False) -> Any:
+    """Return the field of a threshold that must be at least `low` (or above it) and at most `high`."""
+    return field(default=default, metadata={"within": (low, high, above)})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Gate(ABC):
-    """A gate: a frozen dataclass whose fields are its thresholds.
+    """A gate: a frozen dataclass whose fields are its thresholds. Raises `BadValue` for one out of its range (`within`).
 
     Attributes:
         name: as in `--kind`.
@@ -136,6 +141,15 @@ class Gate(ABC):
     worst: ClassVar[float | None] = None
     lowest: ClassVar[bool] = False
     version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if "within" in each.metadata:
+                (low, high, above), value = each.metadata["within"], getattr(self, each.name)
+                if not low <= value <= high or (above and value == low):
+                    least = [f"{'above' if above else 'at least'} {low:g}"] if low > -math.inf else []
+                    allowed = " and ".join(least + [f"at most {high:g}"] * (high < math.inf))
+                    raise BadValue(f"{each.name} of the gate {self.name!r} must be {allowed}, not {value:g}")
 
     @abstractmethod
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:

@@ -43,7 +43,7 @@ from itertools import chain
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from gates.base import Finding, Gate, Report, Solution, batched, from_tool, in_batches
+from gates.base import Finding, Gate, Report, Solution, batched, from_tool, in_batches, within
 from gates.tokens import grams, hashes
 from sandbox import Box, Limits, Sandbox
 
@@ -93,9 +93,9 @@ class Decontaminate(Gate):
     cost: ClassVar[float] = 30
     image: ClassVar[str | None] = "run"
     lowest: ClassVar[bool] = True
-    ngram: float = 0.5
-    run: float = 40
-    ast: float = 0.8
+    ngram: float = within(0.5, 0, 1, above=True)
+    run: float = within(40, 1)
+    ast: float = within(0.8, 0, 1, above=True)
     corpus: Corpus
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:

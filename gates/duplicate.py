@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
-from gates.base import Gate, Report, Solution, refused
+from gates.base import Gate, Report, Solution, refused, within
 from gates.tokens import grams, hashes
 from sandbox import Sandbox
 
@@ -37,7 +37,7 @@ class Duplicate(Gate):
     name: ClassVar[str] = "duplicate"
     cost: ClassVar[float] = 20
     lowest: ClassVar[bool] = True
-    similarity: float = 0.85
+    similarity: float = within(0.85, 0, 1, above=True)
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
         """Compare each with those that passed before it; findings number the programs that reach this gate from 1."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, ClassVar
 
-from gates.base import Finding, Gate, Report, Solution, cut, more, number, refused, said_finding
+from gates.base import Finding, Gate, Report, Solution, cut, more, number, refused, said_finding, within
 from sandbox import Box, Limits, Sandbox
 
 PADDED = 2 / 3
@@ -37,10 +37,10 @@ class Quality(Gate):
     name: ClassVar[str] = "quality"
     cost: ClassVar[float] = 100
     image: ClassVar[str | None] = "lint"
-    pylint: float = 7.0
-    cc: float = 10
-    mi: float = 20.0
-    timeout: float = 10.0
+    pylint: float = within(7.0, high=10)
+    cc: float = within(10, 1)
+    mi: float = within(20.0, 0, 100)
+    timeout: float = within(10.0, 0, 3600, above=True)
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
         """Lint each, in a process of its own."""

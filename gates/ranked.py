@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import ClassVar, Protocol
 
-from gates.base import Finding, Gate, Report, Solution, batched, refused
-from sandbox import BadValue, Sandbox
+from gates.base import Finding, Gate, Report, Solution, batched, refused, within
+from sandbox import Sandbox
 
 BATCH = 256
 
@@ -80,12 +80,8 @@ class Ranked(Gate):
     """
 
     cost: ClassVar[float] = 1000
-    fraction: float = 0.25
+    fraction: float = within(0.25, 0, 1, above=True)
     threshold: float | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 < self.fraction <= 1:
-            raise BadValue(f"the gate {self.name!r} keeps a fraction above 0 and at most 1, not {self.fraction}")
 
     @abstractmethod
     def scores(self, solutions: Sequence[Solution]) -> Sequence[Scored]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import ClassVar
 
-from gates.base import Gate, Report, Solution, refused
+from gates.base import Gate, Report, Solution, refused, within
 from sandbox import Sandbox
 
 _TOKEN = re.compile(r"\n\s*|[^\W\d]+|\d+|[^\w\s]+")
@@ -35,8 +35,8 @@ class Repetition(Gate):
     name: ClassVar[str] = "repetition"
     cost: ClassVar[float] = 5
     lowest: ClassVar[bool] = True
-    repetition: float = 0.3
-    tokens: float = 50
+    repetition: float = within(0.3, 0, 1)
+    tokens: float = within(50, 0)
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
         """Count the lines and tokens of each."""

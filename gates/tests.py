@@ -19,12 +19,11 @@ broken test, or one that never calls the program, is refused too: it is no evide
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from math import inf
 from time import monotonic
 from typing import ClassVar
 
-from gates.base import Finding, Gate, Report, Solution, cut, of_end, of_frame, refused
-from sandbox import BadValue, Box, BoxOutOfMemory, Ending, Sandbox, Status, converse
+from gates.base import Finding, Gate, Report, Solution, cut, of_end, of_frame, refused, within
+from sandbox import Box, BoxOutOfMemory, Ending, Sandbox, Status, converse
 from sandbox.conversation import text_of
 from sandbox.wire import codec
 
@@ -60,11 +59,7 @@ class Tests(Gate):
     image: ClassVar[str | None] = "run"
     worst: ClassVar[float | None] = 0.0
     version: ClassVar[int] = 2
-    timeout: float = 5.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.timeout < inf:
-            raise BadValue(f"timeout must be a positive number of seconds, not {self.timeout}")
+    timeout: float = within(5.0, 0, 3600, above=True)
 
     def depends(self, solution: Solution) -> list[str | None]:
         """Return the program, its tests and its entry point."""

@@ -1,5 +1,6 @@
 """Gates that only look at the text: what each says, and what programs try so that it says something else."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -172,8 +173,16 @@ def test_any_number_of_programs_is_streamed(boxes: Sandbox) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "thresholds", "message"),
-    [("compil", {}, "compile"), ("compile+compile", {}, "twice"), ("compile", {"pylint": 8}, "pylint"), ("", {}, "quality")],
-)
+    [
+        ("compil", {}, "compile"), ("compile+compile", {}, "twice"), ("compile", {"pylint": 8}, "pylint"), ("", {}, "quality"),
+        ("quality", {"pylint": 10.5}, "pylint of the gate 'quality' must be at most 10, not 10.5"),
+        ("quality", {"cc": 0}, "cc of the gate 'quality' must be at least 1, not 0"),
+        ("quality", {"mi": -1}, "mi .* must be at least 0 and at most 100, not -1"),
+        ("quality", {"timeout": math.nan}, "timeout .* must be above 0 and at most 3600, not nan"),
+        ("repetition~0.1", {"repetition": 2}, "repetition .* must be at least 0 and at most 1, not 2"),
+        ("duplicate", {"similarity": 0}, "similarity .* must be above 0 and at most 1, not 0"),
+    ],
+)  # fmt: skip
 def test_bad_kinds_are_refused(kind: str, thresholds: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parse(kind, thresholds)

@@ -240,7 +240,7 @@ def test_the_boxes_of_tests_are_their_own(sandbox: Sandbox) -> None:
 
 
 def test_a_wrong_threshold_is_refused() -> None:
-    with pytest.raises(ValueError, match="timeout must be a positive"):
+    with pytest.raises(ValueError, match="timeout of the gate 'tests' must be above 0 and at most 3600, not 0"):
         parse("tests", {"timeout": 0})
 
 

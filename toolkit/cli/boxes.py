@@ -24,6 +24,10 @@ def run(
     """Run one program in a box and print the facts."""
     from toolkit import Box, Limits
 
+    if not 0 < timeout < 3600:
+        fail(f"--timeout wants seconds above 0 and below 3600, not {timeout}", 2)
+    if memory < 64:
+        fail(f"--memory wants at least 64 MiB, which a Python interpreter needs to start, not {memory}", 2)
     try:
         source = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         given = stdin.read_bytes() if stdin else b""

@@ -13,6 +13,7 @@ import typer
 
 from toolkit.cli.options import (
     DEFECT,
+    WRITING,
     Adapter,
     AsJson,
     BaseUrl,
@@ -47,6 +48,7 @@ from toolkit.cli.options import (
     Until,
     again,
     fail,
+    refuse,
     slice_of,
     stderr_console,
     writing_of,
@@ -132,8 +134,8 @@ def evaluate(
     """Judge samples of a benchmark and report pass@k. Without --samples, a model writes them first."""
     from toolkit.commands import evaluate as command
 
-    if samples and (model or adapter or base_url or generator):
-        fail("--samples are judged as they are: they go without --model, --adapter, --base-url and --generator", 2)
+    if samples:
+        refuse(context, WRITING, "with --samples, which are judged as they are")
     try:
         ks = sorted({int(part) for part in k.split(",")})
         if ks[0] < 1:

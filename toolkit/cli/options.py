@@ -3,7 +3,7 @@
 import re
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -62,6 +62,12 @@ Device = Annotated[str | None, typer.Option("--device", help="cuda, cuda:1, cpu.
 Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16 [16 bits on GPUs].")]
 
 
+_OF_SOURCE = ("revision", "adapter", "base_url", "generator", "chat", "batch_size", "device", "dtype")
+_OF_SAMPLING = ("n", "top_p", "max_new_tokens", "seed", "style")
+WRITING = ("model", *_OF_SOURCE, "temperature", "greedy", *_OF_SAMPLING)
+"""Parameters that say how a model writes."""
+
+
 class Command(TyperCommand):
     """Puts names of what there is into the help of flags when it is asked for; what others add is not looked for before."""
 
@@ -104,6 +110,16 @@ def fail(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
+def refuse(context: typer.Context, names: Collection[str], why: str) -> None:
+    """End the command if a flag was given whose parameter is among `names`, and so has no effect, for the reason `why`."""
+    flags = [
+        param.opts[0] for param in context.command.params
+        if param.name in names and (source := context.get_parameter_source(param.name)) and source.name == "COMMANDLINE"
+    ]  # fmt: skip
+    if flags:
+        fail(f"{', '.join(flags)} {'has' if len(flags) == 1 else 'have'} no effect {why}", 2)
+
+
 def slice_of(given: dict[str, Any]) -> Any:
     """Return the `Slice` that the flags of `eval` and `generate` ask for."""
     from toolkit.benchmarks.slices import Slice
@@ -125,8 +141,7 @@ def writing_of(given: dict[str, Any]) -> Any:
 
     if given["greedy"] and given["temperature"]:
         fail("--greedy and --temperature exclude each other", 2)
-    names = ("revision", "adapter", "base_url", "generator", "chat", "batch_size", "device", "dtype")
-    source = Source(model=chosen(given["model"], given["base_url"]), **{name: given[name] for name in names})
+    source = Source(model=chosen(given["model"], given["base_url"]), **{name: given[name] for name in _OF_SOURCE})
     temperature = 0.0 if given["greedy"] else given["temperature"]
-    rest = {name: given[name] for name in ("n", "top_p", "max_new_tokens", "seed", "style")}
+    rest = {name: given[name] for name in _OF_SAMPLING}
     return Writing(source=source, temperature=temperature, **rest)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gates import fields_of
 from sandbox import open_engine
 from toolkit.commands import gate as gating
 from toolkit.commands.generate import Writer, Writing
@@ -134,10 +135,11 @@ def distill(settings: Settings, advance: Advance = lambda *_: None) -> dict[str,
 
 
 def _gate(settings: Settings) -> gating.Settings:
+    asks = fields_of(settings.kind) & set(gating.MODELS)
     return gating.Settings(
         kind=settings.kind, files=(str(settings.output / CANDIDATES),), thresholds=settings.thresholds,
         output=settings.output / GATED, overwrite=True, parallel=settings.parallel, use_cache=settings.use_cache,
-        runtime=settings.runtime, model=settings.writing.source.model, judge_model=settings.judge_model,
+        runtime=settings.runtime, model=settings.writing.source.model if asks else None, judge_model=settings.judge_model,
     )  # fmt: skip
 
 

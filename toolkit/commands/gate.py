@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gates import All, Report, Solution, fields_of, parse
+from gates import GATES, All, Report, Solution, fields_of, parse
 from sandbox import Sandbox, open_engine
 from toolkit import __version__
 from toolkit.benchmarks.load import LocalTasks
@@ -185,8 +185,14 @@ def gates_of(settings: Settings, memo: VerdictCache | None) -> tuple[All, list[s
 def check(settings: Settings) -> None:
     """Raise `UsageError` for what cannot be asked of gates, before data or a model is loaded."""
     parse(settings.kind, _thresholds(settings), given=dict.fromkeys((*MODELS, "corpus")))
-    if settings.cot and "cot" not in fields_of(settings.kind):
-        raise UsageError("--cot has no effect without the gate judge")
+    wanted = fields_of(settings.kind)
+    for flag, is_set, uses in (
+        ("--model", settings.model, MODELS), ("--judge-model", settings.judge_model, MODELS[1:]),
+        ("--cot", settings.cot, ("cot",)),
+    ):  # fmt: skip
+        if is_set and not wanted & set(uses):
+            asks = ", ".join(name for name in GATES if fields_of(name) & set(uses))
+            raise UsageError(f"{flag} has no effect with {settings.kind!r}: it is for the gates {asks}")
 
 
 def _thresholds(settings: Settings) -> dict[str, float]:

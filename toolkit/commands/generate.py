@@ -51,6 +51,8 @@ class Writing:
     def sampling(self, stop: Iterable[str]) -> Sampling:
         """Return it for a generator. Raises `UsageError`."""
         temperature = (0.0 if self.n == 1 else 0.8) if self.temperature is None else self.temperature
+        if temperature == 0 and self.top_p not in (None, 1.0):
+            raise UsageError("--top-p has no effect where the likeliest token is taken: give a --temperature")
         top_p = (0.95 if temperature else 1.0) if self.top_p is None else self.top_p
         if temperature == 0 and self.n > 1:
             raise UsageError(f"greedy, all {self.n} samples of a task would be the same: give --temperature, or --n 1")

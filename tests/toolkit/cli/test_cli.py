@@ -145,7 +145,14 @@ def test_bad_lines_are_all_listed_before_anything_runs(tmp_path: Path) -> None:
         (["eval", "humaneval", "--samples", "x", "--mini"], "--mini"),
         (["eval", "humaneval", "--samples", "x", "--data", "/nowhere"], "--data"),
         (["run", "/nowhere.py"], "nowhere"),
-        (["run", "-", "--timeout", "-1"], "charged_s"),
+        (["run", "-", "--timeout", "-1"], "--timeout wants seconds above 0"),
+        (["run", "-", "--memory", "63"], "--memory wants at least 64 MiB"),
+        (["eval", "humaneval", "--samples", "x", "--model", "y"], "--model has no effect with --samples"),
+        (["eval", "humaneval", "--samples", "x", "--top-p", "1", "--n", "2", "--no-chat"], "--n, --top-p, --chat have no effect"),
+        (["eval", "humaneval", "--top-p", "0.9"], "--top-p has no effect where the likeliest token is taken"),
+        (["gate", "--kind", "compile", "--model", "x", "x.jsonl"], "the gates perplexity, inverse-perplexity, self-score, judge"),
+        (["gate", "--kind", "compile+perplexity", "--judge-model", "x", "x.jsonl"], "--judge-model has no effect"),
+        (["gate", "--kind", "quality", "--threshold", "pylint=11", "x.jsonl"], "pylint of the gate 'quality' must be at most 10"),
     ],
 )
 def test_usage_errors(arguments: list[str], words: str) -> None:

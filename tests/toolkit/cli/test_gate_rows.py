@@ -51,7 +51,7 @@ def test_what_generate_wrote_is_gated_and_learnt_as_it_was_written(torch: Any, t
 @pytest.mark.parametrize(
     ("kind", "more", "words"),
     [("self-score", ("--model", "/nowhere"), "no such file"), ("judge", ("--judge-model", "/nowhere"), "no such file"),
-     ("perplexity", ("--threshold", "fraction=7"), "fraction above 0")],
+     ("perplexity", ("--threshold", "fraction=7"), "fraction of the gate 'perplexity' must be above 0")],
 )  # fmt: skip
 def test_bad_models_are_said(torch: Any, kind: str, more: tuple[str, ...], words: str, tmp_path: Path) -> None:
     file = write(tmp_path / "in.jsonl", {"code": GOOD})
@@ -62,7 +62,7 @@ def test_bad_models_are_said(torch: Any, kind: str, more: tuple[str, ...], words
 
 def test_reasoning_without_a_judge_is_refused(tmp_path: Path) -> None:
     done = toolkit("--kind", "compile", "--cot", write(tmp_path / "in.jsonl", {"code": GOOD}), "--output", tmp_path / "out")
-    assert (done.returncode, "--cot has no effect without the gate judge" in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, "--cot has no effect with 'compile': it is for the gates judge" in done.stderr) == (2, True), done.stderr
 
 
 # -- what a hostile row costs ------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ WRONG = [
     ({"thresholds": "pylnt=8"}, "has a threshold 'pylnt'; there are cc, mi, pylint, timeout; did you mean 'pylint'\\?"),
     ({"thresholds": "pylint"}, "'pylint' is not NAME=NUMBER"),
     ({"thresholds": "pylint=inf"}, "'pylint=inf' is not NAME=NUMBER"),
-    ({"thresholds": "fraction=2", "regimes": "perplexity"}, "keeps a fraction above 0 and at most 1, not 2"),
+    ({"thresholds": "fraction=2", "regimes": "perplexity"}, "fraction of the gate 'perplexity' must be above 0 and at most 1, not 2"),
     ({"prompt": "1-shoot"}, "prompt: there is no '1-shoot'; .*; did you mean '1-shot'\\?"),
     ({"benchmarks": "humanevl"}, "benchmarks: no benchmark is called 'humanevl'; .*; did you mean 'humaneval'\\?"),
     ({"generator": "transformer"}, "generator: no generator is called 'transformer'; .*; did you mean 'transformers'\\?"),
