@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+KEPT_BYTES = 1 << 20
+"""Most bytes kept of each standard stream (`images/box/job.py`)."""
+
 
 class Status(StrEnum):
     """How a program ended."""

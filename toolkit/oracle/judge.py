@@ -24,7 +24,7 @@ from toolkit.store.cache import VerdictCache
 
 JUDGES: dict[type[TaskTests], Judge] = {Table: table.JUDGE, Check: check.JUDGE, Stdin: stdin.JUDGE}
 
-VERSION = 5
+VERSION = 6
 """Raised whenever a verdict could differ from what it was before: stored verdicts are then not used."""
 STORED = 1
 """Raised whenever what is stored with a verdict could differ from what it was before."""

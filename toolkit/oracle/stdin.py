@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 
 from sandbox import Box, BoxOutOfMemory, Execution, Status
 from sandbox.conversation import text_of
+from sandbox.execution import KEPT_BYTES
 from toolkit.oracle.base import Findings, Judge, Rules
 from toolkit.oracle.findings import OF_THE_BOX, Facts, Finding, earned, of_end
 from toolkit.records import Stdin, Task, Verdict
@@ -44,7 +45,7 @@ def _wrong(execution: Execution, wanted: str, where: str) -> Finding | None:
         if execution.exit_code == 1 and last.startswith(_SYNTAX) and not execution.stderr.startswith("Traceback"):
             return Finding(Verdict.COMPILE_ERROR, last)
         return Finding(Verdict.RUNTIME_ERROR, f"{where}: {last}") if execution.exit_code == 1 else of_end(execution, where)
-    if execution.truncated:
+    if execution.truncated and len(execution.stdout.encode()) >= KEPT_BYTES:  # else it is standard error that was cut
         return Finding(Verdict.OUTPUT_LIMIT, where)
     if same_output(execution.stdout, wanted):
         return None

@@ -1,4 +1,4 @@
-print("x" * 900_000)
+print("x" * 5_000_000)
 def pairs(xs):
     return [(x, x * x) for x in xs]
 
