@@ -262,8 +262,7 @@ def test_tables_share_their_columns() -> None:
     assert Column(("s",)).text({"s": {"value": 0.5, "low": 0.25, "high": 0.75}}) == "0.500 [0.250, 0.750]"
 
 
-@pytest.mark.parametrize("experiment", ["mbpp-cpu", "small-cpu"])
-def test_the_csv_of_rounds_has_every_number(experiment: str) -> None:
-    folder = Path(__file__).parents[3] / "experiments" / experiment
+def test_the_csv_of_rounds_has_every_number() -> None:
+    folder = Path(__file__).parents[3] / "experiments" / "mbpp-cpu"
     rows = json.loads((folder / "summary.json").read_text())["rows"]
     assert csv(leaves(rows), rows).encode() == (folder / "rounds.csv").read_bytes()
