@@ -117,7 +117,7 @@ class Cell:
         settings = self.settings
         return {"weights": weights.digest, "seed": self.seed, "round": number, "pool": texts_hash(prompts),
                 "temperature": settings.temperature, "top_p": settings.top_p, "tokens": settings.max_new_tokens,
-                "prompt": settings.prompt, **settings.told("strip", "stops", "generator")}  # fmt: skip
+                "prompt": settings.prompt, **settings.told("strip", "stops"), **settings.writer()}  # fmt: skip
 
     def _chosen(self, number: int, start: int, n: int) -> list[Task]:
         """Return the tasks of a round's next candidates, which go through the pool again and again."""
@@ -269,7 +269,7 @@ class Cell:
             asked = {
                 "weights": weights.digest, "tasks": len(tasks), "samples": settings.samples, "seed": self.seed,
                 "temperature": settings.eval_temperature, "tokens": settings.eval_tokens, "prompt": settings.prompt,
-                "top_p": settings.top_p if settings.eval_temperature else None, **settings.told("generator"),
+                "top_p": settings.top_p if settings.eval_temperature else None, **settings.writer(),
             }  # fmt: skip
             made = self._aside(folder, f"write-{name_of(name)}", asked, lambda t=tasks, f=file: machine.generate(  # type: ignore[misc]
                 weights, t, f, temperature=settings.eval_temperature, max_new_tokens=settings.eval_tokens, seed=self.seed,

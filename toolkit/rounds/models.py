@@ -66,6 +66,8 @@ class Models:
     def _generator(self, weights: Weights) -> Generator:
         """Return what writes for a model; keep the last one. Raises as `resolve`."""
         source = self._source(weights)
+        if self.settings.base_url:
+            return self._served(weights, source)
         if kind_of(source) == "transformers":  # which shares the model with gates that ask it
             from toolkit.models.generators.transformers_ import TransformersGenerator
 
@@ -73,6 +75,17 @@ class Models:
         if self._writes is None or self._writes[0] != weights:
             self.let_go()
             self._writes = weights, resolve(source)
+        return self._writes[1]
+
+    def _served(self, weights: Weights, source: Source) -> Generator:
+        if self._writes is None or self._writes[0] != weights:
+            from toolkit.models.generators.served import ServedGenerator
+            from toolkit.models.load import tokenizer
+
+            self.let_go()
+            at = replace(source, model=self.settings.served or source.model, base_url=self.settings.base_url, generator=None)
+            generator = ServedGenerator(at, tokenizer(self._source(self.first)), f"exogate-{weights.digest}")
+            self._writes = weights, generator
         return self._writes[1]
 
     def let_go(self) -> None:

@@ -107,6 +107,9 @@ class RoundsSettings(Settings):
     timeout: float = Field(5.0, gt=0, description="Seconds, of the oracle.")
     measured: int = Field(500, ge=0, description="Candidates executed for each of the ledger's populations, at most.")
     stages: Annotated[tuple[Stage, ...], FromText] = Field(get_args(Stage), description="Those that run here.")
+    base_url: str = Field("", description="OpenAI-compatible endpoint that serves the model, as http://HOST:PORT/v1, and "
+                          "writes in its place; each round's adapter goes into it, so it must see the folder.")  # fmt: skip
+    served: str = Field("", description="Name of the model at that endpoint [default: as model has it].")
     device: Literal["", "cpu", "cuda"] = Field("", description="cpu or cuda [default: the GPU, if any].")
     parallel: int = Field(2, ge=1, description="Boxes at one time.")
 
@@ -187,7 +190,7 @@ class RoundsSettings(Settings):
         wrong += self._thresholds()
         wrong += self._frozen() if "fraction" in wanted else self.useless(["freeze"], "without a gate that keeps a fraction")
         wrong += self.useless(["calibrate"], "without freeze") if not self.freeze else []
-        wrong += self._release()
+        wrong += self._release() + self._endpoint()
         wrong += self.useless(["judge_model", "cot"], "without the gate judge") if "judge_model" not in wanted else []
         wrong += self.useless(["human"], "unless data is mixed") if self.data != "mixed" else []
         wrong += self.useless(["probe_samples"], "without probe") if not self.probe else []
@@ -210,6 +213,12 @@ class RoundsSettings(Settings):
                 wrong.append(f"thresholds: {error}")
         return list(dict.fromkeys(wrong))
 
+    def _endpoint(self) -> list[str]:
+        if not self.base_url:
+            return self.useless(["served"], "without base_url")
+        wrong = ["base_url: an endpoint is given adapters, and full trains whole models"] if self.full else []
+        return wrong + self.useless(["generator"], "with base_url")
+
     def _release(self) -> list[str]:
         known = list(dict.fromkeys(name for each in self.benchmarks for name in BENCHMARKS[each].releases))
         return [] if known else self.useless(["release"], "without a benchmark that has releases")
@@ -225,6 +234,10 @@ class RoundsSettings(Settings):
     def keeps_all_weights(self) -> bool:
         """Whether weights stay after the next round has been trained."""
         return self.keep_weights == "all" or (self.keep_weights == "auto" and not self.full)
+
+    def writer(self) -> dict[str, Any]:
+        """Return what writes, as far as texts may depend on it."""
+        return self.told("generator") | ({"endpoint": True} if self.base_url else {})
 
     def told(self, *names: str) -> dict[str, Any]:
         """Return those of the named settings that differ from their defaults."""

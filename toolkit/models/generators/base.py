@@ -147,6 +147,17 @@ class Generator(Protocol):
         """Free memory and close connections."""
 
 
+def written(tokenizer: Any, prompt: Prompt) -> str:
+    """Return the exact text that a model is given: that of the prompt, in a chat by the tokenizer's template."""
+    if not prompt.chat:
+        return prompt.text
+    flags = {"enable_thinking": False} if prompt.prefill else {}
+    said = tokenizer.apply_chat_template(
+        [{"role": "user", "content": prompt.text}], tokenize=False, add_generation_prompt=True, **flags
+    )
+    return str(said) + prompt.prefill
+
+
 def cut(text: str, stop: Sequence[str]) -> tuple[str, bool]:
     """Return the text before its first stop string, and whether it has one."""
     ends = [at for string in stop if (at := text.find(string)) >= 0]

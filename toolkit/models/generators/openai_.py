@@ -107,6 +107,13 @@ class OpenAIGenerator:
                     task.cancel()
                 runner.run(client.aclose())
 
+    def text(self, prompt: Prompt) -> str:
+        """Return the text that is sent; what the endpoint makes of a message is not known here."""
+        return prompt.text
+
+    def _question(self, prompt: Prompt) -> dict[str, Any]:
+        return {"messages": [{"role": "user", "content": prompt.text}]} if prompt.chat else {"prompt": prompt.text}
+
     async def _sample(
         self, client: Any, index: int, sample_id: int, prompt: Prompt, sampling: Sampling
     ) -> Generation:
@@ -119,10 +126,10 @@ class OpenAIGenerator:
         }
         if sampling.stop:
             body["stop"] = list(sampling.stop[:_MAX_STOPS])
-        body |= {"messages": [{"role": "user", "content": prompt.text}]} if prompt.chat else {"prompt": prompt.text}
-        answer = await self._asked(client, "chat/completions" if prompt.chat else "completions", body)
+        asked = self._question(prompt)
+        answer = await self._asked(client, "chat/completions" if "messages" in asked else "completions", body | asked)
         choice, usage = answer["choices"][0], answer.get("usage")
-        text = (choice["message"]["content"] if prompt.chat else choice["text"]) or ""
+        text = (choice["message"]["content"] if "messages" in asked else choice["text"]) or ""
         completion, stopped = cut(text, sampling.stop)
         n_tokens, n_prompt_tokens = (
             usage.get(name) if isinstance(usage, dict) else 0 for name in ("completion_tokens", "prompt_tokens")
@@ -130,7 +137,7 @@ class OpenAIGenerator:
         return Generation(
             index=index,
             sample_id=sample_id,
-            prompt=prompt.text,
+            prompt=self.text(prompt),
             completion=completion,
             n_prompt_tokens=int(n_prompt_tokens or 0),
             n_tokens=int(n_tokens or 0),

@@ -13,7 +13,7 @@ from itertools import takewhile
 from typing import Any
 
 from toolkit.models import load
-from toolkit.models.generators.base import Generation, Prompt, Sampling, Tick, cut
+from toolkit.models.generators.base import Generation, Prompt, Sampling, Tick, cut, written
 from toolkit.models.source import BadModel, GenerationFailed, Source
 
 _KEPT_AHEAD = 128
@@ -77,13 +77,7 @@ class TransformersGenerator:
 
     def text(self, prompt: Prompt) -> str:
         """Return the exact text given to the model."""
-        if not prompt.chat:
-            return prompt.text
-        flags = {"enable_thinking": False} if prompt.prefill else {}
-        said = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": prompt.text}], tokenize=False, add_generation_prompt=True, **flags
-        )
-        return str(said) + prompt.prefill
+        return written(self.tokenizer, prompt)
 
     def generate(
         self,
