@@ -248,7 +248,7 @@ class Cell:
             "weights": start.digest, "data": texts_hash(json.dumps(row) for row in data),
             "seed": self.seed, "steps": settings.steps, "full": settings.full,
             "learning_rate": settings.learning_rate, "batch_size": settings.batch_size, "sequence": settings.sequence,
-            **settings.told("epochs", "warmup", "weight_decay", "fim_rate", "spm_rate", "unfinished"),
+            **settings.told("epochs", "warmup", "weight_decay", "fim_rate", "spm_rate", "unfinished", "processes"),
         }  # fmt: skip
 
         def act() -> dict[str, Any]:

@@ -149,7 +149,8 @@ class Models:
 
     def train(self, weights: Weights, data: Path, output: Path, *, seed: int, first_round: bool) -> dict[str, Any]:
         """Train on a file's rows and write the weights to a folder. Raises `UsageError` or `InfrastructureError`."""
-        from toolkit.training.loop import TrainSettings, train
+        from toolkit.training.launch import train
+        from toolkit.training.settings import TrainSettings
 
         settings, source = self.settings, self._source(weights)
         self.let_go()
@@ -163,6 +164,7 @@ class Models:
                 seed=seed, device=source.device, resume=output.exists(),
                 **({"epochs": settings.epochs} if settings.epochs else {"steps": settings.steps}),
             ),
+            settings.processes,
             self.advance,
         )  # fmt: skip
         return {

@@ -87,6 +87,7 @@ class RoundsSettings(Settings):
     weight_decay: float = Field(0.05, ge=0, description="Of AdamW, for matrices.")
     batch_size: int = Field(8, ge=1, description="Blocks a training step.")
     micro_batch: int = Field(1, ge=1, description="Blocks at a time, of these.")
+    processes: int = Field(1, ge=1, description="Processes that train, each with its share of batch_size: one a GPU.")
     sequence: int = Field(512, ge=2, description="Tokens of a block.")
     fim_rate: float = Field(0.0, ge=0, le=1, description="Share of texts cut up to be filled in the middle.")
     spm_rate: float = Field(0.5, ge=0, le=1, description="Share of those that show the suffix first.")
@@ -190,6 +191,8 @@ class RoundsSettings(Settings):
         wrong += self._thresholds()
         wrong += self._frozen() if "fraction" in wanted else self.useless(["freeze"], "without a gate that keeps a fraction")
         wrong += self.useless(["calibrate"], "without freeze") if not self.freeze else []
+        if self.batch_size % self.processes:
+            wrong.append(f"batch_size ({self.batch_size}) cannot be divided among {self.processes} processes")
         wrong += self._release() + self._endpoint()
         wrong += self.useless(["judge_model", "cot"], "without the gate judge") if "judge_model" not in wanted else []
         wrong += self.useless(["human"], "unless data is mixed") if self.data != "mixed" else []

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from toolkit.errors import InfrastructureError, UsageError
@@ -27,9 +28,16 @@ def begin(settings: TrainSettings, asked: Mapping[str, Any]) -> TrainOutcome | N
         raise UsageError(f"{folder} has a training already ({found}): go on with it (--resume), or replace it (--overwrite)")
     if settings.overwrite or not result.exists():
         return None
+    return over(folder, asked)
+
+
+def over(folder: Path, asked: Mapping[str, Any] | None = None) -> TrainOutcome:
+    """Return the training that is over in a folder. Raises UsageError if it is not, or had other settings than `asked`."""
+    result = folder / RESULT
     try:
         done = json.loads(result.read_bytes())
-        check_same(folder, done["settings"], asked)
+        if asked is not None:
+            check_same(folder, done["settings"], asked)
         return TrainOutcome(
             folder=folder, weights=folder / done["weights"], losses=tuple(done["losses"]), tokens=done["tokens"],
             seconds=done["seconds"], eval=tuple(done.get("eval", ())),

@@ -71,6 +71,17 @@ def test_a_machine_without_an_engine_goes_on_and_one_with_it_completes(
     assert [(row["regime"], row["round"]) for row in summary["rows"]] == [*itertools.product(asked["regimes"], range(3))]
 
 
+def test_two_processes_train_what_one_does(tmp_path: Path, model: str) -> None:
+    losses = []
+    for n in (1, 2):
+        (tmp_path / str(n)).mkdir()
+        rounds.run(settings(tmp_path / str(n), model, rounds=1, processes=n, stages=("pool", "generate", "gate", "train")))
+        stage = json.loads((tmp_path / str(n) / "run" / "seed0" / "none" / "round1" / "train.json").read_text())
+        losses.append(stage["outputs"]["loss"])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+    assert stage["inputs"]["processes"] == 2
+
+
 def test_the_ledger_says_what_was_cut_off(engine: DockerEngine, tmp_path: Path, model: str) -> None:
     """This model never stops by itself: nothing is taught by default, and the ledger says so."""
     (base, row) = rounds.run(settings(tmp_path, model, unfinished="leave-out", rounds=1))["rows"]

@@ -55,6 +55,7 @@ WRONG = [
     ({"probe_samples": "9"}, "probe_samples has no effect without probe"),
     ({"freeze": "true"}, "freeze has no effect without a gate that keeps a fraction"),
     ({"calibrate": "9", "regimes": "self-score"}, "calibrate has no effect without freeze"),
+    ({"batch_size": "8", "processes": "3"}, r"batch_size \(8\) cannot be divided among 3 processes"),
     ({"served": "x"}, "served has no effect without base_url"),
     ({"base_url": "http://x/v1", "full": ""}, "base_url: an endpoint is given adapters, and full trains whole models"),
     ({"base_url": "http://x/v1", "generator": "openai"}, "generator has no effect with base_url"),

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +19,10 @@ pytest.importorskip("accelerate")
 
 from tests.processes import started  # noqa: E402
 from tests.toolkit.training.learnt import changed, files, small  # noqa: E402
-from toolkit.errors import UsageError  # noqa: E402
+from toolkit.errors import InfrastructureError, UsageError  # noqa: E402
 from toolkit.models.load import load  # noqa: E402
 from toolkit.models.source import Source  # noqa: E402
+from toolkit.training import launch  # noqa: E402
 from toolkit.training.loop import train  # noqa: E402
 
 
@@ -98,6 +100,49 @@ def test_two_processes_learn_what_one_does(model: str, data: Path, tmp_path: Pat
     ]
     for name, tensor in weights[0].items():
         assert torch.allclose(tensor, weights[1][name], atol=1e-4), name
+
+
+def test_a_training_that_is_launched_in_two_processes(model: str, data: Path, tmp_path: Path) -> None:
+    one = train(small(model, data, tmp_path / "one", steps=5))
+    two = launch.train(small(model, data, tmp_path / "two", steps=5), 2)
+    assert two.losses == pytest.approx(one.losses, abs=1e-4)
+    assert (two.tokens, two.weights.name) == (one.tokens, "adapter")
+    before = files(tmp_path / "two")
+    again = launch.train(small(model, data, tmp_path / "two", steps=5, resume=True), 2)
+    assert (again.losses, files(tmp_path / "two")) == (two.losses, before), "a training that is over is left as it is"
+    with pytest.raises(UsageError, match="has a training already"):
+        launch.train(small(model, data, tmp_path / "two", steps=5), 2)
+    with pytest.raises(UsageError, match=r"--batch 3 cannot be divided among 2 processes"):
+        launch.train(small(model, data, tmp_path / "three", batch=3), 2)
+    with pytest.raises(UsageError, match=r"processes: 2 -> 1"):
+        train(small(model, data, tmp_path / "two", steps=5, resume=True))
+
+
+def test_a_launched_training_that_loses_a_process_ends(model: str, data: Path, tmp_path: Path) -> None:
+    """The other one waits for it for ever: it is ended, and the training goes on from its checkpoint."""
+    told = small(model, data, tmp_path / "out", steps=3000, checkpoint_every=5)
+    found: list[BaseException] = []
+
+    def act() -> None:
+        try:
+            launch.train(told, 2)
+        except BaseException as error:
+            found.append(error)
+
+    thread = threading.Thread(target=act)
+    thread.start()
+    until = time.monotonic() + 120
+    while not (told.output / "checkpoint.pt").exists():
+        assert thread.is_alive()
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    mine = [int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
+    (second,) = [pid for pid in mine if b"\0RANK=1\0" in Path(f"/proc/{pid}/environ").read_bytes()]
+    os.kill(second, signal.SIGKILL)
+    thread.join(60)
+    assert not thread.is_alive()
+    assert [type(error) for error in found] == [InfrastructureError]
+    assert not any(Path(f"/proc/{pid}").exists() for pid in mine)
 
 
 def test_an_adapter_is_gone_on_from(model: str, data: Path, tmp_path: Path) -> None:
