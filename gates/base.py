@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, TypeVar
 
-from sandbox import BadValue, Box, BoxDestroyed, Execution, Sandbox, SandboxError, Status
+from sandbox import BadValue, Box, BoxDestroyed, Execution, InfrastructureError, Sandbox, Status, UsageError
 from sandbox.conversation import text_of
 from sandbox.wire import codec
 
@@ -186,17 +186,22 @@ class Gate(ABC):
         return self.unseen(found) if isinstance(found, Finding) else found
 
     def unseen(self, finding: Finding) -> Report:
-        """Return the report on a program that is refused unseen."""
-        return self.report([finding], self.worst)
+        """Return the report on a program that is refused unseen, or that our code fails on: nothing of the gate is asked."""
+        return Report(gate=self.name, passed=False, score=self.worst, findings=(finding,))
 
     def failed(self, solution: Solution, error: Exception) -> Report:
         """Return the report on a program that no box survives, or on which our code fails; raise any other error."""
         if isinstance(error, BoxDestroyed):
             return self.unseen(refused(DESTROYED, "its box did not survive it, twice"))
-        if isinstance(error, SandboxError | OSError):
+        if ends_all(error):
             raise error
         said = "".join(traceback.format_exception(error))
         return self.unseen(refused(DEFECT, f"{type(error).__name__}: {said[-MAX_MESSAGE // 2 :]}"))
+
+
+def ends_all(error: Exception) -> bool:
+    """Whether an error says nothing of the program at hand, and the others would fare no better."""
+    return isinstance(error, InfrastructureError | UsageError | OSError) and not isinstance(error, BoxDestroyed)
 
 
 def batched(solutions: Iterable[Solution], n: int) -> Iterator[tuple[Solution, ...]]:
@@ -258,8 +263,10 @@ def unfit(solution: Solution) -> Finding | None:
     """Return the finding if no gate can be asked about a solution (a text is unusable, or too long), else None."""
     for name in ("code", "completion", "prompt", "test", "entry_point"):
         text = getattr(solution, name)
-        if text is None:
+        if text is None and name != "code":
             continue
+        if not isinstance(text, str):
+            return refused("not-text", f"{name} is {type(text).__name__} and no text")
         if len(text) > MAX_TEXT or len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT:
             return refused("too-long", f"{name} has more than {MAX_TEXT:,} bytes")
         if "\0" in text:

@@ -3,13 +3,17 @@
 import contextlib
 import hashlib
 import json
+import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
-from gates.base import DEFECT, DESTROYED, Finding, Gate, Report, Solution, unfit
-from sandbox import Sandbox
+from gates.base import DEFECT, DESTROYED, Finding, Gate, Report, Solution, ends_all, unfit
+from sandbox import BoxDestroyed, Sandbox
+
+MAX_DEFECTS = 10
+"""Tracebacks that are kept."""
 
 
 class Memo(Protocol):
@@ -42,12 +46,14 @@ class All:
     Attributes:
         gates: in the order in which they are asked.
         all_findings: ask all gates, and do not stop at the first refusal.
-        memo: keeps reports between runs.
+        memo: keeps reports between runs. What goes wrong with it, or on the way to it, changes no report.
+        defects: tracebacks of the first of our own defects, or what a report says of one.
     """
 
     gates: Sequence[Gate]
     all_findings: bool = False
     memo: Memo | None = None
+    defects: list[str] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def needs_boxes(self) -> bool:
@@ -60,7 +66,11 @@ class All:
         A program is accepted if all its reports passed. A plain string is a whole program. Solutions are taken as they
         are needed, so any number may be streamed through. A text that cannot be a program (a NUL byte, a lone surrogate)
         or has more than `MAX_TEXT` bytes is refused in the name of each gate, unseen. `sandbox` may be None unless
-        `needs_boxes`. Raises `SandboxError`, and ValueError for boxes that are needed and not there.
+        `needs_boxes`.
+
+        What a gate raises costs one program: those that it was asked about are asked about again, each alone, and one at
+        which it raises again is refused as `our-defect`. Raises what ends all (`gates.base.ends_all`), ValueError for
+        boxes that are needed and not there, and whatever a gate raises that compares programs or miscounts its reports.
         """
         boxes = cast(Sandbox, sandbox)  # gates without an image never look at it
         given = (Solution(code=s) if isinstance(s, str) else s for s in solutions)
@@ -72,34 +82,69 @@ class All:
     def _ask(self, gate: Gate, rows: Iterator[_Row], sandbox: Sandbox) -> Iterator[_Row]:
         """Pass rows on in order; add the gate's report to those still alive."""
         waiting: deque[tuple[_Row, bool]] = deque()
-        for first in rows:  # until the gate has to be asked, no row has to wait
-            if first.alive and not self._recall(gate, first, sandbox):
-                break
-            yield first
-        else:
-            return
+        is_input_broken = False
 
         def unknown() -> Iterator[Solution]:
-            waiting.append((first, True))
-            yield first.solution
-            for row in rows:
-                asked = row.alive and not self._recall(gate, row, sandbox)
-                waiting.append((row, asked))
-                if asked:
-                    yield row.solution
+            nonlocal is_input_broken
+            yield waiting[0][0].solution
+            try:
+                for row in rows:
+                    asked = row.alive and not self._recall(gate, row, sandbox)
+                    waiting.append((row, asked))
+                    if asked:
+                        yield row.solution
+            except Exception:
+                is_input_broken = True
+                raise
 
-        for report in gate.check_many(unknown(), sandbox):
-            while not waiting[0][1]:
-                yield waiting.popleft()[0]
-            row, _ = waiting.popleft()
-            row.add(report, go_on=self.all_findings)
-            is_lasting = not any(found.symbol in (DESTROYED, DEFECT) for found in report.findings)
-            if self.memo is not None and row.key is not None and is_lasting:
+        for first in rows:  # until the gate has to be asked, no row has to wait
+            if not first.alive or self._recall(gate, first, sandbox):
+                yield first
+                continue
+            waiting.append((first, True))
+            is_miscounted = False
+            try:
+                for report in gate.check_many(unknown(), sandbox):
+                    while waiting and not waiting[0][1]:
+                        yield waiting.popleft()[0]
+                    if not waiting:
+                        is_miscounted = True
+                        break
+                    self._take(gate, waiting[0][0], report)
+                    yield waiting.popleft()[0]
+                else:
+                    is_miscounted = any(asked for _, asked in waiting)
+            except Exception as error:
+                if is_input_broken or gate.compares or ends_all(error):
+                    raise
+                if not isinstance(error, BoxDestroyed):
+                    self._defect(error)
+            assert not is_miscounted, f"the gate {gate.name} gave too few reports, or too many"
+            while waiting:
+                row, asked = waiting.popleft()
+                if asked:
+                    self._take(gate, row, self._alone(gate, row.solution, sandbox))
+                yield row
+
+    def _take(self, gate: Gate, row: _Row, report: Report) -> None:
+        """Add what the gate said of a row, and keep it. Raises TypeError for anything but a report."""
+        row.add(_report(gate, report), go_on=self.all_findings)
+        for found in report.findings:
+            if found.symbol in (DESTROYED, DEFECT):
+                if found.symbol == DEFECT:
+                    self._defect(found.message)
+                return
+        if self.memo is not None and row.key is not None:
+            with self._unharmed():
                 self.memo.put(row.key, report.to_row())
-            yield row
-        for row, asked in waiting:
-            assert not asked, f"the gate {gate.name} gave too few reports"
-            yield row
+
+    def _alone(self, gate: Gate, solution: Solution, sandbox: Sandbox) -> Report:
+        """Return what the gate says of one program, or that it fails on it. Raises what ends all."""
+        try:
+            (report,) = gate.check_many([solution], sandbox)
+            return _report(gate, report)
+        except Exception as error:
+            return gate.failed(solution, error)
 
     def _recall(self, gate: Gate, row: _Row, sandbox: Sandbox) -> bool:
         """Add the gate's report on a row if it is known without asking; return whether it is."""
@@ -111,13 +156,32 @@ class All:
             raise ValueError(f"the gate {gate.name} needs boxes")
         if self.memo is None or gate.compares:
             return False
-        boxes = [sandbox.engine.image_digest(gate.image), repr(sandbox.limits)] if gate.image else []
-        key = [gate.name, gate.version, gate.settings(), *boxes, *gate.depends(row.solution)]
-        row.key = "gate " + hashlib.sha256(json.dumps(key).encode()).hexdigest()
-        stored = self.memo.get(row.key)
-        if stored is None:
-            return False
-        with contextlib.suppress(TypeError, LookupError):
-            row.add(Report.from_row(stored), go_on=self.all_findings)
-            return True
+        with self._unharmed():
+            boxes = [sandbox.engine.image_digest(gate.image), repr(sandbox.limits)] if gate.image else []
+            key = [gate.name, gate.version, gate.settings(), *boxes, *gate.depends(row.solution)]
+            row.key = "gate " + hashlib.sha256(json.dumps(key).encode()).hexdigest()
+            stored = self.memo.get(row.key)
+            if stored is not None:
+                with contextlib.suppress(TypeError, LookupError):
+                    row.add(Report.from_row(stored), go_on=self.all_findings)
+                    return True
         return False
+
+    @contextlib.contextmanager
+    def _unharmed(self) -> Iterator[None]:
+        """Go on without the memo, whatever is raised: no report hangs on it."""
+        try:
+            yield
+        except Exception as error:
+            if not ends_all(error):
+                self._defect(error)
+
+    def _defect(self, what: Exception | str) -> None:
+        if len(self.defects) < MAX_DEFECTS:
+            self.defects.append(what if isinstance(what, str) else "".join(traceback.format_exception(what)))
+
+
+def _report(gate: Gate, given: object) -> Report:
+    if not isinstance(given, Report):
+        raise TypeError(f"the gate {gate.name} gave {type(given).__name__} for a report")
+    return given

@@ -48,9 +48,10 @@ class Duplicate(Gate):
         blank = MinHash(num_perm=bands[0] * bands[1], hashfunc=int)
         near = MinHashLSH(num_perm=bands[0] * bands[1], params=bands)
         kept: dict[int, NDArray[np.uint64]] = {}
-        for index, solution in enumerate(solutions, 1):
+
+        def compared(index: int, code: str) -> Report:
             started = monotonic()
-            shingles = np.unique(grams(hashes(solution.code), SHINGLE))
+            shingles = np.unique(grams(hashes(code), SHINGLE))
             sketch = blank.copy()
             sketch.update_batch((shingles >> np.uint64(32)).tolist())
             score, first = max(((_jaccard(shingles, kept[i]), -i) for i in near.query(sketch)), default=(0.0, 0))
@@ -60,7 +61,14 @@ class Duplicate(Gate):
             else:
                 kept[index] = shingles
                 near.insert(index, sketch, check_duplication=False)
-            yield self.report(findings, score, seconds=round(monotonic() - started, 6))
+            return self.report(findings, score, seconds=round(monotonic() - started, 6))
+
+        for index, solution in enumerate(solutions, 1):
+            try:
+                report = compared(index, solution.code)
+            except Exception as error:
+                report = self.failed(solution, error)
+            yield report
 
     @property
     def compares(self) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import ClassVar, Protocol
 
-from gates.base import Finding, Gate, Report, Solution, batched, refused, within
+from gates.base import Finding, Gate, Report, Solution, batched, ends_all, refused, within
 from sandbox import Sandbox
 
 BATCH = 256
@@ -101,7 +101,7 @@ class Ranked(Gate):
         groups = [tuple(solutions)] if self.threshold is None else batched(solutions, BATCH)
         for group in groups:
             started = monotonic()
-            scored = [_finite(one) for one in self.scores(group)]
+            scored = [_finite(one) for one in self._all_scored(group)]
             kept, cut, rule = self._decide(scored)
             seconds = round((monotonic() - started) / max(1, len(group)), 6)
             versions = dict(self.seen())
@@ -111,6 +111,16 @@ class Ranked(Gate):
                     found = [refused(self.name, f"{one.score:.6g} is not {rule}")]
                 values = {**one.values, "threshold": cut, "fraction": None if self.threshold is not None else self.fraction}
                 yield self.report(found, one.score, seconds=seconds, versions=versions, values=values)
+
+    def _all_scored(self, group: Sequence[Solution]) -> list[Scored]:
+        """Return the score of each; a program that cannot be scored by itself is refused. Raises what ends all."""
+        try:
+            return list(self.scores(group))
+        except Exception as error:
+            if len(group) > 1 and not ends_all(error):
+                half = len(group) // 2
+                return [*self._all_scored(group[:half]), *self._all_scored(group[half:])]
+            return [Scored(score=None, finding=self.failed(one, error).findings[0]) for one in group]
 
     def _decide(self, scored: Sequence[Scored]) -> tuple[set[int], float | None, str]:
         """Return (indices of those that are kept, the worst kept score, the rule in words)."""

@@ -40,7 +40,8 @@ class Repetition(Gate):
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
         """Count the lines and tokens of each."""
-        return map(self._check, solutions)
+        for solution in solutions:
+            yield self._check(solution)
 
     def depends(self, solution: Solution) -> Sequence[str | None]:
         """Return the text that is judged, and its number of tokens."""

@@ -1,5 +1,6 @@
-"""A short fuzz: what was found before, then new cases for some seconds. The long one is `make fuzz`."""
+"""A short fuzz: what was found before, large answers, then new cases, all in about a minute and a quarter. The long one is `make fuzz`."""
 
+import contextlib
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,15 @@ import pytest
 from sandbox import DockerEngine
 from tests.fuzz import boxes as in_boxes
 from tests.fuzz import cases, host
+from tests.fuzz.hostile import HOSTILE
+from toolkit.benchmarks.compare import matches
 
-HOST_S, BOXES_S = 8.0, 16.0
+HOST_S, BOXES_S = 15.0, 45.0
+"""Seconds of new cases, together the minute that the suite has for them."""
 SEED = 1
+LARGE = 3 << 20
+PLAIN = ["zeros", "floats", "texts", "long digits"]
+"""What right answers mostly are where they are large."""
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +46,43 @@ def test_comparison() -> None:
     assert 0 < n_right < n_cases
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("which", HOSTILE)
+def test_a_large_answer_is_hardly_more_than_read(which: str) -> None:
+    """Of some MB, by every rule, where the right answer is short."""
+    got = HOSTILE[which](LARGE)
+    for name in host.RULES:
+        soon_compared(name, b"[1,2,3]", got)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", PLAIN)
+def test_large_plain_answers_are_compared_as_fast(which: str) -> None:
+    """By value: equal ones, which have other spaces; one that is longer; and one of another kind."""
+    expected = HOSTILE[which](LARGE)
+    for name in ("plain", "tolerance"):
+        assert soon_compared(name, expected, expected[:-1] + b" " + expected[-1:])
+        assert not soon_compared(name, expected, expected[:-1] + b",1]")
+        soon_compared(name, expected, HOSTILE["zeros"](LARGE + 1))
+
+
+def soon_compared(name: str, expected: bytes, got: bytes) -> bool:
+    """Return whether an answer is right. Fails where that takes more than 0.2 s and 0.1 s a MB of CPU, each time."""
+    case = cases.Case(part="host", name=name, note=f"{expected[:20]!r} and {got[:20]!r}, {len(got)} bytes")
+    size, (benchmark, task, arguments) = len(expected) + len(got), host.RULES[name]
+    for is_last in (False, False, True):  # whatever else the processor does costs time as well
+        with contextlib.suppress(*([] if is_last else [cases.Failed])):
+            return host.bounded(
+                case, "matches", size, lambda: matches(benchmark, task, arguments, expected, got), is_traced=False, per_mb_s=host.PER_MB_S
+            ) is True  # fmt: skip
+    raise AssertionError
+
+
 def test_programs(boxes: in_boxes.Boxes) -> None:
     rng = random.Random(SEED)
-    boxes.check(boxes.case(rng) for _ in range(8))
+    in_boxes.run_boxes(boxes, rng, 0.25 * BOXES_S)  # what is only once allocated
     before = cases.rss()
-    n_cases, n_passed = in_boxes.run_boxes(boxes, rng, BOXES_S)
+    n_cases, n_passed = in_boxes.run_boxes(boxes, rng, 0.75 * BOXES_S)
     grown = cases.rss() - before
     print(f"{n_cases} programs, {n_passed} passed, {grown >> 20:+d} MiB")
     assert 0 < n_passed < n_cases

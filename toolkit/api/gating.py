@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +67,8 @@ def gate(
     Raises:
         UsageError: no such gate or threshold, or a program cannot be read; nothing was run.
         InfrastructureError: no engine, image, model or disk.
+
+    Warns (`RuntimeWarning`, once) of a defect of ours; it costs no program, or those whose reason is `our-defect`.
     """
     settings = command.Settings(
         kind=kind,
@@ -101,6 +104,8 @@ def gate(
             decisions.append(Decision(accepted=accepted, reasons=tuple(reasons), reports=tuple(reports)))
             if progress:
                 progress(len(decisions), len(given))
+    for warning in command.warnings_of(gates):
+        warnings.warn(warning, RuntimeWarning, stacklevel=2)
     return decisions
 
 

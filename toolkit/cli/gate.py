@@ -120,7 +120,12 @@ def gate(
         Console(highlight=False, soft_wrap=False).print(render(outcome.summary))
     if outcome.problems:
         console.print(f"left out {len(outcome.problems)} bad lines, the first: {outcome.problems[0]}", markup=False)
-    if n_defects := outcome.summary["n_defects"]:
+    for warning in outcome.summary["warnings"]:
+        console.print(f"warning: {warning}", markup=False)
+    if outcome.defects:
+        print(outcome.defects[0], file=sys.stderr)
+        if not (n_defects := outcome.summary["n_defects"]):
+            fail(f"every program was judged, in spite of {DEFECT}", 70)
         fail(f"{n_defects} programs could not be judged (reason our-defect in {outcome.folder}) because of {DEFECT}", 70)
     if strict and n_rejected:
         raise typer.Exit(1)

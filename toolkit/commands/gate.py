@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gates import GATES, All, Report, Solution, fields_of, parse
+from gates.base import DEFECT
 from sandbox import Sandbox, open_engine
 from toolkit import __version__
 from toolkit.benchmarks.load import LocalTasks
@@ -65,11 +66,13 @@ class Outcome:
 
     Attributes:
         problems: bad lines of the input that were left out.
+        defects: tracebacks of our first defects, whether or not they cost a program its report.
     """
 
     folder: Path
     summary: dict[str, Any]
     problems: Problems
+    defects: list[str]
 
 
 @room()
@@ -146,12 +149,13 @@ def gate(
                 "versions": {"exogate": __version__, **dict(sorted(tally.versions.items()))},
                 "images": images,
                 "left_out": left_out,
+                "warnings": warnings_of(gates),
             }
             if settings.against:
                 summary["against"] = {"with": [str(path) for path in settings.against], **tally.agreement()}
             with writing(folder, gate_folder.REMEDY):
                 written[gate_folder.SUMMARY].write(json.dumps(summary, indent=2).encode() + b"\n")
-    return Outcome(folder=folder, summary=summary, problems=problems)
+    return Outcome(folder=folder, summary=summary, problems=problems, defects=gates.defects)
 
 
 class _Memo(VerdictCache):
@@ -180,6 +184,12 @@ def gates_of(settings: Settings, memo: VerdictCache | None) -> tuple[All, list[s
     asked = dict(zip(MODELS, (settings.model, settings.judge_model or settings.model), strict=True))
     given |= {name: _scorer(model) for name, model in asked.items() if name in wanted}
     return parse(settings.kind, _thresholds(settings), all_findings=settings.all_findings, memo=memo, given=given), left_out
+
+
+def warnings_of(gates: All) -> list[str]:
+    """Return what is to be said once of our own defects, which no program is to blame for."""
+    last = [one.strip().rpartition("\n")[2] for one in gates.defects[:1]]
+    return [f"a defect of the toolkit, which cost no program but those that are marked {DEFECT}: {it}" for it in last]
 
 
 def check(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """The machine that stages run on."""
 
 import contextlib
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +14,7 @@ from toolkit.benchmarks import Options
 from toolkit.benchmarks import load as benchmarks
 from toolkit.benchmarks.slices import Slice, select
 from toolkit.commands import evaluate
+from toolkit.commands.gate import warnings_of
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.oracle import VERSION
 from toolkit.progress import Advance
@@ -164,6 +166,8 @@ class Machine(Models):
             for reports in gates.check_many(solutions, self.sandbox() if gates.needs_boxes else None):
                 found.append(reports)
                 self.advance(kind, len(found), len(solutions))
+            for warning in warnings_of(gates):
+                warnings.warn(warning, RuntimeWarning, stacklevel=2)
             return found
         finally:
             memo.close()

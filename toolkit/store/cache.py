@@ -41,7 +41,7 @@ class VerdictCache:
             with self._lock:
                 row = self._database.execute("SELECT value FROM verdicts WHERE key = ?", (key,)).fetchone()
             return dict(json.loads(row[0])) if row else None
-        except (sqlite3.Error, ValueError):
+        except (sqlite3.Error, ValueError, TypeError, RecursionError):  # what lies there may be damaged
             return None
 
     def put(self, key: str, value: dict[str, Any]) -> None:

@@ -127,14 +127,25 @@ def task(n: int, mean: float, concentration: float) -> np.ndarray:
 MEANS = [0.02, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.98]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("n_tasks", [40, 164, 378])
-def test_interval_of_single_samples_covers(n_tasks: int) -> None:
-    """Exactly, not by simulation: of tasks with one sample, passes are binomial, however difficulties vary."""
-    bounds = [stats.interval([(1, 1)] * c + [(1, 0)] * (n_tasks - c), 1) for c in range(n_tasks + 1)]
-    for mean in MEANS:
-        chances = task(n_tasks, mean, math.inf)
-        assert sum(chances[c] for c, (low, high) in enumerate(bounds) if low <= mean <= high) >= 0.93
+@pytest.mark.parametrize(("n_tasks", "least", "most_below"), [(40, 0.9158, 0.015), (164, 0.9298, 0.001), (378, 0.9354, 0)])
+def test_interval_of_single_samples_covers(n_tasks: int, least: float, most_below: float) -> None:
+    """Exactly, not by simulation: of tasks with one sample, passes are binomial, however difficulties vary.
+
+    Coverage falls to its minima where the mean is just outside a bound, so these means are looked at beside a dense grid:
+    at `least` it is nowhere less, and less than 93 % at no more than `most_below` of the means of the grid.
+    """
+    bounds = np.array([stats.interval([(1, 1)] * c + [(1, 0)] * (n_tasks - c), 1) for c in range(n_tasks + 1)])
+    grid = np.linspace(0.02, 0.98, 9601)
+    means = np.concatenate([grid, bounds.ravel() - 1e-9, bounds.ravel() + 1e-9, MEANS])
+    means = means[(means >= 0.02) & (means <= 0.98)]
+    passes, logs = np.arange(n_tasks + 1), np.array([math.lgamma(c + 1) for c in range(n_tasks + 1)])
+    chances = np.exp(logs[-1] - logs - logs[::-1] + np.outer(np.log(means), passes) + np.outer(np.log1p(-means), passes[::-1]))
+    coverage = (chances * ((bounds[:, 0] <= means[:, None]) & (means[:, None] <= bounds[:, 1]))).sum(axis=1)
+    print(f"{n_tasks}: at least {coverage.min():.4f} at {means[coverage.argmin()]:.4f}, {coverage[: len(grid)].mean():.4f} on average")
+    assert coverage.min() >= least
+    assert coverage[-len(MEANS) :].min() >= 0.93
+    assert (coverage[: len(grid)] < 0.93).mean() <= most_below
+    assert coverage[: len(grid)].mean() >= 0.95
 
 
 @pytest.mark.slow

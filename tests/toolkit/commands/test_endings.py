@@ -1,8 +1,10 @@
 """How commands end: defects, lost boxes, full disks; no box runs here."""
 
+import contextlib
 import errno
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,13 +15,17 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from gates import Report, Solution
+from gates.repetition import Repetition
 from tests.toolkit.commands import believed
 from tests.toolkit.commands.believed import HALF, ROOT, run, summary, write
+from toolkit.api.gating import gate as gate_programs
 from toolkit.cli import main as cli
 from toolkit.commands import evaluate
 from toolkit.commands import gate as gating
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.records import Result, Sample
+from toolkit.store.cache import VerdictCache
 
 pytestmark = pytest.mark.usefixtures("judge")
 
@@ -98,6 +104,63 @@ def test_a_defect_in_one_sample_is_told_from_a_lost_box(tmp_path: Path) -> None:
     assert done.exit_code == 70
     assert "1 of 164 samples could not be judged because of a defect" in done.stderr
     assert summary("--samples", write(tmp_path / "s.jsonl", ["not judged: lost", *HALF[1:]]), code=3)["n_defects"] == 0
+
+
+GATED = ["x = 1", "def f(): return 1", "y = 2"]
+
+
+def gated(tmp_path: Path, *words: str) -> tuple[int, str, dict[str, Any], int]:
+    """Gate three programs; returns the exit code, standard error, the summary, and how many rows were written."""
+    file = tmp_path / "in.jsonl"
+    file.write_text("".join(json.dumps({"code": code}) + "\n" for code in GATED))
+    gate = ["gate", "--kind", "repetition", "--threshold", "tokens=1", str(file), "--json", "--overwrite", "-o", "out", *words]
+    done = CliRunner(env={"TOOLKIT_CACHE": str(tmp_path / "cache")}).invoke(cli.app, gate)
+    n_rows = sum(len(Path("out", name).read_text().splitlines()) for name in ("accepted.jsonl", "rejected.jsonl"))
+    return done.exit_code, done.stderr, json.loads(done.stdout), n_rows
+
+
+@pytest.mark.parametrize("name", ["get", "put"])
+def test_a_cache_that_breaks_costs_gates_nothing_and_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    monkeypatch.setattr(VerdictCache, name, failing(KeyError("planted")))
+    code, err, found, n_rows = gated(tmp_path)
+    assert (code, n_rows, found["n_accepted"], found["n_defects"]) == (70, 3, 3, 0)
+    assert found["warnings"] == ["a defect of the toolkit, which cost no program but those that are marked our-defect: KeyError: 'planted'"]
+    assert err.count("Traceback") == 1
+    assert err.count("warning: a defect of the toolkit") == 1
+    assert "every program was judged, in spite of a defect of the toolkit" in err
+    monkeypatch.setattr(VerdictCache, name, failing(OSError(errno.EIO, "planted")))
+    code, err, found, n_rows = gated(tmp_path)
+    assert (code, n_rows, found["n_accepted"], found["warnings"]) == (0, 3, 3, [])
+
+
+def test_a_damaged_cache_counts_as_empty(tmp_path: Path) -> None:
+    assert gated(tmp_path)[2]["n_known"] == 0
+    assert gated(tmp_path)[2]["n_known"] == 3
+    for value in ("3", "[1]", '"x"', "nothing", "[" * 100_000, "null", "{}"):
+        with contextlib.closing(sqlite3.connect(tmp_path / "cache" / "verdicts.sqlite", isolation_level=None)) as database:
+            database.execute("UPDATE verdicts SET value = ?", (value,))
+        code, err, found, n_rows = gated(tmp_path)
+        assert (code, n_rows, found["n_accepted"], found["warnings"]) == (0, 3, 3, []), err
+
+
+def test_a_program_that_a_gate_fails_on_is_told_with_its_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    real = Repetition._check
+
+    def check(self: Repetition, solution: Solution) -> Report:
+        if solution.code.strip() == GATED[1]:
+            raise KeyError("planted")
+        return real(self, solution)
+
+    monkeypatch.setattr(Repetition, "_check", check)
+    code, err, found, n_rows = gated(tmp_path)
+    assert (code, n_rows, found["n_accepted"], found["n_defects"]) == (70, 3, 2, 1)
+    assert [it["symbol"] for it in found["reasons"]] == ["our-defect"]
+    assert "1 programs could not be judged" in err
+    assert "Traceback" in err
+    monkeypatch.setattr("toolkit.api.gating.open_engine", lambda _: SimpleNamespace(close=lambda: None))
+    with pytest.warns(RuntimeWarning, match="a defect of the toolkit.*KeyError: 'planted'"):
+        decisions = gate_programs("repetition", GATED, thresholds={"tokens": 1}, use_cache=False)
+    assert [decision.accepted for decision in decisions] == [True, False, True]
 
 
 def test_validate_ends_with_the_code_of_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
