@@ -82,9 +82,11 @@ def test_quality_reports_numbers_and_versions(sandbox: Sandbox) -> None:
 
 
 def test_thresholds(sandbox: Sandbox) -> None:
-    for name, value, symbol in (("pylint", 10.5, "pylint-score"), ("cc", 0, "complexity"), ("mi", 101, "maintainability")):
-        ((report,),) = parse("quality", {name: value}).check_many([GOOD], sandbox)
-        assert decisive([report]) == {symbol}
+    asked = [({"pylint": 0}, set()), ({"pylint": 0.1}, {"pylint-score"}), ({"cc": 4}, set()), ({"cc": 3}, {"complexity"}),
+             ({"mi": 67}, set()), ({"mi": 68}, {"maintainability"})]  # fmt: skip
+    for thresholds, symbols in asked:
+        ((report,),) = parse("quality", {"pylint": -100, **thresholds}).check_many([BAD], sandbox)
+        assert decisive([report]) == symbols
 
 
 def test_a_text_that_kills_the_compiler_costs_no_other(sandbox: Sandbox) -> None:
