@@ -83,7 +83,7 @@ def test_quality_reports_numbers_and_versions(sandbox: Sandbox) -> None:
 
 def test_thresholds(sandbox: Sandbox) -> None:
     asked = [({"pylint": 0}, set()), ({"pylint": 0.1}, {"pylint-score"}), ({"cc": 4}, set()), ({"cc": 3}, {"complexity"}),
-             ({"mi": 67}, set()), ({"mi": 68}, {"maintainability"})]  # fmt: skip
+             ({"mi": 68}, set()), ({"mi": 69}, {"maintainability"})]  # fmt: skip
     for thresholds, symbols in asked:
         ((report,),) = parse("quality", {"pylint": -100, **thresholds}).check_many([BAD], sandbox)
         assert decisive([report]) == symbols
