@@ -177,8 +177,13 @@ def at_budget(counts: Sequence[tuple[int, int]], k: int) -> dict[str, Any]:
 
     Returns:
         `value` with `low` and `high`, the `k` it is of, and `at_least`: it is such a bound.
+
+    Raises:
+        ValueError: there is no task.
     """
-    of = min(k, *(n for n, _ in counts)) if counts else 0
+    if not counts:
+        raise ValueError("there is no task")
+    of = min(k, *(n for n, _ in counts))
     if of < 1:
         return {"value": 0.0, "low": None, "high": None, "k": 0, "at_least": False}
     low, high = stats.interval(counts, of)

@@ -113,6 +113,8 @@ def _table(file: Path) -> list[dict[str, Any]]:
         rows = []
         for number, said in enumerate(csv.DictReader(text.splitlines()), 2):
             row: dict[str, Any] = {"model": said["model"], "benchmark": said["benchmark"], "source": f"{file}:{number}"}
+            if not (row["model"] and row["benchmark"]):
+                raise ValueError(f"line {number}: no model, or no benchmark")
             for name in _NUMBERS:
                 row[name] = value = float(said[name]) if said.get(name) else None
                 top = 1 if name == "accuracy" else math.inf
@@ -123,8 +125,8 @@ def _table(file: Path) -> list[dict[str, Any]]:
         raise UsageError(f"{file}: {error.strerror}") from None
     except (ValueError, csv.Error) as error:
         raise UsageError(f"{file} is no table of models: {error}") from None
-    except (LookupError, TypeError) as error:
-        raise UsageError(f"{file} is no table of models: no column {error}, or a line without it") from None
+    except LookupError as error:
+        raise UsageError(f"{file} is no table of models: no column {error}") from None
     if not rows:
         raise UsageError(f"{file} is no table of models: it has no rows")
     return rows

@@ -78,7 +78,8 @@ def at_budget(
     unit, amount = budget
     spent, n_samples = efficiency.spent(generation, unit)
     k = efficiency.affordable(amount, spent, n_samples)
-    scores = {name: efficiency.at_budget(list(counts(results, name).values()), k) for name in variants}
+    tallies = {name: list(counts(results, name).values()) for name in variants}
+    scores = {name: efficiency.at_budget(each, k) for name, each in tallies.items() if each}
     return {"unit": unit, "amount": amount, "each": spent / n_samples, "affordable": k, "pass_at_k": scores}
 
 

@@ -137,4 +137,5 @@ def test_pass_at_a_budget() -> None:
     more = at_budget(counts, 9)
     assert (more["k"], more["at_least"], more["value"]) == (4, True, pytest.approx(2 / 3))
     assert at_budget(counts, 0) == {"value": 0.0, "low": None, "high": None, "k": 0, "at_least": False}
-    assert at_budget([], 3)["k"] == 0
+    with pytest.raises(ValueError, match="no task"):
+        at_budget([], 3)
