@@ -56,6 +56,10 @@ def test_what_it_took_is_said_in_one_line(tmp_path: Path) -> None:
     assert "400 samples a task for 20000 tokens (50 each): pass@3, base tests, at least 100.0 %" in said
     assert "only 3 samples of each are there" in said
     assert "25.0 tokens/s" in Path("run/report.html").read_text()
+    left = Path("run/generated.jsonl.cost.json")
+    left.touch()
+    assert run("--samples", file, "--limit", 2, "--output", "run", "--overwrite").exit_code == 0
+    assert not left.exists()
     done = run("--samples", samples(tmp_path / "t.jsonl", tokens=None), "--limit", 2)
     assert "written:" not in done.stdout
 
@@ -72,6 +76,15 @@ def test_a_budget_that_cannot_be_counted_is_refused_in_one_line(tmp_path: Path, 
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
     assert not Path("run").exists()
+
+
+@pytest.mark.parametrize("said", [None, 0, -1, True, 2.5, "50"])
+def test_one_sample_without_its_tokens_leaves_them_unknown(tmp_path: Path, said: Any) -> None:
+    file = samples(tmp_path / "s.jsonl")
+    first, *rest = file.read_text().splitlines(keepends=True)
+    file.write_text("".join([json.dumps(json.loads(first) | {"n_tokens": said}) + "\n", *rest]))
+    assert "not every sample says" in run("--samples", file, "--limit", 2, "--budget", "tokens=100").stderr
+    assert "generation" not in summary("--samples", file, "--limit", 2)
 
 
 def test_a_model_that_takes_no_time_is_refused_before_it_writes(tmp_path: Path) -> None:
