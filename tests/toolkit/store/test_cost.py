@@ -1,7 +1,9 @@
 """What it costs to write samples: noted batch by batch beside the file, added up over starts, never made up."""
 
+import sys
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -62,6 +64,17 @@ def test_the_peak_is_that_since_writing_began(tmp_path: Path) -> None:
     (part,) = metered(tmp_path / "b", answers(1), device="cpu")
     assert part.memory == "rss"
     assert 10 << 20 < (part.memory_bytes or 0) < before - (250 << 20)
+
+
+def test_on_a_gpu_the_peak_is_what_is_allocated_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    peak = {"cuda:1": 9 << 30}
+    cuda = SimpleNamespace(reset_peak_memory_stats=lambda device: peak.update({device: 3 << 30}), max_memory_allocated=peak.__getitem__)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    (part,) = metered(tmp_path / "a", answers(1), device="cuda:1")
+    assert (part.memory, part.memory_bytes) == ("gpu", 3 << 30)
+    found = cost.total([part, *metered(tmp_path / "b", answers(1))])
+    assert found is not None
+    assert found["memory_mb"] is None, "of one part it is not known"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), GenerationFailed("the endpoint is gone")])
