@@ -152,12 +152,14 @@ class Sample:
         sample_id: 0, 1, 2... within the task, in the order of the file.
         solution: the whole program that is judged.
         raw: the text as it was given, if `solution` was extracted from it; else None.
+        n_tokens: how many tokens the model wrote for it; None if nobody says.
     """
 
     task_id: str
     sample_id: int
     solution: str
     raw: str | None = None
+    n_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

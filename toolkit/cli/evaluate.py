@@ -18,6 +18,7 @@ from toolkit.cli.options import (
     AsJson,
     BaseUrl,
     BatchSize,
+    Budget,
     Chat,
     Data,
     Dates,
@@ -47,6 +48,7 @@ from toolkit.cli.options import (
     TotalTimeout,
     Until,
     again,
+    budget_of,
     fail,
     refuse,
     slice_of,
@@ -129,6 +131,7 @@ def evaluate(
     device: Device = None,
     dtype: Dtype = None,
     data: Data = None,
+    budget: Budget = None,
     runtime: Runtime = None,
 ) -> None:
     """Judge samples of a benchmark and report pass@k. Without --samples, a model writes them first."""
@@ -167,6 +170,7 @@ def evaluate(
         allow_uniform=allow_uniform,
         data=data,
         runtime=runtime,
+        budget=budget_of(budget),
     )
     console = stderr_console()
     with ProgressBar(console, quiet=as_json) as advance:
@@ -237,6 +241,8 @@ def generate(
     from toolkit.benchmarks import load as benchmarks
     from toolkit.benchmarks.slices import select
     from toolkit.commands.generate import Writer
+    from toolkit.report import words
+    from toolkit.store import cost
 
     writing = writing_of(context.params)
     console = stderr_console()
@@ -246,12 +252,15 @@ def generate(
         advance("loading the model", 0, 1)
         with contextlib.closing(Writer.open(writing, tasks)) as writer:
             written = writer.write(output, resume=resume, overwrite=overwrite, advance=advance)
+        generation = cost.total(cost.read(output))
     if as_json:
-        print(json.dumps({"output": str(output), **asdict(written)}, indent=2))
+        print(json.dumps({"output": str(output), **asdict(written), "generation": generation}, indent=2))
     else:
         rate = f"{written.n_tokens / written.seconds:.0f} tokens/s" if written.seconds else ""
         print(f"{output}: {written.n_samples} samples, {written.n_new} of them new: {written.n_tokens} tokens "
               f"({written.n_finished} ended by themselves) in {written.seconds:.0f} s, {rate}")  # fmt: skip
+        if said := words.generation(generation):
+            print(said)
 
 
 def validate(

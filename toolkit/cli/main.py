@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from toolkit.cli import boxes, distill, evaluate, gate, published, show, train
+from toolkit.cli import boxes, distill, efficiency, evaluate, gate, published, show, train
 from toolkit.cli.options import Command, fail
 from toolkit.cli.reported import reported
 
@@ -86,6 +86,7 @@ app.command("samples", cls=Command)(evaluate.samples)
 images_app.command("build")(boxes.build)
 app.command("train", cls=train.TrainCommand)(train.train)
 app.command("rounds", cls=train.RoundsCommand)(train.rounds)
+app.command("efficiency")(efficiency.efficiency)
 app.command("report")(published.report)
 app.command("claims")(published.claims)
 app.command("doctor")(boxes.doctor)

@@ -1,5 +1,7 @@
 """Flags that several commands have, and how a command fails."""
 
+import contextlib
+import math
 import re
 import shlex
 import sys
@@ -47,6 +49,10 @@ Generator = Annotated[
     str | None, typer.Option("--generator", help="What runs the model: {generators} [the first that takes it].")
 ]
 
+Budget = Annotated[
+    str | None,
+    typer.Option("--budget", help="Score what a task's budget buys: tokens=20000, seconds=60 or flops=1e15 of the model."),
+]
 N = Annotated[int, typer.Option("--n", help="Samples of each task.")]
 Temperature = Annotated[float | None, typer.Option("--temperature", help="[default: greedy; 0.8 for more samples than 1]")]
 TopP = Annotated[float | None, typer.Option("--top-p", help="[default: 0.95, where not greedy]")]
@@ -118,6 +124,19 @@ def refuse(context: typer.Context, names: Collection[str], why: str) -> None:
     ]  # fmt: skip
     if flags:
         fail(f"{', '.join(flags)} {'has' if len(flags) == 1 else 'have'} no effect {why}", 2)
+
+
+def budget_of(given: str | None) -> tuple[str, float] | None:
+    """Return the unit and the amount of a budget."""
+    from toolkit.analysis.efficiency import UNITS
+
+    if given is None:
+        return None
+    unit, _, amount = given.partition("=")
+    with contextlib.suppress(ValueError):
+        if unit in UNITS and 0 < float(amount) < math.inf:
+            return unit, float(amount)
+    fail(f"--budget wants what each task may take: tokens=N, seconds=N or flops=N, such as tokens=20000; got {given!r}", 2)
 
 
 def slice_of(given: dict[str, Any]) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from toolkit.analysis import efficiency
 from toolkit.benchmarks import Benchmark, Options
 from toolkit.benchmarks.load import benchmark_named, load
 from toolkit.benchmarks.slices import left_out, select
@@ -21,6 +22,7 @@ from toolkit.samples import read as sample_files
 from toolkit.samples.lines import Problems
 from toolkit.samples.read import Given
 from toolkit.samples.rows import spooled
+from toolkit.store import cost
 from toolkit.store import run_folder as runs
 
 STDIN = Path("-")
@@ -61,11 +63,15 @@ class _Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Written:
-    """The open run folder with `n` samples in it; `given` is None if a person interrupted their writing."""
+    """The open run folder with `n` samples in it; `given` is None if a person interrupted their writing.
+
+    `generation` is what it took to write them, as far as that is known.
+    """
 
     folder: runs.RunFolder
     n: int
     given: Given | None = None
+    generation: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,7 +131,7 @@ def _write(
     settings: Settings, question: _Question, oracle: Oracle, stack: contextlib.ExitStack, advance: Advance
 ) -> _Written:
     """Open the run folder, which `stack` closes, and put the samples into it: those given, or what the model writes."""
-    writer = starting = given = piped = None
+    writer = starting = given = piped = generation = None
     data = {question.benchmark.name: question.data_hash}
     if settings.writing is None:
         starting = Background(oracle.start)
@@ -133,12 +139,16 @@ def _write(
             piped = spooled(stack)
         given = _samples(settings, piped or settings.samples, question, "stdin" if piped else None)
         data["samples"] = sample_files.hash_of(given.samples)
+        generation = _generation(settings, piped or settings.samples, given)
     else:
         from toolkit.commands.generate import Writer
 
         advance("loading the model", 0, 1)
         writer = Writer.open(settings.writing, question.selected)
         stack.callback(writer.close)
+        where = getattr(writer.generator, "machine", {})
+        one = {} if where is None else {**where, "seconds": 1, "n_samples": 1}
+        _check_budget(settings, {**one, "n_judged": 1, "n_judged_tokens": 1})
     asked = {
         **question.rules,
         "samples": {"n": writer.sampling.n, **writer.asked} if writer else _named(settings),
@@ -172,10 +182,11 @@ def _write(
         writer.close()
         starting = Background(oracle.start)
         given = _samples(settings, generated, question)
+        generation = _generation(settings, generated, given)
         starting.result()
     assert given
     folder.write_samples(given.samples)
-    return _Written(folder=folder, n=len(given.samples), given=given)
+    return _Written(folder=folder, n=len(given.samples), given=given, generation=generation)
 
 
 def _judge(question: _Question, written: _Written, oracle: Oracle, advance: Advance) -> _Judged:
@@ -256,6 +267,10 @@ def _tell(
         timeout_s=settings.timeout_s,
         parallel=settings.parallel,
     )
+    if written.generation:
+        summary["generation"] = written.generation
+        if settings.budget and not judged.refused:
+            summary["budget"] = report.at_budget(judged.results, summary["pass_at_k"], settings.budget, written.generation)
     if compared:
         summary["comparison"] = compared
     if judged.interrupted:
@@ -266,6 +281,24 @@ def _tell(
         folder=folder.path, summary=summary, problems=given.problems, warnings=warnings, defects=defects,
         interrupted=bool(judged.interrupted),
     )  # fmt: skip
+
+
+def _generation(settings: Settings, path: Path | None, given: Given) -> dict[str, Any] | None:
+    """Return what it took to write the samples; None if nothing is known. Raise `UsageError` if a budget needs more."""
+    tokens = [sample.n_tokens for sample in given.samples if sample.n_tokens]
+    found = cost.total(cost.read(path)) if path else None
+    known = len(tokens) == len(given.samples)
+    whole = {**(found or {}), "n_judged": len(given.samples), "n_judged_tokens": sum(tokens) if known else None}
+    _check_budget(settings, whole)
+    return whole if found or known else None
+
+
+def _check_budget(settings: Settings, generation: Mapping[str, Any]) -> None:
+    if settings.budget:
+        try:
+            efficiency.spent(generation, settings.budget[0])
+        except ValueError as error:
+            raise UsageError(f"--budget {settings.budget[0]}: {error}") from None
 
 
 def _samples(settings: Settings, path: Path | None, question: _Question, name: str | None = None) -> Given:

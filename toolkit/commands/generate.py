@@ -1,7 +1,8 @@
 """`toolkit generate`, as functions: from a benchmark and a model to a samples file.
 
 Finished batches go to `FILE.part`; the file itself appears once it is complete, in the benchmark's order, so that a run that
-was killed and resumed ends with the same bytes as one that was not. Every row says what it came from.
+was killed and resumed ends with the same bytes as one that was not. Every row says what it came from; what it cost is beside
+the file (`toolkit.store.cost`).
 """
 
 import contextlib
@@ -18,6 +19,7 @@ from toolkit.models.generators import Generation, Generator, Prompt, Sampling, S
 from toolkit.models.load import explained
 from toolkit.records import Task
 from toolkit.samples.sanitize import Sanitizer
+from toolkit.store import cost
 from toolkit.store.files import Journal, check_output, check_same, plain, texts_hash, write_atomically, writing
 from toolkit.store.run_folder import Key
 
@@ -148,6 +150,11 @@ class Writer:
             places = {task_id: i for i, task_id in enumerate(names)}
             at = {(places[task_id], j): (task_id, j) for task_id, j in rows if task_id in places}
             lines = {place: rows[key] for place, key in at.items()}
+            if not rows:
+                with writing(cost.beside(path)):
+                    cost.beside(path).unlink(missing_ok=True)
+            machine = getattr(self.generator, "machine", {})
+            metered = {} if machine is None else {"timed": cost.Meter(path, machine).timed}
             with Sanitizer() as sanitizer:
 
                 def line(one: Generation) -> bytes:
@@ -155,7 +162,7 @@ class Writer:
                     return (json.dumps(row) + "\n").encode()
 
                 try:
-                    written = _write(self.generator, self.prompts, self.sampling, lines, line, part, advance)
+                    written = _write(self.generator, self.prompts, self.sampling, lines, line, part, advance, **metered)
                 except InfrastructureError as error:
                     kept = f"{len(lines)} of {len(names) * self.sampling.n} samples are kept; go on with --resume"
                     raise InfrastructureError(f"{error}\n{path}: {kept}") from None
@@ -227,6 +234,7 @@ def _write(
     line: Callable[[Generation], bytes],
     part: Journal,
     advance: Callable[..., None],
+    timed: Callable[[Iterable[list[Generation]]], Iterable[list[Generation]]] = lambda batches: batches,
 ) -> Written:
     """Add the answers that are missing from `lines`, and journal them batch by batch."""
     wanted = len(asked) * sampling.n
@@ -243,7 +251,7 @@ def _write(
 
     advance(what, n_ready, wanted, "")
     with explained():
-        for batch in generator.generate(asked, sampling, done=done, tick=tick):
+        for batch in timed(generator.generate(asked, sampling, done=done, tick=tick)):
             new: dict[Place, bytes] = {}
             for one in batch:
                 if (one.index, one.sample_id) in lines:  # of a batch that was torn

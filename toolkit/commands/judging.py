@@ -29,6 +29,7 @@ class Settings:
     Attributes:
         samples: a file or folder; `-` is standard input.
         chosen: which tasks.
+        budget: unit, of `efficiency.UNITS`, and amount for each task.
         show_tests: results say which call failed, what was expected and what came. None: unless the benchmark's tests are
             private.
     """
@@ -57,6 +58,7 @@ class Settings:
     allow_uniform: bool = False
     data: Path | None = None
     runtime: str | None = None
+    budget: tuple[str, float] | None = None
 
 
 def check(settings: Settings) -> None:

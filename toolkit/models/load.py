@@ -89,6 +89,23 @@ def _from_pretrained(source: Source) -> Loaded:
     return Loaded(model=model, tokenizer=tokenizer, about=about)
 
 
+def machine(model: Any) -> dict[str, Any]:
+    """Say where a model is and how large, under the names of `toolkit.store.cost.Part`; weights that are tied count once."""
+    import torch
+
+    config = model.config.get_text_config()
+    experts = sum(it.numel() for name, it in model.named_parameters() if ".experts." in name)
+    n_parameters = sum(it.numel() for it in model.parameters())
+    of = next((n for name in ("num_local_experts", "num_experts", "n_routed_experts") if (n := getattr(config, name, 0))), 0)
+    idle = experts * (1 - getattr(config, "num_experts_per_tok", of) / of) if of else 0
+    is_gpu = model.device.type == "cuda"
+    return {
+        "device": str(model.device),
+        "hardware": torch.cuda.get_device_name(model.device) if is_gpu else f"{torch.get_num_threads()} threads",
+        "n_parameters": n_parameters, "n_active": n_parameters - round(idle),
+    }  # fmt: skip
+
+
 def _device(asked: str | None) -> str:
     import torch
 

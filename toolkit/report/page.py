@@ -36,14 +36,14 @@ def html(
         solution: returns the program of a (task_id, sample_id).
     """
     run = run or {}
-    comparison = words.comparison(summary)
+    said = [words.comparison(summary), *words.budget(summary), words.generation(summary.get("generation"))]
     return fill(
         "run.html", script="run.js",
         benchmark=summary["benchmark"], subject=_subject(run), extent=words.extent(summary),
         date=str(run.get("date", ""))[:16].replace("T", " "),
         refused=summary["refused"], warnings=summary["warnings"], cost=words.cost(summary), words=words.WORDS,
         scores=words.scores(summary), columns=words.VERDICTS, verdicts=words.verdicts(summary),
-        notes=words.unscored(summary) + ([comparison] if comparison else []),
+        notes=words.unscored(summary) + list(filter(None, said)),
         tasks=_tasks(results, solution), settings=_facts(run),
     )  # fmt: skip
 

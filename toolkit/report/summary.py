@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from toolkit.analysis import stats
+from toolkit.analysis import efficiency, stats
 from toolkit.records import DEFECT, Result, Verdict
 from toolkit.report.text import visible
 
@@ -67,6 +67,22 @@ def bounds(
     }
 
 
+def at_budget(
+    results: Sequence[Result], variants: Iterable[str], budget: tuple[str, float], generation: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the content of `budget` in `summary.json`: what a unit and an amount for each task buy, and the score of that.
+
+    Raises:
+        ValueError: what the samples took is not recorded.
+    """
+    unit, amount = budget
+    spent, n_samples = efficiency.spent(generation, unit)
+    k = efficiency.affordable(amount, spent, n_samples)
+    tallies = {name: list(counts(results, name).values()) for name in variants}
+    scores = {name: efficiency.at_budget(each, k) for name, each in tallies.items() if each}
+    return {"unit": unit, "amount": amount, "each": spent / n_samples, "affordable": k, "pass_at_k": scores}
+
+
 def summarise(
     *,
     benchmark: str,
@@ -91,7 +107,8 @@ def summarise(
     pass@k is the mean over the tasks with a scored sample, n being the scored samples, for each k that all of these tasks
     reach; unscored samples count as neither passed nor failed. If there are any, or bad lines were left out, `bounds` has
     the range that pass@k could have had (see the function), else it is empty. The caller may add `comparison` (what
-    `comparison.Other.compare` returns) and `interrupted` (how far an interrupted run got).
+    `comparison.Other.compare` returns), `budget` (what `at_budget` returns) and `interrupted` (how far an interrupted run
+    got).
 
     Args:
         results: at most one per sample.
@@ -105,7 +122,8 @@ def summarise(
         lost, n_stray, missing: as for `bounds`.
         warnings: reasons to trust the score less.
         refused: reason not to trust the score at all; there is no pass@k then.
-        about: recorded unchanged: `folder`, `timeout_s`, `parallel`.
+        about: recorded unchanged: `folder`, `timeout_s`, `parallel`, and `generation`: what it took to write the samples,
+            as `cost.total` has it, with `n_judged` samples that were judged and their tokens, `n_judged_tokens`.
     """
     shares: dict[str, dict[str, dict[str, float]]] = {}
     between: dict[str, dict[str, dict[str, float]]] = {}

@@ -31,7 +31,10 @@ def render(summary: Mapping[str, Any]) -> "RenderableType":
     parts += [Text(line[:350], style="yellow") for line in words.unscored(summary)]
     if it := words.comparison(summary):
         parts += [Text(""), Text(it)]
+    parts += [Text(line) for line in words.budget(summary)]
     parts += [Text(""), Text(words.cost(summary), style="dim")]
+    if written := words.generation(summary.get("generation")):
+        parts.append(Text(written, style="dim"))
     if summary.get("folder"):
         parts.append(Text(f"{summary['folder']}/{'' if summary.get('interrupted') else 'report.html'}", style="dim"))
     return Group(*parts)

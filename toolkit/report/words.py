@@ -106,6 +106,34 @@ def comparison(summary: Mapping[str, Any]) -> str:
     )
 
 
+def generation(it: Mapping[str, Any] | None) -> str:
+    """Say what it took to write the samples, as far as it is known; nothing if nothing is."""
+    it = it or {}
+    where = ", ".join(filter(None, (it.get("hardware"), it.get("device"))))
+    forms = (
+        ("tokens_per_s", "{:,.1f} tokens/s"), ("ms_per_token", "{:,.1f} ms a token"),
+        ("s_per_answer", "{:,.2f} s an answer"), ("memory_mb", f"{{:,.0f}} MB at its peak ({it.get('memory')})"),
+        ("batch_size", "{} at a time"),
+    )  # fmt: skip
+    parts = [form.format(it[name]) for name, form in forms if it.get(name)]
+    return " · ".join(["written:", *parts, *([where] if where else [])]).replace(": ·", ":") if parts else ""
+
+
+def budget(summary: Mapping[str, Any]) -> list[str]:
+    """Say what an equal budget buys, and the score of that; a line for each part of the tests."""
+    it = summary.get("budget")
+    if not it:
+        return []
+    buys = f"{number(it['affordable'], 'sample')} a task for {it['amount']:g} {it['unit']} ({it['each']:.4g} each)"
+    lines = []
+    for variant, score in it["pass_at_k"].items():
+        least = "at least " if score["at_least"] else ""
+        between = f" (95 % interval {100 * score['low']:.1f} to {100 * score['high']:.1f})" if score["k"] else ""
+        of = f"; only {number(score['k'], 'sample')} of each are there" if score["at_least"] else ""
+        lines.append(f"{buys}: pass@{score['k']}, {variant} tests, {least}{percent(score['value'])}{between}{of}")
+    return lines
+
+
 def cost(summary: Mapping[str, Any]) -> str:
     """Say how long the run took, and under which limits."""
     text = f"{summary['seconds']:.1f} s · {number(summary['n_cached'], 'verdict')} known without a run"

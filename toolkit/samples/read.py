@@ -86,7 +86,7 @@ def read(
     Raises:
         BadInput: something is wrong (with `skip_bad`: no row is usable). Nothing was run.
     """
-    rows: list[Item] = []
+    rows: list[tuple[Item, int | None]] = []
     problems = Problems()
     seen: dict[tuple[str, str, str], Item] = {}
     known = tasks if known is None else known
@@ -100,7 +100,9 @@ def read(
             continue
         n_good += 1
         if task := tasks.get(task_id):
-            rows.append(seen.setdefault((task_id, field, text), (task, field, text)))
+            n_tokens = row.get("n_tokens")
+            said = n_tokens if type(n_tokens) is int and n_tokens > 0 else None
+            rows.append((seen.setdefault((task_id, field, text), (task, field, text)), said))
     if not n_good and not problems:
         is_path = isinstance(path, str | Path)
         is_folder = is_path and Path(str(path)).is_dir()
@@ -114,10 +116,11 @@ def read(
         programs |= zip(able, made.solutions(seen[key] for key in able), strict=True)
     n: Counter[str] = Counter()
     samples = []
-    for task, field, text in rows:
+    for (task, field, text), n_tokens in rows:
         program = programs[task.task_id, field, text]
         raw = None if program == text else text
-        samples.append(Sample(task_id=task.task_id, sample_id=n[task.task_id], solution=program, raw=raw))
+        sample_id = n[task.task_id]
+        samples.append(Sample(task_id=task.task_id, sample_id=sample_id, solution=program, raw=raw, n_tokens=n_tokens))
         n[task.task_id] += 1
     return samples, problems
 

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Self
 
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.records import Result, Sample, Task
+from toolkit.store.cost import SUFFIX
 from toolkit.store.files import Journal, check_output, check_same, lock, plain, repair, together
 from toolkit.store.rows import from_row, sample_row, to_line, to_row
 
@@ -22,9 +23,10 @@ RUN, SAMPLES, RESULTS, EXECUTIONS = "run.json", "samples.jsonl", "results.jsonl"
 SUMMARY, EVALPLUS, REPORT, LOCK = "summary.json", "samples_eval_results.json", "report.html", ".lock"
 HUMAN_EVAL = "samples.jsonl_results.jsonl"
 GENERATED, STDIN = "generated.jsonl", "stdin.jsonl"
-"""What a model wrote (with `.part` while it writes), or what came on standard input, where the run began with that."""
+"""What a model wrote (with `.part` while it writes, and what it cost beside it), or what came on standard input."""
 FILES = (
-    RUN, GENERATED, f"{GENERATED}.part", STDIN, SAMPLES, RESULTS, EXECUTIONS, SUMMARY, EVALPLUS, HUMAN_EVAL, REPORT
+    RUN, GENERATED, f"{GENERATED}.part", GENERATED + SUFFIX, STDIN,
+    SAMPLES, RESULTS, EXECUTIONS, SUMMARY, EVALPLUS, HUMAN_EVAL, REPORT,
 )  # fmt: skip
 
 Key = tuple[str, int]

@@ -68,7 +68,7 @@ def same(path: Path) -> dict[str, bytes]:
 
 def test_a_finished_run(tmp_path: Path) -> None:
     folder = complete(tmp_path / "a", order=samples()[::-1], about={"parallel": 2}, seed=7)
-    given = {runs.GENERATED, f"{runs.GENERATED}.part", runs.STDIN}
+    given = {*(f"{runs.GENERATED}{end}" for end in ("", ".part", runs.SUFFIX)), runs.STDIN}
     assert {file.name for file in folder.path.iterdir()} == {*runs.FILES, runs.LOCK} - given
     run = json.loads((folder.path / runs.RUN).read_text())
     assert run["settings"] == {"benchmark": "humaneval+", "timeout_s": 5.0, "samples": "s.jsonl"}

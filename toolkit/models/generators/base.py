@@ -1,5 +1,6 @@
 """The interface of generators. A generator writes text; it knows no benchmark, gate or oracle."""
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ class Generation:
         mean_logprob: mean natural log probability of the `n_tokens` tokens under the model itself (temperature 1, all
             tokens); None if unknown.
         field: as in `Prompt`.
+        seconds: wall time from its start, with its prompt's reading, to its end; None if unknown. Equal answers may differ.
     """
 
     index: int
@@ -93,10 +95,15 @@ class Generation:
     finished: bool
     mean_logprob: float | None
     field: str
+    seconds: float | None = dataclasses.field(default=None, compare=False)
 
 
 class Generator(Protocol):
-    """Writes samples for prompts."""
+    """Writes samples for prompts.
+
+    It may also have `machine`: where it runs, as far as it knows, under names of `toolkit.store.cost.Part`; None if its time
+    says nothing of a model.
+    """
 
     @property
     def about(self) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ Each sample is one request, so that it has its own seed; servers cache the promp
 import asyncio
 import math
 import os
+import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -61,6 +62,7 @@ class OpenAIGenerator:
         except (ValueError, LookupError, TypeError):
             raise BadModel(f"{self._url} does not say which models it has; name one with --model") from None
         self.about = {"model": self.model, "base_url": self._url}
+        self.machine = {"batch_size": self._n_at_once}
 
     def close(self) -> None:
         """Do nothing: no connection outlives a call."""
@@ -126,6 +128,7 @@ class OpenAIGenerator:
         }
         if sampling.stop:
             body["stop"] = list(sampling.stop[:_MAX_STOPS])
+        started = time.monotonic()
         asked = self._question(prompt)
         answer = await self._asked(client, "chat/completions" if "messages" in asked else "completions", body | asked)
         choice, usage = answer["choices"][0], answer.get("usage")
@@ -144,6 +147,7 @@ class OpenAIGenerator:
             finished=stopped or choice.get("finish_reason") == "stop",
             mean_logprob=_mean_logprob(choice),
             field=prompt.field,
+            seconds=time.monotonic() - started,
         )
 
     async def _asked(self, client: Any, path: str, body: dict[str, Any]) -> dict[str, Any]:

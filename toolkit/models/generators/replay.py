@@ -18,6 +18,7 @@ class ReplayGenerator:
 
     chat = False
     prefills = False
+    machine = None
 
     @classmethod
     def takes(cls, source: Source) -> bool:

@@ -7,6 +7,7 @@ draws from its own seed, and the cache is not copied for every token.
 import functools
 import inspect
 import os
+import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -33,6 +34,7 @@ class _Row:
     tokens: list[int] = field(default_factory=list)
     logprob: float = 0.0
     finished: bool = False
+    seconds: float = 0.0
 
 
 class TransformersGenerator:
@@ -56,6 +58,7 @@ class TransformersGenerator:
         self.about = loaded.about
         self.batch_size = source.batch_size or 64
         self._width = self.batch_size
+        self.machine = {**load.machine(self.model), "batch_size": self.batch_size}
         config, vocabulary = self.model.generation_config, self.tokenizer.get_vocab()
         ends = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
         ends += [self.tokenizer.eos_token_id, *map(vocabulary.get, _ENDS)]
@@ -150,6 +153,7 @@ class TransformersGenerator:
             finished=row.finished,
             mean_logprob=round(row.logprob / len(row.tokens), 6),
             field=prompt.field,
+            seconds=row.seconds,
         )
 
     def _decoded(self, before: Sequence[int], tokens: list[int]) -> str:
@@ -166,6 +170,7 @@ class TransformersGenerator:
         from transformers import DynamicCache
         from transformers.cache_utils import DynamicLayer
 
+        started = time.monotonic()
         model, device = self.model, self.model.device
         draws = None
         if sampling.temperature:
@@ -223,6 +228,7 @@ class TransformersGenerator:
                     row, at = rows[number], places[number]
                     row.tokens.append(new[at])
                     row.logprob += logprobs[at]
+                    row.seconds = time.monotonic() - started
                     row.finished = new[at] in self._ends or (
                         n_tail > 1 and cut(self._decoded((), row.tokens[-n_tail:]), sampling.stop)[1]
                     )
