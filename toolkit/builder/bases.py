@@ -18,6 +18,7 @@ from toolkit.builder.values import Refused, is_literal, source
 from toolkit.errors import UsageError
 from toolkit.oracle.check import ROLE
 from toolkit.records import Check, Table, Task
+from toolkit.store.files import texts_hash
 
 MAX_CALLS = 64
 """Calls of a base function that are looked at."""
@@ -57,6 +58,11 @@ class Base:
     def entry(self) -> str:
         """The name of its function."""
         return self.task.entry_point
+
+    @property
+    def digest(self) -> str:
+        """Stands for what is built on."""
+        return texts_hash([self.program, self.entry, self.task.tests.text])
 
     @property
     def program(self) -> str:

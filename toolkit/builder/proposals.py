@@ -1,6 +1,5 @@
 """What is proposed for a base task, and what became of it."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -8,6 +7,7 @@ from typing import Any, Protocol
 
 from toolkit.builder.bases import Base
 from toolkit.builder.values import Refused, from_json, to_json
+from toolkit.store.files import texts_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Proposal:
     @property
     def digest(self) -> str:
         """Stands for all that a person may edit."""
-        return hashlib.sha256(json.dumps(self.row()).encode()).hexdigest()[:16]
+        return texts_hash([json.dumps(self.row())])
 
 
 def parsed(row: Mapping[str, Any], how: str) -> Proposal:
@@ -88,9 +88,13 @@ class Proof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """A proposal with its proof; `proposal` is None where there was none, and the proof's reason says why."""
+    """A proposal with its proof; `proposal` is None where there was none, and the proof's reason says why.
+
+    `base` stands for the base task as it was then.
+    """
 
     number: int
+    base: str
     round: int
     proposal: Proposal | None
     proof: Proof = field(repr=False)
@@ -98,7 +102,7 @@ class Attempt:
     def line(self) -> bytes:
         """Return it for the journal."""
         made = self.proposal and self.proposal.row() | {"how": self.proposal.how}
-        row = {"number": self.number, "round": self.round, "proposal": made, "proof": asdict(self.proof)}
+        row = {"number": self.number, "base": self.base, "round": self.round, "proposal": made, "proof": asdict(self.proof)}
         return (json.dumps(row) + "\n").encode()
 
     @classmethod
@@ -107,7 +111,7 @@ class Attempt:
         told: dict[str, Any] = {name: tuple(it) if isinstance(it, list) else it for name, it in row["proof"].items()}
         proof = Proof(**told)
         made = row["proposal"] and parsed(row["proposal"], row["proposal"]["how"])
-        return cls(number=row["number"], round=row["round"], proposal=made, proof=proof)
+        return cls(number=row["number"], base=row["base"], round=row["round"], proposal=made, proof=proof)
 
 
 class Proposer(Protocol):

@@ -6,6 +6,7 @@ Nothing that is proposed runs outside a box. The host reads what it answers as p
 import ast
 import json
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sandbox import Box, Status
@@ -22,7 +23,7 @@ LEAST_TESTS = 3
 MAX_MUTANTS = 60
 MAX_CONSTANTS = 3
 """Values that the base function is replaced by, besides None."""
-MAX_TEXT = 20_000
+MAX_TEXT = 8_000
 """Characters of a problem or a solution."""
 _ELSEWHERE = """\
 import os, subprocess, sys
@@ -86,6 +87,8 @@ class Prover:
             return self._prove(box, base, proposal)
         except _Fails as failed:
             return failed.proof
+        except (RecursionError, MemoryError):  # of its text, which is parsed here and runs in boxes
+            return Proof(reason="it is nested too deep")
 
     def _prove(self, box: Box, base: Base, proposal: Proposal) -> Proof:
         if proposal.drop:
@@ -173,7 +176,7 @@ def _static(base: Base, new: str) -> str:
         raise _Fails(f"it has {len(new)} characters, more than {MAX_TEXT}, or NUL")
     try:
         tree = ast.parse(new)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except (SyntaxError, ValueError) as error:
         raise _Fails(f"it does not parse: {error}") from None
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     if not functions:
@@ -202,7 +205,8 @@ def _wrong(base: Base, new: str, name: str, equivalent: set[str]) -> list[tuple[
     ]
     found.append(("nothing", f"{base.program}\ndef {name}(*_):\n    pass\n"))
     plain = ast.unparse(ast.parse(new)).splitlines()
-    made = {_changed(plain, text.splitlines()): f"{base.program}\n{text}\n" for text in mutants(new)}
+    texts = islice(mutants(new), 4 * MAX_MUTANTS)
+    made = {_changed(plain, text.splitlines()): f"{base.program}\n{text}\n" for text in texts}
     return found + [(said, made[said]) for said in made if said and said not in equivalent][:MAX_MUTANTS]
 
 

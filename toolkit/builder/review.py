@@ -54,9 +54,9 @@ def edited(file: Path, bases: Mapping[int, Base]) -> dict[int, Proposal]:
         except (ValueError, LookupError, TypeError, RecursionError) as error:
             what = error if isinstance(error, Refused) else f"no row of a review queue ({type(error).__name__}: {error})"
             raise UsageError(f"{file}, line {at}: {what}") from None
-        if number not in bases:
-            raise UsageError(f"{file}, line {at}: no base task has the number {number}")
         if proposal.digest != before and (proposal.problem.strip() or proposal.drop):
+            if number not in bases:
+                raise UsageError(f"{file}, line {at}: no base task has the number {number}")
             found[number] = proposal
     return found
 

@@ -29,6 +29,8 @@ from toolkit.store.files import Journal, check_output, check_same, plain, write_
 
 BUILT, LOG, JOURNAL = "built.jsonl", "build.json", "journal.jsonl"
 MAX_DEPTH = 3
+CHUNK = 32
+"""Tasks for which a proposer is asked at a time."""
 Made = tuple[Base, Proposal | str]
 """What was proposed for a base, or why nothing was."""
 
@@ -100,7 +102,7 @@ def build(settings: Settings, advance: Advance = lambda *_: None) -> list[dict[s
 def _begin(settings: Settings, bases: Sequence[Base]) -> None:
     """Write the settings, or compare them with those of the build that goes on."""
     told = asdict(settings)
-    for name in ("output", "parallel", "resume", "overwrite", "runtime", "depth"):
+    for name in ("output", "parallel", "resume", "overwrite", "runtime", "depth", "limit"):
         del told[name]
     about = plain(told | {"tasks": [base.task_id for base in bases]})
     file = settings.output / LOG
@@ -126,8 +128,11 @@ def _journal(folder: Path) -> Iterator[tuple[Journal, list[Attempt]]]:
         folder.mkdir(parents=True, exist_ok=True)
         journal = Journal(path, UsageError(f"{folder} is being written by another process"))
     try:
-        with path.open(encoding="utf-8") as lines:
-            yield journal, [Attempt.of(json.loads(line)) for line in lines]
+        try:
+            known = [Attempt.of(json.loads(line)) for line in path.read_text("utf-8").splitlines()]
+        except (LookupError, TypeError, ValueError, AttributeError):
+            raise UsageError(f"{path} cannot be read, so the build cannot go on: use --overwrite") from None
+        yield journal, known
     finally:
         journal.close()
 
@@ -151,7 +156,8 @@ class _Build:
             edits = review.edited(self.folder / review.QUEUE, by_number) if self.settings.resume else {}
             attempts: dict[int, list[Attempt]] = {base.number: [] for base in bases}
             for each in known:
-                attempts[each.number].append(each)
+                if each.number in by_number and each.base == by_number[each.number].digest:
+                    attempts[each.number].append(each)
             if any(not each or each[-1].proof.reason for each in attempts.values()) or edits:
                 bases = list(self.pool.map(partial(observe, self.pool), bases))
             rounds = [self._round(number, bases, attempts, journal) for number in range(1, self.settings.rounds + 1)]
@@ -167,10 +173,13 @@ class _Build:
         before = {base.number: [each for each in attempts[base.number] if each.round < number] for base in bases}
         waiting = [base for base in bases if not any(not each.proof.reason for each in before[base.number])]
         done = {each.number for all_ in attempts.values() for each in all_ if each.round == number}
-        todo = [base for base in waiting if base.number not in done]
-        proposals = self.proposer.propose([(base, before[base.number]) for base in todo], number) if todo else []
-        made = [(base, each) for base, each in zip(todo, proposals, strict=True) if each is not None]
-        self._prove(number, made, attempts, journal)
+        for at in range(0, len(waiting), CHUNK):
+            chunk = waiting[at : at + CHUNK]  # whole: answers of a model may depend on what it is asked beside
+            if not done.issuperset(base.number for base in chunk):
+                proposals = self.proposer.propose([(base, before[base.number]) for base in chunk], number)
+                both = zip(chunk, proposals, strict=True)
+                made = [(base, each) for base, each in both if each and base.number not in done]
+                self._prove(number, made, attempts, journal)
         passed = sum(any(not each.proof.reason for each in attempts[base.number] if each.round <= number) for base in bases)
         tried = sum(each.round == number for all_ in attempts.values() for each in all_)
         return _line(f"round {number}", tried, passed, len(bases))
@@ -182,18 +191,19 @@ class _Build:
         oracle = Oracle(self.pool, BENCHMARKS["humaneval-pro"], {}, "", timeout_s=self.settings.timeout_s)
         prover = Prover(oracle=oracle, timeout_s=self.settings.timeout_s)
 
+        def told(one: Made, proof: Proof) -> Attempt:
+            base, made = one
+            proposal = None if isinstance(made, str) else made
+            return Attempt(number=base.number, base=base.digest, round=number, proposal=proposal, proof=proof)
+
         def act(box: Box, one: Made) -> Attempt:
-            base, proposal = one
-            if isinstance(proposal, str):
-                return Attempt(number=base.number, round=number, proposal=None, proof=Proof(reason=proposal))
-            return Attempt(number=base.number, round=number, proposal=proposal, proof=prover.prove(box, base, proposal))
+            base, made = one
+            return told(one, Proof(reason=made) if isinstance(made, str) else prover.prove(box, base, made))
 
         def failed(one: Made, error: Exception) -> Attempt:
-            base, proposal = one
-            if not isinstance(error, BoxDestroyed) or isinstance(proposal, str):
+            if not isinstance(error, BoxDestroyed):
                 raise error
-            proof = Proof(reason="its box did not survive it")
-            return Attempt(number=base.number, round=number, proposal=proposal, proof=proof)
+            return told(one, Proof(reason="its box did not survive it"))
 
         for n_done, attempt in enumerate(self.pool.map(act, made, failed=failed), 1):
             with writing(journal.path):
