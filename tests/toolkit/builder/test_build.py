@@ -175,6 +175,7 @@ def test_it_is_built_on_what_was_built(built: Settings, tmp_path: Path) -> None:
     assert [(each["tasks"], each["kept"]) for each in build(Settings(base="humaneval", limit=2, depth=2, output=tmp_path / "b", resume=True))] == [(2, 1), (1, 1)]
     (row,) = rows(tmp_path / "b/depth2/built.jsonl")
     assert "Give back" in row["raw_problem"]
+    assert len({it["base"] for it in rows(tmp_path / "b/depth2/journal.jsonl")}) == 3  # what stood on the earlier text was proven anew
 
 
 BAD = {

@@ -143,6 +143,11 @@ def test_every_template_fits_something() -> None:
     assert fits == {each.name for each in TEMPLATES}
 
 
+def test_floats_are_not_told_apart() -> None:
+    assert {each.name for each in fitting(base(([0], 0.5), ([1], 1.5)))} == {"spread_of", "running_total_of", "all_values_of"}
+    assert "merged" not in {each.name for each in fitting(base(([0], [0.5]), ([1], [1.5])))}
+
+
 def test_repairs_of_a_template() -> None:
     made = base(([1], [3]), ([2], [4]), ([5], [3, 4]))
     first = Composer(0).propose([(made, [])], 1)[0]
