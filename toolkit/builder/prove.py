@@ -75,7 +75,7 @@ class Prover:
     """Checks proposals in boxes of `oracle.pool`.
 
     Attributes:
-        timeout_s: of all answers of a solution together, and of one run of the tests.
+        timeout_s: of one answer of a solution, and of one run of its tests; the pool's limits bound the rest.
     """
 
     oracle: Oracle
