@@ -87,7 +87,7 @@ def read(text: str) -> Proposal | str:
         return parsed(row, "model")
     except (ValueError, RecursionError) as error:
         what = "cannot be used" if isinstance(error, Refused) else "is no JSON"
-        return f"the answer {what}: {str(error)[:200]}"
+        return f"the answer {what}: {str(error)[:200]}; it begins {text.strip()[:100]!r}"
 
 
 def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
