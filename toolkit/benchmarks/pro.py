@@ -22,8 +22,8 @@ _ASK = (
 )
 
 
-def _task(prefix: str, row: Mapping[str, Any]) -> Task:
-    """Make a task of a published row."""
+def task_of(prefix: str, row: Mapping[str, Any]) -> Task:
+    """Make a task of a row. Raises KeyError, TypeError, ValueError or SyntaxError where it is malformed."""
     base, new, tests = row["raw_problem"], row["new_problem"], row["test_code"]
     solution = f"{row['raw_solution']}\n{new}{row['new_solution']}"
     defined = {node.name for node in ast.parse(base + solution).body if isinstance(node, ast.FunctionDef)}
@@ -42,7 +42,7 @@ def _task(prefix: str, row: Mapping[str, Any]) -> Task:
 
 
 def _benchmark(name: str, prefix: str, n_tasks: int, override: str, weak: Mapping[str, str]) -> Benchmark:
-    data = Published(stem=name, repo=f"CodeEval-Pro/{name}", override=override, task=partial(_task, prefix))
+    data = Published(stem=name, repo=f"CodeEval-Pro/{name}", override=override, task=partial(task_of, prefix))
     return Benchmark(
         name=name, load=data.load, n_tasks=n_tasks, prefix=prefix, data_file=data.data_file, source=data.clause,
         override=override, weak=weak,

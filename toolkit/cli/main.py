@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from toolkit.cli import boxes, distill, efficiency, evaluate, gate, published, show, train
+from toolkit.cli import boxes, build_pro, distill, efficiency, evaluate, gate, published, show, train
 from toolkit.cli.options import Command, fail
 from toolkit.cli.reported import reported
 
@@ -80,6 +80,7 @@ app.command("show")(show.show)
 app.command("generate", cls=Command)(evaluate.generate)
 app.command("gate", cls=gate.GateCommand)(gate.gate)
 app.command("distill", cls=Command)(distill.distill)
+app.command("build-pro", cls=Command)(build_pro.build_pro)
 app.command("run")(boxes.run)
 app.command("validate", cls=Command)(evaluate.validate)
 app.command("samples", cls=Command)(evaluate.samples)
