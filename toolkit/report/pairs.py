@@ -33,8 +33,8 @@ def _of(scale: float, digits: int, sign: str = "") -> Any:
     def form(it: Any) -> str:
         if it is None:
             return "none"
-        value, low, high = ("" if it[at] is None else f"{scale * it[at]:{sign}.{digits}f}" for at in ("value", "low", "high"))
-        return f"{value} ({low} to {high})" if low else value
+        value, *ends = (f"{scale * it[at]:{sign}.{digits}f}" for at in ("value", "low", "high") if it[at] is not None)
+        return f"{value} ({' to '.join(ends)})" if ends else value
 
     return form
 
@@ -53,25 +53,30 @@ def _column(*path: str, name: str = "", form: Any = None) -> Column:
 def sections(found: Mapping[str, Any]) -> list[Section]:
     """Return the tables of what `commands.pairs.pairs` returned; those without a row are left out."""
     run, tests = _column("run"), _column("tests", name="base tests")
+    asked = [{"run": row["run"], "samples": of, **row[of]} for row in found["invocation"] for of in ("all", "passed")]
+    of = [_column("samples"), _column("n", form=_number)]
     made = [
         Section("pass@1, %, with 95 % intervals", [
             run, tests, _column("n_tasks", name="tasks", form=_number), _column("base", form=_SHARE),
-            _column("pro", name="Pro", form=_SHARE), _column("ratio", form=_RATIO),
-            _column("difference", name="points", form=_POINTS), _column("p_value", name="p", form=_p),
-        ], found["pairs"], "On the tasks that both have. Ratio: Pro over base, bootstrap over tasks. p: McNemar's exact test."),
+            _column("pro", name="Pro", form=_SHARE),
+        ], found["pairs"], "On the tasks that both runs have."),
+        Section("Pro against base", [
+            run, tests, _column("ratio", form=_RATIO), _column("difference", name="points", form=_POINTS),
+            _column("p_value", name="p", form=_p),
+        ], found["pairs"], "Ratio: Pro over base, paired bootstrap over tasks. p: McNemar's exact test, or sign flips."),
         Section("Confusion matrix: tasks by what is solved", [
             run, tests, *(_column("matrix", cell, name=name, form=_number) for cell, name in _SOLVED.items()),
         ], found["pairs"]),
         Section("Failed samples by error class", [
-            run, *(_column(name, form=_number) for name in ERRORS), _column("n_failed", name="failed", form=_number),
-            _column("n_samples", name="samples", form=_number),
+            run, *(_column(name, name=name.removesuffix("Error"), form=_number) for name in ERRORS),
+            _column("n_failed", name="failed", form=_number), _column("n_samples", name="samples", form=_number),
         ], found["errors"]),
-        Section("Calls of the base function", [
-            run, _column("samples"), _column("n", form=_number),
-            *(_column("static", name, form=_number) for name in ("direct", "indirect", "no", "undefined", "unparsed")),
-            *(_column("traced", name, name=f"traced: {name}", form=_number) for name in ("yes", "no", "unknown")),
-        ], [{"run": row["run"], "samples": of, **row[of]} for row in found["invocation"] for of in ("all", "passed")],
-            "direct, indirect, no, undefined: as the text says. Traced: what happened when the tests were run."),
+        Section("Calls of the base function, as the text says", [
+            run, *of, *(_column("static", name, form=_number) for name in asked[0]["static"]),
+        ] if asked else [], asked),
+        Section("Calls of the base function, when the tests were run", [
+            run, *of, *(_column("traced", name, form=_number) for name in ("yes", "no", "unknown")),
+        ], asked, "unknown: not loaded, not defined, or ended by a limit before the first call."),
         Section("Runs of one benchmark against the first", [
             run, _column("against"), _column("tests"), _column("n_tasks", name="tasks", form=_number),
             _column("difference", name="points", form=_POINTS), _column("p_value", name="p", form=_p),
