@@ -8,14 +8,13 @@ from typing import Any
 
 from gates.base import Solution, batched
 from sandbox import Box, Limits, Sandbox, Status
-from toolkit.samples import structure
 
 BATCH = 64
 LIMITS = Limits(charged_s=10.0, cpu_s=20.0)
 """Of one program's structure."""
 TRACE = Limits(charged_s=5.0, cpu_s=10.0)
 """Of one program with all its tests, until the base function is called."""
-_SOURCE = Path(structure.__file__)
+_SOURCE = Path(__file__).parents[2] / "images" / "structure.py"
 _SAID = ("direct", "indirect", "no", "undefined")
 
 Row = tuple[str, str, str]
@@ -27,8 +26,8 @@ class Examined:
     """The structure of a program that parses.
 
     Attributes:
-        lines, nodes, cyclomatic: of the whole program, as `structure.examine` counts.
-        invokes: `direct`, `indirect`, `no` or `undefined`, see `structure.invokes`; None without names.
+        lines, nodes, cyclomatic: of the whole program, as `images/structure.py` counts.
+        invokes: `direct`, `indirect`, `no` or `undefined`, see `invokes` there; None without names.
         tree: (hash, nodes) of its subtrees, the whole file last.
     """
 

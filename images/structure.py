@@ -1,4 +1,4 @@
-"""The structure of programs that call one another's functions. Its source is what a box runs: no program is read elsewhere.
+"""The structure of programs whose functions call each other: a script that boxes are given, and no part of an image.
 
 Standard input is one JSON object with `mode`, and what `examine` or `trace` takes; the answer is JSON on standard output.
 """
@@ -20,8 +20,8 @@ _END = ast.Return | ast.Raise | ast.Break | ast.Continue
 def examine(programs: list[tuple[str, str, str]], complexity: Callable[[ast.AST], int]) -> list[dict[str, Any] | None]:
     """Return what there is to say of each program, given with the names of its new and base function; None if it is none.
 
-    `lines` and `nodes` are without docstrings, the lines as `ast.unparse` writes them; `cyclomatic` is of all code together;
-    `invokes` is what `invokes` says, None without names.
+    `lines` and `nodes` are without docstrings, the lines as `ast.unparse` writes them; `cyclomatic` is one more than the
+    decisions of all code together, as radon counts them; `invokes` is what `invokes` says, None without names.
     """
     found: list[dict[str, Any] | None] = []
     for text, new, base in programs:
