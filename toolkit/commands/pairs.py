@@ -75,7 +75,7 @@ class _Run:
         number = number_of(str(task_id))
         return None if number is None else pro.base_number(self.benchmark, number)
 
-    def key(self, task_id: object, sample_id: Any) -> Key:
+    def key(self, task_id: object, sample_id: int) -> Key:
         """Return the number of a task that there is, and the sample's."""
         number = self.number(task_id)
         return (-1 if number is None else number), sample_id
@@ -236,11 +236,14 @@ def _look(every: Sequence[_Run], tasks: Mapping[int, Task], settings: PairsSetti
     rows: list[Row] = []
     for run in every:
         for _, _, row in lines(run.path / runs.SAMPLES, Problems()):
-            key = run.key(row.get("task_id"), row.get("sample_id"))
-            if key in run.results and isinstance(row.get("solution"), str):
+            sample_id, text = row.get("sample_id"), row.get("solution")
+            key = run.key(row.get("task_id"), sample_id if isinstance(sample_id, int) else -1)
+            if key in run.results and isinstance(text, str):
                 task = tasks.get(key[0]) if run.benchmark in pro.BASES else None
                 asked.append((run, key))
-                rows.append((row["solution"], task.entry_point if task else "", task.invokes if task else ""))
+                rows.append((text, task.entry_point if task else "", task.invokes if task else ""))
+    if not rows:
+        raise UsageError(f"{every[0].path} and the others have no programs in {runs.SAMPLES}: say --verdicts-only")
     engine = open_engine(settings.runtime)
     try:
         with Sandbox(engine, settings.parallel) as pool:

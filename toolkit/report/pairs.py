@@ -53,13 +53,15 @@ def _column(*path: str, name: str = "", form: Any = None) -> Column:
 def sections(found: Mapping[str, Any]) -> list[Section]:
     """Return the tables of what `commands.pairs.pairs` returned; those without a row are left out."""
     run, tests = _column("run"), _column("tests", name="base tests")
+    unscored = sum(row["n_unscored"] for row in found["runs"])
+    shared = "On the tasks that both runs have." + (f" {unscored:,} unscored samples are left out." if unscored else "")
     asked = [{"run": row["run"], "samples": of, **row[of]} for row in found["invocation"] for of in ("all", "passed")]
     of = [_column("samples"), _column("n", form=_number)]
     made = [
         Section("pass@1, %, with 95 % intervals", [
             run, tests, _column("n_tasks", name="tasks", form=_number), _column("base", form=_SHARE),
             _column("pro", name="Pro", form=_SHARE),
-        ], found["pairs"], "On the tasks that both runs have."),
+        ], found["pairs"], shared),
         Section("Pro against base", [
             run, tests, _column("ratio", form=_RATIO), _column("difference", name="points", form=_POINTS),
             _column("p_value", name="p", form=_p),

@@ -35,7 +35,7 @@ def data(tmp_path: Path) -> Path:
 
 def run(folder: Path, benchmark: str, rows: dict[str, tuple[str, str]], data_hash: str = "", programs: dict[str, str] | None = None, **more: Any) -> Path:
     """Write a run folder as `eval` does: a verdict and a detail of each sample, by task id (`/n` behind it: the n-th sample)."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     (folder / "run.json").write_text(json.dumps({"settings": {"benchmark": benchmark}, "data": {benchmark: data_hash}}))
     results = [
         {"task_id": task_id, "sample_id": 0, "verdict": verdict, "base": more.get("base", verdict), "plus": more.get("plus"), "error": None, "detail": detail}
@@ -126,6 +126,9 @@ def test_what_is_no_pair_is_refused_in_one_line(tmp_path: Path, data: Path) -> N
         assert "\n" not in str(refused.value)
     with pytest.raises(UsageError, match="was judged on other data of humaneval-pro than this: name it with --data"):
         pairs(PairsSettings(runs=[base, other], data=data))
+    same = run(tmp_path / "same", "humaneval-pro", {"HumanEvalPro/0": PASSED}, file_hash(data))
+    with pytest.raises(UsageError, match=r"no programs in samples.jsonl: say --verdicts-only"):
+        pairs(PairsSettings(runs=[base, same], data=data))
 
 
 @pytest.mark.boxes
@@ -135,6 +138,8 @@ def test_the_command_looks_at_programs_and_writes_all_it_found(tmp_path: Path, d
     verdicts = (PASSED, PASSED, WRONG, ("compile_error", "SyntaxError: invalid syntax"))
     names = [f"HumanEvalPro/{n}" for n in range(4)]
     other = run(tmp_path / "pro", "humaneval-pro", dict(zip(names, verdicts, strict=True)), file_hash(data), dict(zip(names, texts, strict=True)))
+    with (base / "samples.jsonl").open("a") as file:
+        file.write('{"task_id": ["HumanEval/0"], "sample_id": [0], "solution": 1}\n{"task_id": "HumanEval/9", "sample_id": 0, "solution": ""}\n')
     made = tmp_path / "made"
     said = CliRunner().invoke(app, ["pairs", str(base), str(other), "--data", str(data), "-o", str(made), "-p", "2"])
     assert said.exit_code == 0, said.output

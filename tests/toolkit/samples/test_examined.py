@@ -49,7 +49,7 @@ def test_sizes_are_without_docstrings_and_layout() -> None:
 
 def test_boxes_say_how_large_programs_are_and_what_is_called(engine: DockerEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TRACE", Limits(charged_s=0.5, cpu_s=1.0))
-    calls = "def new(xs):\n    print('{}')\n    return [base(x) for x in xs if x]\n"
+    calls = "def new(xs):\n    print('{}', flush=True)\n    return [base(x) for x in xs if x]\n"
     never = "def new(xs):\n    if len(xs) > 99:\n        return base(xs)\n    return []\n"
     rows = [(BASE + calls, "new", "base"), (BASE + never, "new", "base"), ("def new(:", "new", "base"), (BASE, "", "")]
     late = "def new(xs):\n    while not xs:\n        pass\n    return base(1)\n"
