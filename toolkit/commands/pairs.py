@@ -94,8 +94,9 @@ def pairs(settings: PairsSettings, advance: Advance = lambda *_: None) -> dict[s
         UsageError: a folder that is no run, runs that are no such pairs or share no task, or data of another kind.
         InfrastructureError: no data or no engine.
     """
-    groups = _groups([_read(path) for path in settings.runs])
-    every = [run for group in groups for run in group]
+    read = {path.resolve(): _read(path) for path in settings.runs}  # one that is named twice is one run
+    groups = _groups([read[path.resolve()] for path in settings.runs])
+    every = list(read.values())
     _name(every)
     tasks: dict[int, Task] = {}
     if not settings.verdicts_only:
@@ -107,7 +108,8 @@ def pairs(settings: PairsSettings, advance: Advance = lambda *_: None) -> dict[s
         for base, run in followers for level, known in base.levels().items()
     ]  # fmt: skip
     levels = {base.name: {**base.levels(), run.benchmark: run.counts()} for base, run, *_ in groups}
-    samples = [_sample(base, run, key) for base, run in followers for key in sorted(run.results)]
+    rows = [(run.name, [_sample(base, run, key) for key in sorted(run.results)]) for base, run in followers]
+    looked = [] if settings.verdicts_only else rows
     return {
         "benchmark": groups[0][1].benchmark,
         "runs": [
@@ -118,10 +120,10 @@ def pairs(settings: PairsSettings, advance: Advance = lambda *_: None) -> dict[s
         "errors": [_errors(run) for _, run in followers],
         "deltas": _deltas(every),
         "ladder": _ladder(levels) if len(levels) > 1 else None,
-        "invocation": [_invocation(run.name, samples) for _, run in followers if run.found],
-        "complexity": [row for _, run in followers if run.found for row in _growth(run.name, samples)],
-        "overlap": [row for _, run in followers if run.found for row in _overlap(run.name, samples)],
-        "samples": samples,
+        "invocation": [{"run": name, **_invocation(each)} for name, each in looked],
+        "complexity": [{"run": name, **row} for name, each in looked for row in _growth(each)],
+        "overlap": [{"run": name, **row} for name, each in looked for row in _overlap(each)],
+        "samples": [row for _, each in rows for row in each],
     }  # fmt: skip
 
 
@@ -212,7 +214,7 @@ def _deltas(every: Sequence[_Run]) -> list[dict[str, Any]]:
     """Set each later run of a benchmark beside the first one."""
     first: dict[str, tuple[str, Mapping[int, analysis.Count]]] = {}
     found = []
-    for run in {str(run.path.resolve()): run for run in every}.values():
+    for run in every:
         for level, known in run.levels().items():
             name, before = first.setdefault(level, (run.name, known))
             if name != run.name and before.keys() & known.keys():
@@ -263,26 +265,23 @@ def _sample(base: _Run, run: _Run, key: Key) -> dict[str, Any]:
     """Return the row of a Pro sample: verdicts, calls and measures, beside the base sample of that number, or the first."""
     result, found = run.results[key], run.found.get(key)
     partner = key if key in base.results else (key[0], 0)
-    row: dict[str, Any] = {
-        "run": run.name, "task_id": result.task_id, "sample_id": result.sample_id, "verdict": result.verdict,
-        "error_class": analysis.error_class(result.verdict or "", result.detail),
+    other = base.found.get(partner)
+    said, theirs = found.structure if found else None, other.structure if other else None
+    return {
+        "run": run.name, "base_run": base.name, "task_id": result.task_id, "sample_id": result.sample_id,
+        "verdict": result.verdict, "error_class": analysis.error_class(result.verdict or "", result.detail),
         "base_verdict": base.results[partner].verdict if partner in base.results else None,
+        "invokes": said.invokes if said else "unparsed" if found else None, "traced": found.traced if found else None,
+        **{name: getattr(said, name, None) for name in MEASURES},
+        **{f"base_{name}": getattr(theirs, name, None) for name in MEASURES},
+        "shared_tokens": analysis.shared_tokens(other.text, found.text) if other and found else None,
+        "shared_tree": analysis.shared_tree(theirs.tree, said.tree) if theirs and said else None,
     }  # fmt: skip
-    if found is None:
-        return row
-    said, other = found.structure, base.found.get(partner)
-    row |= {"invokes": said.invokes if said else "unparsed", "traced": found.traced}
-    row |= {name: getattr(said, name) if said else None for name in MEASURES}
-    theirs = other.structure if other else None
-    row |= {f"base_{name}": getattr(theirs, name) if theirs else None for name in MEASURES}
-    row["shared_tokens"] = analysis.shared_tokens(other.text, found.text) if other else None
-    row["shared_tree"] = analysis.shared_tree(theirs.tree, said.tree) if theirs and said else None
-    return row
 
 
-def _invocation(run: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Count what text and trace say of calls of the base function: of all samples, and of those that passed."""
-    mine = [row for row in rows if row["run"] == run]
+def _invocation(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Count what text and trace say of calls of the base function: of all programs, and of those that passed."""
+    there = [row for row in rows if row["invokes"]]
 
     def tally(chosen: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         static = [row["invokes"] for row in chosen]
@@ -292,24 +291,24 @@ def _invocation(run: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             "traced": {name: seen.count(value) for name, value in (("yes", True), ("no", False), ("unknown", None))},
         }  # fmt: skip
 
-    return {"run": run, "all": tally(mine), "passed": tally([row for row in mine if row["verdict"] == "passed"])}
+    return {"all": tally(there), "passed": tally([row for row in there if row["verdict"] == "passed"])}
 
 
-def _growth(run: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _growth(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Set each measure of Pro programs beside that of their base programs."""
     found = []
     for name in MEASURES:
-        both = [(row[f"base_{name}"], row[name]) for row in rows if row["run"] == run]
+        both = [(row[f"base_{name}"], row[name]) for row in rows]
         if grown := analysis.growth([(a, b) for a, b in both if a is not None and b is not None]):
-            found.append({"run": run, "measure": name, **grown})
+            found.append({"measure": name, **grown})
     return found
 
 
-def _overlap(run: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _overlap(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return how much of the base solution is in the Pro solution: median and quartiles over samples."""
     found = []
     for name in ("shared_tokens", "shared_tree"):
-        values = [row[name] for row in rows if row["run"] == run and row[name] is not None]
+        values = [row[name] for row in rows if row[name] is not None]
         if values:
-            found.append({"run": run, "measure": name, "n": len(values), "mean": fmean(values), **(quantiles(values) or {})})
+            found.append({"measure": name, "n": len(values), "mean": fmean(values), **(quantiles(values) or {})})
     return found

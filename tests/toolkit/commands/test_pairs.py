@@ -141,11 +141,12 @@ def test_the_command_looks_at_programs_and_writes_all_it_found(tmp_path: Path, d
     with (base / "samples.jsonl").open("a") as file:
         file.write('{"task_id": ["HumanEval/0"], "sample_id": [0], "solution": 1}\n{"task_id": "HumanEval/9", "sample_id": 0, "solution": ""}\n')
     made = tmp_path / "made"
-    said = CliRunner().invoke(app, ["pairs", str(base), str(other), "--data", str(data), "-o", str(made), "-p", "2"])
+    said = CliRunner().invoke(app, ["pairs", *map(str, (base, other, base, other)), "--data", str(data), "-o", str(made), "-p", "2"])
     assert said.exit_code == 0, said.output
     assert "pro humaneval 2 2 0 0" in " ".join(said.stdout.split())
     found = json.loads((made / "pairs.json").read_text())
-    (called,) = found["invocation"]
+    called, again = found["invocation"]
+    assert called == again
     assert called["all"]["static"] == {"direct": 1, "indirect": 0, "no": 1, "undefined": 1, "unparsed": 1}
     assert called["all"]["traced"] == {"yes": 1, "no": 1, "unknown": 2}
     assert called["passed"]["traced"] == {"yes": 1, "no": 1, "unknown": 0}
