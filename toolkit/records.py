@@ -124,6 +124,7 @@ class Task:
         date: when the task was published, as 2024-05-31; empty if unknown.
         difficulty: the benchmark's own word for it, such as `easy`; empty if it has none.
         question: what a chat is asked, whole, where the benchmark has words of its own; else it is asked for `prompt`.
+        invokes: the function of a base problem that the entry point should call; empty if there is none.
     """
 
     task_id: str
@@ -132,6 +133,7 @@ class Task:
     canonical_solution: str
     tests: TaskTests = TaskTests()
     question: str = ""
+    invokes: str = ""
     is_file: bool = False
     date: str = ""
     difficulty: str = ""

@@ -38,7 +38,18 @@ def task_of(prefix: str, row: Mapping[str, Any]) -> Task:
         canonical_solution=solution,
         tests=Check(source=tests.strip() + "\n", raises=True),
         question=_ASK.format(base.strip(), new.strip()),
+        invokes=_root(base + row["raw_solution"]),
     )
+
+
+def _root(program: str) -> str:
+    """Return the last function of a base problem that none of its other functions uses: the one that it asks for."""
+    functions = [node for node in ast.parse(program).body if isinstance(node, ast.FunctionDef)]
+    used = {
+        name.id for function in functions for name in ast.walk(function)
+        if isinstance(name, ast.Name) and name.id != function.name
+    }  # fmt: skip
+    return next((function.name for function in reversed(functions) if function.name not in used), "")
 
 
 def _benchmark(name: str, prefix: str, n_tasks: int, override: str, weak: Mapping[str, str]) -> Benchmark:
@@ -52,3 +63,26 @@ def _benchmark(name: str, prefix: str, n_tasks: int, override: str, weak: Mappin
 _WEAK = {"HumanEvalPro/32": "every assert wants None"}
 HUMANEVAL_PRO = _benchmark("humaneval-pro", "HumanEvalPro", 164, "HUMANEVAL_PRO_PATH", _WEAK)
 MBPP_PRO = _benchmark("mbpp-pro", "MbppPro", 378, "MBPP_PRO_PATH", {})
+
+BASES = {HUMANEVAL_PRO.name: ("humaneval", "humaneval+"), MBPP_PRO.name: ("mbpp", "mbpp+", "mbpp-sanitized")}
+"""The base benchmarks of each: their tasks are those that its tasks build upon."""
+_MBPP_PLUS = (
+    "2-4 6-9 11-12 14 16-20 56-59 61-72 74-75 77 79-80 82 84-106 108-109 111 113 116 118-120 123-133 135 137-142 145 "
+    "160-162 165-168 170-172 222-224 226-227 230 232-235 237-240 242 244-245 247 250-253 255-257 259-262 264-274 "
+    "276-287 290 292-294 296-297 299-301 305-306 308-312 388-392 394-395 397-398 404-406 409-410 412-415 418-422 "
+    "424-430 432-433 435-437 439-441 445-448 450-451 453-460 462-463 465 468 470-479 554-560 562-569 572-573 576-581 "
+    "583 585-594 596-600 602-608 610-612 614-616 618-620 622-624 626 628-633 635 637-639 641 643-644 720-726 728 "
+    "730-737 739-745 748-755 757-760 762-767 769-773 775 777-778 780-782 784-788 790-794 796-801 803-809"
+)
+
+
+def base_number(name: str, number: int) -> int | None:
+    """Return the number of the base task of a Pro benchmark's task; None if there is no such task.
+
+    MBPP Pro counts from 0 through the tasks of MBPP+ v0.2.0; HumanEval Pro has HumanEval's numbers.
+    """
+    if name != MBPP_PRO.name:
+        return number
+    spans = [(int(first), int(last or first)) for first, _, last in (each.partition("-") for each in _MBPP_PLUS.split())]
+    numbers = [n for first, last in spans for n in range(first, last + 1)]
+    return numbers[number] if 0 <= number < len(numbers) else None

@@ -62,6 +62,16 @@ def csv(columns: Sequence[Column], rows: Sequence[Row]) -> str:
     return file.getvalue()
 
 
+def markdown(columns: Sequence[Column], rows: Sequence[Row]) -> str:
+    """Return the table as Markdown, as a person reads it; bars are left out."""
+    from toolkit.report.text import visible
+
+    shown = [column for column in columns if column.kind != "bar"]
+    lines = [[column.name for column in shown], ["---:" if column.kind == "number" else "---" for column in shown]]
+    lines += [[visible(column.text(row)).replace("|", "\\|") for column in shown] for row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
 def leaves(rows: Sequence[Row]) -> list[Column]:
     """Return a column for every number and text within the rows, in order of appearance; lists are left out."""
     return [Column(path) for path in dict.fromkeys(path for row in rows for path in _leaves(row))]
