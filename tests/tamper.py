@@ -100,9 +100,10 @@ UNTOUCHED: dict[str, Maker] = {
 """Nothing is forged here: what the solution answers is what counts."""
 SPACED: dict[str, Maker] = {
     "a piece in front": _wrapped(after=f"_n[0] == N_AT and _raw(_frame({BLANK}, b'P'))"),
+    "an answer in pieces more": _wrapped(after=f"_n[0] == N_AT and _raw(_frame({BLANK}, b'P') + _frame(_encode(value)))"),
     "a piece in front of all": _wrapped(after=f"_raw(_frame({BLANK}, b'P'))"),
 }
-"""The same values in other bytes: right or, where bytes are all that is known or there are far too many, wrong."""
+"""The same values in other bytes, or one of them twice: right or, where bytes are all that is known or there are too many, wrong."""
 CHANGES = {
     "swapped frames": "_frames[:2] = _frames[1::-1]",
     "the last frames swapped": "_frames[-2:] = _frames[:-3:-1]",
@@ -132,7 +133,6 @@ FORGED: dict[str, Maker] = {
     "pieces without end": _wrapped(before=f"_piece = _frame({BLANK}, b'P') * 16\n    while _n[0] == N_AT: _raw(_piece)"),
     "pieces and no more": _wrapped(before=f"_n[0] == N_AT and (_raw(_frame({BLANK}, b'P') * 9), _os._exit(0))"),
     "a piece of another kind": _wrapped(after=f"_n[0] == N_AT and (_raw(_frame({BLANK}, b'P') + _frame(b'', b'L')))"),
-    "an answer in pieces more": _wrapped(after=f"_n[0] == N_AT and _raw(_frame({BLANK}, b'P') + _frame(_encode(value)))"),
     "answers ahead of questions": _at_load('_raw(_frame(b"", b"L") + _frame(b"1") * N_AT)'),
     "right answers ahead": _wrapped(after="_n[0] == 1 and _raw(_frame(_encode(value)) * N_AT)"),
     "a second loading": _at_load('_raw(_frame(b"", b"L"))'),
@@ -141,7 +141,7 @@ FORGED: dict[str, Maker] = {
     "an end in the middle": _wrapped(before='_n[0] == N_AT and (_raw(b"R\\0\\0\\0\\x09[1"), _os._exit(0))'),
 }
 """None of these may pass, whatever the solution is, as long as it makes the call that the tampering is about."""
-DOUBLED = ("a frame more", "a frame more, in one write", "right answers ahead", "an answer in pieces more")
+DOUBLED = ("a frame more", "a frame more, in one write", "right answers ahead")
 """These say a right answer twice. What comes after the last question may be cut off unread, so that all values are right."""
 LOOPED = ("answered by itself", "a frame more, in one write", "a frame less, in one write", *SWAPPED)
 """These end while they are loaded: what stands behind a program is never reached."""
