@@ -47,6 +47,11 @@ def _outer(*arguments, **keywords):
 {entry} = _outer
 """
 LOOP = """
+def _answer(value):
+    if type(value) is not list or len(value) <= _codec.PART_ROWS:
+        return _frame(_encode(value, listed=_listed))
+    *pieces, last = _codec.encode_parts(value)
+    return b"".join(_frame(piece, b"P") for piece in pieces) + _frame(last)
 def _read(n):
     parts = b""
     while len(parts) < n:
@@ -59,7 +64,7 @@ _before = None
 while True:
     _frames = []
     for _call in _codec.decode_batch(_read(int.from_bytes(_read(4), "big"))):
-        try: _frames.append(_frame(_encode({entry}(*_call), listed=_listed)))
+        try: _frames.append(_answer({entry}(*_call)))
         except Exception as error: _frames.append(_frame(f"{type(error).__name__}: {error}".encode(), b"X"))
     {change}
     _raw(b"".join(_frames))
@@ -80,8 +85,9 @@ def _wrapped(before: str = "pass", after: str = "pass", end: str = "") -> Maker:
     return made
 
 
-def _patched(body: str) -> Maker:
-    return _wrapped(end=f"\ndef _patch(value, **more):\n    return {body}\n_codec.encode = _patch\n")
+def _patched(body: str, parts: str = "[_patch(value)]") -> Maker:
+    end = f"def _patch(value, **more):\n    return {body}\ndef _patch_parts(value):\n    return {parts}\n"
+    return _wrapped(end=f"\n_parts = _codec.encode_parts\n{end}_codec.encode, _codec.encode_parts = _patch, _patch_parts\n")
 
 
 def _at_load(statement: str) -> Maker:
@@ -94,7 +100,7 @@ def _answers(change: str = "pass") -> Maker:
 
 UNTOUCHED: dict[str, Maker] = {
     "untouched": _wrapped(),
-    "encoded by itself": _patched("bytes(_encode(value, **more))"),
+    "encoded by itself": _patched("bytes(_encode(value, **more))", "map(bytes, _parts(value))"),
     "answered by itself": _answers(),
 }
 """Nothing is forged here: what the solution answers is what counts."""
@@ -165,6 +171,10 @@ def nearly(solution: str, entry: str, at: int) -> str:
     return text
 
 
+KINDS = ("right", "wrong", "nearly")
+"""Solutions: right, wrong in each call, wrong in one call."""
+
+
 @dataclass(frozen=True)
 class Tampered:
     """A program, what was done to which solution, and whether it must pass; None if it may."""
@@ -175,7 +185,7 @@ class Tampered:
     passes: bool | None
 
 
-def tampered(task: Task, entry: str, names: Iterable[str], at: int, *, is_same: bool = False, swapped: Mapping[str, bool | None] = {}) -> Iterator[Tampered]:
+def tampered(task: Task, entry: str, names: Iterable[str], at: int, *, kinds: Iterable[str] = KINDS, is_same: bool = False, swapped: Mapping[str, bool | None] = {}) -> Iterator[Tampered]:
     """Give programs for a task whose function is `entry`, with tamperings about one of its calls, of solutions of some kinds.
 
     With `is_same`, each answer is also right for the call after it, or there is only one, or it is too long for one write.
@@ -183,7 +193,7 @@ def tampered(task: Task, entry: str, names: Iterable[str], at: int, *, is_same: 
     """
     right = task.prompt + task.canonical_solution
     solutions = {"right": right, "wrong": wrong(entry), "nearly": nearly(right, entry, at)}
-    for name, kind in product(names, solutions):
+    for name, kind in product(names, kinds):
         if kind == "right":
             passes = None if name in SPACED else swapped.get(name) if name in SWAPPED else name in UNTOUCHED
         elif name in SLOW or (kind == "nearly" and name in SWAPPED):

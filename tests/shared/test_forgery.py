@@ -55,7 +55,7 @@ def test_no_pass_is_forged(name: str, engine: DockerEngine, shared: Path) -> Non
     loaded = BENCHMARKS[name].load(Options(data=shared / "data" / DATA[name]))
     with Sandbox(engine, 2, Limits(memory_bytes=4 << 30)) as pool:
         tasks = {key: cut(task) for key, task in loaded.tasks.items()}
-        oracle = Oracle(pool, BENCHMARKS[name], tasks, f"{loaded.data_hash} cut", timeout_s=2)
+        oracle = Oracle(pool, BENCHMARKS[name], tasks, f"{loaded.data_hash} {CUT}", timeout_s=2)
         tried = list(programs(oracle, random.Random(SEED)))
         found = surprises(oracle, tried)
     print(f"TOOLKIT_SEED={SEED}: {len(tried)} programs of {name}, {len(found)} judged otherwise than they must be")
