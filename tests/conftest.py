@@ -22,7 +22,7 @@ import pytest
 
 import sandbox.pool
 from sandbox import ENGINES, AttachedEngine, DockerEngine, Engine, Sandbox
-from tests import compose, faults, scripted
+from tests import compose, faults, scripted, tamper
 from toolkit.oracle import Oracle
 from toolkit.records import Sample
 
@@ -48,6 +48,10 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.path.insert(0, ABSENT)
     if config.getoption("record"):
         config.stash[RECORDER] = scripted.Recorder()
+
+
+def pytest_report_header() -> str:
+    return f"TOOLKIT_SEED={tamper.SEED} chooses which tamperings are tried on which tasks"
 
 
 @cache

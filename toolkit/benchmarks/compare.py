@@ -4,10 +4,12 @@ The rule is EvalPlus 0.3.1's (evalplus/eval/__init__.py, `unsafe_execute`): Pyth
 or the task has a tolerance, `numpy.allclose` of values of the same type. It is stricter in these points:
 
 - An answer of another shape is wrong: nothing is broadcast, and `allclose` over nothing proves nothing.
-- A numpy array equals no list and no number, unless it has no dimension; there, arrays of one element happen to work.
-- Within a tolerance are Python's numbers, and lists and tuples of them; there, all that numpy can make an array of.
-- numpy's half and single precision are compared as the number that they hold, not at their own precision, and its bytes as
-  they are, not without zeros at their end.
+- A numpy array equals no list, no number and no array of another shape or kind, unless it has no dimension; there, those of
+  one element happen to work.
+- Within a tolerance are Python's numbers, integers of up to 64 bits, and lists and tuples of them; there, all that numpy can
+  make an array of.
+- numpy's numbers, half and single precision above all, are compared as the numbers that they hold, not at their own
+  precision, and its bytes as they are, not without zeros at their end.
 - An object of an own class, or of the library's that holds no plain data, equals nothing, whatever its `__eq__` says.
 - A Counter is compared as the dict that it is; there, keys that count nothing are left out.
 - The tolerance of 1e-6 for floats holds for the call whose expected value is a float, there for all later calls as well.
@@ -20,9 +22,12 @@ or the task has a tolerance, `numpy.allclose` of values of the same type. It is 
 It is more lenient where there nobody, or no sane program, fails:
 
 - A NaN where a NaN is expected is right, as equal bytes are.
-- An array where an equal array is expected is right; there, what `==` makes of two has no truth.
-- Values are taken as the plain data that they hold: a subclass of a number that denies being equal to it, the order of an
-  OrderedDict, an array of no dimension in a set, an own class's name where its object is what is expected.
+- An array where an equal array is expected is right; there, what `==` makes of two has no truth. Where sets are compared,
+  an array of another length is what its elements are; there, `==` raises.
+- Where anything but None is right, so is what raises when it is compared, such as a signaling NaN.
+- Values are taken as the plain data that they hold: a number or a text of a subclass that denies being equal to it, an
+  OrderedDict of another order, an array of no dimension or a bytearray in a set, single precision where floats are within a
+  tolerance, an own class's name where its object is expected.
 """
 
 import math

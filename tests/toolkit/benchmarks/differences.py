@@ -1,102 +1,54 @@
-"""The points of the docstring of `toolkit.benchmarks.compare`: the pairs that each may be about, and one that it is about."""
+"""The points of the docstring of `toolkit.benchmarks.compare`: what each is about at one place of a pair, and an example."""
 
-import array
-import datetime
 import math
-import re
-import types
-import warnings
-from collections import Counter, OrderedDict, UserList, UserString, deque
-from collections.abc import Callable, ItemsView, KeysView, ValuesView
-from dataclasses import dataclass
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from fractions import Fraction
+from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import numpy
-from evalplus.eval import is_floats
+from evalplus.eval._special_oracle import MBPP_OUTPUT_NOT_NONE_TASKS
 
-from tests.toolkit.benchmarks.pairs import Pair, wires
-from tests.toolkit.benchmarks.values import ITEMS, MAPPINGS, Items, LoudList, MuteInt, OldItems, Plain, Same
+from sandbox.wire import codec
+from tests.toolkit.benchmarks.pairs import Pair, ours, theirs, wires
+from tests.toolkit.benchmarks.places import CLOSE, ELEMENT, EQUAL, SET, SPECIAL, Place, Search, bare, plain, quietly, there
+from tests.toolkit.benchmarks.values import LoudList, MuteInt
+from toolkit.benchmarks import compare
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A point of the docstring of `compare`: how it begins there, the pairs that it may be about, and one that it is about."""
+    """A point of the docstring of `compare`.
+
+    Attributes:
+        words: how it begins there.
+        holds: whether it is why the rules differ at a place.
+        example: a pair about which they differ for this reason alone.
+    """
 
     words: str
-    holds: Callable[[Pair], Any]
+    holds: Callable[[Place], bool]
     example: Callable[[], Pair]
 
 
-def parts(value: Any, depth: int = 0) -> list[Any]:
-    """Return a value and all that is inside of it."""
-    if isinstance(value, UserList | UserString):
-        value = value.data
-    found = [value]
-    if depth > 50 or not isinstance(value, ITEMS) or (isinstance(value, range) and len(value) > 9):
-        return found
-    for item in value.items() if isinstance(value, MAPPINGS) else value:
-        found += parts(item, depth + 1)
-    return found
+def reasons(make: Callable[[], Pair], is_right: bool) -> list[str] | None:
+    """Return the points that say why the rules differ about a pair, one for each place; None if no point says so of one.
 
-
-def has(pair: Pair, test: Callable[[Any], Any]) -> bool:
-    return any(map(test, parts(pair.expected) + parts(pair.got)))
-
-
-def is_array(x: Any) -> bool:
-    return isinstance(x, numpy.ndarray) and bool(x.shape)
-
-
-def is_own(x: Any) -> bool:
-    return isinstance(x, Plain | Same | Items | OldItems | LoudList | MuteInt)
-
-
-def is_no_plain_data(x: Any) -> bool:
-    if isinstance(x, numpy.ndarray | numpy.generic) and (x.dtype.kind == "O" or x.dtype.char in "gG"):
-        return True
-    if isinstance(x, numpy.ndarray) and x.dtype.kind in "US":
-        return not x.shape
-    kinds = (memoryview, type, types.EllipsisType, datetime.date, array.array, re.Match, KeysView, ItemsView, ValuesView)
-    return isinstance(x, kinds) and type(x) is not type({}.keys())
-
-
-def is_unwritable(x: Any) -> bool:
-    if isinstance(x, str):
-        return "\ud83d\ude00" in x
-    return (isinstance(x, Fraction) and x.denominator > 1 << 16_000) or isinstance(x, types.GeneratorType) or depth(x) > 300
-
-
-def is_rounded(x: Any) -> bool:
-    if isinstance(x, numpy.bytes_):
-        return True
-    if not isinstance(x, numpy.number) and not (isinstance(x, numpy.ndarray) and not x.shape and x.dtype.kind in "iufc"):
-        return False
-    return x.dtype.name in ("float16", "float32", "complex64") or bool(math.hypot(x.item().real, x.item().imag) >= 2**53)
-
-
-def is_broadcast(pair: Pair) -> bool:
-    """Whether one of numpy's arrays or numbers meets what has elements."""
-    is_one = has(pair, lambda x: isinstance(x, list | tuple | deque | range) and len(x) == 1)
-    return has(pair, is_array) or (is_one and has(pair, lambda x: isinstance(x, numpy.generic | numpy.ndarray)))
-
-
-def depth(value: Any) -> int:
-    """Return how deep lists are nested, up to 400."""
-    found = 0
-    while isinstance(value, list) and value and found < 400:
-        value, found = value[0], found + 1
-    return found
-
-
-def has_tolerance(pair: Pair) -> bool:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return (pair.atol != 0 or is_floats(pair.expected)) and not bool(pair.got == pair.expected)
-        except (ArithmeticError, TypeError, ValueError):
-            return False
+    Args:
+        is_right: what we say of it; EvalPlus says the opposite.
+    """
+    points = LENIENT if is_right else STRICTER
+    ways = []
+    for found in Search(make, is_right).ways():
+        why = [next((point.words for point in points if quietly(partial(point.holds, place))), None) for place in found]
+        ways.append(None if None in why else [words for words in why if words])
+    known = [words for words in ways if words]
+    if not is_right and len(known) < len(ways):  # it is right there in a way that nobody says is wrong here
+        return None
+    return known[0] if known else None
 
 
 def shape(value: Any) -> Any:
@@ -106,27 +58,179 @@ def shape(value: Any) -> Any:
         return None
 
 
-def is_uncommon(x: Any) -> bool:
-    """Whether it is none of Python's numbers, no list and no tuple; numpy may make a number or an array of it all the same."""
-    return type(x) not in (bool, int, float, complex, list, tuple)
+def is_array(x: Any) -> bool:
+    return isinstance(x, numpy.ndarray) and bool(x.shape)
 
 
-def is_nan(x: Any) -> bool:
-    return x.is_nan() if isinstance(x, Decimal) else isinstance(x, float | complex | numpy.inexact) and x != x
+def are_alike(one: Any, other: Any) -> bool:
+    """Whether both are arrays of one shape and kind."""
+    return is_array(one) and is_array(other) and one.shape == other.shape and kind(one) == kind(other)
 
 
-def is_oversized(pair: Pair) -> bool:
-    expected, got = wires(pair)
+def kind(array: Any) -> str:
+    return {"u": "i"}.get(array.dtype.kind, array.dtype.kind)
+
+
+# -- stricter ----------------------------------------------------------------------------------------------------------
+
+
+def is_of_another_shape(place: Place) -> bool:
+    return place.how == CLOSE and shape(place.expected) != shape(place.got)
+
+
+def is_an_array_of_one(place: Place) -> bool:
+    """Whether numpy makes an array of one truth of the comparison, and the two are not arrays of one shape and kind."""
+
+    def truth() -> bool:
+        found = place.got == place.expected
+        return is_array(found) and found.size == 1 and bool(found.all())
+
+    if place.how == CLOSE and place.is_top:  # Mbpp/581 takes what is close by another way
+        return place.make().entry_point == "surface_Area" and is_array(place.got) and place.got.size == 1
+    return place.how == EQUAL and not are_alike(place.expected, place.got) and quietly(truth)
+
+
+def is_uncommon(place: Place) -> bool:
+    """Whether one is no list, tuple or number of Python's own, or an integer of over 64 bits; inside, numpy's are taken."""
+    numbers = (bool, int, float, complex)
+
+    def is_common(x: Any) -> bool:
+        if isinstance(x, numpy.generic):
+            return not place.is_top and x.dtype.kind in "biufc"
+        if type(x) is int:
+            return -(1 << 63) <= x < 1 << 64
+        return type(x) in (*numbers, list, tuple)
+
+    is_close = place.how == CLOSE and shape(place.expected) == shape(place.got)
+    return is_close and not (is_common(place.expected) and is_common(place.got))
+
+
+def is_of_less_precision(place: Place) -> bool:
+    """Whether the two differ as soon as each is what it holds."""
+    values = (place.how, plain(place.expected), plain(place.got))
+    is_other = any(new is not old for new, old in zip(values[1:], (place.expected, place.got), strict=True))
+    return place.how in (EQUAL, ELEMENT, CLOSE) and is_other and not there(values, place.atol)
+
+
+def is_opaque(x: Any, *, listed: bool = False) -> bool:
+    return quietly(lambda: codec.encode(x, listed=listed).startswith(b'{"o":'))
+
+
+def says_it_is_equal(place: Place) -> bool:
+    """Whether one is no plain data, or is plain data that is another, and equal by its own `__eq__` only."""
+    both = (place.expected, place.got)
+    if place.how == SPECIAL:
+        return False
+    if place.how == SET:
+        return is_opaque(place.got, listed=True)
+    return any(map(is_opaque, both)) or (isinstance(place.got, LoudList) and not there((EQUAL, place.expected, list(place.got)), 0))
+
+
+def counts_nothing(place: Place) -> bool:
+    if not (isinstance(place.expected, Counter) and isinstance(place.got, Counter)):
+        return False
+    return place.expected.keys() != place.got.keys() and +place.expected == +place.got
+
+
+def is_of_no_kind_taken(place: Place) -> bool:
+    """Whether Mbpp/164 is answered with no bool, or HumanEval/32 with no number of Python's or numpy's that is real."""
+    found = plain(place.got)
+    match place.how, place.make().entry_point:
+        case "special", "are_equivalent":
+            return not isinstance(place.got, bool)
+        case "special", "find_zero":
+            return isinstance(found, bool) or not isinstance(found, int | float)
+    return False
+
+
+def is_far_larger(place: Place) -> bool:
+    """Whether it is right as soon as no size is asked for."""
+    pair = place.make()
+    if not place.is_top or not quietly(lambda: wires(pair)):
+        return False
+    with patch.object(compare, "_is_oversized", lambda *_: False):
+        is_right = ours(place.make())
+    expected, got = wires(place.make())
     n_expected, n_got = (sum(map(data.count, (b",", b"[", b"{"))) for data in (expected, got))
-    return len(got) > 32 * len(expected) + (1 << 16) or n_got > 4096 + 4 * n_expected
+    return is_right and (len(got) > 32 * len(expected) + (1 << 16) or n_got > 4096 + 4 * n_expected)
+
+
+def is_unwritable(place: Place) -> bool:
+    """Whether the answer as a whole cannot be written, or one of the two is another when it is read."""
+    return not quietly(lambda: wires(place.make())) or any(map(is_other_when_read, (place.expected, place.got)))
+
+
+def is_other_when_read(x: Any) -> bool:
+    try:
+        found = codec.decode(codec.encode(x))
+    except codec.CodecError:
+        return True
+    return isinstance(x, str) and found != x
+
+
+# -- more lenient ------------------------------------------------------------------------------------------------------
+
+
+def are_nan(place: Place) -> bool:
+    """Whether both are the same NaN; of a complex number, both parts count."""
+    expected, got = plain(place.expected), plain(place.got)
+    if isinstance(expected, Decimal) and isinstance(got, Decimal):
+        return expected.is_nan() and str(expected) == str(got)
+    parts = [(x.real, x.imag) if isinstance(x, float | complex) else () for x in (expected, got)]
+    pairs = list(zip(*parts, strict=False))
+    return any(a != a for a, _ in pairs) and all(a == b or (a != a and b != b) for a, b in pairs)
+
+
+def are_equal_arrays(place: Place) -> bool:
+    """Whether both are arrays of one shape and kind, of equal elements."""
+    if not are_alike(place.expected, place.got):
+        return False
+    elements = zip(place.expected.ravel().tolist(), place.got.ravel().tolist(), strict=True)
+    return all(a == b or are_nan(replace(place, expected=a, got=b)) for a, b in elements)
+
+
+def is_an_array_of_elements(place: Place) -> bool:
+    """Whether an array answers where sets are compared, and its elements, as a list, are right there."""
+    return place.how == SET and is_array(place.got) and is_right_there(place, list)
+
+
+def holds_the_same(place: Place) -> bool:
+    """Whether both hold equal plain data, which one denies, or are of a class whose name is all that is compared."""
+    expected, got = place.expected, place.got
+    if isinstance(expected, OrderedDict) and isinstance(got, OrderedDict):
+        return list(expected) != list(got) and expected.keys() == got.keys()
+    if is_opaque(expected) and is_opaque(got):
+        return type(expected) is type(got)
+    if place.how == SET:
+        return is_right_there(place, lambda items: [bare(item) for item in items])
+    if place.how == CLOSE and place.is_top:  # floats of numpy's single precision are none there, and no tolerance holds
+        return is_right_there(place, bare)
+    values = (place.how, bare(expected), bare(got))
+    return any(new is not old for new, old in zip(values[1:], (expected, got), strict=True)) and there(values, place.atol)
+
+
+def is_right_there(place: Place, change: Callable[[Any], Any]) -> bool:
+    """Whether the answer is right there once it is changed; what is expected is taken as the plain data that it holds."""
+    pair = place.make()
+    return quietly(lambda: theirs(replace(pair, expected=bare(pair.expected), got=change(pair.got))))
+
+
+def raises_there(place: Place) -> bool:
+    """Whether all that is asked is that there is an answer, and comparing it raises."""
+    if place.how != SPECIAL or place.make().entry_point not in MBPP_OUTPUT_NOT_NONE_TASKS:
+        return False
+    try:
+        bool(place.got == (place.expected is not None))
+    except Exception:
+        return True
+    return False
+
+
+# -- the points --------------------------------------------------------------------------------------------------------
 
 
 def of_mbpp(name: str, expected: Any, got: Any) -> Pair:
     return Pair(expected=expected, got=got, dataset="mbpp", entry_point=name)
-
-
-def of_zero(got: Any) -> Pair:
-    return Pair(expected=1.0, got=got, dataset="humaneval", entry_point="find_zero", inp=([-1, 1],), atol=1e-4)
 
 
 def nested(depth: int) -> list[Any]:
@@ -137,50 +241,21 @@ def nested(depth: int) -> list[Any]:
 
 
 STRICTER = (
-    Difference(
-        "An answer of another shape",
-        lambda pair: has_tolerance(pair) and shape(pair.got) != shape(pair.expected),
-        lambda: Pair(expected=[[1.0, 2.0], [1.0, 2.0]], got=[1.0, 2.0], atol=1e-4),
-    ),
-    Difference("A numpy array equals no list", is_broadcast, lambda: Pair(expected=[5], got=numpy.array([5]))),
-    Difference(
-        "Within a tolerance",
-        lambda pair: has_tolerance(pair) and has(pair, is_uncommon),
-        lambda: Pair(expected=[[0, 1]], got=[range(2)], atol=1e-4),
-    ),
-    Difference("numpy's half and single", lambda pair: has(pair, is_rounded), lambda: Pair(expected=0.1, got=numpy.float16(0.1))),
-    Difference(
-        "An object of an own class",
-        lambda pair: has(pair, lambda x: is_own(x) or is_no_plain_data(x)),
-        lambda: Pair(expected=[1, 2], got=LoudList()),
-    ),
-    Difference(
-        "A Counter is compared",
-        lambda pair: has(pair, lambda x: isinstance(x, Counter)),
-        lambda: Pair(expected=Counter(a=1), got=Counter(a=1, b=0)),
-    ),
-    Difference(
-        "Mbpp/164 takes",
-        lambda pair: type(pair.got) not in {"are_equivalent": (bool,), "find_zero": (int, float)}.get(pair.entry_point, (type(pair.got),)),
-        lambda: of_mbpp("are_equivalent", True, None),
-    ),
-    Difference("An answer with far more", is_oversized, lambda: of_mbpp("similar_elements", [1], [1] * 5000)),
-    Difference("What cannot be written", lambda pair: has(pair, is_unwritable), lambda: of_mbpp("check_str", "a", nested(310))),
+    Difference("An answer of another shape", is_of_another_shape, lambda: Pair(expected=[[1.0, 2.0], [1.0, 2.0]], got=[1.0, 2.0], atol=1e-4)),
+    Difference("A numpy array equals no list", is_an_array_of_one, lambda: Pair(expected=[5], got=numpy.array([5]))),
+    Difference("Within a tolerance", is_uncommon, lambda: Pair(expected=[[0, 1]], got=[range(2)], atol=1e-4)),
+    Difference("numpy's numbers", is_of_less_precision, lambda: Pair(expected=0.1, got=numpy.float16(0.1))),
+    Difference("An object of an own class", says_it_is_equal, lambda: Pair(expected=[1, 2], got=LoudList())),
+    Difference("A Counter is compared", counts_nothing, lambda: Pair(expected=Counter(a=1), got=Counter(a=1, b=0))),
+    Difference("Mbpp/164 takes", is_of_no_kind_taken, lambda: of_mbpp("are_equivalent", True, None)),
+    Difference("An answer with far more", is_far_larger, lambda: of_mbpp("similar_elements", [1], [1] * 5000)),
+    Difference("What cannot be written", is_unwritable, lambda: of_mbpp("check_str", "a", nested(310))),
 )
 LENIENT = (
-    Difference("A NaN where", lambda pair: has(pair, is_nan), lambda: Pair(expected=[math.nan], got=[math.nan * 1])),
-    Difference(
-        "An array where",
-        lambda pair: has(pair, is_array),
-        lambda: Pair(expected=numpy.array([1, 2]), got=numpy.array([1, 2])),
-    ),
-    Difference(
-        "Values are taken",
-        lambda pair: has(
-            pair, lambda x: is_own(x) or isinstance(x, OrderedDict) or (isinstance(x, numpy.ndarray) and not x.shape)
-        ),
-        lambda: Pair(expected=7, got=MuteInt(7)),
-    ),
+    Difference("A NaN where", are_nan, lambda: Pair(expected=[math.nan], got=[math.nan * 1])),
+    Difference("An array where", lambda p: are_equal_arrays(p) or is_an_array_of_elements(p), lambda: Pair(expected=numpy.array([1, 2]), got=numpy.array([1, 2]))),
+    Difference("Where anything but None", raises_there, lambda: of_mbpp("text_match_three", "a", Decimal("sNaN"))),
+    Difference("Values are taken", holds_the_same, lambda: Pair(expected=7, got=MuteInt(7))),
 )
 UNSEEN = ("The tolerance of 1e-6",)
 """Points that are about more than one call."""

@@ -237,6 +237,16 @@ MAPPINGS = (dict, UserDict, ChainMap, types.MappingProxyType)
 ITEMS = (list, tuple, set, frozenset, deque, UserList, range, *MAPPINGS)
 
 
+def parts(value: Any, depth: int = 0) -> list[Any]:
+    """Return a value and all that is inside of it."""
+    found = [value]
+    if depth > 50 or not isinstance(value, ITEMS) or (isinstance(value, range) and len(value) > 9):
+        return found
+    for item in value.items() if isinstance(value, MAPPINGS) else value:
+        found += parts(item, depth + 1)
+    return found
+
+
 def in_order(items: Any) -> list[Any]:
     """Return the elements, those of a set in the same order in every process."""
     if not isinstance(items, set | frozenset):
@@ -329,6 +339,8 @@ def inside(rng: random.Random, given: Any) -> Any:
 
 def near(rng: random.Random, given: Any) -> Any:
     """What a program may answer where `given` is expected."""
+    if rng.random() < (0.03 if not isinstance(given, list | tuple | str | dict | set) or given else 0.25):
+        return rng.choice((None, 0, False, "", [], (), {}, set(), 0.0, -0.0, [[]], numpy.array([])))
     found = given
     for _ in range(rng.choice((1, 1, 1, 2))):
         how = rng.choice((retyped, retyped, retyped, changed, inside, inside, inside))
