@@ -37,7 +37,7 @@ def lora_overhead() -> None:
         if step == total:
             return
         started = time.monotonic()
-        ids = torch.from_numpy(blocks.take(step * BATCH, BATCH)).long().to(model.device)
+        ids = torch.from_numpy(blocks.take(step * BATCH, BATCH)[:, 0]).long().to(model.device)
         model(input_ids=ids, labels=ids, use_cache=False).loss.backward()
         optimizer.step()
         optimizer.zero_grad()

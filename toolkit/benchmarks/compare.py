@@ -252,7 +252,11 @@ def _shape(expected: Any) -> tuple[int, ...] | None:
     """Return the shape of nested lists and tuples of numbers; None if numpy could not make an array of them."""
     if not isinstance(expected, list | tuple):
         return () if type(expected) in _NUMBERS and not (type(expected) is int and not _is_int64(expected)) else None
-    inside = {_shape(item) for item in expected} or {()}
+    kinds = set(map(type, expected))
+    if kinds <= _NUMBERS:  # at the speed of Python's own loops
+        ints = expected if kinds == {int} else [item for item in expected if type(item) is int]
+        return (len(expected),) if not ints or (_is_int64(min(ints)) and _is_int64(max(ints))) else None
+    inside = {_shape(item) for item in expected}
     shape = inside.pop()
     return None if inside or shape is None else (len(expected), *shape)
 

@@ -83,6 +83,8 @@ def from_json(value: Any) -> Any:
         return value
     if set(value) != {"$"}:
         return {key: from_json(each) for key, each in value.items()}
+    if not isinstance(value["$"], str) or len(value["$"]) > MAX_SOURCE:
+        raise Refused(f"{value['$']!r:.80} is no literal of at most {MAX_SOURCE} characters")
     try:
         found = ast.literal_eval(value["$"])
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):

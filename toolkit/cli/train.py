@@ -83,6 +83,7 @@ def train(
         bool | None, typer.Option("--gradient-checkpointing/--no-gradient-checkpointing")
     ] = None,
     unfinished: Annotated[str | None, typer.Option("--unfinished")] = None,
+    document_mask: Annotated[bool | None, typer.Option("--document-mask/--no-document-mask")] = None,
     loss: Annotated[str | None, typer.Option("--loss")] = None,
     eval: Annotated[list[Path] | None, typer.Option("--eval")] = None,
     checkpoint_every: Annotated[int | None, typer.Option("--checkpoint-every")] = None,

@@ -249,6 +249,7 @@ class Cell:
             "seed": self.seed, "steps": settings.steps, "full": settings.full,
             "learning_rate": settings.learning_rate, "batch_size": settings.batch_size, "sequence": settings.sequence,
             **settings.told("epochs", "warmup", "weight_decay", "fim_rate", "spm_rate", "unfinished", "processes"),
+            **settings.told("document_mask"),
         }  # fmt: skip
 
         def act() -> dict[str, Any]:

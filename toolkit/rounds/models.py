@@ -160,6 +160,7 @@ class Models:
                 batch=settings.batch_size, micro_batch=settings.micro_batch, sequence=settings.sequence,
                 lr=settings.learning_rate, warmup=settings.warmup if first_round else 0, weight_decay=settings.weight_decay,
                 fim_rate=settings.fim_rate, spm_rate=settings.spm_rate, unfinished=settings.unfinished, loss="all",
+                document_mask=settings.document_mask,
                 gradient_checkpointing=settings.gradient_checkpointing, checkpoint_every=settings.checkpoint_every,
                 seed=seed, device=source.device, resume=output.exists(),
                 **({"epochs": settings.epochs} if settings.epochs else {"steps": settings.steps}),

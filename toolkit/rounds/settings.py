@@ -91,6 +91,7 @@ class RoundsSettings(Settings):
     sequence: int = Field(512, ge=2, description="Tokens of a block.")
     fim_rate: float = Field(0.0, ge=0, le=1, description="Share of texts cut up to be filled in the middle.")
     spm_rate: float = Field(0.5, ge=0, le=1, description="Share of those that show the suffix first.")
+    document_mask: Flag = Field(False, description="Keep the texts of a block apart: none is read before another.")
     gradient_checkpointing: Flag = Field(False, description="Recompute activations: less memory, slower.")
     full: Flag = Field(False, description="Train all weights, rather than an adapter (LoRA).")
     checkpoint_every: int = Field(100, ge=0, description="Training steps between checkpoints; 0: none, and a killed "

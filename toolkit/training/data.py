@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from toolkit.training.settings import TrainSettings
+
 Text = str | tuple[str, str]
 """What a model learns of a row; of a pair, the first is a prompt by a chat template, whose special tokens count as such."""
 TRAIN = "train.jsonl"
@@ -150,9 +152,33 @@ def finished(texts: Sequence[Text | Learnt]) -> float:
     return round(sum(not (isinstance(text, Learnt) and text.is_open) for text in texts) / len(texts), 4)
 
 
-def shown(ids: Any, end: int) -> Any:
-    """Return what a model reads of a block (a tensor): all its tokens, and `end` at places that are `PADDING`."""
-    return ids.where(ids >= 0, -2 - ids).where(ids != PADDING, end)
+def inputs(blocks: Any, end: int) -> dict[str, Any]:
+    """Return what a model is given of blocks (a tensor as of `Blocks.take`): `input_ids`, with `end` for `PADDING`.
+
+    With the places of isolated texts, as `position_ids` and without an attention mask, transformers masks other texts.
+    """
+    ids = blocks[:, 0]
+    read = ids.where(ids >= 0, -2 - ids).where(ids != PADDING, end)
+    return {"input_ids": read} | ({"position_ids": blocks[:, 1]} if blocks.shape[1] > 1 else {})
+
+
+def check_reads(model: Any, settings: "TrainSettings") -> None:
+    """Raise UsageError unless a model reads blocks of that length, and, where asked, their texts apart, by their places."""
+    import torch
+
+    context = getattr(model.config, "max_position_embeddings", None) or settings.sequence
+    if settings.sequence > context:
+        raise UsageError(f"--sequence {settings.sequence}: {settings.model} reads at most {context} tokens")
+    if not settings.document_mask:
+        return
+    ids = torch.tensor([[1, 2, 3, 4, 5, 1]], device=model.device)
+    places = torch.tensor([[0, 1, 2, 0, 1, 2]], device=model.device)
+    model.eval()
+    with torch.no_grad():
+        together, alone = (model(input_ids=i, position_ids=p, use_cache=False).logits[0, -3:].float()
+                           for i, p in ((ids, places), (ids[:, 3:], places[:, 3:])))  # fmt: skip
+    if not torch.allclose(together, alone, atol=0.05 * float(alone.std()) + 1e-5):
+        raise UsageError("--document-mask: this model reads the texts of a block as one, whatever their places are")
 
 
 def arranged(prefix: Sequence[int], middle: Sequence[int], suffix: Sequence[int], mark: Middle, *, spm: bool) -> list[int]:
@@ -199,6 +225,7 @@ class Blocks:
         seed: seed of the order and of the cuts.
         fim_rate: share of texts cut up to be filled in the middle, in [0, 1].
         spm_rate: share of those that show the suffix first.
+        isolated: no text of a block is read before another, and the first token of each is no target.
     """
 
     texts: Sequence[Text | Learnt]
@@ -207,9 +234,13 @@ class Blocks:
     seed: int = 0
     fim_rate: float = 0.0
     spm_rate: float = 0.5
+    isolated: bool = False
 
     def take(self, start: int, n: int) -> "NDArray[np.int32]":
-        """Return `n` blocks from block `start` on, counted through all epochs: n x length."""
+        """Return `n` blocks from block `start` on, counted through all epochs: n x 1 (if isolated 2) x length.
+
+        Behind the tokens is then the place of each in its text, or in the part of it that the block has, from 0.
+        """
         import numpy as np
 
         found: list[NDArray[np.int32]] = []
@@ -217,7 +248,7 @@ class Blocks:
         while start >= self.n_blocks(number):
             start, number = start - self.n_blocks(number), number + 1
         while n:
-            found.append(self.epoch(number)[start : start + n])
+            found.append(self._packed(number)[start : start + n])
             start, n, number = 0, n - len(found[-1]), number + 1
         return np.concatenate(found)
 
@@ -226,16 +257,33 @@ class Blocks:
         """Return the number of blocks of an epoch."""
         return len(self.epoch(number))
 
-    @functools.lru_cache(maxsize=1)  # noqa: B019 - the current one
     def epoch(self, number: int) -> "NDArray[np.int32]":
-        """Return all blocks of an epoch (from 0): n blocks x length, the last padded with `PADDING`."""
+        """Return the tokens of an epoch (from 0): n blocks x length, the last padded with `PADDING`."""
+        return self._packed(number)[:, 0]
+
+    @functools.lru_cache(maxsize=1)  # noqa: B019 - the current one
+    def _packed(self, number: int) -> "NDArray[np.int32]":
         import numpy as np
 
-        blocks = list(pack(self.documents(number), self.length, self.tokenizer.eos_token_id))
+        starts = [0]
+
+        def noted() -> Iterator[list[int]]:
+            for document in self.documents(number):
+                yield document
+                starts.append(starts[-1] + len(document) + (document[-1:] != [PADDING]))
+
+        blocks = list(pack(noted(), self.length, self.tokenizer.eos_token_id))
         rows = np.full((len(blocks), self.length), PADDING, np.int32)
         for row, block in zip(rows, blocks, strict=True):
             row[: len(block)] = block
-        return rows
+        if not self.isolated:
+            return rows[:, None]
+        begins = np.zeros(rows.size + 1, bool)  # one more: the last text may end with the last block
+        begins[starts] = True
+        begins = begins[:-1].reshape(rows.shape)
+        at = np.arange(self.length, dtype=np.int32)
+        places = at - np.maximum.accumulate(np.where(begins, at, 0), axis=1)
+        return np.stack([np.where(begins & (rows >= 0), -2 - rows, rows), places], axis=1)
 
     def documents(self, number: int) -> Iterator[list[int]]:
         """Yield the tokens of each text in the order of an epoch; those of an open one end with `PADDING`."""

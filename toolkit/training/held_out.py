@@ -15,11 +15,11 @@ def loss(model: Any, blocks: data.Blocks, device: Any, dtype: str) -> float:
     was_training, total, n_targets = model.training, 0.0, 0
     model.eval()
     with torch.no_grad():
-        for block in blocks.epoch(0):
-            ids = torch.from_numpy(block[None]).long().to(device)
+        for number in range(blocks.n_blocks(0)):
+            ids = torch.from_numpy(blocks.take(number, 1)).long().to(device)
             with torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
-                logits = model(input_ids=data.shown(ids, blocks.tokenizer.eos_token_id), use_cache=False).logits[0, :-1]
-            targets = ids[0, 1:].clamp(min=data.PADDING)
+                logits = model(**data.inputs(ids, blocks.tokenizer.eos_token_id), use_cache=False).logits[0, :-1]
+            targets = ids[0, 0, 1:].clamp(min=data.PADDING)
             total += float(torch.nn.functional.cross_entropy(
                 logits.float(), targets, ignore_index=data.PADDING, reduction="sum"
             ))  # fmt: skip

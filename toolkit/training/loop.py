@@ -5,7 +5,7 @@ over all their tokens; gradients clipped; AdamW; a learning rate that rises line
 Trained weights are float32; on a GPU the others and the arithmetic are bfloat16. Seed and step determine all randomness
 of a step, so a resumed training equals one that was never stopped: on CPUs, to the bit.
 
-Left out: masks between the texts of a block, sharded weights (FSDP, DeepSpeed; `accelerate launch` gives plain data
+Left out: sharded weights (FSDP, DeepSpeed; `accelerate launch` gives plain data
 parallelism), quantised weights, fused kernels, other optimisers. Settings, data, the folder and held-out loss: beside it.
 
 Source: the defaults of full training, and packing, are those of arXiv 2606.28438 and its code.
@@ -14,6 +14,7 @@ Source: the defaults of full training, and packing, are those of arXiv 2606.2843
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from math import ceil, isfinite
 
 from toolkit.errors import UsageError
@@ -67,17 +68,15 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
         )  # fmt: skip
         lora = Lora(rank=settings.lora_rank, alpha=settings.lora_alpha, dropout=settings.lora_dropout)
         loaded, below = trainable(source, None if settings.full else lora)
-        context = getattr(loaded.model.config, "max_position_embeddings", None) or settings.sequence
-        if settings.sequence > context:
-            raise UsageError(f"--sequence {settings.sequence}: {settings.model} reads at most {context} tokens")
+        data.check_reads(loaded.model, settings)
         if settings.gradient_checkpointing:
             enable = getattr(loaded.model, "activation_checkpointing_enable", loaded.model.gradient_checkpointing_enable)
             enable({"use_reentrant": False})
         blocks = data.Blocks(
             texts=texts, tokenizer=loaded.tokenizer, length=settings.sequence, seed=settings.seed,
-            fim_rate=settings.fim_rate, spm_rate=settings.spm_rate,
+            fim_rate=settings.fim_rate, spm_rate=settings.spm_rate, isolated=settings.document_mask,
         )  # fmt: skip
-        unseen = data.Blocks(texts=known, tokenizer=loaded.tokenizer, length=settings.sequence)
+        unseen = replace(blocks, texts=known, seed=0, fim_rate=0.0)
         on_unseen = [held_out.loss(loaded.model, unseen, device, dtype)] if known else []
         n_steps = settings.steps or ceil(settings.epochs * blocks.n_blocks(0) / settings.batch)
 
@@ -100,7 +99,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
             for group in optimizer.param_groups:
                 group["lr"] = settings.rate(step, n_steps)
             rows = blocks.take(step * settings.batch, settings.batch)
-            n_targets = max(1, int((rows[:, 1:] >= 0).sum()))
+            n_targets = max(1, int((rows[:, 0, 1:] >= 0).sum()))
             mine = torch.from_numpy(rows[rank::world]).long().to(device)
             loss = torch.zeros((), device=device)
             for start in range(0, len(mine), settings.micro_batch):
@@ -108,9 +107,9 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
                 is_last = start + settings.micro_batch >= len(mine)
                 with contextlib.nullcontext() if is_last else accelerator.no_sync(model):
                     with torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
-                        read = data.shown(ids, loaded.tokenizer.eos_token_id)
-                        logits = model(input_ids=read, use_cache=False).logits[:, :-1].flatten(0, 1)
-                    targets = ids[:, 1:].flatten().clamp(min=data.PADDING)
+                        read = data.inputs(ids, loaded.tokenizer.eos_token_id)
+                        logits = model(**read, use_cache=False).logits[:, :-1].flatten(0, 1)
+                    targets = ids[:, 0, 1:].flatten().clamp(min=data.PADDING)
                     part = torch.nn.functional.cross_entropy(
                         logits.float(), targets, ignore_index=data.PADDING, reduction="sum"
                     )

@@ -64,6 +64,7 @@ def test_what_is_nested_too_deep_is_refused() -> None:
     ({"new_problem": "", "new_solution": "", "inputs": [1]}, "inputs is no list of lists of arguments"),
     ({"new_problem": "", "new_solution": "", "inputs": [[{"$": "f(1)"}]]}, "'f(1)' is no literal"),
     ({"new_problem": "", "new_solution": "", "inputs": [[{"$": 3}]]}, "3 is no literal"),
+    ({"new_problem": "", "new_solution": "", "inputs": [[{"$": "1" + " " * 2000}]]}, "is no literal of at most 2000 characters"),
     ({"new_problem": "", "new_solution": "", "inputs": [], "unordered": 1}, "unordered is no bool"),
     ({"new_problem": "", "new_solution": "", "inputs": [], "equivalent": [1]}, "equivalent is no list of texts"),
 ])  # fmt: skip

@@ -45,7 +45,7 @@ def test_the_first_loss_is_the_mean_over_tokens(model: str, data: Path, tmp_path
         train(small(model, data, tmp_path / str(n), steps=3, micro_batch=n, batch=6, sequence=50)) for n in (1, 4, 6)
     ]
     loaded = load(Source(model=model, device="cpu"))
-    block = Blocks(texts=PROGRAMS, tokenizer=loaded.tokenizer, length=50).take(0, 6)
+    block = Blocks(texts=PROGRAMS, tokenizer=loaded.tokenizer, length=50).take(0, 6)[:, 0]
     ids = torch.from_numpy(block).long()
     with torch.no_grad():
         logs = torch.log_softmax(loaded.model(input_ids=ids.clamp(min=0)).logits, -1)[:, :-1]
