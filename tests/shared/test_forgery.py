@@ -46,7 +46,7 @@ def programs(oracle: Oracle, rng: random.Random) -> Iterator[Tampered]:
             is_same = bool(unkept) or n_calls == 1 or is_right(oracle.rules, task, box, "the frame before")
             swapped = {one: None if is_right(oracle.rules, task, box, one) else False for one in CHANGES if one in names}
         assert name not in CUT or unkept == [n_calls]
-        at = unkept[0] if unkept else rng.randint(1, n_calls)
+        at = unkept[0] if unkept else rng.choice([n_calls, rng.randint(1, n_calls)])
         yield from tampered(task, task.entry_point, names, at, is_same=is_same, swapped=swapped)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from sandbox import DockerEngine, Limits, Sandbox
 from tests import stdin_tampered
-from tests.tamper import ALL, CHANGES, LOOPED, SEED, Tampered, is_right, surprises, tampered
+from tests.tamper import ALL, CHANGES, FORGED, LOOPED, SEED, Tampered, is_right, surprises, tampered
 from toolkit.benchmarks import BENCHMARKS, Options, mbpp_plus
 from toolkit.oracle import Oracle
 from toolkit.records import Check, Table, Task
@@ -38,7 +38,7 @@ TABLES = [
 
 
 def test_tables(engine: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tampering is about the first call, the last one, or the one whose answer is known by its digest alone."""
+    """The tampering is about the last call, and another one, or about the one whose answer is known by its digest alone."""
     monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))
     tasks = {task.task_id: task for task in TABLES}
     rng, programs = random.Random(SEED), list[Tampered]()
@@ -52,8 +52,9 @@ def test_tables(engine: DockerEngine, tmp_path: Path, monkeypatch: pytest.Monkey
                 is_same = bool(unkept) or is_right(oracle.rules, task, box, "the frame before")
                 swapped = {name: is_right(oracle.rules, task, box, name) for name in CHANGES}
             names = rng.sample(list(ALL), 6) if entry == "large_at_last" else list(ALL)
-            at = unkept[0] if unkept else rng.randint(1, n_calls)
-            programs += tampered(task, entry, names, at, is_same=is_same, swapped=swapped)
+            programs += tampered(task, entry, names, unkept[0] if unkept else n_calls, is_same=is_same, swapped=swapped)
+            if not unkept:
+                programs += tampered(task, entry, FORGED, rng.randint(1, n_calls - 1), kinds=["right"], is_same=is_same)
         found = surprises(oracle, programs)
     assert not found, "\n".join(found)
 
@@ -96,7 +97,7 @@ SOLUTIONS = {"7": STARTER + "return [x + more for x in xs]\n"}
 
 @pytest.mark.parametrize("name", ROWS)
 def test_checks(name: str, engine: DockerEngine, tmp_path: Path) -> None:
-    """The tampering is about one of the calls."""
+    """The tampering is about the last call, and another one."""
     path = tmp_path / f"{name}.json"
     path.write_text(json.dumps(ROWS[name]))
     loaded = BENCHMARKS[name].load(Options(data=path))
@@ -107,8 +108,10 @@ def test_checks(name: str, engine: DockerEngine, tmp_path: Path) -> None:
         is_behind = bool(task.tests_as(Check).called) and not is_method
         names = [one for one in ALL if not (is_behind and one in LOOPED)]
         one_call = {change: "before" not in change for change in CHANGES}
-        at = rng.choice(ANSWERED.get(task.task_id, (1, 2, 3)))
-        programs += tampered(task, "Solution.addAll" if is_method else task.entry_point, names, at, swapped=one_call)
+        *others, last = ANSWERED.get(task.task_id, (1, 2, 3))
+        entry = "Solution.addAll" if is_method else task.entry_point
+        programs += tampered(task, entry, names, last, swapped=one_call)
+        programs += tampered(task, entry, [one for one in names if one in FORGED], rng.choice(others), kinds=["right"])
     with Sandbox(engine, 2, Limits(memory_bytes=1 << 30)) as pool:
         found = surprises(Oracle(pool, BENCHMARKS[name], tasks, loaded.data_hash, timeout_s=1), programs)
     assert not found, "\n".join(found)

@@ -22,7 +22,7 @@ def test_no_pass_is_forged(engine: DockerEngine) -> None:
         lines = task.tests_as(Check).source.splitlines()
         n_calls = sum("candidate(" in line.partition("#")[0] for line in lines)  # in a loop, there are more
         may = dict.fromkeys(SWAPPED, None) if n_calls == 1 else {change: None if "before" in change else True for change in CHANGES}
-        at = rng.randint(1, n_calls)
+        at = rng.choice([n_calls, rng.randint(1, n_calls)])
         kinds = ("right", "wrong")  # a single assert may take any true value
         programs += tampered(task, task.entry_point, rng.sample(names, EACH), at, kinds=kinds, is_same=n_calls == 1, swapped=may)
     with Sandbox(engine, 2, Limits(memory_bytes=1 << 30)) as pool:
