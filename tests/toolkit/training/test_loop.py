@@ -25,9 +25,10 @@ from toolkit.training.loop import PAPER, TrainSettings, train  # noqa: E402
 @pytest.mark.parametrize("full", [False, True])
 def test_the_loss_falls(model: str, data: Path, tmp_path: Path, full: bool) -> None:
     seen: list[tuple[int, int]] = []
-    told = small(model, data, tmp_path / "out", full=full, steps=60, lr=1e-2 if full else 3e-2, gradient_checkpointing=full)
+    n = 60 if full else 150
+    told = small(model, data, tmp_path / "out", full=full, steps=n, lr=1e-2, gradient_checkpointing=full)
     outcome = train(told, lambda _, done, total: seen.append((done, total)))
-    assert (len(outcome.losses), seen[-1]) == (60, (60, 60))
+    assert (len(outcome.losses), seen[-1]) == (n, (n, n))
     assert np.mean(outcome.losses[-5:]) < (0.5 if full else 0.95) * outcome.losses[0]
     row = json.loads((outcome.folder / "training.json").read_text())
     assert (row["losses"], row["tokens"], row["n_texts"]) == (list(outcome.losses), outcome.tokens, 40)
