@@ -8,6 +8,7 @@ torch cannot be imported, here or in a process that a test starts; so whoever fo
 out `slow` as well: a few measurements at full size.
 """
 
+import gc
 import os
 import re
 import signal
@@ -85,6 +86,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     recorder = session.config.stash.get(RECORDER, None)
     if recorder is not None:  # also of tests that failed: what boxes said, they said
         scripted.save((scripted.load() if session.config.getoption("record") == "more" else {}) | recorder.steps)
+
+
+@pytest.fixture
+def frozen_heap() -> Iterator[None]:
+    """Keep what earlier tests left out of the garbage collector's way, so that this test does not pay for walking over it."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ def test_what_was_found_before(path: Path, boxes: in_boxes.Boxes) -> None:
 
 
 @pytest.mark.slow
-def test_comparison() -> None:
+def test_comparison(frozen_heap: None) -> None:
     n_cases, n_right = host.run_host(random.Random(SEED), HOST_S)
     print(f"{n_cases} comparisons, {n_right} right")
     assert 0 < n_right < n_cases
@@ -48,7 +48,7 @@ def test_comparison() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("which", HOSTILE)
-def test_a_large_answer_is_hardly_more_than_read(which: str) -> None:
+def test_a_large_answer_is_hardly_more_than_read(which: str, frozen_heap: None) -> None:
     """Of some MB, by every rule, where the right answer is short."""
     got = HOSTILE[which](LARGE)
     for name in host.RULES:
@@ -57,7 +57,7 @@ def test_a_large_answer_is_hardly_more_than_read(which: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("which", PLAIN)
-def test_large_plain_answers_are_compared_as_fast(which: str) -> None:
+def test_large_plain_answers_are_compared_as_fast(which: str, frozen_heap: None) -> None:
     """By value: equal ones, which have other spaces; one that is longer; and one of another kind."""
     expected = HOSTILE[which](LARGE)
     for name in ("plain", "tolerance"):

@@ -35,7 +35,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from sandbox.wire import codec
@@ -48,6 +48,8 @@ _LARGE = threading.Lock()
 _RTOL, _ATOL = 1e-07, 1e-06
 _NUMBERS = frozenset({int, float, bool, complex})
 _ATOMS = _NUMBERS | {str, bytes, type(None), Fraction, Decimal}
+_PLAIN = frozenset({int, float, bool, str, type(None)})
+"""Types of what an answer holds without a tag; `==` says what `_same` would of them and of `_ATOMS`."""
 
 
 class _Differs(Exception):
@@ -89,7 +91,7 @@ def _matches(
         if _is_set_of(expected, wire) if benchmark.is_set(task) else expected == wire if is_plain else _same(expected, wire):
             return True
         atol = task.tests_as(Table).atol or (_ATOL if _is_floats(expected) else 0)
-        return bool(atol) and _has_type(expected, wire) and _shape(expected) is not None and _is_close(expected, wire, atol)
+        return bool(atol) and _has_type(expected, wire) and _is_close(expected, wire, atol) and _shape(expected) is not None
     except (_Differs, ArithmeticError, ValueError, TypeError, LookupError, AttributeError, codec.CodecError, RecursionError):
         return False  # a hostile answer can make constructors and comparisons raise these
 
@@ -138,6 +140,9 @@ def _same(expected: Any, wire: Any) -> bool:
         case "t":
             return kind is tuple and _all_same(expected, body)
         case "T" | "L":
+            tuples = _tuples(tag, body)
+            if tuples and kind is list and _is_flat(tuples, list, _PLAIN) and _is_flat(expected, tuple, _ATOMS):
+                return bool(expected == [*map(tuple, tuples)])
             return kind is list and _all_same(expected, list(_rows(tag, body)))
         case "s" | "f":
             return kind in (set, frozenset) and len(body) == len(expected) and _covers(expected, body)
@@ -156,6 +161,18 @@ def _same(expected: Any, wire: Any) -> bool:
         case "o" | "I":
             return False
     return kind in _ATOMS and bool(expected == codec.atom(tag, body))
+
+
+def _tuples(tag: str, body: Any) -> list[Any]:
+    """Return the rows of a list that has nothing but rows of tuples, in one piece or several; else nothing."""
+    pieces = [("T", body)] if tag == "T" else body
+    are_rows = all(type(piece) is tuple and piece[0] == "T" for piece in pieces)
+    return [*chain.from_iterable(piece[1] for piece in pieces)] if are_rows else []
+
+
+def _is_flat(rows: Any, kind: type, inside: frozenset[Any]) -> bool:
+    """Say whether rows are all of one type, and what is in them of those `inside`: Python's own loops can compare them."""
+    return type(rows) is list and set(map(type, rows)) <= {kind} and set(map(type, chain.from_iterable(rows))) <= inside
 
 
 def _all_same(expected: Any, wire: Any) -> bool:
@@ -252,11 +269,7 @@ def _shape(expected: Any) -> tuple[int, ...] | None:
     """Return the shape of nested lists and tuples of numbers; None if numpy could not make an array of them."""
     if not isinstance(expected, list | tuple):
         return () if type(expected) in _NUMBERS and not (type(expected) is int and not _is_int64(expected)) else None
-    kinds = set(map(type, expected))
-    if kinds <= _NUMBERS:  # at the speed of Python's own loops
-        ints = expected if kinds == {int} else [item for item in expected if type(item) is int]
-        return (len(expected),) if not ints or (_is_int64(min(ints)) and _is_int64(max(ints))) else None
-    inside = {_shape(item) for item in expected}
+    inside = {_shape(item) for item in expected} or {()}
     shape = inside.pop()
     return None if inside or shape is None else (len(expected), *shape)
 

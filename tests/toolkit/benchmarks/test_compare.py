@@ -126,7 +126,7 @@ LARGE: dict[str, Callable[[], tuple[Any, Any]]] = {
 
 @pytest.mark.parametrize("about", LARGE)
 @pytest.mark.slow
-def test_what_comparing_costs(about: str) -> None:
+def test_what_comparing_costs(about: str, frozen_heap: None) -> None:
     """At most 0.2 s of CPU, and 0.1 s for each megabyte of both, on a machine that reads JSON at 20 MB/s or more."""
     expected, got = map(codec.encode, LARGE[about]())
     size = (len(expected) + len(got)) / 1e6
