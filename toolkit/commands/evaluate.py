@@ -108,6 +108,8 @@ def _ask(settings: Settings) -> _Question:
     """Load the benchmark and choose the tasks; read the run to compare with. Raise `UsageError` or `InfrastructureError`."""
     benchmark = benchmark_named(settings.benchmark)
     check(settings)
+    if settings.writing:
+        settings.writing.check()
     if settings.fail_fast and (settings.base_only or not benchmark.has_plus):
         which = "--base-only" if settings.base_only else benchmark.name
         raise UsageError(f"--fail-fast leaves extra tests out, and with {which} there are none")
