@@ -76,7 +76,8 @@ class Cell:
         """Delete weights of this run, unless answers to a benchmark are still to be written with them."""
         if weights.folder is not None:
             folder = weights.folder.parents[1]
-            if all((folder / f"write-{name_of(name)}.json").exists() for name in self.settings.benchmarks):
+            written = all((folder / f"write-{name_of(name)}.json").exists() for name in self.settings.benchmarks)
+            if written or not self.settings.is_scored(int(folder.name.removeprefix("round"))):
                 self.machine.drop(weights)
 
     # -- a round -------------------------------------------------------------------------------------------------------
@@ -97,7 +98,7 @@ class Cell:
         after = self._train(folder, number, weights, data)
         if not self.settings.keeps_all_weights:
             self._drop(weights)
-        scores = self._score(after, folder)
+        scores = self._score(after, folder) if self.settings.is_scored(number) else {}
         if scores is not None:
             self._measure(folder, candidates, kept, data, found, held_out, scores)
         return after

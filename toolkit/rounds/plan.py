@@ -33,7 +33,8 @@ def plan(settings: RoundsSettings, machine: str, n_parameters: float) -> dict[st
     tokens = n_rounds * (settings.budget + settings.probe * settings.probe_samples) * settings.max_new_tokens
     n_tasks = sum(BENCHMARKS[name].n_tasks or 400 for name in settings.benchmarks)
     n_tasks = min(n_tasks, settings.limit * len(settings.benchmarks)) if settings.limit else n_tasks
-    scored = (n_rounds + len(settings.seeds)) * n_tasks * settings.samples * settings.eval_tokens
+    n_scored = cells * len(settings.scored or range(settings.rounds))
+    scored = (n_scored + len(settings.seeds)) * n_tasks * settings.samples * settings.eval_tokens
     of_a_step, of_a_row = settings.batch_size * settings.sequence, settings.prompt_tokens + settings.max_new_tokens
     of_an_epoch = settings.accept * of_a_row  # rows as long as they may be
     steps = math.ceil(settings.epochs * of_an_epoch / of_a_step) or settings.steps

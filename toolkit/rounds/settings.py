@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, NonNegativeInt, ValidationInfo, field_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationInfo, field_validator
 
 from gates import All, fields_of, parse, thresholds_of
 from sandbox.registry import listed
@@ -102,6 +102,8 @@ class RoundsSettings(Settings):
     benchmarks: Names = Field(("humaneval",), description=f"What each round's model is scored on: {', '.join(BENCHMARKS)}.")
     release: str = Field("", description="Of a benchmark that has releases, such as livecodebench: release_v1... [default: "
                          "the latest].")  # fmt: skip
+    scored: Annotated[tuple[PositiveInt, ...], FromText] = Field((), description="Rounds after which the model answers "
+        "the benchmarks, as it does before the first [default: all].")  # fmt: skip
     limit: int = Field(0, ge=0, description="Only the first so many tasks of a benchmark; 0: all.")
     samples: int = Field(1, ge=1, description="Answers to each task.")
     eval_temperature: float = Field(0.0, ge=0, lt=100, description="Of the answers; 0: greedy.")
@@ -115,7 +117,7 @@ class RoundsSettings(Settings):
     device: Literal["", "cpu", "cuda"] = Field("", description="cpu or cuda [default: the GPU, if any].")
     parallel: int = Field(2, ge=1, description="Boxes at one time.")
 
-    @field_validator("regimes", "seeds", "benchmarks", "stages")
+    @field_validator("regimes", "seeds", "benchmarks", "stages", "scored")
     @classmethod
     def _once(cls, values: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
         if not values and info.field_name in ("regimes", "seeds"):
@@ -184,6 +186,8 @@ class RoundsSettings(Settings):
             wrong.append("probe wants a temperature above 0, or all answers are the same")
         if self.samples > 1 and not self.eval_temperature:
             wrong.append(f"samples wants an eval_temperature above 0, or all {self.samples} answers to a task are the same")
+        if beyond := [number for number in self.scored if number > self.rounds]:
+            wrong.append(f"scored names round {beyond[0]}, and there are {self.rounds}")
         wrong += self.useless(["steps"], "where epochs says how many there are") if self.epochs else []
         wrong += self.useless(["spm_rate"], "without fim_rate") if not self.fim_rate else []
         wrong += self.useless(["empty"], "without a gate that asks for perplexity") if "empty" not in wanted else []
@@ -233,6 +237,10 @@ class RoundsSettings(Settings):
 
         return [f"regime {regime!r}: freeze wants one gate that compares candidates, not {' and '.join(compares(regime))}"
                 for regime in self.regimes if self.freeze and len(compares(regime)) > 1]  # fmt: skip
+
+    def is_scored(self, number: int) -> bool:
+        """Return whether the model after a round answers the benchmarks."""
+        return not self.scored or number in self.scored
 
     @property
     def keeps_all_weights(self) -> bool:

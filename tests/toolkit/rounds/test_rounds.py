@@ -110,6 +110,20 @@ def test_a_run_goes_on_where_it_was_and_ends_the_same(
         rounds.run(settings(tmp_path, regimes=("none", "compile"), rounds=2, seeds=(0, 1), steps=51))
 
 
+def test_only_the_rounds_that_are_named_are_scored(
+    engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None]
+) -> None:
+    planted(right)
+    asked = settings(tmp_path, regimes=("compile",), rounds=3, scored=(1, 3), keep_weights="none")
+    summary = rounds.run(asked)
+    assert [row["round"] for row in summary["rows"] if row["scores"]] == [0, 1, 3]
+    assert [row["round"] for row in summary["rows"]] == [0, 1, 2, 3], "the others have their ledgers"
+    assert {row["round"] for row in read_rows(tmp_path / "run" / "verdicts.jsonl")} == {0, 1, 3}
+    assert [row["round"] for row in summary["comparisons"]] == [3]
+    cell = tmp_path / "run" / "seed0" / "compile"
+    assert not (cell / "round2" / "write-humaneval.json").exists()
+
+
 def test_stages_may_run_on_several_machines(
     engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,7 @@ WRONG = [
     ({"base_url": "http://x/v1", "generator": "openai"}, "generator has no effect with base_url"),
     ({"release": "release_v1"}, "release has no effect without a benchmark that has releases"),
     ({"freeze": "true", "regimes": "self-score+perplexity"}, "freeze wants one gate that compares candidates"),
+    ({"scored": "1,3"}, "scored names round 3, and there are 2"),
     ({"top_p": "0.5", "temperature": "0"}, "top_p has no effect where all is greedy"),
 ]  # fmt: skip
 
