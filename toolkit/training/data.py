@@ -8,6 +8,7 @@ row says a chat template wrote.
 
 import functools
 import hashlib
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from toolkit.errors import UsageError
 from toolkit.models.tokens import Middle, middle_tokens, tokens_of
 from toolkit.samples.lines import MAX_KEPT, Problems, checked_text, lines
 from toolkit.samples.rows import JUDGED, Row
+from toolkit.training import disk
+from toolkit.training.disk import OnDisk
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,8 +62,8 @@ class Learnt:
 
 def read(
     files: Iterable[Path], *, skip_bad: bool = False, unfinished: Unfinished = "leave-out", loss: Loss | None = "all"
-) -> tuple[list[Text | Learnt], list[str]]:
-    """Return the texts of JSONL files in order, and why rows were left out, one line each.
+) -> tuple[Sequence[Text | Learnt], list[str]]:
+    """Return the texts of JSONL files in order, kept on disk, and why rows were left out, one line each.
 
     Args:
         files: a folder stands for its `TRAIN`.
@@ -73,7 +76,7 @@ def read(
         UsageError: a row's text is missing, empty, longer than `MAX_BYTES` or not the one that the gate judged; or no row is
             left.
     """
-    texts: list[Text | Learnt] = []
+    texts = OnDisk[Text | Learnt]()
     problems, n_cut = Problems(), 0
     for path in (each / TRAIN if each.is_dir() else each for each in files):
         for place, _, row in lines(path, problems):
@@ -216,7 +219,7 @@ def pack(documents: Iterable[Sequence[int]], length: int, end: int) -> Iterator[
 class Blocks:
     """An endless sequence of blocks: epoch after epoch, each with the texts shuffled and cut up anew.
 
-    The fields determine it, so a run that was killed resumes at a block number.
+    The fields determine it, so a run that was killed resumes at a block number. The tokens of the current epoch are on disk.
 
     Attributes:
         texts: at least one.
@@ -248,42 +251,48 @@ class Blocks:
         while start >= self.n_blocks(number):
             start, number = start - self.n_blocks(number), number + 1
         while n:
-            found.append(self._packed(number)[start : start + n])
+            found.append(self._part(number, start, start + n))
             start, n, number = 0, n - len(found[-1]), number + 1
         return np.concatenate(found)
 
     @functools.cache  # noqa: B019 - one number an epoch
     def n_blocks(self, number: int) -> int:
         """Return the number of blocks of an epoch."""
-        return len(self.epoch(number))
+        return len(self._packed(number)[0])
 
     def epoch(self, number: int) -> "NDArray[np.int32]":
         """Return the tokens of an epoch (from 0): n blocks x length, the last padded with `PADDING`."""
-        return self._packed(number)[:, 0]
+        return self._part(number, 0, self.n_blocks(number))[:, 0]
 
-    @functools.lru_cache(maxsize=1)  # noqa: B019 - the current one
-    def _packed(self, number: int) -> "NDArray[np.int32]":
+    def _part(self, number: int, first: int, end: int) -> "NDArray[np.int32]":
         import numpy as np
 
-        starts = [0]
+        packed, starts = self._packed(number)
+        rows: NDArray[Any] = np.array(packed[first:end])
+        if not self.isolated:
+            return rows[:, None]
+        begins: NDArray[Any] = np.zeros(rows.size, bool)
+        here = starts - first * self.length
+        begins[here[(here >= 0) & (here < rows.size)]] = True
+        begins = begins.reshape(rows.shape)
+        at = np.arange(self.length, dtype=np.int32)
+        places = at - np.maximum.accumulate(np.where(begins, at, 0), axis=1)
+        return np.stack([np.where(begins & (rows >= 0), -2 - rows, rows), places], axis=1)
+
+    @functools.lru_cache(maxsize=1)  # noqa: B019 - the current one
+    def _packed(self, number: int) -> "tuple[NDArray[np.int32], NDArray[np.int64]]":
+        """Return the blocks of an epoch, and where among all their tokens each text begins."""
+        import numpy as np
+
+        starts = array("q", [0])
 
         def noted() -> Iterator[list[int]]:
             for document in self.documents(number):
                 yield document
                 starts.append(starts[-1] + len(document) + (document[-1:] != [PADDING]))
 
-        blocks = list(pack(noted(), self.length, self.tokenizer.eos_token_id))
-        rows = np.full((len(blocks), self.length), PADDING, np.int32)
-        for row, block in zip(rows, blocks, strict=True):
-            row[: len(block)] = block
-        if not self.isolated:
-            return rows[:, None]
-        begins = np.zeros(rows.size + 1, bool)  # one more: the last text may end with the last block
-        begins[starts] = True
-        begins = begins[:-1].reshape(rows.shape)
-        at = np.arange(self.length, dtype=np.int32)
-        places = at - np.maximum.accumulate(np.where(begins, at, 0), axis=1)
-        return np.stack([np.where(begins & (rows >= 0), -2 - rows, rows), places], axis=1)
+        rows = disk.rows(pack(noted(), self.length, self.tokenizer.eos_token_id), self.length, PADDING)
+        return rows, np.array(starts)
 
     def documents(self, number: int) -> Iterator[list[int]]:
         """Yield the tokens of each text in the order of an epoch; those of an open one end with `PADDING`."""
@@ -315,9 +324,14 @@ class Blocks:
         """Return the places of an epoch's texts: one of weight 2.5 is there twice, and in half of all epochs again."""
         import numpy as np
 
-        weights = np.array([text.weight if isinstance(text, Learnt) else 1.0 for text in self.texts])
-        drawn = np.random.default_rng([self.seed, number, 1]).random(len(weights))
-        return np.repeat(np.arange(len(weights)), (weights + drawn).astype(int))
+        drawn = np.random.default_rng([self.seed, number, 1]).random(len(self.texts))
+        return np.repeat(np.arange(len(self.texts)), (self._weights + drawn).astype(int))
+
+    @functools.cached_property
+    def _weights(self) -> "NDArray[np.float64]":
+        import numpy as np
+
+        return np.fromiter((text.weight if isinstance(text, Learnt) else 1.0 for text in self.texts), float)
 
     def _tokens(self, text: str, *, inside: bool = False) -> list[int]:
         return tokens_of(self.tokenizer, text, inside=inside)

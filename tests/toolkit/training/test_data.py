@@ -130,7 +130,8 @@ def test_a_chat_template_is_learnt_as_it_was_written_and_an_answer_cannot_forge_
 
 def test_rows_are_read_in_each_form(tmp_path: Path) -> None:
     items = [{"content": "no", "solution": "a"}, {"solution": "b", "completion": "no"}, {"prompt": "c", "completion": "d"}, {"text": "e"}]
-    assert packing.read([rows(tmp_path / "x.jsonl", items)]) == (["a", "b", "cd", "e"], [])
+    texts, problems = packing.read([rows(tmp_path / "x.jsonl", items)])
+    assert (list(texts), problems) == (["a", "b", "cd", "e"], [])
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_bad_data(tmp_path: Path, content: str, said: str) -> None:
     if content.strip():
         path.write_text(content.rstrip() + '\n{"content": "good"}\n')
         texts, problems = packing.read([path], skip_bad=True)
-        assert texts == ["good"]
+        assert list(texts) == ["good"]
         assert len(problems) == 1
         assert said in problems[0]
 

@@ -34,7 +34,7 @@ def written(path: Path, rows: Sequence[Any]) -> Path:
 
 def test_rows_that_were_cut_off_are_left_out_and_counted(tmp_path: Path) -> None:
     texts, why = read([written(tmp_path / "x.jsonl", ROWS)])
-    assert texts == [(CHAT["prompt"], "x = 1\n```"), "z = 3\n"]
+    assert list(texts) == [(CHAT["prompt"], "x = 1\n```"), "z = 3\n"]
     assert why == ["2 of 4 answers were cut off at the token limit, and are left out"]
     texts, why = read([tmp_path / "x.jsonl"], unfinished="open")
     assert [isinstance(text, Learnt) for text in texts] == [False, True, False, True]
