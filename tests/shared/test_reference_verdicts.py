@@ -1,4 +1,4 @@
-"""Some 3,000 real model outputs get the verdicts that evalplus gave them, base and plus, but for the explained few."""
+"""Real model outputs (all 3,939 with TOOLKIT_ALL_SAMPLES, else a third) get the verdicts that evalplus gave them, base and plus, but for the explained few."""
 
 import gzip
 import json
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import DockerEngine, Limits, Sandbox
+from sandbox.wire.environment import variable
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.oracle import Oracle
 from toolkit.records import Verdict
@@ -14,10 +15,14 @@ from toolkit.samples.read import read
 
 pytestmark = pytest.mark.timeout(3600)
 FILES = {"humaneval": ("humaneval+", "HumanEvalPlus.jsonl.gz"), "mbpp": ("mbpp+", "MbppPlus.jsonl.gz")}
+SHARE = 1 if variable("ALL_SAMPLES") else 3
+"""One of so many samples of each file is judged, each file beginning with another."""
 SLOW_S = 2.0
-"""From here on a difference may be one of speed: the reference had 4 s a call and 60 s in all, on another machine.
-DECISIONS.md names those that were seen."""
-MOST_SLOW = 12
+"""From here on a difference may be one of speed: the reference had 4 s a call and 60 s in all, on another machine."""
+BY_SPEED = {"HumanEval/31", "Mbpp/599", "Mbpp/239", "Mbpp/583"}
+"""Tasks on which such differences were seen (DECISIONS.md, 6), each with solutions that are right and take seconds."""
+MOST_ELSEWHERE = 3
+"""On a machine of another speed, other tasks may differ so."""
 
 
 def passed(verdict: Verdict | None) -> bool:
@@ -34,7 +39,7 @@ def test_verdicts(short: str, shared: Path) -> None:
     engine = DockerEngine()
     with Sandbox(engine, 2, Limits(memory_bytes=4 << 30)) as pool:
         oracle = Oracle(pool, BENCHMARKS[name], loaded.tasks, loaded.data_hash, timeout_s=5)
-        for file in files:
+        for number, file in enumerate(files):
             stem = file.name.removesuffix(".jsonl.gz").removesuffix(".raw")
             lines = (file.parent / f"{stem}.verdicts.jsonl").read_text().splitlines()
             reference = {row["task_id"]: row for row in map(json.loads, lines)}
@@ -42,7 +47,7 @@ def test_verdicts(short: str, shared: Path) -> None:
             assert not problems
             with gzip.open(file) as rows:
                 assert len(samples) == sum(1 for _ in rows)
-            for sample, result, facts in oracle.judge_many(samples):
+            for sample, result, facts in oracle.judge_many(samples[number % SHARE :: SHARE]):
                 assert result.error is None, result
                 n_judged += 1
                 row = reference[sample.task_id]
@@ -53,5 +58,6 @@ def test_verdicts(short: str, shared: Path) -> None:
                     (slow if by_speed else wrong).append((file.name, sample.task_id, theirs, result, facts.charged_s))
     engine.close()
     print(f"{n_judged} samples of {name} judged; {len(wrong)} differences, and {len(slow)} by speed:", *slow, sep="\n  ")
-    assert len(slow) <= MOST_SLOW
+    elsewhere = [each for each in slow if each[1] not in BY_SPEED]
+    assert len(elsewhere) <= MOST_ELSEWHERE
     assert not wrong, "\n".join(map(str, wrong))
