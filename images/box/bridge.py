@@ -3,21 +3,32 @@
 The test holds proxies of what is no data: attributes, calls and items of such an object are asked of the program's box.
 What two values are equal to is decided in the test's box alone, and a proxy equals itself only. Before a call the files
 that the test made are made for the program too, at the same place; after it, those that the program made for the test.
+
+What a test patches is patched in the program's process for the time of a call: a stand-in there asks the test's box, which
+answers while its own call waits. So a mock counts and returns in the test's process, out of the program's reach.
 """
 
+import contextlib
+import importlib
+import operator
 import os
+import pickle
+import queue
 import random
 import stat
 import sys
 import tempfile
+import threading
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from images.box import values
 from images.box.values import NoData
 
 PLACE = "/tmp"
+_open, _scan, _lstat, _mkdir, _uid, _here = open, os.scandir, os.lstat, os.mkdir, os.getuid, os.getcwd
+_rmdir, _unlink, _chdir = os.rmdir, os.unlink, os.chdir  # a test may patch any of them
 MAX_FILES = 2000
 MAX_BYTES = 16 << 20
 JUDGING = frozenset(["equals", "eq", "ne", "isin", "almost_equal", "allclose", "array_equal", "compare", "identical"])
@@ -26,6 +37,17 @@ _DENIED = frozenset({
     "__class__", "__dict__", "__reduce__", "__reduce_ex__", "__getstate__", "__array__", "__array_interface__",
     "__array_struct__", "__array_ufunc__", "__array_function__", "__await__", "__del__",
 })  # fmt: skip
+
+
+_NO_NAMES = frozenset({"", ".", ".."})
+
+
+def _folder(path: str) -> None:
+    """Make a folder unless it is there. Raises OSError if something else is, such as a link."""
+    with contextlib.suppress(FileExistsError):
+        _mkdir(path)
+    if not stat.S_ISDIR(_lstat(path).st_mode):
+        raise NotADirectoryError(path)
 
 
 class Files:
@@ -37,11 +59,11 @@ class Files:
     def _found(self) -> "dict[str, tuple[int, int, int]]":
         """Return (kind, size, time) of each of our files below `PLACE`; folders have size and time 0."""
         found: dict[str, tuple[int, int, int]] = {}
-        own = os.getuid()
+        own = _uid()
         waiting = [PLACE]
         while waiting:
             try:
-                entries = list(os.scandir(waiting.pop()))
+                entries = list(_scan(waiting.pop()))
             except OSError:
                 continue
             for entry in entries:
@@ -70,7 +92,7 @@ class Files:
             if n_bytes > MAX_BYTES:
                 raise NoData("more than 16 MiB of files")
             try:
-                with open(path, "rb") as file:
+                with _open(path, "rb") as file:
                     made.append([path, file.read()])
             except OSError:
                 continue
@@ -81,16 +103,19 @@ class Files:
     def take(self, changes: Iterable[Any]) -> None:
         """Make the other end's changes here; nothing outside `PLACE` is touched, and no link is followed."""
         for path, content in changes:
-            if type(path) is not str or os.path.realpath(path) != path or not path.startswith(PLACE + "/"):
+            parts = str(path).split("/")
+            is_below = parts[:2] == ["", PLACE[1:]] and len(parts) > 2 and set(parts[2:]).isdisjoint(_NO_NAMES)
+            if type(path) is not str or not is_below:
                 continue
             try:
+                for n in range(3, len(parts)):
+                    _folder("/".join(parts[:n]))
                 if content is None:
-                    (os.rmdir if os.path.isdir(path) else os.unlink)(path)
+                    (_rmdir if stat.S_ISDIR(_lstat(path).st_mode) else _unlink)(path)
                 elif content is True:
-                    os.makedirs(path, exist_ok=True)
+                    _folder(path)
                 else:
-                    os.makedirs(os.path.dirname(path), exist_ok=True)
-                    with open(path, "wb") as file:
+                    with _open(path, "wb") as file:
                         file.write(content)
             except OSError:
                 continue
@@ -100,7 +125,7 @@ class Files:
 def state_now() -> "list[Any]":
     """Return what a call depends on beside its arguments: the generators' states, the environment, the folder."""
     numpy = sys.modules.get("numpy")
-    return [random.getstate(), numpy and numpy.random.get_state(), dict(os.environ), os.getcwd()]
+    return [random.getstate(), numpy and numpy.random.get_state(), dict(os.environ), _here()]
 
 
 def set_state(state: "list[Any]") -> None:
@@ -114,8 +139,9 @@ def set_state(state: "list[Any]") -> None:
     if environment is not None and environment != dict(os.environ):
         os.environ.clear()
         os.environ.update(environment)
-    if folder is not None and os.path.isdir(folder):
-        os.chdir(folder)
+    if folder is not None:
+        with contextlib.suppress(OSError):
+            _chdir(folder)
 
 
 class Server:
@@ -132,20 +158,72 @@ class Server:
         self.numbers: dict[int, int] = {}
         self.files = Files()
         self.is_placed = False
+        self.inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.outbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.asking = threading.Lock()
+        self.stands: dict[int, Any] = {}
+        self.given: list[Any] = []
 
     def __call__(self, ask: str, tree: Any, place: str, changes: Any, state: Any) -> Any:
         """Return [what kind of answer, its tree, files, state]: `ok`, or `raised`."""
         if not self.is_placed:
             self._settle(place)
-        is_call = ask == "call"
-        if is_call:
+        if ask == "resume":
+            self.inbox.put(tree)
+            return self.outbox.get()
+        patches = None
+        if ask == "call":
             self.files.take(changes)
-            set_state(values.unpack(state, self._given))
+            *set_now, patches = values.unpack(state, self._given)
+            set_state(set_now)
+        if not patches and not self.stands and not _stands_in(tree):
+            return self._answer(ask, tree, [])
+        threading.Thread(target=lambda: self.outbox.put(self._answer(ask, tree, patches or [])), daemon=True).start()
+        return self.outbox.get()
+
+    def _answer(self, ask: str, tree: Any, patches: "list[Any]") -> "list[Any]":
         try:
-            found = ["ok", values.pack(self._done(ask, values.unpack(tree, self._given)), self._hold)]
+            with self._patched(patches):
+                done = self._done(ask, values.unpack(tree, self._given))
+            found = ["ok", values.pack(done, self._hold)]
         except BaseException as error:
             found = ["raised", self._raised(error)]
-        return [*found, self.files.changes(), values.pack(state_now(), self._hold)] if is_call else [*found, [], None]
+        if ask != "call":
+            return [*found, [], None]
+        try:
+            changed = values.pack(_changeable(self.given), self._hold)
+        except BaseException:
+            changed = None
+        return [*found, self.files.changes(), ["list", [values.pack(state_now()[:2], self._hold), changed]]]
+
+    @contextlib.contextmanager
+    def _patched(self, patches: "list[Any]") -> Iterator[None]:
+        """Put what the test has patched in place for the time of a call."""
+        with contextlib.ExitStack() as stack:
+            for module, path, name, value in patches:
+                try:
+                    target: Any = self.names if module is None else importlib.import_module(module)
+                    for part in path:
+                        target = getattr(target, part)
+                except (ImportError, AttributeError):
+                    continue
+                if target is self.names:
+                    stack.callback(_put_back, target, name, target.get(name, _NOTHING))
+                    target[name] = value
+                    continue
+                stack.callback(_set_back, target, name, vars(target).get(name, _NOTHING))
+                setattr(target, name, value)
+            yield
+
+    def back(self, what: str, number: int, *given: Any) -> Any:
+        """Ask the test for something of an object of its own, from inside a call."""
+        with self.asking:
+            self.outbox.put(["back", [what, number, values.pack(list(given), self._hold)], [], None])
+            kind, tree = self.inbox.get()
+        found = values.unpack(tree, self._given)
+        if kind == "raised":
+            raise found
+        return found
 
     def _settle(self, place: str) -> None:
         """Work in a folder that is called as the test's is."""
@@ -157,6 +235,7 @@ class Server:
     def _done(self, ask: str, given: "list[Any]") -> Any:
         if ask == "call":
             function, positional, named = given
+            self.given = [*positional, *named.values()]
             return (self.names[self.entry_point] if function is None else function)(*positional, **named)
         target, *more = given
         return _ASKED[ask](target, *more)
@@ -165,12 +244,16 @@ class Server:
         if tree[0] == "held":
             return self.held[tree[1]]
         if tree[0] == "pickle":
-            import pickle
-
             return pickle.loads(tree[1])
+        if tree[0] == "mine":
+            if tree[1] not in self.stands:
+                self.stands[tree[1]] = StandIn(self, tree[1])
+            return self.stands[tree[1]]
         raise NoData("not a tree")
 
     def _hold(self, value: Any) -> Any:
+        if type(value) is StandIn:
+            return ["mine", object.__getattribute__(value, "_number")]
         number = self.numbers.setdefault(id(value), len(self.held))
         if number == len(self.held):
             self.held.append(value)
@@ -202,6 +285,91 @@ _ASKED: "dict[str, Callable[..., Any]]" = {
 }  # fmt: skip
 
 
+_NOTHING = object()
+
+
+def _changeable(given: Iterable[Any]) -> "list[Any]":
+    return [value for value in given if type(value) in (list, dict, set)]
+
+
+def _change(ours: "list[Any]", theirs: Any) -> None:
+    """Change arguments as the program has changed its copies of them."""
+    if type(theirs) is not list or len(theirs) != len(ours):
+        return
+    for own, other in zip(ours, theirs):  # noqa: B905 - strict came with Python 3.10
+        if type(own) is not type(other) or own == other:
+            continue
+        own.clear()
+        (own.extend if type(own) is list else own.update)(other)
+
+
+def _stands_in(tree: Any) -> bool:
+    """Return whether something in a tree stays with the test."""
+    return type(tree) is list and (tree[:1] == ["mine"] or any(map(_stands_in, tree)))
+
+
+def _put_back(names: "dict[str, Any]", name: str, value: Any) -> None:
+    names.pop(name, None)
+    if value is not _NOTHING:
+        names[name] = value
+
+
+def _set_back(target: Any, name: str, value: Any) -> None:
+    if value is _NOTHING:
+        delattr(target, name)
+    else:
+        setattr(target, name, value)
+
+
+class StandIn:
+    """What stands in the program's process for an object of the test's, such as a mock."""
+
+    __slots__ = ("_number", "_server")
+
+    def __init__(self, server: Server, number: int) -> None:
+        object.__setattr__(self, "_server", server)
+        object.__setattr__(self, "_number", number)
+
+    def _ask(self, what: str, *given: Any) -> Any:
+        server: Server = object.__getattribute__(self, "_server")
+        return server.back(what, object.__getattribute__(self, "_number"), *given)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name not in ("__name__", "__enter__", "__exit__"):
+            raise AttributeError(name)
+        return self._ask("get", name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._ask("set", name, value)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self._ask("call", list(arguments), named)
+
+    def __exit__(self, kind: Any, error: Any, _trace: Any) -> Any:
+        return self._ask("leave", None if error is None else str(error))
+
+
+for _name, _what in {
+    "__len__": "len", "__iter__": "iter", "__next__": "next", "__getitem__": "item", "__setitem__": "put",
+    "__contains__": "in", "__bool__": "bool", "__str__": "str", "__enter__": "enter", "__int__": "int", "__float__": "float",
+    "__index__": "int", "__lt__": "lt", "__gt__": "gt", "__le__": "le", "__ge__": "ge", "__add__": "add",
+    "__fspath__": "path",
+}.items():  # fmt: skip
+    setattr(StandIn, _name, lambda self, *given, _what=_what: self._ask(_what, *given))
+
+
+def _leave(target: Any, text: Any) -> Any:
+    error = None if text is None else Exception(text)
+    return target.__exit__(type(error) if error else None, error, None)
+
+
+_ANSWERED: "dict[str, Callable[..., Any]]" = {
+    **_ASKED, "call": lambda target, arguments, named: target(*arguments, **named),
+    "enter": lambda target: target.__enter__(), "leave": _leave, "add": operator.add, "path": os.fspath, "int": int,
+    "float": float, "lt": operator.lt, "gt": operator.gt, "le": operator.le, "ge": operator.ge,
+}  # fmt: skip
+
+
 class Client:
     """The test's end.
 
@@ -213,8 +381,11 @@ class Client:
         self._ask = ask
         self.files = Files()
         self.proxies: dict[int, Any] = {}
-        self.place = os.getcwd()
+        self.place = _here()
         self.strange: list[str] = []
+        self.given: list[Any] = []
+        self.patches: list[tuple[Any, str, Any]] = []
+        _record(self.patches)
 
     def asked(self, what: str, *given: Any) -> Any:
         """Return the program's answer. Raises what the program raised."""
@@ -222,33 +393,75 @@ class Client:
             tree = ["list", [self._sent(item) for item in given]]
             is_call = what == "call"
             changes = self.files.changes() if is_call else []
-            state = values.pickled(state_now()) if is_call else None
+            state = ["list", [*map(values.pickled, state_now()), ["list", self._patched()]]] if is_call else None
         except NoData as error:
             self.strange.append(str(error))
             raise
         kind, found, made, state = self._ask(what, tree, self.place, changes, state)
+        while kind == "back":
+            answer = self._answer(*found)
+            kind, found, made, state = self._ask("resume", answer, self.place, [], None)
         if is_call:
             self.files.take(made)
-            set_state([*values.unpack(state, self._proxy)[:2], None, None])
+            seeds, changed = values.unpack(state, self._proxy)
+            set_state([*seeds, None, None])
+            _change(_changeable([*given[1], *given[2].values()]), changed)
         if kind == "raised":
             raise self._raised(*found)
         return values.unpack(found, self._proxy)
+
+    def _patched(self) -> "list[Any]":
+        """Return what the test has patched, as [module, names of what is inside it, attribute, its value now]."""
+        found = []
+        for target, name, value in self.patches:
+            if type(target) is Proxy:
+                raise NoData("an object of the program's is patched")
+            if isinstance(target, types.ModuleType):
+                place = [None if target.__name__ == NAME else target.__name__, ["list", []]]
+            elif isinstance(target, type):
+                is_own = target.__module__ == NAME
+                place = [None if is_own else target.__module__, ["list", target.__qualname__.split(".")]]
+            else:
+                raise NoData(f"an object of the class {type(target).__name__} is patched")
+            found.append(["list", [*place, name, self._sent(value)]])
+        return found
+
+    def _answer(self, what: str, number: int, tree: Any) -> "list[Any]":
+        """Return what the program asks of an object of the test's: what kind of answer, and its tree."""
+        try:
+            return ["ok", self._sent(_ANSWERED[what](self.given[number], *values.unpack(tree, self._proxy)))]
+        except Exception as error:
+            try:
+                return ["raised", values.pickled(error)]
+            except NoData:
+                return ["raised", values.pickled(Exception(str(error)))]
 
     def _sent(self, value: Any) -> Any:
         """Return the tree of what the test gives: exact where it can be pickled, else as far as it is data."""
         if value is None or type(value) in (str, int, float, bool):
             return value
+        if type(value) is Proxy or _is_own(value):
+            return self._hold(value)
         try:
-            return values.pack(value, self._hold) if type(value) is Proxy else values.pickled(value)
+            return values.pickled(value)
         except NoData:
             return values.pack(value, self._hold)
 
     def _hold(self, value: Any) -> Any:
         if type(value) is Proxy:
             return ["held", object.__getattribute__(value, "_number")]
-        return values.pickled(value)
+        if not _is_own(value):
+            with contextlib.suppress(NoData):
+                return values.pickled(value)
+        for number, known in enumerate(self.given):
+            if known is value:
+                return ["mine", number]
+        self.given.append(value)
+        return ["mine", len(self.given) - 1]
 
     def _proxy(self, tree: Any) -> Any:
+        if tree[0] == "mine" and len(tree) == 2 and type(tree[1]) is int and 0 <= tree[1] < len(self.given):
+            return self.given[tree[1]]
         tag, number, names = tree
         if tag != "held" or type(number) is not int:
             raise NoData("not a tree")
@@ -275,6 +488,35 @@ class Client:
                 found = Exception(text)
             return found  # type: ignore[no-any-return]
         return Exception(str(text))
+
+
+NAME = "__test__"
+"""Module of a test and its program."""
+
+
+def _is_own(value: Any) -> bool:
+    """Return whether a value is of the test's own process: a mock, or what its text defines."""
+    kind = type(value)
+    return kind.__module__ in ("unittest.mock", NAME) or getattr(value, "__module__", None) == NAME
+
+
+def _record(patches: "list[tuple[Any, str, Any]]") -> None:
+    """Have each patch noted for as long as it lasts."""
+    kind: Any = importlib.import_module("unittest.mock")._patch
+    enter, leave = kind.__enter__, kind.__exit__
+
+    def entered(self: Any) -> Any:
+        found = enter(self)
+        patches.append((self.target, self.attribute, self.target.__dict__.get(self.attribute, found)))
+        return found
+
+    def left(self: Any, *about: Any) -> Any:
+        at = [n for n, (target, name, _) in enumerate(patches) if target is self.target and name == self.attribute]
+        if at:
+            del patches[at[-1]]
+        return leave(self, *about)
+
+    kind.__enter__, kind.__exit__ = entered, left
 
 
 class Proxy:

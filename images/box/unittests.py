@@ -25,7 +25,6 @@ from images.box import bridge
 from images.box.values import NoData
 from sandbox.wire import codec
 
-NAME = "__test__"
 _KEY = 16
 _SPYING = frozenset({
     "sys._getframe", "sys._current_frames", "gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys.setprofile",
@@ -93,7 +92,7 @@ def apart(before: str, test: str, entry_point: str, classes: "list[str]", ask: C
         ask: see `bridge.Client`.
     """
     client = bridge.Client(ask)
-    names = bridge.namespace(NAME).__dict__
+    names = bridge.namespace(bridge.NAME).__dict__
     exec(compile(before, "<prompt>", "exec", dont_inherit=True), names)
     client.files.known = client.files._found()
     names[entry_point] = lambda *arguments, **named: client.asked("call", None, list(arguments), named)
@@ -171,7 +170,7 @@ def _ended() -> None:
 def _child(program: str, test: str, entry_point: str, classes: "list[str]", go: int, out: int) -> None:
     """Load program and test into one namespace, as the official harness does, and run the classes."""
     write, read, leave = os.write, os.read, os._exit
-    module = bridge.namespace(NAME)
+    module = bridge.namespace(bridge.NAME)
     path = str(module.__file__)
     _guard(path)
     wanted = _watched(not_builtins="builtins" in test)
@@ -235,7 +234,8 @@ def _watched(*, not_builtins: bool) -> "list[tuple[dict[str, Any], dict[str, Any
         mock.CallableMixin, *([] if not_builtins else [builtins]),
     ]  # fmt: skip
     spaces: list[Any] = [vars(each) for each in watched]
-    return [(space, {name: _contents(value) for name, value in space.items() if name != "_"}) for space in spaces]
+    kept = (types.FunctionType, types.BuiltinFunctionType, type)
+    return [(space, {name: _contents(it) for name, it in space.items() if isinstance(it, kept)}) for space in spaces]
 
 
 def _same(watched: "list[tuple[dict[str, Any], dict[str, Any]]]", seen: "list[str]") -> None:
