@@ -156,7 +156,7 @@ class Oracle:
             self.pool.engine.image_digest(rules.benchmark.image),
             f"{rules.benchmark.name} {rules.benchmark.origin}".strip(),
             self.data_hash,
-            sample.task_id + " shared" * _is_shared(self.tasks[sample.task_id]),
+            sample.task_id,
             f"{rules.base_only} {rules.fail_fast} {rules.limits} {rules.timeout_s} {rules.total_timeout_s}",
             sample.solution,
         )
@@ -231,12 +231,8 @@ class Oracle:
             task_id=sample.task_id, sample_id=sample.sample_id, verdict=worst.verdict, base=base.verdict,
             plus=None if plus is None else plus.verdict, detail=worst.detail,
             base_call=_call(base), plus_call=_call(plus), failed=worst.failed,
-            shared=_is_shared(self.tasks[sample.task_id]),
+            shared=base.shared,
         )  # fmt: skip
-
-
-def _is_shared(task: Task) -> bool:
-    return isinstance(task.tests, UnitTests) and task.tests.shared
 
 
 def _call(finding: Finding | None) -> int | None:

@@ -15,6 +15,7 @@ from sandbox.conversation import text_of
 from sandbox.wire import codec
 from toolkit.oracle.base import Findings, Judge, Rules
 from toolkit.oracle.findings import OF_THE_BOX, Facts, Finding, earned, of_end, of_ending, of_frame
+from toolkit.oracle.placed import is_shared
 from toolkit.records import Task, UnitTests, Verdict
 
 ROLE = "test"
@@ -34,11 +35,26 @@ def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Fi
     names = names_of(tests)
     total_s = min(MOST_S, LOAD_S + SLOW * rules.timeout_s * len(names))
     limits = replace(rules.limits, charged_s=total_s, cpu_s=2 * total_s)
-    try:
-        act = _shared if tests.shared else _apart
-        return act(task, tests, program, box, rules, facts, limits), None
-    except BoxOutOfMemory:
-        return Finding(Verdict.MEMORY_LIMIT, OF_THE_BOX), None
+
+    def found(program: str, is_shared: bool, facts: Facts) -> Finding:
+        try:
+            act = _shared if is_shared else _apart
+            return replace(act(task, tests, program, box, rules, facts, limits), shared=is_shared)
+        except BoxOutOfMemory:
+            return Finding(Verdict.MEMORY_LIMIT, OF_THE_BOX, shared=is_shared)
+
+    def placing(solution: str, is_shared: bool) -> Finding:
+        try:
+            return found("\n".join(filter(None, (tests.before, solution))), is_shared, Facts())
+        except _TestFails as error:
+            return Finding(Verdict.RUNTIME_ERROR, str(error))
+
+    image = rules.pool.engine.image_digest(rules.benchmark.image)
+    return found(program, is_shared(task, tests, image, placing), facts), None
+
+
+class _TestFails(SandboxError):
+    """A test that runs apart ends before it calls the program: whatever it needs, the program is not to blame."""
 
 
 def names_of(tests: UnitTests) -> list[str]:
@@ -74,6 +90,8 @@ def _apart(
         facts.add(end := candidate.end())
         if end.status is Status.VIOLATED:
             return of_end(end, "beside its answers")
+        if ending.by_test and not ending.n_calls and ending.execution is None:
+            raise _TestFails(f"the benchmark's test ends before its first call: {text_of(ending.body)}")
         found = of_ending(ending)
         if ending.by_test and ending.kind == codec.RAISED:
             said = text_of(ending.body).removeprefix("Failed: ")
