@@ -233,14 +233,15 @@ class Box:
         limits: Limits | None = None,
         call_s: float | None = None,
         listed: bool = False,
+        bridged: bool = False,
     ) -> Iterator[Session]:
         """Load a program as a module, then call its `entry_point` in batches.
 
         `limits.charged_s` bounds everything together and `call_s` one call; `listed` writes out the elements of
-        iterators that are returned. Raises as `run`.
+        iterators that are returned. With `bridged`, a call is what a test of `unittests` asks. Raises as `run`.
         """
         limits = self._within(limits)
-        more = {"entry_point": entry_point, "listed": listed}
+        more = {"entry_point": entry_point, "listed": listed, "bridged": bridged}
         with self._whole():
             self._begin("calls", _bytes(source), b"", limits, call_s=call_s or limits.charged_s, **more)
             session = Session(self, limits)
@@ -259,8 +260,37 @@ class Box:
         """Run any other test likewise (`images/box/asserts.py`); a call is (name, arguments, keywords)."""
         return self._test([test, entry_point, last], limits, asserts=True)
 
+    def unittests(
+        self, before: str, test: str, entry_point: str, classes: Sequence[str], *, limits: Limits | None = None
+    ) -> contextlib.AbstractContextManager[Session]:
+        """Run test classes likewise, after the text `before`; the program runs elsewhere in `calls(..., bridged=True)`."""
+        return self._test([before, test, entry_point, list(classes)], limits, asserts=False, unittests=True)
+
     @contextlib.contextmanager
-    def _test(self, parts: list[str | None], limits: Limits | None, **more: object) -> Iterator[Session]:
+    def tests(
+        self,
+        program: str,
+        test: str,
+        entry_point: str,
+        classes: Sequence[str],
+        n_tests: int,
+        *,
+        limits: Limits,
+        load_s: float,
+    ) -> Iterator[Session]:
+        """Run test classes in the program's own process; loading it may take `load_s`.
+
+        The one batch, of `n_tests` calls, has an answer [name, outcome, detail] for each test. Raises as `run`.
+        """
+        parts = codec.encode([program, test, entry_point, list(classes), n_tests])
+        with self._whole():
+            self._begin("tests", parts, b"", self._within(limits), call_s=load_s)
+            session = Session(self, limits)
+            yield session
+            session.end()
+
+    @contextlib.contextmanager
+    def _test(self, parts: Sequence[Any], limits: Limits | None, **more: object) -> Iterator[Session]:
         limits = self._within(limits)
         with self._whole():
             self._begin("check", codec.encode(parts), b"", limits, call_s=limits.charged_s, **more)

@@ -35,10 +35,13 @@ class Ending:
     execution: Execution | None = None
 
 
-def converse(program: Session, test: Session, *, raises: bool = False) -> Ending:
+def converse(
+    program: Session, test: Session, *, raises: bool = False, call_s: float | None = None
+) -> Ending:
     """Carry calls from the test to the program and values back, as bytes, until either has ended.
 
-    With `raises`, carry exceptions back too. If the test ends with one of the program's, the program ended it.
+    A call may take `call_s`. With `raises`, carry exceptions back too; if the test ends with one of the program's, the
+    program ended it.
 
     Raises:
         BoxLost: a box went away.
@@ -58,7 +61,7 @@ def converse(program: Session, test: Session, *, raises: bool = False) -> Ending
                 kind=kind, body=body, execution=end,
             )  # fmt: skip
         n_calls, call = n_calls + 1, body
-        batch = program.batch(call, 1)
+        batch = program.batch(call, 1, call_s=call_s)
         loaded, end = batch.loaded, None
         try:
             frames = program.frames(batch)

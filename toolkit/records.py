@@ -111,6 +111,28 @@ class Stdin(TaskTests):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnitTests(TaskTests):
+    """Test classes of `unittest`, which import, patch and compare what they like.
+
+    Attributes:
+        source: of the classes.
+        before: the benchmark's own text before a program; its imports are the test's too.
+        classes: names of the classes whose tests count.
+        shared: they run in the program's own process, which could forge a pass: see docs/judging.md.
+    """
+
+    source: str
+    before: str = ""
+    classes: tuple[str, ...]
+    shared: bool = False
+
+    @property
+    def text(self) -> str:
+        """The source."""
+        return self.source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One problem of a benchmark.
 
@@ -194,6 +216,7 @@ class Result:
         base_call, plus_call: the call of a table at which each part failed, base calls counted before plus calls; None
             where it passed, or failed at no call.
         failed: what `detail` is about, if that is a call and the tests are shown.
+        shared: the tests ran in the program's own process: no label of training data, and no reward.
     """
 
     task_id: str
@@ -206,6 +229,7 @@ class Result:
     base_call: int | None = None
     plus_call: int | None = None
     failed: FailedCall | None = None
+    shared: bool = False
 
     def __post_init__(self) -> None:
         if (self.verdict is None) != (self.error is not None):

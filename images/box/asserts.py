@@ -24,7 +24,7 @@ class NotApplicable(BaseException):
     """The test asks for something that only a program in the same process could answer."""
 
 
-def check(call: Callable[..., object], test: str, entry_point: str | None, last: str) -> None:
+def check(call: Callable[..., object], test: str, entry_point: "str | None", last: str) -> None:
     """Run `test`; raise `Failed` or `NotApplicable`, or what compiling it raises.
 
     Args:
@@ -61,7 +61,7 @@ def check(call: Callable[..., object], test: str, entry_point: str | None, last:
             if hasattr(builtins, name) or name.startswith("__"):
                 raise KeyError(name)
             proxy = function(name)
-            if name in sys.stdlib_module_names:
+            if name in getattr(sys, "stdlib_module_names", ()):
                 with contextlib.suppress(ImportError):
                     vars(proxy).update(vars(importlib.import_module(name)))
             return proxy

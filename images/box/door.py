@@ -80,7 +80,7 @@ def about() -> dict[str, Any]:
     }
 
 
-def _bound(v1: str, v2: str) -> int | None:
+def _bound(v1: str, v2: str) -> "int | None":
     """Return a bound of the box's cgroup, or None if it is unbounded."""
     for name in (v1, v2):
         with contextlib.suppress(OSError), open(f"/sys/fs/cgroup/{name}") as file:

@@ -142,14 +142,14 @@ class Program:
         in_read, self.channel_in = os.pipe()
         self.channel_out, answer_write = os.pipe()
         with contextlib.suppress(OSError):  # an engine's boxes share one user's quota of such pipes
-            fcntl.fcntl(self.channel_out, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+            fcntl.fcntl(self.channel_out, 1031, PIPE_BYTES)  # F_SETPIPE_SZ, which Python 3.9 has not
         self.out, self.err = Captured(out_read, keep), Captured(err_read, keep)
         self.waiting: list[list[Any]] = []  # (fd, bytes still to be written)
         child: dict[str, Any] = {
             "mode": spec["mode"],
             "entry_point": spec.get("entry_point", ""),
             "listed": spec.get("listed", False),
-            "asserts": spec.get("asserts", False),
+            **{name: spec.get(name, False) for name in ("asserts", "unittests", "bridged")},
             "uid": self.uid,
             "rlimits": {
                 "RLIMIT_CPU": int(limits["cpu_s"]) + 2,

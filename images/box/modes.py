@@ -15,7 +15,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from images.box import asserts, tools
+from images.box import asserts, bridge, tools, unittests
 from sandbox.wire import codec
 
 _FLUSH_BYTES = 1 << 16
@@ -138,6 +138,8 @@ def _calls(spec: dict[str, Any]) -> None:
     except BaseException as error:
         send(frame(codec.RAISED, _describe(error)))
         return
+    if spec.get("bridged"):
+        function = bridge.Server(module.__dict__, entry)
     _answer_calls(function, listed=bool(spec.get("listed")))
 
 
@@ -202,7 +204,7 @@ def _answer_calls(function: Callable[..., Any], *, listed: bool = False) -> None
     os._exit(70)  # reached only if the program moves this frame's line number
 
 
-def _compile(source: bytes, name: str) -> types.CodeType | None:
+def _compile(source: bytes, name: str) -> "types.CodeType | None":
     import warnings
 
     warnings.simplefilter("ignore")
@@ -223,14 +225,16 @@ def _raised(text: str) -> BaseException:
     kind = getattr(builtins, name, Exception)
     if not (isinstance(kind, type) and issubclass(kind, Exception)):
         return CandidateFailed(text)
-    own: Any = type(name.replace("\0", ""), (Exception if kind is ExceptionGroup else kind,), {"__str__": lambda _: rest})
+    is_group = name == "ExceptionGroup"
+    own: Any = type(name.replace("\0", ""), (Exception if is_group else kind,), {"__str__": lambda _: rest})
     return own.__new__(own, rest)  # type: ignore[no-any-return]
 
 
 def _check(spec: dict[str, Any]) -> None:
     """Run a test that calls the candidate; each call goes out through the host.
 
-    It is the benchmark's own, behind the task's prompt and canonical solution, or, with `spec["asserts"]`, any test at all.
+    It is the benchmark's own, behind the task's prompt and canonical solution; with `spec["asserts"]`, any test at all; with
+    `spec["unittests"]`, test classes.
     """
     first, *rest = codec.decode(_receive())
     send, frame = _send, _frame
@@ -243,7 +247,9 @@ def _check(spec: dict[str, Any]) -> None:
         return codec.decode(body)
 
     try:
-        if spec["asserts"]:
+        if spec.get("unittests"):
+            unittests.apart(first, rest[0], rest[1], rest[2], candidate)
+        elif spec["asserts"]:
             asserts.check(candidate, first, *rest)
         else:
             names = _module("check", first).__dict__
@@ -259,6 +265,11 @@ def _check(spec: dict[str, Any]) -> None:
     send(frame(codec.ENDED, b""))
 
 
+def _tests(_spec: dict[str, Any]) -> None:
+    """Run test classes in the program's own process, a child of this one."""
+    unittests.shared(_receive, lambda kind, body: _send(_frame(kind, body)))
+
+
 MODES: Mapping[str, Callable[[dict[str, Any]], None]] = {
-    "script": _script, "calls": _calls, "check": _check, "tool": _tool,
+    "script": _script, "calls": _calls, "check": _check, "tool": _tool, "tests": _tests,
 }  # fmt: skip

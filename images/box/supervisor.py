@@ -24,16 +24,16 @@ import sys
 import time
 from typing import Any
 
-sys.path.insert(0, "/box")
+sys.path[:] = ["/box", *(path for path in sys.path if path != "/box/images/box")]
 
-from images.box import zygote
-from images.box.door import Door, about, unbounded
-from images.box.job import Cgroup, HostGone, NotClean, Program
-from sandbox.wire import codec, frames
+from images.box import zygote  # noqa: E402
+from images.box.door import Door, about, unbounded  # noqa: E402
+from images.box.job import Cgroup, HostGone, NotClean, Program  # noqa: E402
+from sandbox.wire import codec, frames  # noqa: E402
 
 RAW_BYTES = 1 << 16
 """Outputs of a batch up to this size go to the host at once; of larger ones a digest, and the bytes when asked for."""
-WARM_S = 60.0
+WARM_S = 180.0
 """Seconds that the zygote may take for a request before the box gives up."""
 SETTLE_S = 0.5
 HELD_BYTES = 48 << 20
@@ -93,7 +93,7 @@ class Supervisor:
         self.control.settimeout(within_s)
         try:
             data = self.control.recv(1 << 16)
-        except TimeoutError:
+        except socket.timeout:  # noqa: UP041 - in Python 3.9 that is no TimeoutError
             data = b""
         if not data:
             raise NotClean("the zygote is gone, or does not answer")
@@ -127,7 +127,8 @@ class Supervisor:
         deadline = time.monotonic() + SETTLE_S
         while True:
             more = self.cgroup.held() - held
-            full = [place for place, was, now in zip(self.places, free, self._free(), strict=True) if was > now]
+            now = self._free()
+            full = [place for at, place in enumerate(self.places) if free[at] > now[at]]
             for end in socket.socketpair():
                 end.close()
             is_linked = n_sockets <= OWN_SOCKETS < self._sockets()  # others may share the box's network

@@ -59,7 +59,7 @@ def source_bytes(text: str) -> bytes:
     return data
 
 
-def finding(symbol: str, message: str, line: int | None = None, column: int | None = None) -> dict[str, Any]:
+def finding(symbol: str, message: str, line: "int | None" = None, column: "int | None" = None) -> dict[str, Any]:
     """Return one finding, symbol and message cut. Lines count from 1, columns from 0."""
     return {"symbol": cut(symbol, MAX_NAME), "message": cut(message), "line": line, "column": column}
 
@@ -118,7 +118,7 @@ def shape(text: str) -> list[list[Any]]:
                     inner, n = visit(item)
                     parts.append(inner)
                     size += n
-                elif isinstance(item, bool | type(None)) and name == "value":
+                elif isinstance(item, (bool, type(None))) and name == "value":
                     parts.append(str(item))
         text = hashlib.blake2b(" ".join(parts).encode(), digest_size=8).hexdigest()
         if size >= MIN_NODES:

@@ -10,9 +10,11 @@ import importlib
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from typing import Any
 
 from images.box import jail, modes
@@ -33,6 +35,8 @@ def zygote(control: socket.socket, machine: str) -> None:
     for name in _WARM.split():
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    if more := os.environ.pop("WARM", ""):
+        _warm_up(more.split())
     if os.path.exists(os.path.join(os.path.dirname(__file__), "lint.py")):
         os.chdir("/tmp")
         importlib.import_module("images.box.lint")
@@ -62,6 +66,17 @@ def zygote(control: socket.socket, machine: str) -> None:
         _pid, status, usage = os.wait4(pid, 0)
         cpu_s = usage.ru_utime + usage.ru_stime
         control.send(json.dumps({"status": status, "cpu_s": cpu_s, "rss": usage.ru_maxrss, "delay": delay_ns}).encode())
+
+
+def _warm_up(names: list[str]) -> None:
+    """Import what the image's programs use most, and leave no file of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["MPLCONFIGDIR"] = f"{folder}/fonts"
+        with contextlib.suppress(OSError):
+            shutil.copytree("/box/fonts", f"{folder}/fonts")  # a list of fonts, which takes seconds to make
+        for name in names:
+            importlib.import_module(name)
+        del os.environ["MPLCONFIGDIR"]
 
 
 def _hide() -> None:

@@ -110,7 +110,7 @@ def encode(value: object, *, listed: bool = False) -> bytes:
     return b"".join(encode_parts(value))
 
 
-def _elements(value: Any) -> list[Any] | None:
+def _elements(value: Any) -> "list[Any] | None":
     """Return the elements of an iterable without a tag of its own; None if it has one, or is too long or not iterable."""
     kind = type(value)
     if not hasattr(kind, "__iter__") or any(base in kind.__mro__ for base in _ITERABLES):
@@ -141,7 +141,7 @@ def _encode(value: Any) -> bytes:
     return _dumps(plain).encode("ascii")
 
 
-def _rows(value: Any) -> str | None:
+def _rows(value: Any) -> "str | None":
     """Write a list or tuple of scalars, or a list of such rows, without copying; None for anything else.
 
     The writer takes tuples for lists; the number of brackets shows whether there were any inside, and is far cheaper to
@@ -315,62 +315,60 @@ def _tagged(tag: str, body: Any, depth: int, hashed: int) -> Any:
     """Return the value that a tag stands for."""
     if tag in ("s", "f", "d") and len(body) > hashed:
         raise CodecError(f"more than {hashed} elements in a set or dict")
-    match tag:
-        case "t":
-            return tuple([_value(item, depth, hashed) for item in body])
-        case "T":
-            return [tuple(_array(row, depth, hashed)) for row in body]
-        case "L":
-            return list(chain.from_iterable(_piece(piece, depth, hashed) for piece in body))
-        case "s":
-            return {_value(item, depth, hashed) for item in body}
-        case "f":
-            return frozenset(_value(item, depth, hashed) for item in body)
-        case "d":
-            return {_value(k, depth, hashed): _value(v, depth, hashed) for k, v in body}
-        case "u":
-            name, inside = body
-            plain = _value(inside, depth, hashed)
-            return deque(plain) if name == "deque" and type(plain) is list else plain
-        case "S":
-            (inside,) = body
-            return _value(inside, depth, hashed)
-        case "r":
-            return range(*map(whole, body))
-        case "n":
-            return number(body)
-        case "a":
-            return _array_of(body)
-        case "o":
-            return Opaque(body)
-        case "I":
-            return Opaque("iterator")
+    if tag == "t":
+        return tuple([_value(item, depth, hashed) for item in body])
+    if tag == "T":
+        return [tuple(_array(row, depth, hashed)) for row in body]
+    if tag == "L":
+        return list(chain.from_iterable(_piece(piece, depth, hashed) for piece in body))
+    if tag == "s":
+        return {_value(item, depth, hashed) for item in body}
+    if tag == "f":
+        return frozenset(_value(item, depth, hashed) for item in body)
+    if tag == "d":
+        return {_value(k, depth, hashed): _value(v, depth, hashed) for k, v in body}
+    if tag == "u":
+        name, inside = body
+        plain = _value(inside, depth, hashed)
+        return deque(plain) if name == "deque" and type(plain) is list else plain
+    if tag == "S":
+        (inside,) = body
+        return _value(inside, depth, hashed)
+    if tag == "r":
+        return range(*map(whole, body))
+    if tag == "n":
+        return number(body)
+    if tag == "a":
+        return _array_of(body)
+    if tag == "o":
+        return Opaque(body)
+    if tag == "I":
+        return Opaque("iterator")
     return atom(tag, body)
 
 
 def atom(tag: str, body: Any) -> Any:
     """Return the number or bytes behind a tag. Raises `CodecError`, or what its constructor raises."""
-    match tag:
-        case "i":
-            return int(body, 16)
-        case "b":
-            return bytes.fromhex(body)
-        case "c":
-            real, imaginary = body
-            return complex(float(real), float(imaginary))
-        case "q":
-            from fractions import Fraction
+    if tag == "i":
+        return int(body, 16)
+    if tag == "b":
+        return bytes.fromhex(body)
+    if tag == "c":
+        real, imaginary = body
+        return complex(float(real), float(imaginary))
+    if tag == "q":
+        from fractions import Fraction
 
-            numerator, denominator = body
-            if len(numerator) + len(denominator) > MAX_FRACTION:  # reducing one takes the square of its length
-                raise CodecError("a fraction of too many digits")
-            return Fraction(int(numerator, 16), int(denominator, 16))
-        case "m":
-            from decimal import Decimal
+        numerator, denominator = body
+        if len(numerator) + len(denominator) > MAX_FRACTION:  # reducing one takes the square of its length
+            raise CodecError("a fraction of too many digits")
+        return Fraction(int(numerator, 16), int(denominator, 16))
+    if tag == "m":
+        from decimal import Decimal
 
-            return Decimal(body)
-        case "n":
-            return number(body)
+        return Decimal(body)
+    if tag == "n":
+        return number(body)
     raise CodecError(f"unknown tag {tag!r}")
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox.registry import Registry
-from toolkit.benchmarks import humaneval, humaneval_plus, livecodebench, mbpp, mbpp_plus, pro
+from toolkit.benchmarks import bigcodebench, humaneval, humaneval_plus, livecodebench, mbpp, mbpp_plus, pro
 from toolkit.benchmarks.base import Benchmark, DataMissing, Loaded, Options, complaints
 
 
@@ -36,6 +36,7 @@ def _benchmark(name: str, thing: Any, origin: str) -> Benchmark:
 _OWN = (
     humaneval.BENCHMARK, humaneval_plus.BENCHMARK, pro.HUMANEVAL_PRO, livecodebench.BENCHMARK,
     mbpp.BENCHMARK, mbpp_plus.BENCHMARK, pro.MBPP_PRO, mbpp.SANITIZED,
+    bigcodebench.FULL, bigcodebench.HARD, bigcodebench.LITE_PRO,
 )  # fmt: skip
 BENCHMARKS: Registry[Benchmark] = Registry("benchmark", [(each.name, each) for each in _OWN], _benchmark)
 """Every benchmark by its name; `toolkit.testing.check_benchmark` says whether one is what it says of itself."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import InfrastructureError
-from toolkit.records import Check, Stdin, Table, Task
+from toolkit.records import Check, Stdin, Table, Task, UnitTests
 
 
 class DataMissing(InfrastructureError):
@@ -66,6 +66,7 @@ class Benchmark:
             anything else, an `Opaque`, which equals nothing.
         weak: tasks whose official tests pass an empty body, and why: `validate` names them.
         is_set: whether a task's answers are compared as sets of whatever can be iterated over.
+        image: which boxes its programs and tests run in.
         origin: which distribution it came from, such as `extra-tasks 1.2`; empty for ours. Stored verdicts depend on it.
     """
 
@@ -86,6 +87,7 @@ class Benchmark:
     special: Callable[[Task, Sequence[Any], Any, Any], bool | None] = lambda *_: None
     weak: Mapping[str, str] = field(default_factory=dict)
     is_set: Callable[[Task], bool] = lambda _: False
+    image: str = "run"
     origin: str = ""
 
 
@@ -97,6 +99,8 @@ def file_hash(path: Path) -> str:
 def is_tested(task: Task) -> bool:
     """Say whether a task has a test."""
     tests = task.tests
+    if isinstance(tests, UnitTests):
+        return bool(tests.classes and tests.source.strip())
     if isinstance(tests, Check):
         return bool(tests.source.strip())
     return bool(tests.base if isinstance(tests, Table) else isinstance(tests, Stdin) and tests.cases)
@@ -112,8 +116,8 @@ def complaints(loaded: Loaded) -> list[str]:
             found.append(f"{name!r} is the id of {task!r:.100}, not of a Task that calls itself so")
             continue
         tests = task.tests
-        if type(tests) not in (Table, Check, Stdin):  # a subclass could say of itself what it likes
-            found.append(f"{name}: its tests are {type(tests).__name__}; a task has a Table, a Check or a Stdin")
+        if type(tests) not in (Table, Check, Stdin, UnitTests):  # a subclass could say of itself what it likes
+            found.append(f"{name}: its tests are {type(tests).__name__}; a task has a Table, a Check, a Stdin or UnitTests")
         elif not is_tested(task):
             found.append(f"{name}: it has no tests")
         if not (task.entry_point or isinstance(tests, Stdin)):

@@ -32,6 +32,7 @@ class Published:
     Attributes:
         stem: name of the file, or folder, in the cache.
         repo, config: the data set on the hub, and which of its configurations.
+        split: the one split to take; empty: all.
         files: the data set's own files, which are read as they are: the n-th came with its n-th release. Else its rows are
             asked of `datasets`.
         override: the environment variable that names another file.
@@ -42,6 +43,7 @@ class Published:
     stem: str
     repo: str
     config: str | None = None
+    split: str = ""
     files: tuple[str, ...] = ()
     override: str
     is_large: bool = False
@@ -137,7 +139,8 @@ class Published:
             if not self.files:
                 datasets.disable_progress_bars()
                 splits = datasets.load_dataset(self.repo, self.config)
-                rows = [dict(row) for split in splits.values() for row in split]
+                chosen = [splits[self.split]] if self.split else splits.values()
+                rows = [dict(row) for split in chosen for row in split]
         except Exception as error:  # whatever the package, the hub's client or a reader raises
             reason = " ".join(str(error).split())[:300]
             raise DataMissing(f"{self.stem} is not on this machine and cannot be downloaded ({reason}). {remedy}") from None

@@ -59,11 +59,20 @@ def _print_execution(execution: Any, memory: int) -> None:
     )
 
 
-def build() -> None:
-    """Build the images of boxes, and that of the toolkit for compose, unless they are there already."""
+def build(
+    images: Annotated[
+        list[str] | None, typer.Argument(metavar="[IMAGE]...", help="run, lint, toolkit or bigcodebench.")
+    ] = None,
+) -> None:
+    """Build images unless they are there already: those of boxes and of the toolkit for compose, or those named."""
     from sandbox import DockerEngine, recipes
+    from sandbox.registry import listed, nearest
 
-    for tag in recipes.build(DockerEngine().client, recipes.IMAGES, lambda line: print(line, file=sys.stderr)):
+    for name in images or ():
+        if name not in recipes.ALL:
+            fail(f"there is no image {name!r}: there is {listed(recipes.ALL)}{nearest(name, recipes.ALL)}", 2)
+    named = images or recipes.IMAGES
+    for tag in recipes.build(DockerEngine().client, named, lambda line: print(line, file=sys.stderr)):
         print(tag)
 
 

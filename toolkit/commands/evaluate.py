@@ -166,7 +166,7 @@ def _write(
             settings.output or Path("runs") / f"{question.benchmark.name}-{time.strftime('%Y%m%d-%H%M%S')}",
             asked,
             seed=settings.writing.seed if settings.writing else 0,
-            images={"run": oracle.pool.engine.image_digest()},
+            images={question.benchmark.image: oracle.pool.engine.image_digest(question.benchmark.image)},
             data=data,
             about={"parallel": settings.parallel, "cache": settings.use_cache, "allow_missing": settings.allow_missing},
             resume=settings.resume,

@@ -50,11 +50,13 @@ class Judge:
         findings: judges one program, which runs in the box. Raises `SandboxError` or OSError for a failure of ours,
             and nothing for what the program does.
         canary: tests of this kind that `def double(x): return 2 * x` passes and the canary's other programs fail.
+        others: more of them, where a kind is judged in more than one way.
         roles: roles of the boxes needed besides the program's own.
         cost_s: estimates the seconds that a right program takes; 0 while unknown.
     """
 
     findings: Callable[[Task, str, Box, Rules, Facts], Findings]
     canary: TaskTests
+    others: tuple[TaskTests, ...] = ()
     roles: tuple[str, ...] = ()
     cost_s: Callable[[Task, Rules], float] = lambda *_: 0.0

@@ -36,14 +36,14 @@ def canary(oracle: Oracle) -> None:
     for kind, judge in JUDGES.items():
         if kind in kinds:
             name = f"canary/{kind.__name__.lower()}"
-            task = Task(
-                task_id=name, prompt=_PROMPT, entry_point="double", canonical_solution=_BODY, tests=judge.canary
-            )
-            _ask(oracle, task)
+            for tests in (judge.canary, *judge.others):
+                task = Task(task_id=name, prompt=_PROMPT, entry_point="double", canonical_solution=_BODY, tests=tests)
+                _ask(oracle, task)
 
 
 def _ask(oracle: Oracle, task: Task) -> None:
-    benchmark = Benchmark(name="canary", load=oracle.rules.benchmark.load)
+    image = oracle.rules.benchmark.image
+    benchmark = Benchmark(name="canary", load=oracle.rules.benchmark.load, image=image)
     timeout_s = oracle.rules.timeout_s
     own = Oracle(oracle.pool, benchmark, {task.task_id: task}, "canary", timeout_s=timeout_s)
 
@@ -52,6 +52,6 @@ def _ask(oracle: Oracle, task: Task) -> None:
         found, _ = own.findings(task, PROGRAMS[wanted], box, Facts(), within_s)
         return wanted, found.verdict, found.detail
 
-    for wanted, verdict, detail in oracle.pool.map(judged, PROGRAMS):
+    for wanted, verdict, detail in oracle.pool.map(judged, PROGRAMS, image):
         if verdict != wanted:
             raise Refused(f"{task.task_id}: a program known to be {wanted} was judged {verdict} ({detail})")

@@ -26,7 +26,7 @@ def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Fi
     tests = replace(rules.limits, charged_s=total_s + TEST_S, cpu_s=total_s + TEST_S)
     try:
         with (
-            rules.pool.box("run", ROLE) as other,
+            rules.pool.box(rules.benchmark.image, ROLE) as other,
             box.calls(program, called, limits=ours, call_s=rules.timeout_s) as candidate,
             other.check(prelude, test.source, called, limits=tests) as checking,
         ):

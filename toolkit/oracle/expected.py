@@ -110,7 +110,8 @@ class Answers:
             return found
 
     def _key(self, task: Task) -> str:
-        return key_of(task, f"{self.benchmark.origin} {self.data_hash}".strip(), self.engine.image_digest())
+        image = self.engine.image_digest(self.benchmark.image)
+        return key_of(task, f"{self.benchmark.origin} {self.data_hash}".strip(), image)
 
 
 def key_of(task: Task, data_hash: str, image: str) -> str:

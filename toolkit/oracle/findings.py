@@ -26,11 +26,13 @@ class Finding:
     Attributes:
         detail: one line, the same in every run; at most 500 characters.
         failed: the call that it is about, for people to read.
+        shared: the tests ran in the program's own process.
     """
 
     verdict: Verdict
     detail: str = ""
     failed: FailedCall | None = None
+    shared: bool = False
 
     def __post_init__(self) -> None:
         self.detail = self.detail[:500]

@@ -14,15 +14,29 @@ from typing import Any
 
 from sandbox import Box, BoxDestroyed, Sandbox, SandboxError
 from toolkit.benchmarks.base import Benchmark
-from toolkit.oracle import check, stdin, table
+from toolkit.oracle import check, stdin, table, unittests
 from toolkit.oracle.base import Findings, Judge, Rules
 from toolkit.oracle.expected import Answers
 from toolkit.oracle.findings import Facts, Finding
-from toolkit.records import DEFECT, Check, FailedCall, Result, Sample, Stdin, Table, Task, TaskTests, Verdict
+from toolkit.records import (
+    DEFECT,
+    Check,
+    FailedCall,
+    Result,
+    Sample,
+    Stdin,
+    Table,
+    Task,
+    TaskTests,
+    UnitTests,
+    Verdict,
+)
 from toolkit.samples.lines import unjudgeable
 from toolkit.store.cache import VerdictCache
 
-JUDGES: dict[type[TaskTests], Judge] = {Table: table.JUDGE, Check: check.JUDGE, Stdin: stdin.JUDGE}
+JUDGES: dict[type[TaskTests], Judge] = {
+    Table: table.JUDGE, Check: check.JUDGE, Stdin: stdin.JUDGE, UnitTests: unittests.JUDGE,
+}  # fmt: skip
 
 VERSION = 6
 """Raised whenever a verdict could differ from what it was before: stored verdicts are then not used."""
@@ -81,9 +95,9 @@ class Oracle:
 
     def start(self) -> None:
         """Start the boxes that will be needed. Raises `SandboxError`."""
-        self.pool.start("run")
+        self.pool.start(self.rules.benchmark.image)
         for role in {role for task in self.tasks.values() for role in JUDGES[type(task.tests)].roles}:
-            self.pool.start("run", role)
+            self.pool.start(self.rules.benchmark.image, role)
 
     # -- many samples --------------------------------------------------------------------------------------------------
 
@@ -123,7 +137,9 @@ class Oracle:
         def failed(key: str, error: Exception) -> tuple[str, Result, Facts]:
             return key, self.failed(waiting[key][0], error), Facts()
 
-        for key, result, facts in self.pool.map(judged, order, is_ordered=False, failed=failed, stop=stop):
+        for key, result, facts in self.pool.map(
+            judged, order, self.rules.benchmark.image, is_ordered=False, failed=failed, stop=stop
+        ):
             for sample in waiting.pop(key):
                 yield sample, self._told(result, sample), facts
                 facts = Facts(cached=True)
@@ -137,7 +153,7 @@ class Oracle:
         rules = self.rules
         parts = (
             f"{VERSION}.{STORED}",
-            self.pool.engine.image_digest(),
+            self.pool.engine.image_digest(rules.benchmark.image),
             f"{rules.benchmark.name} {rules.benchmark.origin}".strip(),
             self.data_hash,
             sample.task_id,
@@ -215,6 +231,7 @@ class Oracle:
             task_id=sample.task_id, sample_id=sample.sample_id, verdict=worst.verdict, base=base.verdict,
             plus=None if plus is None else plus.verdict, detail=worst.detail,
             base_call=_call(base), plus_call=_call(plus), failed=worst.failed,
+            shared=base.shared,
         )  # fmt: skip
 
 
@@ -224,7 +241,7 @@ def _call(finding: Finding | None) -> int | None:
 
 def _to_stored(result: Result) -> dict[str, Any]:
     row = asdict(result)
-    return {name: row[name] for name in ("verdict", "base", "plus", "detail", "base_call", "plus_call", "failed")}
+    return {name: row[name] for name in ("verdict", "base", "plus", "detail", "base_call", "plus_call", "failed", "shared")}
 
 
 def _from_stored(stored: Mapping[str, Any], sample: Sample) -> Result:
@@ -232,5 +249,5 @@ def _from_stored(stored: Mapping[str, Any], sample: Sample) -> Result:
     return Result(
         task_id=sample.task_id, sample_id=sample.sample_id, verdict=Verdict(stored["verdict"]), base=base, plus=plus,
         detail=str(stored["detail"]), base_call=stored["base_call"], plus_call=stored["plus_call"],
-        failed=FailedCall(**stored["failed"]) if stored["failed"] else None,
+        failed=FailedCall(**stored["failed"]) if stored["failed"] else None, shared=stored.get("shared", False),
     )  # fmt: skip

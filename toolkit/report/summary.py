@@ -83,6 +83,35 @@ def at_budget(
     return {"unit": unit, "amount": amount, "each": spent / n_samples, "affordable": k, "pass_at_k": scores}
 
 
+def _without_shared(results: Sequence[Result], ks: Iterable[int], refused: str | None) -> dict[str, Any]:
+    """Return the content of `shared`; empty if no tests ran in a program's own process."""
+    shared = [result for result in results if result.shared]
+    if not shared:
+        return {}
+    tallies = list(counts((result for result in results if not result.shared), "base").values())
+    fewest = min((n for n, _ in tallies), default=0)
+    scores = {}
+    for k in ks:
+        if k <= fewest and not refused:
+            low, high = stats.interval(tallies, k)
+            scores[str(k)] = {"value": stats.mean_pass_at_k(tallies, k), "low": low, "high": high}
+    return {
+        "tasks": sorted({result.task_id for result in shared}),
+        "n_tasks_apart": len(tallies),
+        "n_passed": sum(result.verdict is Verdict.PASSED for result in shared),
+        "pass_at_k": scores,
+    }
+
+
+def _said(apart: Mapping[str, Any]) -> str:
+    one = apart["pass_at_k"].get("1")
+    score = f"; without these tasks pass@1 is {one['value']:.3f} on {apart['n_tasks_apart']} tasks" if one else ""
+    return (
+        f"the tests of {len(apart['tasks'])} tasks ran in the program's own process, which could forge a pass: "
+        f"{apart['n_passed']} samples passed so{score}"
+    )
+
+
 def summarise(
     *,
     benchmark: str,
@@ -139,6 +168,8 @@ def summarise(
                 shares[variant][str(k)] = {"value": stats.mean_pass_at_k(tallies, k), "low": low, "high": high}
                 if n_lost or any(result.verdict is None for result in results):
                     between.setdefault(variant, {})[str(k)] = bounds(results, variant, k, lost, n_stray, missing)
+    if apart := _without_shared(results, sorted(set(ks)), refused):
+        about, warnings = {**about, "shared": apart}, [*warnings, _said(apart)]
     verdicts = Counter(result.verdict for result in results if result.verdict)
     reasons = Counter(visible(result.error)[:500] for result in results if result.error is not None)
     told = dict(reasons.most_common(MAX_REASONS))

@@ -21,6 +21,7 @@ def to_row(result: Result) -> dict[str, Any]:
         "base_call": result.base_call,
         "plus_call": result.plus_call,
         "failed": asdict(result.failed) if result.failed else None,
+        "shared": result.shared,
     }
 
 
@@ -34,7 +35,7 @@ def from_row(row: Mapping[str, Any]) -> Result:
     return Result(
         task_id=str(row["task_id"]), sample_id=int(row["sample_id"]), verdict=verdict, base=base, plus=plus,
         error=row["error"], detail=str(row["detail"]), base_call=row.get("base_call"), plus_call=row.get("plus_call"),
-        failed=FailedCall(**row["failed"]) if row.get("failed") else None,
+        failed=FailedCall(**row["failed"]) if row.get("failed") else None, shared=bool(row.get("shared", False)),
     )  # fmt: skip
 
 

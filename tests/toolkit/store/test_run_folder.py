@@ -78,7 +78,7 @@ def test_a_finished_run(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (folder.path / runs.RESULTS).read_bytes().splitlines()]
     assert [from_row(row) for row in rows] == [judge(sample) for sample in samples()]
     assert rows[0].keys() == {
-        "task_id", "sample_id", "verdict", "base", "plus", "error", "detail", "base_call", "plus_call", "failed",
+        "task_id", "sample_id", "verdict", "base", "plus", "error", "detail", "base_call", "plus_call", "failed", "shared",
     }  # fmt: skip
     written = [Sample(**json.loads(line)) for line in (folder.path / runs.SAMPLES).read_bytes().splitlines()]
     assert written == samples()

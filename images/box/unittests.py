@@ -1,0 +1,295 @@
+"""Test classes: run in a box of their own, with the program in another, or, where they patch it, in the program's process.
+
+Apart: the test's process imports, builds and compares; `bridge.py` carries calls. Shared: the program's process forks off
+this one, which alone can write to the supervisor. The child loads the program, then the test, and runs it; each outcome
+comes through a pipe, signed with a key that exists only since the program was loaded. A child that ends, changes `unittest`
+or a builtin, or looks at other frames has failed. What a program does inside one process with its test, no check there can
+exclude: so the host mixes in tests that have to fail, and such a pass is marked.
+"""
+
+import builtins
+import contextlib
+import hashlib
+import importlib
+import os
+import sys
+import types
+import unittest
+import unittest.case
+import unittest.result
+import unittest.suite
+from collections.abc import Callable
+from typing import Any
+
+from images.box import bridge
+from images.box.values import NoData
+from sandbox.wire import codec
+
+_KEY = 16
+_SPYING = frozenset({
+    "sys._getframe", "sys._current_frames", "gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys.setprofile",
+    "sys.settrace", "sys.addaudithook", "code.__new__",
+})  # fmt: skip
+_SELF_JUDGING = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__bool__", "__class__")
+
+
+class Failed(BaseException):
+    """A test has failed. Not an `Exception`, so that no test swallows it."""
+
+
+class NotApart(Exception):
+    """The test needs the program's own process."""
+
+
+class _Result(unittest.TestResult):
+    """Tells of each test as soon as it is over."""
+
+    def __init__(self, tell: Callable[[str, str, str], None]) -> None:
+        super().__init__()
+        self.tell, self.found = tell, ("", "")
+
+    def startTest(self, test: unittest.TestCase) -> None:
+        super().startTest(test)
+        self.found = ("passed", "")
+
+    def _note(self, outcome: str, error: Any) -> None:
+        if self.found[0] in ("", "passed"):
+            self.found = (outcome, f"{error[0].__name__}: {error[1]}"[:300] if error else "")
+
+    def addError(self, test: Any, err: Any) -> None:
+        self._note("error", err)
+        if not isinstance(test, unittest.TestCase):  # a class could not be set up: none of its tests is run
+            self.tell("", *self.found)
+
+    def addFailure(self, test: Any, err: Any) -> None:
+        self._note("failed", err)
+
+    def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
+        if err is not None:
+            self._note("failed" if issubclass(err[0], test.failureException) else "error", err)
+
+    def addSkip(self, test: Any, reason: str) -> None:
+        self._note("skipped", None)
+
+    def addUnexpectedSuccess(self, test: Any) -> None:
+        self._note("failed", None)
+
+    def stopTest(self, test: unittest.TestCase) -> None:
+        super().stopTest(test)
+        self.tell(test.id().partition(".")[2], *self.found)
+
+
+def _cases(names: "dict[str, Any]", classes: "list[str]") -> "list[unittest.TestCase]":
+    loader = unittest.TestLoader()
+    return [test for name in classes for test in loader.loadTestsFromTestCase(names[name])]  # type: ignore[misc]
+
+
+def apart(before: str, test: str, entry_point: str, classes: "list[str]", ask: Callable[..., Any]) -> None:
+    """Run test classes whose program is elsewhere. Raise `Failed` with the first test that fails, or `NotApart`.
+
+    Args:
+        before: the benchmark's own text that a program begins with: its imports are the test's too.
+        ask: see `bridge.Client`.
+    """
+    client = bridge.Client(ask)
+    names = bridge.namespace(bridge.NAME).__dict__
+    exec(compile(before, "<prompt>", "exec", dont_inherit=True), names)
+    client.files.known = client.files._found()
+    names[entry_point] = lambda *arguments, **named: client.asked("call", None, list(arguments), named)
+    exec(compile(test, "<test>", "exec", dont_inherit=True), names)
+
+    def tell(name: str, outcome: str, detail: str) -> None:
+        if client.strange:
+            raise NotApart(client.strange[0])
+        if outcome != "passed" and not (outcome == "skipped" and "skip" in test):
+            raise Failed(f"{name}: {outcome} {detail}")
+
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            unittest.TestSuite(_cases(names, classes)).run(_Result(tell))
+    except NoData as error:
+        raise NotApart(str(error)) from None
+
+
+def shared(receive: Callable[[], bytes], send: Callable[[bytes, bytes], None]) -> None:
+    """Run test classes in the program's process, a child of this one; answer with a frame for each test."""
+    program, test, entry_point, classes, n_tests = codec.decode(receive())
+    ours, theirs = os.pipe()
+    go_read, go_write = os.pipe()
+    if os.fork() == 0:
+        for fd in (3, 4, ours, go_write):
+            os.close(fd)
+        _child(program, test, entry_point, classes, go_read, theirs)
+        os._exit(0)
+    os.close(theirs)
+    os.close(go_read)
+
+    def heard(n: int) -> bytes:
+        parts = b""
+        while len(parts) < n:
+            part = os.read(ours, n - len(parts))
+            if not part:
+                _ended()
+            parts += part
+        return parts
+
+    def told(key: bytes) -> Any:
+        size, sign = int.from_bytes(heard(4), "big"), heard(_KEY)
+        body = heard(size) if size < 1 << 16 else b""
+        if not key or sign != hashlib.blake2b(body, key=key, digest_size=_KEY).digest():
+            send(codec.RAISED, b"what it wrote as the outcome of a test is none")
+            os._exit(0)
+        return codec.decode(body)
+
+    kind = heard(1)
+    if kind != codec.LOADED:
+        send(kind if kind in (codec.RAISED, codec.COMPILE_ERROR) else codec.RAISED, heard(int.from_bytes(heard(4), "big")))
+        os._exit(0)
+    send(codec.LOADED, b"")
+    receive()
+    key = os.urandom(_KEY)
+    os.write(go_write, key)
+    for _ in range(n_tests):
+        found = told(key)
+        send(codec.RETURNED, codec.encode([str(each)[:400] for each in found]))
+    os._exit(0)
+
+
+def _ended() -> None:
+    """End as the child has ended, so that the facts about the process are its own."""
+    _pid, status = os.wait()
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        import signal
+
+        signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code or 1)
+
+
+def _child(program: str, test: str, entry_point: str, classes: "list[str]", go: int, out: int) -> None:
+    """Load program and test into one namespace, as the official harness does, and run the classes."""
+    write, read, leave = os.write, os.read, os._exit
+    module = bridge.namespace(bridge.NAME)
+    path = str(module.__file__)
+    _guard(path)
+    wanted = _watched(not_builtins="builtins" in test)
+    seen: list[str] = []
+    _listen(path, seen)
+
+    def fail(kind: bytes, error: BaseException) -> None:
+        text = f"{type(error).__name__}: {error}".encode("utf-8", "backslashreplace")[:300]
+        write(out, kind + len(text).to_bytes(4, "big") + text)
+        leave(0)
+
+    try:
+        compiled = compile(program, path, "exec", dont_inherit=True)
+    except BaseException as error:
+        fail(codec.COMPILE_ERROR, error)
+    try:
+        exec(compiled, module.__dict__)
+        if entry_point not in module.__dict__:
+            raise NameError(f"no {entry_point} is defined")
+        _same(wanted, seen)
+        exec(compile(test, "<test>", "exec", dont_inherit=True), module.__dict__)
+        tests = _cases(module.__dict__, classes)
+        _same(wanted, seen)
+    except BaseException as error:
+        fail(codec.RAISED, error)
+    write(out, codec.LOADED)
+    signer = hashlib.blake2b(key=read(go, _KEY), digest_size=_KEY)
+
+    def tell(name: str, outcome: str, detail: str) -> None:
+        with contextlib.suppress(Exception):
+            if "plt" in module.__dict__ and "matplotlib.pyplot" in sys.modules:
+                sys.modules["matplotlib.pyplot"].close("all")
+        try:
+            _same(wanted, seen)
+        except Tampered as error:
+            outcome, detail = "error", f"Tampered: {error}"
+        body = codec.encode([name, outcome, detail])
+        sign = signer.copy()
+        sign.update(body)
+        write(out, len(body).to_bytes(4, "big") + sign.digest() + body)
+
+    unittest.TestSuite(tests).run(_Result(tell))
+    leave(0)
+
+
+class Tampered(Exception):
+    """The program has changed what its tests stand on."""
+
+
+def _contents(value: Any) -> Any:
+    return (value, value.__code__, value.__defaults__) if isinstance(value, types.FunctionType) else (value,)
+
+
+def _watched(*, not_builtins: bool) -> "list[tuple[dict[str, Any], dict[str, Any]]]":
+    """Return (names, what they hold now) of everything that a test stands on, less the builtins if the test changes them."""
+    mock = importlib.import_module("unittest.mock")
+    watched = [
+        unittest, unittest.case, unittest.suite, unittest.result, mock, unittest.TestCase, unittest.TestSuite,
+        unittest.TestResult, unittest.suite.BaseTestSuite, vars(unittest.case)["_Outcome"],
+        unittest.case._AssertRaisesContext, unittest.case._AssertRaisesBaseContext, mock.NonCallableMock,
+        mock.CallableMixin, *([] if not_builtins else [builtins]),
+    ]  # fmt: skip
+    spaces: list[Any] = [vars(each) for each in watched]
+    kept = (types.FunctionType, types.BuiltinFunctionType, type)
+    return [(space, {name: _contents(it) for name, it in space.items() if isinstance(it, kept)}) for space in spaces]
+
+
+def _same(watched: "list[tuple[dict[str, Any], dict[str, Any]]]", seen: "list[str]") -> None:
+    """Raise `Tampered` unless all is as it was."""
+    if seen:
+        raise Tampered(f"the program asked for {seen[0]}")
+    for space, before in watched:
+        for name, was in before.items():
+            now = space.get(name, seen)
+            if now is not was[0] or (len(was) == 3 and (now.__code__ is not was[1] or now.__defaults__ is not was[2])):
+                raise Tampered(f"the program changed {name}")
+
+
+def _listen(path: str, seen: "list[str]") -> None:
+    """Note when the program itself looks for other frames and objects. A hook cannot be taken away."""
+    frame, busy = sys._getframe, [False]
+
+    def hook(event: str, _arguments: Any) -> None:
+        if event not in _SPYING or busy[0]:
+            return
+        busy[0] = True
+        try:
+            caller = frame(1)
+            if caller.f_globals.get("__name__") == "inspect" and caller.f_back:
+                caller = caller.f_back
+            if caller.f_code.co_filename == path:
+                seen.append(event)
+        finally:
+            busy[0] = False
+
+    sys.addaudithook(hook)
+
+
+def _guard(path: str) -> None:
+    """Let no assertion take a value whose class, one of the program's own, says itself what it is equal to."""
+
+    def is_honest(value: Any) -> bool:
+        for kind in type(value).__mro__:
+            for name in _SELF_JUDGING:
+                own = vars(kind).get(name)
+                function = getattr(own, "fget", own)
+                if isinstance(function, types.FunctionType) and function.__code__.co_filename == path:
+                    return False
+        return True
+
+    def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
+        def assertion(self: Any, *arguments: Any, **named: Any) -> Any:
+            for value in (*arguments, *named.values()):
+                items = list(value)[:100] if type(value) in (list, tuple) else ()
+                if not all(map(is_honest, (value, *items))):
+                    raise AssertionError("a value of a class of the program's own, which says itself what it is equal to")
+            return method(self, *arguments, **named)
+
+        return assertion
+
+    for name in [name for name in vars(unittest.TestCase) if name.startswith("assert") and "Raises" not in name]:
+        setattr(unittest.TestCase, name, guarded(getattr(unittest.TestCase, name)))

@@ -1,0 +1,101 @@
+"""BigCodeBench, 1,140 tasks; its hard part, 148; and BigCodeBench-Lite Pro, 57: programs that use 139 libraries.
+
+A task's tests are classes of `unittest`. They run in a box of their own and call the program through the host; those that
+patch what the program uses, or look into its process, run in the program's own process, and what passes there is marked
+`shared` (docs/judging.md). Both kinds of boxes hold the libraries of the official harness, for Python 3.9.
+
+As there, a program is put behind the task's signature with an empty body ("calibrated"), random numbers are the test's,
+and a task may take 240 s. A chat is asked in the official words. Lite Pro asks for a second function that calls the first.
+
+Source: Zhuo et al., "BigCodeBench", arXiv 2406.15877; Yu et al., arXiv 2412.21199; data Apache-2.0 and MIT.
+"""
+
+import ast
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from toolkit.benchmarks.base import Benchmark
+from toolkit.benchmarks.published import Published
+from toolkit.records import Task, UnitTests
+
+IMAGE = "bigcodebench"
+_ASK = (
+    "Please provide a self-contained Python script that solves the following problem in a markdown code block:\n"
+    "```\n{}\n```\n"
+)
+_OF_THE_PROCESS = re.compile(
+    r"\b(pyfakefs|requests_mock|assertLogs|assertWarns|redirect_stdout|redirect_stderr|caplog|capsys|sys\.stdout|sys\.stderr|"
+    r"sys\.argv|sys\.modules|globals\(\)|__main__|inspect|pickle|joblib|shelve|dill|read_pickle|load_model|importlib|"
+    r"threading|signal|plt\.gcf|plt\.gca|plt\.get_fignums|settrace|gc)\b"
+)
+"""What a test names that patches the program's modules, or reads what only its process has. Files that are unpickled run."""
+SHARED = frozenset[int]()
+"""Tasks beyond those whose tests can only be run with the program, as its own solution shows."""
+
+
+def _task(row: Mapping[str, Any]) -> Task:
+    """Make a task of a row. Raises KeyError, TypeError, ValueError or SyntaxError where it is malformed."""
+    name, test, entry = row["task_id"], row["test"], row["entry_point"]
+    found = re.fullmatch(r"BigCodeBench/(\d+)", name)
+    if not found:
+        raise ValueError(f"{str(name)[:40]!r} is no id of BigCodeBench")
+    classes = [
+        node.name for node in ast.parse(test).body
+        if isinstance(node, ast.ClassDef) and any("TestCase" in ast.unparse(base) for base in node.bases)
+    ]  # fmt: skip
+    if not classes:
+        raise ValueError(f"the test of {name} is no class of unittest: this kind of test is not known")
+    classes = ["TestCases"] if "TestCases" in classes else classes
+    before = f"{row['code_prompt'].rstrip()}\n    pass\n"
+    ast.parse(before)
+    return Task(
+        task_id=name,
+        prompt=row["complete_prompt"],
+        entry_point=entry,
+        canonical_solution=row["canonical_solution"],
+        tests=UnitTests(
+            source=test, before=before, classes=tuple(classes),
+            shared=_OF_THE_PROCESS.search(test) is not None or int(found[1]) in SHARED,
+        ),
+        question=_ASK.format(row["complete_prompt"].strip()),
+    )  # fmt: skip
+
+
+def _lite_pro(row: Mapping[str, Any]) -> Task:
+    """Make a task of a row of Lite Pro, whose asserts become one test. Raises as `_task`."""
+    base, new, test = row["raw_problem"], row["new_problem"], ast.parse(row["test_code"].strip())
+    solution = f"{row['raw_solution']}\n{new}{row['new_solution']}"
+    program = ast.parse(base + solution).body
+    kept: list[ast.stmt] = [node for node in program if isinstance(node, ast.Import | ast.ImportFrom | ast.Try | ast.Assign)]
+    defined = [node.name for node in program if isinstance(node, ast.FunctionDef)]
+    whole = ast.parse("import unittest\n\nclass TestCases(unittest.TestCase):\n    def test_all(self):\n        pass\n")
+    method: Any = whole.body[1].body[0]  # type: ignore[attr-defined]
+    method.body = test.body or method.body
+    return Task(
+        task_id=row["id"].replace("BigCodeBench/", "BigCodeBenchLitePro/"),
+        prompt=base,
+        entry_point=defined[-1],
+        canonical_solution=solution,
+        tests=UnitTests(source=ast.unparse(whole), before=ast.unparse(ast.Module(kept, [])) + "\n", classes=("TestCases",)),
+        question=_ASK.format(f"{base.strip()}\n{new.strip()}"),
+        invokes=defined[0],
+    )
+
+
+def _benchmark(name: str, repo: str, n_tasks: int, override: str, task: Any, split: str, prefix: str) -> Benchmark:
+    data = Published(stem=name, repo=repo, split=split, override=override, task=task)
+    return Benchmark(
+        name=name, load=data.load, n_tasks=n_tasks, prefix=prefix, data_file=data.data_file, source=data.clause,
+        override=override, image=IMAGE,
+    )  # fmt: skip
+
+
+FULL = _benchmark("bigcodebench", "bigcode/bigcodebench", 1140, "BIGCODEBENCH_PATH", _task, "v0.1.4", "BigCodeBench")
+HARD = _benchmark(
+    "bigcodebench-hard", "bigcode/bigcodebench-hard", 148, "BIGCODEBENCH_HARD_PATH", _task, "v0.1.4", "BigCodeBench"
+)
+LITE_PRO = _benchmark(
+    "bigcodebench-lite-pro", "CodeEval-Pro/bigcodebench-lite-pro", 57, "BIGCODEBENCH_LITE_PRO_PATH", _lite_pro, "",
+    "BigCodeBenchLitePro",
+)  # fmt: skip

@@ -1,0 +1,211 @@
+"""Test classes: their own box calls the program's, through the host; or, where they patch it, both share a process.
+
+Apart, what is compared and what a test patches is the test's own. Shared, a pass is one only if tests that have to fail,
+mixed in under names like the others', have failed: whatever makes every test pass makes them pass too.
+"""
+
+import ast
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sandbox import Batch, Box, BoxOutOfMemory, Limits, SandboxError, Session, Status, converse
+from sandbox.conversation import text_of
+from sandbox.wire import codec
+from toolkit.oracle.base import Findings, Judge, Rules
+from toolkit.oracle.findings import OF_THE_BOX, Facts, Finding, earned, of_end, of_ending, of_frame
+from toolkit.oracle.placed import is_shared
+from toolkit.records import Task, UnitTests, Verdict
+
+ROLE = "test"
+LOAD_S = 30.0
+"""Seconds that importing what program and test import may take, beyond the tests' own."""
+MOST_S = 240.0
+"""Seconds that a task may take in all: the official harness's limit."""
+SLOW = 4.0
+"""Each test may take this times the limit: what they import, fit and draw takes seconds."""
+N_DECOYS = 2
+
+
+def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Findings:
+    """Run the classes of a task. Each test may take `SLOW` times `timeout_s`, and all of them 240 s. Raises as `Box.run`."""
+    tests = task.tests_as(UnitTests)
+    program = "\n".join(filter(None, (tests.before, solution)))
+    names = names_of(tests)
+    total_s = min(MOST_S, LOAD_S + SLOW * rules.timeout_s * len(names))
+    limits = replace(rules.limits, charged_s=total_s, cpu_s=2 * total_s)
+
+    def found(program: str, is_shared: bool, facts: Facts) -> Finding:
+        try:
+            act = _shared if is_shared else _apart
+            return replace(act(task, tests, program, box, rules, facts, limits), shared=is_shared)
+        except BoxOutOfMemory:
+            return Finding(Verdict.MEMORY_LIMIT, OF_THE_BOX, shared=is_shared)
+
+    def placing(solution: str, is_shared: bool) -> Finding:
+        try:
+            return found("\n".join(filter(None, (tests.before, solution))), is_shared, Facts())
+        except _TestFails as error:
+            return Finding(Verdict.RUNTIME_ERROR, str(error))
+
+    image = rules.pool.engine.image_digest(rules.benchmark.image)
+    return found(program, is_shared(task, tests, image, placing), facts), None
+
+
+class _TestFails(SandboxError):
+    """A test that runs apart ends before it calls the program: whatever it needs, the program is not to blame."""
+
+
+def names_of(tests: UnitTests) -> list[str]:
+    """Return the tests as `Class.method`. Raises `SandboxError` if there are none."""
+    found = [
+        f"{name}.{method.name}" for name, methods in _methods(ast.parse(tests.source), tests.classes) for method in methods
+    ]
+    if not found:
+        raise SandboxError("the benchmark's test classes have no tests")
+    return found
+
+
+def _methods(tree: ast.Module, classes: Sequence[str]) -> list[tuple[str, list[ast.FunctionDef]]]:
+    known = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    found = []
+    for name in classes:
+        functions = [node for node in known[name].body if isinstance(node, ast.FunctionDef)]
+        methods = {node.name: node for node in functions if node.name.startswith("test")}
+        found.append((name, list(methods.values())))
+    return found
+
+
+def _apart(
+    task: Task, tests: UnitTests, program: str, box: Box, rules: Rules, facts: Facts, limits: Limits
+) -> Finding:
+    entry, one_s = task.entry_point, SLOW * rules.timeout_s
+    with (
+        rules.pool.box(rules.benchmark.image, ROLE) as other,
+        box.calls(program, entry, limits=limits, call_s=LOAD_S + one_s, bridged=True) as candidate,
+        other.unittests(tests.before, tests.source, entry, tests.classes, limits=limits) as checking,
+    ):
+        ending = converse(candidate, checking, call_s=one_s)
+        facts.add(end := candidate.end())
+        if end.status is Status.VIOLATED:
+            return of_end(end, "beside its answers")
+        if ending.by_test and not ending.n_calls and ending.execution is None:
+            raise _TestFails(f"the benchmark's test ends before its first call: {text_of(ending.body)}")
+        found = of_ending(ending)
+        if ending.by_test and ending.kind == codec.RAISED:
+            said = text_of(ending.body).removeprefix("Failed: ")
+            is_error = said.partition(": ")[2].startswith("error")
+            return Finding(Verdict.RUNTIME_ERROR if is_error else Verdict.WRONG_ANSWER, said)
+        return found
+
+
+def _shared(
+    task: Task, tests: UnitTests, program: str, box: Box, rules: Rules, facts: Facts, limits: Limits
+) -> Finding:
+    source, decoys = with_decoys(tests)
+    real = set(names_of(tests))
+    n_tests = len(real) + len(decoys)
+    one_s = SLOW * rules.timeout_s
+    with box.tests(
+        program, source, task.entry_point, tests.classes, n_tests, limits=limits, load_s=LOAD_S + one_s
+    ) as session:
+        finding = _asked(session, real, decoys, one_s)
+        facts.add(end := session.end())
+        if end.status is Status.VIOLATED:
+            return of_end(end, "beside its answers")
+        return finding or of_end(end, "in the tests")
+
+
+def _asked(session: Session, real: set[str], decoys: set[str], call_s: float) -> Finding | None:
+    """Return what the tests of a program showed; None if they ended early."""
+    n_tests = len(real) + len(decoys)
+    batch = session.batch(b"[]", n_tests, last=True, call_s=call_s, in_parts=True)
+    if not batch.loaded:
+        return _unloaded(session, batch)
+    passed: set[str] = set()
+    heard: set[str] = set()
+    while True:
+        for kind, body in session.frames(batch, n_tests):
+            if kind != codec.RETURNED:
+                return of_frame(kind, body, "in the tests")
+            name, outcome, detail = _told(body)
+            heard.add(name)
+            if outcome == "passed":
+                passed.add(name)
+            elif name not in decoys:
+                verdict = Verdict.RUNTIME_ERROR if outcome == "error" else Verdict.WRONG_ANSWER
+                session.end()
+                return Finding(verdict, text_of(f"{name}: {outcome} {detail}".encode()))
+        if not batch.more:
+            break
+        batch = session.more()
+    if heard != real | decoys:
+        return None
+    if passed & decoys:
+        return Finding(Verdict.RUNTIME_ERROR, "a test that has to fail has passed: the program changes what tests say")
+    return earned(len(real), len(passed & real))
+
+
+def _told(body: bytes) -> tuple[str, str, str]:
+    found: Any = codec.decode(body)
+    if type(found) is not list or len(found) != 3 or {str} != set(map(type, found)):
+        raise SandboxError("the outcome of a test is none")
+    return found[0], found[1], found[2]
+
+
+def _unloaded(session: Session, batch: Batch) -> Finding:
+    frames = session.frames(batch)
+    if frames and frames[0][0] in (codec.RAISED, codec.COMPILE_ERROR):
+        return of_frame(*frames[0], "while it was loaded")
+    return of_end(session.end(), "while it was loaded")
+
+
+def with_decoys(tests: UnitTests) -> tuple[str, set[str]]:
+    """Return the source with a few tests that have to fail, copies of others that end otherwise, and their names."""
+    tree, chance = ast.parse(tests.source), random.SystemRandom()
+    copied = [(name, method) for name, methods in _methods(tree, tests.classes) for method in methods if _ends(method)]
+    taken = {method.name for _, methods in _methods(tree, tests.classes) for method in methods}
+    bodies = {node.name: node.body for node in tree.body if isinstance(node, ast.ClassDef)}
+    decoys = set()
+    for owner, method in chance.sample(copied, min(N_DECOYS, len(copied))):
+        copy = ast.parse(ast.unparse(method)).body[0]
+        assert isinstance(copy, ast.FunctionDef)
+        while copy.name in taken:
+            copy.name = f"{chance.choice(sorted(taken))}_{chance.choice(_WORDS)}"
+        taken.add(copy.name)
+        copy.body += ast.parse(chance.choice(_ENDINGS).format(chance.randrange(100), chance.randrange(100, 200))).body
+        bodies[owner].insert(chance.randrange(len(bodies[owner]) + 1), copy)
+        decoys.add(f"{owner}.{copy.name}")
+    return ast.unparse(ast.fix_missing_locations(tree)), decoys
+
+
+def _ends(method: ast.FunctionDef) -> bool:
+    """Return whether a test is run to its end."""
+    return not any(isinstance(node, ast.Return) for node in ast.walk(method)) and "skip" not in ast.unparse(method)
+
+
+_WORDS = ("case", "again", "values", "result", "more", "edge", "large", "small", "types", "output", "2", "3")
+_ENDINGS = (
+    "self.assertEqual({}, {})", "self.assertTrue({} > {})", "self.assertIn({}, [{}])", "self.assertGreater({}, {})",
+    "self.assertAlmostEqual({}, {})", "self.assertIsNone(({}, {}))",
+)  # fmt: skip
+
+
+CANARY_SOURCE = """
+import unittest
+
+
+class TestCases(unittest.TestCase):
+    def test_number(self):
+        self.assertEqual(double(1), 2)
+
+    def test_text(self):
+        self.assertEqual(double("ab"), "abab")
+"""
+JUDGE = Judge(
+    findings=judge,
+    canary=UnitTests(source=CANARY_SOURCE, classes=("TestCases",)),
+    others=(UnitTests(source=CANARY_SOURCE, classes=("TestCases",), shared=True),),
+    roles=(ROLE,),
+)
