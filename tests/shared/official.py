@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from sandbox import Box, Execution, Limits, Sandbox, Status
+from toolkit.benchmarks.livecodebench import PRELUDE
 
 CLONES = {"LIVECODEBENCH_CLONE": "LiveCodeBench", "CODEEVAL_PRO_CLONE": "CodeEval-Pro"}
 _MARK = "\n\x01said by the checker: "
@@ -130,6 +131,29 @@ os.environ["PATH"] = os.path.abspath("bin") + ":" + os.environ.get("PATH", "/usr
 found = scope["run_generated_py_file"]([given["tests"]], [[given["program"]]], os.getcwd() + "/code_run/")["analysis"][0][0]
 os.write(out, (MARK + json.dumps([found["status"] == "Passed", found["error_type"]])).encode())
 """.replace("MARK", repr(_MARK))
+AS_PROCESS = """
+import os, sys
+given, program = os.open("given", os.O_CREAT | os.O_RDWR | os.O_TRUNC), os.open("program.py", os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+os.write(program, PROGRAM.encode("utf-8", "surrogatepass"))
+data = sys.stdin.read().encode()
+while data: data = data[os.write(given, data):]
+os.lseek(given, 0, 0)
+source, sink = os.pipe()
+where = sys.executable or "/usr/bin/python3"
+child = os.posix_spawn(where, [where, "program.py"], {"PATH": "/usr/bin:/bin"}, file_actions=[(os.POSIX_SPAWN_DUP2, given, 0), (os.POSIX_SPAWN_DUP2, sink, 1), (os.POSIX_SPAWN_CLOSE, source)])
+os.close(sink)
+parts = []
+while part := os.read(source, 1 << 16): parts.append(part)
+if os.waitpid(child, 0)[1]: raise RuntimeError("it ended with an exit code")
+print(b"".join(parts).decode())
+"""
+
+
+def as_process(program: str) -> str:
+    """Return a program that runs another one as a process of its own, which the official harness does not."""
+    return AS_PROCESS.replace("PROGRAM", repr(PRELUDE + program))
+
+
 Said = list[Any]
 """Whether a program passes, and what else its checker says; the first is False where the checker did not survive the program."""
 

@@ -3,8 +3,8 @@
 A claim is a model, a benchmark and a percentage in one paragraph, or in a row of a table. Where a table's header names
 benchmarks, they are those of its columns; else each row is a paragraph, as in a table of claims. In prose a number belongs
 to the benchmark that follows it, at once or after `on`, `for`, `in` or a bracket, else to the one before it; numbers joined
-(`88.4 to 65.9`, `54.9 and 61.4`) belong to as many benchmarks that follow; by a slash, else to the last ones that were named,
-in their order. The model is the one before, else the one behind. A size without a family (`7B-instruct`) is of the
+(`88.4 to 65.9`, `54.9 and 61.4`) belong to as many benchmarks that follow; by a slash, else to the last ones that were
+named, in their order. The model is the one before, else the one behind. A size without a family (`7B-instruct`) is of the
 family that was named last.
 """
 
@@ -191,12 +191,13 @@ def _between(joint: re.Pattern[str], text: str, tokens: Sequence[_Token], at: in
 
 
 def _behind(text: str, tokens: Sequence[_Token], start: int, end: int) -> Sequence[str]:
-    """Return the benchmarks that follow the numbers from `start` to `end`, one for each; none if there are others or none."""
+    """Return the benchmarks that follow the numbers from `start` to `end`, one for each; else none."""
     n = end - start
-    named = [str(each.value) for each in itertools.takewhile(lambda each: isinstance(each.value, str), tokens[end : end + n])]
+    are_named = itertools.takewhile(lambda each: isinstance(each.value, str), tokens[end : end + n])
+    named = [str(each.value) for each in are_named]
     if len(named) < n or _between(_LINK, text, tokens, end):
         return named if len(named) == n else ()
-    before = tokens[start - 1] if start else None  # `HumanEval 96.2 MBPP 93.9`: a number is of the one before, if nothing parts them
+    before = tokens[start - 1] if start else None  # of `HumanEval 96.2 MBPP 93.9` the first has its benchmark before it
     is_free = before is None or not isinstance(before.value, str) or _APART.search(text[before.end : tokens[start].start])
     return named if is_free and _between(_DIRECT, text, tokens, end) else ()
 
