@@ -26,6 +26,7 @@ from tests.bench.before import before
 from tests.bench.floor import floor
 from tests.bench.gates import gates
 from tests.bench.models import attached, generation, pass_rate
+from tests.bench.others import livecodebench, pro
 from tests.bench.samples import samples
 from tests.bench.tables import REPEAT, against_evalplus, canonical, judge, load, timed
 from tests.bench.train import lora_overhead
@@ -216,6 +217,8 @@ PARTS: dict[str, Callable[[], Any]] = {
     "mbpp+": lambda: against_evalplus("mbpp+"),
     "floor": floor,
     "samples": samples,
+    "pro": pro,
+    "livecodebench": livecodebench,
 }
 
 

@@ -38,6 +38,16 @@ Passed = dict[str, tuple[bool, bool]]
 """Of each task, whether its sample passed the base and the plus tests."""
 
 
+def contained(engine: DockerEngine, volumes: dict[str, dict[str, str]], environment: dict[str, str], code: str, *arguments: str) -> str:
+    """Return what a Python program prints that runs as nobody in a container of the boxes' image, without network."""
+    return engine.client.containers.run(
+        recipes.tag("run"), ["-c", code, *arguments], entrypoint="python3", environment=environment,
+        volumes=volumes, network_mode="none", user=f"{os.getuid() or 65534}:{os.getgid() or 65534}",
+        cap_drop=["ALL"], security_opt=["no-new-privileges"], read_only=True, tmpfs={"/tmp": ""}, mem_limit="8g",
+        pids_limit=512, remove=True,
+    ).decode()  # fmt: skip
+
+
 class _Peer:
     """evalplus in a container; `folder` is where its samples lie and its results come."""
 
@@ -54,12 +64,7 @@ class _Peer:
 
     def python(self, code: str, *arguments: str) -> str:
         """Return what a Python program prints there."""
-        return self.engine.client.containers.run(
-            recipes.tag("run"), ["-c", code, *arguments], entrypoint="python3", environment=self.environment,
-            volumes=self.volumes, network_mode="none", user=f"{os.getuid() or 65534}:{os.getgid() or 65534}",
-            cap_drop=["ALL"], security_opt=["no-new-privileges"], read_only=True, tmpfs={"/tmp": ""}, mem_limit="8g",
-            pids_limit=512, remove=True,
-        ).decode()  # fmt: skip
+        return contained(self.engine, self.volumes, self.environment, code, *arguments)
 
     def judge(self) -> tuple[float, float]:
         """Return the seconds that `evalplus.evaluate` took, and those until its results were written."""

@@ -19,7 +19,10 @@ from toolkit.records import Sample, Task
 
 REPEAT = int(os.environ.get("BENCH_REPEAT", "3"))
 SHARED = Path(__file__).parents[3] / "shared" / "data"
-FILES = {"humaneval+": "HumanEvalPlus.jsonl.gz", "mbpp+": "MbppPlus.jsonl.gz"}
+FILES = {
+    "humaneval+": "HumanEvalPlus.jsonl.gz", "mbpp+": "MbppPlus.jsonl.gz", "humaneval-pro": "humaneval_pro.json",
+    "mbpp-pro": "mbpp_pro.json", "livecodebench": "livecodebench-v1-public.jsonl.gz",
+}  # fmt: skip
 OVERRIDE = {"humaneval+": "HUMANEVAL_OVERRIDE_PATH", "mbpp+": "MBPP_OVERRIDE_PATH"}
 
 
@@ -81,11 +84,11 @@ def canonical(tasks: dict[str, Task]) -> list[Sample]:
     return [Sample(task_id=t.task_id, sample_id=0, solution=t.prompt + t.canonical_solution) for t in tasks.values()]
 
 
-def judge(name: str, tasks: dict[str, Task], data_hash: str, samples: list[Sample], parallel: int = 2) -> dict[str, int]:
+def judge(name: str, tasks: dict[str, Task], data_hash: str, samples: list[Sample], parallel: int = 2, timeout_s: float = 5) -> dict[str, int]:
     engine = DockerEngine()
     found: dict[str, int] = {}
     with Sandbox(engine, parallel, Limits(memory_bytes=4 << 30)) as pool:
-        oracle = Oracle(pool, BENCHMARKS[name], tasks, data_hash, timeout_s=5)
+        oracle = Oracle(pool, BENCHMARKS[name], tasks, data_hash, timeout_s=timeout_s)
         oracle.start()
         for _, result, _ in oracle.judge_many(samples):
             key = str(result.verdict or result.error)

@@ -1,0 +1,92 @@
+"""No attack on asserts or on standard input passes or stays unscored, and a right program after each passes.
+
+Every third one is tried, by TOOLKIT_SEED; with TOOLKIT_ALL_SAMPLES all of them, in one box, on every engine.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from sandbox import ENGINES, DockerEngine, Engine, Limits, Sandbox
+from sandbox.wire.environment import variable
+from tests.attacks import CALL_TASKS, CALLED, PRINT_TASKS, PRINTED, Attack, calls, prints
+from tests.conftest import opened
+from tests.tamper import SEED
+from toolkit.benchmarks.base import Benchmark, Loaded
+from toolkit.oracle import Oracle
+from toolkit.records import Sample, Task, Verdict
+
+ALL = bool(variable("ALL_SAMPLES"))
+EVERY = 3
+LIMITS = Limits(memory_bytes=512 << 20, disk_bytes=32 << 20)
+MARK = "def check(candidate)"
+"""What a thief looks for."""
+OWN = Benchmark(name="own", load=lambda _: Loaded(tasks={}, data_hash=""))
+KINDS = {"asserts": (CALL_TASKS, calls, CALLED), "standard input": (PRINT_TASKS, prints, PRINTED)}
+pytestmark = pytest.mark.timeout(3600)
+
+
+def judged(engine: Engine, tasks: dict[str, Task], attacks: list[Attack], right: str, n_boxes: int) -> list[str]:
+    """Judge attacks, each before a right program; say what was judged otherwise than it must be."""
+    samples: list[Sample] = []
+    wanted: list[tuple[str, bool]] = []
+    names = list(tasks)
+    for n, attack in enumerate(attacks):
+        task_id = names[(n + SEED) % len(names)]
+        for time, (about, source, passes) in enumerate([(attack.about, attack.source, attack.passes)] * (1 + attack.is_twice) + [(f"right, after {attack.about}", right, True)]):
+            samples.append(Sample(task_id=task_id, sample_id=len(samples), solution=f"{source}\n# {n} {time}"))
+            wanted.append((about, passes))
+    found = []
+    with Sandbox(engine, n_boxes, LIMITS) as pool:
+        oracle = Oracle(pool, OWN, tasks, "attacks-1", timeout_s=1)
+        for sample, result, _ in oracle.judge_many(samples):
+            about, passes = wanted.pop(0) if n_boxes == 1 else wanted[sample.sample_id]
+            if result.verdict is None or (result.verdict is Verdict.PASSED) != passes:
+                found.append(f"TOOLKIT_SEED={SEED}: {sample.task_id}: {about}: {result}")
+    assert not oracle.defects, oracle.defects[0]
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_there_are_enough_attacks(kind: str) -> None:
+    attacks = KINDS[kind][1]()
+    assert len({attack.about for attack in attacks}) == len({attack.source for attack in attacks}) == len(attacks)
+    assert sum(not attack.passes for attack in attacks) >= 60
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_within_reach_is_found(kind: str, engine: DockerEngine) -> None:
+    """Thieves win where the answers are in their process: that they find nothing elsewhere means something."""
+    tasks, made, _ = KINDS[kind]
+    (task,) = [replace(task, tests=replace(task.tests, before=f"{task.tests.before}\n_near = [{MARK!r}]\n")) for task in list(tasks.values())[:1]]
+    thieves = [attack for attack in made() if attack.about.startswith(("steals: frames", "steals: all objects", "steals: its own memory"))]
+    samples = [Sample(task_id=task.task_id, sample_id=n, solution=attack.source) for n, attack in enumerate(thieves)]
+    with Sandbox(engine, 1, LIMITS) as pool:
+        found = [result for _, result, _ in Oracle(pool, OWN, {task.task_id: task}, "attacks-1", timeout_s=2).judge_many(samples)]
+    assert [result.verdict for result in found] == [Verdict.PASSED] * 3, found
+
+
+@pytest.mark.skipif(ALL, reason="all of them are tried, on every engine")
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_attack_passes(kind: str, engine: DockerEngine) -> None:
+    tasks, made, right = KINDS[kind]
+    found = judged(engine, tasks, made()[SEED % EVERY :: EVERY], right, 2)
+    assert not found, "\n".join(found)
+
+
+@pytest.fixture(scope="module", params=sorted(ENGINES))
+def own(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    with opened(request.param, n_run=2, memory="1g", disk="32m") as engine:
+        yield engine
+
+
+@pytest.mark.boxes
+@pytest.mark.skipif(not ALL, reason="every attack on every engine: make check-long")
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_attack_passes_on_any_engine(kind: str, own: Engine) -> None:
+    tasks, made, right = KINDS[kind]
+    attacks = made(whole=True)
+    found = judged(own, tasks, attacks, right, 1)
+    print(f"{kind}: {len(attacks)} attacks, each followed by a right program: {len(found)} judged otherwise than they must be")
+    assert not found, "\n".join(found)
