@@ -45,9 +45,10 @@ test: images
 test-fast: venv
 	$(BIN)/python -m pytest tests --ignore=tests/shared --fast -n auto
 
-# All that needs the reference data beside the checkout, on all of it; then random answers, for TOOLKIT_FUZZ_S seconds (600).
+# All that needs the reference data beside the checkout, on all of it; simulations at full size; then random answers, for TOOLKIT_FUZZ_S seconds (600).
 check-long: images
 	TOOLKIT_ALL_SAMPLES=1 $(BIN)/python -m pytest tests/shared
+	TOOLKIT_ALL_SAMPLES=1 $(BIN)/python -m pytest tests/toolkit/analysis
 	$(BIN)/python -m tests.fuzz
 
 fuzz: images

@@ -10,7 +10,7 @@ from typing import Any
 
 from toolkit.analysis import seeds, stats
 
-DRAWS, POWER = 2000, 0.8
+DRAWS, SHUFFLES, POWER = 2000, 10_000, 0.8
 NAMES = ("retention", "area", "endpoint_slope", "slope", "half_life")
 
 
@@ -89,8 +89,9 @@ def _told(numbers: Sequence[int], runs: Sequence[Sequence[Mapping[str, tuple[int
         return about | dict.fromkeys(NAMES) | {"says": why}
     values = measures(numbers, scores)
     by_task = passed.mean(1)
-    drawn = np.random.default_rng(seed).multinomial(len(tasks), np.full(len(tasks), 1 / len(tasks)), size=DRAWS) @ by_task
-    draws = measures(numbers, drawn[drawn[:, 0] > 0] / len(tasks))
+    order = np.random.default_rng(seed).integers(0, len(tasks), size=(DRAWS, len(tasks)))
+    drawn = np.stack([column[order].mean(1) for column in by_task.T], axis=1)
+    draws = measures(numbers, drawn[drawn[:, 0] > 0])
     told = {}
     for name in NAMES:
         low, high = np.quantile(draws[name], [0.025, 0.975], method="nearest")
@@ -142,7 +143,7 @@ def unpaired(before: Sequence[tuple[int, int]], after: Sequence[tuple[int, int]]
     """
     import numpy as np
 
-    ends = []
+    ends: list[dict[str, Any]] = []
     for counts in (before, after):
         low, high = stats.interval(counts, 1)
         ends.append({"tasks": len(counts), "value": stats.mean_pass_at_k(counts, 1), "low": low, "high": high})
@@ -150,15 +151,25 @@ def unpaired(before: Sequence[tuple[int, int]], after: Sequence[tuple[int, int]]
     difference = two["value"] - one["value"]
     low = difference - math.hypot(two["value"] - two["low"], one["high"] - one["value"])
     high = difference + math.hypot(two["high"] - two["value"], one["value"] - one["low"])
-    values = np.array([c / n for n, c in [*before, *after]])
-    rng, hits, each = np.random.default_rng(seed), 0, 1000
-    middle = values.mean() * len(before)
-    seen = abs(values[: len(before)].sum() - middle) - 1e-9
-    for _ in range(stats.DRAWS // 10 // each):
-        order = rng.permuted(np.broadcast_to(values, (each, len(values))), axis=1)[:, : len(before)]
-        hits += int((np.abs(order.sum(1) - middle) >= seen).sum())
-    p_value = (hits + 1) / (stats.DRAWS // 10 + 1)
+    p_value = _permuted(np.array([c / n for n, c in [*before, *after]]), len(before), seed)
     return {
         "before": one, "after": two, "difference": difference, "low": low, "high": high, "p": p_value,
         "detectable": detectable(low, high), "says": said(difference, low, high, p_value),
     }  # fmt: skip
+
+
+def _permuted(values: Any, n: int, seed: int) -> float:
+    """Return the chance that a random choice of n of the values is at least as far from their mean as the first n are."""
+    import numpy as np
+    from scipy.stats import hypergeom
+
+    middle = values.mean() * n
+    seen = abs(values[:n].sum() - middle) - 1e-9
+    if np.isin(values, (0, 1)).all():
+        counts = np.arange(n + 1)
+        return float(min(1.0, hypergeom.pmf(counts, len(values), int(values.sum()), n)[abs(counts - middle) >= seen].sum()))
+    rng, hits, each = np.random.default_rng(seed), 0, 1000
+    for _ in range(SHUFFLES // each):
+        order = rng.permuted(np.broadcast_to(values, (each, len(values))), axis=1)[:, :n]
+        hits += int((np.abs(order.sum(1) - middle) >= seen).sum())
+    return (hits + 1) / (SHUFFLES + 1)

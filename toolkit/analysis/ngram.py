@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 END = ""
-ESCAPE = 0.1
-"""1 in Witten and Bell; with less, a model that was shown few texts keeps to them."""
+ESCAPE = 2.0
+"""1 in Witten and Bell; with more, a model that was shown few texts strays from them, and errs."""
 _TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
 
 
@@ -34,7 +34,7 @@ class NGram:
         identity: a hash of all that its answers depend on.
     """
 
-    def __init__(self, vocabulary: Iterable[str], order: int = 12) -> None:
+    def __init__(self, vocabulary: Iterable[str], order: int = 24) -> None:
         self.order = order
         self.vocabulary = [END, *sorted({*vocabulary} - {END})]
         self._places = {token: i for i, token in enumerate(self.vocabulary)}
@@ -46,7 +46,8 @@ class NGram:
 
         Each model's counts add up to those of the new pairs, so that the share does not depend on how many came before.
         """
-        new = NGram(self.vocabulary, self.order)
+        written = {token for _, completion in pairs for token in tokens(completion)}
+        new = NGram({*self.vocabulary, *written}, self.order)
         counted: dict[tuple[str, ...], Counter[str]] = {}
         for prompt, completion in pairs:
             before, found = tokens(prompt), [*tokens(completion), END]

@@ -188,7 +188,7 @@ def proposition_2_1(*, rounds: int = 40, floor: float = 0.25, alpha: float = 4.0
         bounds = [bound for _, bound in pairs]
         found[name] = {
             "ratios": [round(each, 6) for each in ratios], "bounds": [round(each, 6) for each in bounds],
-            "holds": all(a >= b * (1 - 1e-9) for a, b in zip(ratios, bounds, strict=True)),
+            "holds": all(a >= b * (1 - 1e-6) for a, b in zip(ratios, bounds, strict=True)),
             "rises": all(b > a for a, b in itertools.pairwise(bounds)),
         }  # fmt: skip
     ratios = found["diverges"]["ratios"]

@@ -7,7 +7,7 @@ wrong. Its model is `toolkit.analysis.ngram`; the gates are those of `toolkit ga
 
 import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,9 @@ from toolkit.analysis.ngram import NGram, tokens
 from toolkit.progress import Advance
 from toolkit.store.cache import VerdictCache
 
-REGIMES = ("none", "none~0.5", "compile", "perplexity", "tests")
+LOT = "lot"
+"""Accepts half of all answers, drawn anew for each: r = 1/2."""
+REGIMES = ("none", LOT, "compile", "perplexity", "tests")
 WORLDS = ((0.0, 0.0), (0.5, 0.0), (0.0, 0.9), (0.1, 0.5), (0.3, 0.5), (0.5, 0.9))
 """Rise of acceptance, and share by which pass@1 falls, of the runs that are simulated."""
 _RIGHT = {
@@ -57,7 +59,7 @@ def prompts(most: int = 9) -> list[Prompt]:
 
 def is_held_out(prompt: Prompt) -> bool:
     """Say whether nothing of a prompt is trained on after the first model: by the hash of its text."""
-    return int(hashlib.sha256(prompt.text.encode()).hexdigest()[:8], 16) % 3 == 0
+    return int(hashlib.sha256(prompt.text.encode()).hexdigest()[:8], 16) % 4 == 0
 
 
 def theory(*, quick: bool = False, advance: Advance = lambda *_: None) -> dict[str, Any]:
@@ -78,15 +80,15 @@ def theory(*, quick: bool = False, advance: Advance = lambda *_: None) -> dict[s
     }  # fmt: skip
     try:
         with contextlib.closing(open_engine()) as engine, Sandbox(engine, 2) as sandbox:
-            small: dict[str, Any] = {"regimes": ("none", "tests"), "rounds": 2, "each": 16, "most": 5} if quick else {}
+            small: dict[str, Any] = {"regimes": ("none", "tests"), "rounds": 2, "each": 48, "most": 4} if quick else {}
             found["lab"] = {"rows": toy(sandbox, advance=advance, **small), "says": ""}
     except SandboxError as error:
-        found["lab"] = {"rows": [], "says": f"the toy's gates run in boxes: {error}"}
+        found["lab"] = {"rows": [], "says": f"the toy is left out, since its gates run in boxes: {error}"}
     return found
 
 
 def toy(
-    sandbox: Sandbox, *, regimes: Sequence[str] = REGIMES, rounds: int = 6, each: int = 60, most: int = 9,
+    sandbox: Sandbox, *, regimes: Sequence[str] = REGIMES, rounds: int = 5, each: int = 400, most: int = 6,
     share: float = 0.5, seed: int = 0, advance: Advance = lambda *_: None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Run rounds of the toy under each regime.
@@ -125,9 +127,10 @@ def toy(
                 rows = [(p, *model.write(p.text, rng)) for p in asked for _ in range(each)]
                 solutions = [Solution(code=p.text + text, completion=text, prompt=p.text, n_tokens=n, test=p.test,
                                       entry_point=p.name) for p, text, _, n in rows]  # fmt: skip
-                decided = _decisions(regime, solutions, sandbox, memo, model, seed)
-                truth = _decisions("tests", solutions, sandbox, memo, model, seed)
-                again = _decisions(regime, solutions, sandbox, memo, model, seed + 1) if "~" in regime else None
+                decided, again = (rng.random((2, len(rows))) < 0.5).tolist()
+                truth = _decisions("tests", solutions, sandbox, memo, model)
+                if regime != LOT:
+                    decided, again = _decisions(regime, solutions, sandbox, memo, model), None
                 at = [i for i, row in enumerate(rows) if is_held_out(row[0])]
                 told = confirmation.verdict(
                     [{"task_id": rows[i][0].name, "accepted": decided[i]} for i in at], [truth[i] for i in at],
@@ -153,11 +156,10 @@ def toy(
 
 
 def _decisions(
-    kind: str, solutions: Sequence[Solution], sandbox: Sandbox, memo: VerdictCache, model: NGram, seed: int
+    kind: str, solutions: Sequence[Solution], sandbox: Sandbox, memo: VerdictCache, model: NGram
 ) -> list[bool]:
     """Return a gate's decisions; equal programs are asked about once, but for a gate that compares them."""
-    given: Mapping[str, object] = {"seed": seed, "model": model}
-    gates = parse(kind, given=given, memo=memo)
+    gates = parse(kind, given={"model": model}, memo=memo)
     if any(gate.compares for gate in gates.gates):
         return [ran(each) for each in gates.check_many(solutions, sandbox)]
     known = {(one.code, one.test): one for one in solutions}

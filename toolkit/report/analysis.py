@@ -133,10 +133,11 @@ def _phase(at: Mapping[str, Any]) -> Iterator[str]:
 
 def _simulated(rows: Any) -> Iterator[str]:
     for row in rows:
+        low, high = 100 * row["low"], 100 * row["high"]
         when = "" if row["round"] is None else f", in round {row['round']:.1f} on average"
         yield (f"--stop-on rubber-stamp, {row['rounds']} rounds, {row['tasks']} tasks, {row['candidates']} candidates, "
                f"acceptance +{100 * row['rise']:.0f} points, pass@1 -{100 * row['fall']:.0f} %: stops "
-               f"{100 * row['stopped']:.1f} % of {row['runs']} [{100 * row['low']:.1f}, {100 * row['high']:.1f}]{when}")  # fmt: skip
+               f"{100 * row['stopped']:.1f} % of {row['runs']} [{low:.1f}, {high:.1f}]{when}")  # fmt: skip
 
 
 def _lab(lab: Mapping[str, Any]) -> Iterator[str]:
