@@ -1,5 +1,6 @@
 """`toolkit analyze`, as a function: reads a folder, and has all computed that can be said of it."""
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -18,7 +19,7 @@ from toolkit.rounds.settings import name_of
 from toolkit.rounds.verdicts import label
 from toolkit.samples.lines import Problems, lines
 from toolkit.store import run_folder
-from toolkit.store.files import plain, read_rows, write_atomically, writing
+from toolkit.store.files import plain, read_json, read_rows, write_atomically, writing
 
 FILE = "analysis.json"
 CUTOFF = "cutoff"
@@ -113,7 +114,7 @@ def _rounds(folder: Path, summary: Mapping[str, Any]) -> whole.Run:
     prompts, human = _pool(folder, settings)
     return whole.Run(
         about=about, ledgers=rows, verdicts=verdicts, probes=probes, programs=programs, prompts=prompts, human=human,
-        spectra=list(_spectra(rows)), overlaps=[_of(row) | row["overlap"] for row in rows if row.get("overlap")],
+        spectra=list(_spectra(folder, settings)), overlaps=[_of(row) | row["overlap"] for row in rows if row.get("overlap")],
     )  # fmt: skip
 
 
@@ -151,11 +152,14 @@ def _of(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in ("regime", "seed", "round")}
 
 
-def _spectra(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for row in rows:
-        seen = row.get("spectra") or {}
-        for layer in seen.get("layers", []):
-            yield _of(row) | layer | {"next_token": seen["next_token"]}
+def _spectra(folder: Path, settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what was seen of each model; that of the first is the same for all regimes."""
+    for seed, regime in itertools.product(settings.get("seeds", ()), ("base", *settings.get("regimes", ()))):
+        for number in range(settings["rounds"] + 1):
+            file = folder / f"seed{seed}" / name_of(regime) / f"round{number}" / "write-spectra.json"
+            seen = read_json(file)["outputs"] if file.exists() else {}
+            for layer in seen.get("layers", []):
+                yield {"regime": regime, "seed": seed, "round": number, **layer, "next_token": seen["next_token"]}
 
 
 # -- days --------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """What an analysis can add with models or boxes: spectra of the weights that a run kept, overlap of its programs."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def spectra(folder: Path, run: whole.Run, n: int, advance: Advance, device: str 
     texts = [item.human for item in items if item.task.canonical_solution][:n]
     if len(texts) < n:
         raise UsageError(f"--spectra {n}: the pool has {len(texts)} held-out prompts with human programs")
-    weights = _weights(folder, run.ledgers, settings)
+    weights = _weights(folder, settings)
     if len(weights) < 2:
         raise UsageError(f"--spectra: {folder} kept no weights; toolkit rounds keeps them with keep_weights = all")
     rows = []
@@ -48,19 +49,15 @@ def spectra(folder: Path, run: whole.Run, n: int, advance: Advance, device: str 
     return replace(run, spectra=rows)
 
 
-def _weights(
-    folder: Path, ledgers: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]
-) -> list[tuple[whole.Key, str, str | None]]:
+def _weights(folder: Path, settings: Mapping[str, Any]) -> list[tuple[whole.Key, str, str | None]]:
     """Return the models that are there: of each, its round, the model and the adapter."""
     first = settings.get("model") or "smollm2"
     found: list[tuple[whole.Key, str, str | None]] = [(("base", 0, 0), first, None)]
-    for row in ledgers:
-        trained = folder / f"seed{row['seed']}" / name_of(row["regime"]) / f"round{row['round']}" / "train.json"
-        if not trained.exists():
-            continue
-        weights = folder / read_json(trained)["outputs"]["weights"]
-        if weights.exists():
-            at = (row["regime"], row["seed"], row["round"])
+    for regime, seed, number in itertools.product(settings["regimes"], settings["seeds"], range(1, settings["rounds"] + 1)):
+        trained = folder / f"seed{seed}" / name_of(regime) / f"round{number}" / "train.json"
+        weights = folder / read_json(trained)["outputs"]["weights"] if trained.exists() else None
+        if weights is not None and weights.exists():
+            at = (regime, seed, number)
             found.append((at, str(weights), None) if settings.get("full") else (at, first, str(weights)))
     return found
 

@@ -134,3 +134,26 @@ def test_each_round_says_what_its_programs_have_in_common_with_benchmarks(
     assert found["nearest"] == [["Own/1", 4]]
     assert found["human"]["over"] == 0
     assert analyze(asked.output)["overlap"][0]["ast"]["over"] == 0.5
+
+
+def test_each_model_is_looked_at_and_its_kept_weights_say_the_same(tmp_path: Path, torch: Any) -> None:
+    from tests.tiny import tiny
+    from toolkit.commands import looked
+
+    pytest.importorskip("peft")
+    stages = ("pool", "generate", "gate", "train", "write")
+    asked = settings(
+        tmp_path, model=tiny(tmp_path / "model"), rounds=2, accept=4, budget=8, max_new_tokens=6, steps=2, batch_size=2, sequence=32,
+        limit=1, eval_tokens=4, unfinished="closed", device="cpu", held_out=0.3, spectra=2, stages=stages, learning_rate=0.01,
+    )  # fmt: skip
+    rounds.run(asked)
+    seen = analyze(asked.output)["spectra"]
+    assert [(row["regime"], row["round"], row["layer"]) for row in seen] == [
+        (regime, number, layer) for regime, number in (("base", 0), ("none", 1), ("none", 2)) for layer in (1, 2)
+    ]  # fmt: skip
+    assert len({row["next_token"]["nll"] for row in seen}) == 3, "each round has another model"
+    again = analyze(asked.output, more=lambda folder, run: looked.spectra(folder, run, 2, lambda *_: None, "cpu"))["spectra"]
+    for one, other in zip(seen, again, strict=True):
+        assert one["effective_rank"] == pytest.approx(other["effective_rank"], rel=1e-4)
+    with pytest.raises(UsageError, match=r"--spectra 99: the pool has \d+ held-out"):
+        analyze(asked.output, more=lambda folder, run: looked.spectra(folder, run, 99, lambda *_: None, "cpu"))
