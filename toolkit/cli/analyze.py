@@ -17,7 +17,7 @@ def analyze(
     theory: Annotated[bool, typer.Option("--theory", help="Instead: check the theory on tables and on a toy.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="With --theory: the toy's rounds in a small form.")] = False,
     split: Annotated[str | None, typer.Option("--split", help="Split scores at a day (2024-05-31), or at the "
-                                              "cut-off that the run's model states (cutoff).")] = None,
+                                              "cut-off that the run's model states (cutoff, or cutoff:MODEL).")] = None,
     dates: Dates = None,
     delta_auc: Annotated[float, typer.Option("--delta-auc", min=0, max=0.5, help="Self-confirming: how far from 1/2 the "
                                              "AUC's interval may reach.")] = 0.05,

@@ -11,7 +11,7 @@ from toolkit.analysis import whole
 from toolkit.benchmarks import BENCHMARKS, DataMissing, Options, slices
 from toolkit.benchmarks.load import load
 from toolkit.errors import UsageError
-from toolkit.published import cutoff
+from toolkit.published import cutoff, cutoffs
 from toolkit.report.summary import counts
 from toolkit.rounds import pool
 from toolkit.rounds.probe import labels
@@ -23,7 +23,7 @@ from toolkit.store.files import plain, read_json, read_rows, write_atomically, w
 
 FILE = "analysis.json"
 CUTOFF = "cutoff"
-"""In place of a day: the one that the run's model states."""
+"""In place of a day: the one that the run's model states; `cutoff:NAME` is that of another."""
 
 
 def analyze(
@@ -33,7 +33,7 @@ def analyze(
     """Return all that can be said of a folder of `rounds` or of `eval`.
 
     Args:
-        split: a day such as `2024-05-31`, or `cutoff`: scores are split there.
+        split: a day such as `2024-05-31`, or `cutoff` (of the run's model; `cutoff:NAME` of one): scores are split there.
         dates: records with task ids and days, for tasks that have none.
         more: adds what takes a model or an engine; see `toolkit.commands.looked`.
         asked: `delta_auc`, `delta_sd`, `margin`; see `whole.analyze`.
@@ -92,9 +92,9 @@ def _eval(folder: Path) -> whole.Run:
          "tasks": {task: [c, n] for task, (n, c) in counts(results.values(), part).items()}} for part in parts
     ]  # fmt: skip
     programs = [str(row["solution"]) for _, _, row in lines(folder / run_folder.SAMPLES, Problems()) if row.get("solution")]
-    model = said.get("model") or {}
+    wrote = said["settings"].get("samples")
     about = {"kind": "eval", "folder": str(folder), "date": said.get("date"), "benchmarks": [name],
-             "model": model.get("model") or model.get("name") if isinstance(model, dict) else model}  # fmt: skip
+             "model": wrote.get("model") if isinstance(wrote, dict) else None}  # fmt: skip
     return whole.Run(about=about, verdicts=verdicts, programs={("base", 0, 0): {"candidates": programs}})
 
 
@@ -166,15 +166,18 @@ def _spectra(folder: Path, settings: Mapping[str, Any]) -> Iterator[dict[str, An
 
 
 def _day(split: str, run: whole.Run) -> str:
-    if split != CUTOFF:
+    kind, _, named = split.partition(":")
+    if kind != CUTOFF:
         try:
             return slices.day(split)
         except ValueError:
-            raise UsageError(f"--split wants a day such as 2024-05-31, or {CUTOFF}; got {split!r}") from None
-    model = str(run.about.get("model") or "")
+            raise UsageError(f"--split wants a day such as 2024-05-31, {CUTOFF} or {CUTOFF}:MODEL; got {split!r}") from None
+    model = named or str(run.about.get("model") or "")
     known = cutoff(model)
     if known is None:
-        raise UsageError(f"--split {CUTOFF}: no cut-off of {model or 'the model of this run'} is known here; name a day")
+        there = ", ".join(each.model for each in cutoffs())
+        what = model or "the model that wrote these samples"
+        raise UsageError(f"--split {split}: no cut-off of {what} is known here; name a day, or {CUTOFF}:MODEL with one of {there}")
     return known.day
 
 
