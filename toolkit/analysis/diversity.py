@@ -43,24 +43,34 @@ def texts(completions: Sequence[str]) -> dict[str, float | None]:
     return found
 
 
-def at_equal_tokens(populations: Sequence[Sequence[str]], *, seed: int = 0) -> list[dict[str, Any]]:
+def at_equal_tokens(
+    populations: Sequence[Sequence[str]], *, reference: int | None = None, seed: int = 0
+) -> list[dict[str, Any]]:
     """Measure how varied populations of programs are, each cut to as many tokens as the smallest of them has.
 
     Texts are shuffled (`seed`); the first so many tokens count, and for the structure the texts that lie within them whole.
     Tokens are those of `gates.tokens`. Texts longer than `LONGEST` characters are not parsed.
 
+    Args:
+        reference: which population's vocabulary the others are held against; None: none.
+
     Returns:
         For each population: `texts`, `tokens` (all the same), and where there are any tokens:
         lexical: `distinct_1`, `_2`, `_3` (different n-grams over n-grams), `entropy_1`, `_2`, `_3` (bits an n-gram),
         `self_bleu` (mean over texts of BLEU-4 against all others), `self_repetition` (mean over texts of ln(1 + 4-grams that
-        another text has too)), `compressed` (zlib's bytes over bytes), `repeated_lines`; structural, of the texts that
-        parse: `parses` (share), `node_entropy`, `path_entropy` (bits of node types, and of runs of 3 on the way down),
-        `unique_trees` (share of syntax trees that differ when names and constants are left out), `depth_sd`, `size_sd`,
-        `imports`, `calls` (different names).
+        another text has too)), `compressed` (zlib's bytes over bytes), `repeated_lines`, and with `reference` `coverage`
+        (share of its different tokens that occur); structural, of the texts that parse: `parses` (share), `node_entropy`,
+        `path_entropy` (bits of node types, and of runs of 3 on the way down), `unique_trees` (share of syntax trees that
+        differ when names and constants are left out), `depth_sd`, `size_sd`, `imports`, `calls` (different names).
     """
     found = [[tokens(text) for text in texts] for texts in populations]
     most = min((sum(map(len, each)) for each in found), default=0)
-    return [_measured(texts, each, most, seed) for texts, each in zip(populations, found, strict=True)]
+    told = [_measured(texts, each, most, seed) for texts, each in zip(populations, found, strict=True)]
+    words = [about.pop("words") for about in told]
+    if reference is not None and words[reference]:
+        for about, mine in zip(told, words, strict=True):
+            about["coverage"] = round(len(mine & words[reference]) / len(words[reference]), 4)
+    return told
 
 
 def _measured(texts: Sequence[str], found: Sequence[list[str]], most: int, seed: int) -> dict[str, Any]:
@@ -76,7 +86,7 @@ def _measured(texts: Sequence[str], found: Sequence[list[str]], most: int, seed:
         if len(found[i]) <= left:
             whole.append(texts[i])
         left -= len(taken[-1])
-    about: dict[str, Any] = {"texts": len(taken), "tokens": most}
+    about: dict[str, Any] = {"texts": len(taken), "tokens": most, "words": {token for each in taken for token in each}}
     if not most:
         return about
     for n in (1, 2, 3):

@@ -158,6 +158,6 @@ def _diversity(run: Run) -> list[dict[str, Any]]:
             continue
         texts = [run.programs[key][kind] for key in keys] + ([run.human] if run.human else [])
         names = [_name(key) for key in keys] + ([{"regime": "human", "seed": None, "round": None}] if run.human else [])
-        told = diversity.at_equal_tokens(texts)
+        told = diversity.at_equal_tokens(texts, reference=len(texts) - 1 if run.human else None)
         found += [name | {"programs": kind} | each for name, each in zip(names, told, strict=True)]
     return found

@@ -56,9 +56,9 @@ def analyze(
             found = command.analyze(
                 run, split=split, dates=dates, more=more, delta_auc=delta_auc, delta_sd=delta_sd, margin=margin
             )
-    if output is not None:
-        command.write(found, output)
+    written = command.write(found, output) if output is not None else []
     if as_json:
         print(json.dumps(found, indent=2))
     else:
         print(report.theory(found) if run is None else report.told(found))
+        print("".join(f"{path}\n" for path in written), end="")

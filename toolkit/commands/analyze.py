@@ -12,6 +12,8 @@ from toolkit.benchmarks import BENCHMARKS, DataMissing, Options, slices
 from toolkit.benchmarks.load import load
 from toolkit.errors import UsageError
 from toolkit.published import cutoff, cutoffs
+from toolkit.report.figures import available
+from toolkit.report.phase import picture
 from toolkit.report.summary import counts
 from toolkit.rounds import pool
 from toolkit.rounds.probe import labels
@@ -21,7 +23,7 @@ from toolkit.samples.lines import Problems, lines
 from toolkit.store import run_folder
 from toolkit.store.files import plain, read_json, read_rows, write_atomically, writing
 
-FILE = "analysis.json"
+FILE, THEORY = "analysis.json", "theory.json"
 CUTOFF = "cutoff"
 """In place of a day: the one that the run's model states; `cutoff:NAME` is that of another."""
 
@@ -63,11 +65,23 @@ def analyze(
     return found
 
 
-def write(found: Mapping[str, Any], output: Path) -> None:
-    """Write the analysis to a file, or as `analysis.json` into a folder that is there. Raises `InfrastructureError`."""
-    file = output / FILE if output.is_dir() else output
-    with writing(file):
-        write_atomically(file, (json.dumps(found, indent=1) + "\n").encode())
+def write(found: Mapping[str, Any], output: Path) -> list[Path]:
+    """Write an analysis to a file, or as `analysis.json` into a folder that is there; return what was written.
+
+    What `--theory` found becomes `theory.json` there, with the phase plot beside it where matplotlib is installed.
+
+    Raises:
+        InfrastructureError: the system refuses.
+    """
+    is_theory = "phase" in found
+    file = output / (THEORY if is_theory else FILE) if output.is_dir() else output
+    files = {file: (json.dumps(found, indent=1) + "\n").encode()}
+    if is_theory and output.is_dir() and available():
+        files |= {output / f"phase.{form}": picture(found, form) for form in ("svg", "png")}
+    for path, data in files.items():
+        with writing(path):
+            write_atomically(path, data)
+    return list(files)
 
 
 # -- what is read ------------------------------------------------------------------------------------------------------
@@ -177,7 +191,8 @@ def _day(split: str, run: whole.Run) -> str:
     if known is None:
         there = ", ".join(each.model for each in cutoffs())
         what = model or "the model that wrote these samples"
-        raise UsageError(f"--split {split}: no cut-off of {what} is known here; name a day, or {CUTOFF}:MODEL with one of {there}")
+        remedy = f"name a day, or {CUTOFF}:MODEL with one of {there}"
+        raise UsageError(f"--split {split}: no cut-off of {what} is known here; {remedy}")
     return known.day
 
 

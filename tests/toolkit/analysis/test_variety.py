@@ -46,6 +46,8 @@ def test_hand_examples() -> None:
     assert (found["parses"], found["imports"], found["calls"], found["unique_trees"]) == (0.5, 1, 2, 1.0)
     renamed = diversity.at_equal_tokens([["def f(x):\n    return x + 1\n", "def g(y):\n    return y + 2\n"]])[0]
     assert renamed["unique_trees"] == 0.5
+    few, people = diversity.at_equal_tokens([["a = 1\n"] * 2, ["a = 1\n", "b = 2\n"]], reference=1)
+    assert (few["coverage"], people["coverage"]) == (3 / 5, 1)
     assert diversity.at_equal_tokens([[], ["x = 1\n"]])[1] == {"texts": 0, "tokens": 0}
 
 
