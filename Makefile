@@ -45,10 +45,10 @@ test: images
 test-fast: venv
 	$(BIN)/python -m pytest tests --ignore=tests/shared --fast -n auto
 
-# All that needs the reference data beside the checkout, on all of it; all attacks on every engine; then random answers, for
-# TOOLKIT_FUZZ_S seconds (600).
+# All that needs the reference data beside the checkout, on all of it; all attacks on every engine; simulations at full size; then
+# random answers, for TOOLKIT_FUZZ_S seconds (600).
 check-long: images
-	TOOLKIT_ALL_SAMPLES=1 $(BIN)/python -m pytest tests/shared tests/attacks
+	TOOLKIT_ALL_SAMPLES=1 $(BIN)/python -m pytest tests/shared tests/attacks tests/toolkit/analysis
 	$(BIN)/python -m tests.fuzz
 
 fuzz: images

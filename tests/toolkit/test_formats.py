@@ -11,7 +11,7 @@ import pytest
 from sandbox import DockerEngine
 from tests.toolkit.rounds.conftest import planted  # noqa: F401
 from tests.toolkit.rounds.planted import Planted, Policy, Scorer, right, settings
-from toolkit.commands import evaluate, gate
+from toolkit.commands import analyze, evaluate, gate
 from toolkit.rounds import run as rounds
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -24,7 +24,7 @@ BY_NAME = {"verdicts", "unscored", "versions", "images", "data", "thresholds", "
 
 def documented() -> set[str]:
     found: set[str] = set()
-    for page in ("formats.md", "rounds.md"):
+    for page in ("formats.md", "rounds.md", "analysis.md"):
         for quoted in re.findall("`([^`]+)`", (DOCS / page).read_text()):
             found |= set(re.findall(r"\w+", quoted))
     return found
@@ -76,7 +76,10 @@ def test_a_rounds_folder(
 ) -> None:
     monkeypatch.setattr(Planted, "given", lambda *_: {"model": Scorer()})
     planted(right)
-    rounds.run(settings(tmp_path, regimes=("compile", "self-score"), rounds=2, accept=4, probe=2, held_out=0.2, temperature=0.8))
+    rounds.run(settings(tmp_path, regimes=("compile", "self-score"), rounds=2, accept=4, probe=2, held_out=0.2, temperature=0.8,
+                        stop_on="rubber-stamp", overlap=True))  # fmt: skip
+    found = analyze.analyze(tmp_path / "run", split="2024-02-01")
+    analyze.write(found, tmp_path / "run")
     assert missing(tmp_path / "run", leave="/run-") == {}
 
 

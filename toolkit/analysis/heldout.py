@@ -107,18 +107,20 @@ def matched(
     from scipy.special import expit, logsumexp
     from scipy.stats import hypergeom
 
-    chance, seen = np.ones(1), 0
+    logs, seen = np.zeros(1), 0  # of the chances of all counts: with many answers, those far out are no floats
     for n, accepted, good, both in tables:
         first = max(0, accepted + good - n)
-        chance = np.convolve(chance, hypergeom.pmf(np.arange(first, min(accepted, good) + 1), n, accepted, good))
+        parts = hypergeom.logpmf(np.arange(first, min(accepted, good) + 1), n, accepted, good)
+        wider = np.full((len(parts), len(logs) + len(parts) - 1), -np.inf)
+        for i, part in enumerate(parts):
+            wider[i, i : i + len(logs)] = logs + part
+        logs = logsumexp(wider, axis=0)
         seen += both - first
-    most = len(chance) - 1
+    most = len(logs) - 1
     if not most:
         return None, None
-    p_value = float(min(1.0, chance[chance <= chance[seen] * (1 + 1e-7)].sum()))
+    p_value = float(min(1.0, np.exp(logsumexp(logs[logs <= logs[seen] + 1e-7]))))
     counts = np.arange(most + 1)
-    with np.errstate(divide="ignore"):
-        logs = np.log(chance)
 
     def at(odds: float) -> Any:
         tilted = logs + counts * odds

@@ -4,10 +4,13 @@ from gates.decontaminate import Corpus
 from toolkit.benchmarks import BENCHMARKS, DataMissing, Options
 
 
-def known_benchmarks() -> Corpus:
+def known_benchmarks(*, trees: bool = False) -> Corpus:
     """Return prompts, canonical solutions and test sources of all benchmarks whose data is available; equal texts once.
 
     The corpus's `left_out` names the benchmarks that are missing, and why. Tables of inputs are not texts.
+
+    Args:
+        trees: compare the syntax trees of prompts and tests too, as a measure wants, and no gate: they are short.
     """
     items: dict[tuple[str, str | None], str] = {}
     left_out = []
@@ -20,9 +23,9 @@ def known_benchmarks() -> Corpus:
         for task in tasks:
             program = task.prompt + task.canonical_solution
             for part, text, code in (
-                ("prompt", task.prompt, None),
+                ("prompt", task.prompt, task.prompt if trees else None),
                 ("solution", task.canonical_solution, program),
-                ("test", task.tests.text, None),
+                ("test", task.tests.text, task.tests.text if trees else None),
             ):
                 if text.strip():
                     items.setdefault((text, code), f"{task.task_id} ({part})")

@@ -79,7 +79,7 @@ def _numbered(benchmark: Benchmark, tasks: Mapping[str, Task], id_range: str) ->
 def _dated(tasks: dict[str, Task], file: Path | None) -> dict[str, Task]:
     """Put the dates of a file beside tasks that have none; all have one then."""
     if file is not None:
-        known = _read(file)
+        known = days(file)
         tasks = {name: task if task.date else replace(task, date=known.get(name, "")) for name, task in tasks.items()}
     undated = [name for name, task in tasks.items() if not task.date]
     if undated:
@@ -88,13 +88,14 @@ def _dated(tasks: dict[str, Task], file: Path | None) -> dict[str, Task]:
     return tasks
 
 
-def _read(file: Path) -> dict[str, str]:
+def days(file: Path) -> dict[str, str]:
+    """Return the day of each task that a file of records names. Raises `UsageError`."""
     known: dict[str, str] = {}
     try:
         for number, row in enumerate(records(file), 1):
             try:
                 name = str(row["question_id"] if "question_id" in row else row["task_id"])
-                known[name] = _day(row["contest_date"] if "contest_date" in row else row["date"])
+                known[name] = day(row["contest_date"] if "contest_date" in row else row["date"])
             except (KeyError, TypeError, ValueError) as error:
                 what = f"no column {error}" if isinstance(error, KeyError) else str(error)
                 raise UsageError(f"--dates {file}, record {number}: {what}") from None
@@ -103,18 +104,19 @@ def _read(file: Path) -> dict[str, str]:
     return known
 
 
-def _day(text: object) -> str:
+def day(text: object) -> str:
+    """Return a day as `2024-05-31`. Raises ValueError."""
     return date.fromisoformat(str(text)[:10]).isoformat()
 
 
 def _between(tasks: Mapping[str, Task], chosen: Slice) -> dict[str, Task]:
-    days = []
+    ends = []
     for flag, text in (("--from", chosen.since), ("--to", chosen.until)):
         try:
-            days.append(None if text is None else date.fromisoformat(text).isoformat())
+            ends.append(None if text is None else date.fromisoformat(text).isoformat())
         except ValueError:
             raise UsageError(f"{flag} wants a day such as 2024-05-31, not {text!r}") from None
-    since, until = days
+    since, until = ends
     found = {name: it for name, it in tasks.items() if (since or "") <= it.date[:10] <= (until or "9999")}
     if not found:
         there = sorted(task.date[:10] for task in tasks.values())

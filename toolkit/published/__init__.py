@@ -56,3 +56,33 @@ def models(family: str, size: str | None, variant: str | None) -> list[str]:
 def of(names: Sequence[str], benchmark: str | None = None) -> list[Number]:
     """Return the numbers of models, on one benchmark or on all."""
     return [each for each in numbers() if each.model in names and benchmark in (None, each.benchmark)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cutoff:
+    """What is published of the day after which a family of models has seen nothing.
+
+    Attributes:
+        model: the family, which a model's name contains.
+        day: the first day that counts as after, as `2024-02-01`.
+        says: what was said, in its source.
+    """
+
+    model: str
+    day: str
+    says: str
+    source: str
+
+
+@cache
+def cutoffs() -> tuple[Cutoff, ...]:
+    """Return all stated cut-offs, in the order of the file."""
+    with (Path(__file__).parent / "cutoffs.csv").open(encoding="utf-8", newline="") as file:
+        return tuple(Cutoff(**row) for row in csv.DictReader(file))
+
+
+def cutoff(model: str) -> Cutoff | None:
+    """Return the cut-off of the family that a model's name contains, whatever its case and dashes; None if none is known."""
+    name = re.sub(r"[-_ ]", "", model).lower()
+    found = [each for each in cutoffs() if re.sub(r"[-_ ]", "", each.model).lower() in name]
+    return max(found, key=lambda each: len(each.model), default=None)

@@ -11,12 +11,11 @@ from typing import Any
 from gates import fields_of, prefers_low
 from toolkit.analysis import ledger, ranking
 from toolkit.analysis.diversity import texts
-from toolkit.analysis.heldout import held_out
 from toolkit.analysis.ledger import ran
 from toolkit.analysis.trend import quantiles
 from toolkit.errors import UsageError
 from toolkit.records import Task
-from toolkit.rounds import learnt, opinion, pool
+from toolkit.rounds import learnt, opinion, pool, probe
 from toolkit.rounds.learnt import is_learnable
 from toolkit.rounds.machine import Machine, Weights, judged_by
 from toolkit.rounds.settings import gates_of, name_of
@@ -37,6 +36,7 @@ class Cell:
         self.cut: dict[str, float] = {}
         self.frozen: dict[str, float] = {}
         self.n_anchors = 0
+        self.seen: dict[str, Any] | None = None
         self.waiting: list[str] = []
 
     def run(self) -> None:
@@ -47,7 +47,8 @@ class Cell:
         """
         scores = self._score(self.machine.first, self.base)
         if scores is not None:
-            self._aside(self.base, "measure", {"scores": scores}, lambda: {"scores": scores})
+            told = {"scores": scores} | ({"spectra": self.seen} if self.seen else {})
+            self._aside(self.base, "measure", {"scores": scores}, lambda: told)
         self.cut = self.frozen = self._calibrated()
         weights = self.machine.first
         for number in range(1, self.settings.rounds + 1):
@@ -76,8 +77,9 @@ class Cell:
         """Delete weights of this run, unless answers to a benchmark are still to be written with them."""
         if weights.folder is not None:
             folder = weights.folder.parents[1]
-            written = all((folder / f"write-{name_of(name)}.json").exists() for name in self.settings.benchmarks)
-            if written or not self.settings.is_scored(int(folder.name.removeprefix("round"))):
+            scored = self.settings.benchmarks if self.settings.is_scored(int(folder.name.removeprefix("round"))) else ()
+            written = [*map(name_of, scored), *(["spectra"] if self.settings.spectra else [])]
+            if all((folder / f"write-{name}.json").exists() for name in written):
                 self.machine.drop(weights)
 
     # -- a round -------------------------------------------------------------------------------------------------------
@@ -85,7 +87,7 @@ class Cell:
     def _round(self, number: int, weights: Weights) -> Weights | None:
         folder = self.folder / f"round{number}"
         candidates, found = self._candidates(number, weights, folder)
-        held_out = self._held_out(number, weights, folder)
+        held_out = probe.ask(self, number, weights, folder)
         found["opinion"] = self._opinions(number, weights, folder)
         kept = [row for row in candidates if is_learnable(row, self.settings.unfinished)][: self.settings.accept]
         if not kept:
@@ -101,7 +103,7 @@ class Cell:
         scores = self._score(after, folder) if self.settings.is_scored(number) else {}
         if scores is not None:
             self._measure(folder, candidates, kept, data, found, held_out, scores)
-        return after
+        return None if probe.stops(self, number, folder) else after
 
     def _thresholds(self) -> dict[str, float]:
         return self.settings.thresholds_of(self.regime) | self.frozen
@@ -189,26 +191,12 @@ class Cell:
 
         return opinion.opinions(self.regime, number, folder, self.cut, ask)
 
-    def _held_out(self, number: int, weights: Weights, folder: Path) -> list[dict[str, Any]]:
-        """Let the model answer held-out prompts several times each, gate the answers, and return their rows."""
-        settings, machine = self.settings, self.machine
-        if not settings.probe:
-            return []
-        tasks = [item.task for item in pool.held_out(list(machine.items().values()))[: settings.probe]]
-        file, reports = folder / "held-out.jsonl", folder / "held-out-reports.jsonl"
-        asked = self._sampling(weights, number, (t.prompt for t in tasks)) | {"samples": settings.probe_samples}
-        made = self._stage(folder, "generate-held-out", asked, lambda: (
-            self._generate(weights, tasks, file, number, settings.probe_samples)
-        ))  # fmt: skip
-        self._stage(folder, "gate-held-out", self._gate_inputs(made), lambda: self._gate(file, reports, weights))
-        return [row | said for row, said in zip(read_rows(file), read_rows(reports), strict=True)]
-
     def _gate(
-        self, file: Path, output: Path, weights: Weights, thresholds: Mapping[str, float] | None = None
+        self, file: Path, output: Path, weights: Weights, thresholds: Mapping[str, float] | None = None, again: int = 0
     ) -> dict[str, Any]:
         started = time.monotonic()
         solutions = learnt.solutions(file, self.machine.items())
-        given = self.machine.given(self.regime, weights, self.seed)
+        given = self.machine.given(self.regime, weights, self.seed + again)  # the seed is that of noise
         thresholds = self._thresholds() if thresholds is None else thresholds
         reports = self.machine.check(self.regime, solutions, given, thresholds=thresholds)
         write_rows(output, [
@@ -265,6 +253,7 @@ class Cell:
         """Let the model answer the benchmarks, judge the answers, and return the scores by benchmark; None if that waits."""
         settings, machine = self.settings, self.machine
         scores, n_waiting = {}, len(self.waiting)
+        self.seen = probe.spectra(self, weights, folder)
         for name in settings.benchmarks:
             tasks = list(machine.tasks(name).values())
             file = folder / f"answers-{name_of(name)}.jsonl"
@@ -297,7 +286,7 @@ class Cell:
         kept: list[dict[str, Any]],
         data: list[dict[str, Any]],
         spent: dict[str, Any],
-        probes: list[dict[str, Any]],
+        probes: probe.Probes,
         scores: dict[str, Any],
         stopped: str | None = None,
     ) -> None:
@@ -306,7 +295,7 @@ class Cell:
         def act() -> dict[str, Any]:
             seen = candidates[: self.settings.measured]
             runs = self.machine.executed(seen)
-            probed = [ran(each) for each in self.machine.executed(probes)]
+            probed = [ran(each) for each in self.machine.executed(probes.rows)]
             logprobs = [row["mean_logprob"] for row in candidates if row.get("mean_logprob") is not None]
             trained = [{"task_id": row["task_id"], "solution": row["program"]} for row in data[: self.settings.measured]]
             accepted = [each for row, each in zip(seen, runs, strict=True) if row["accepted"]]
@@ -323,8 +312,11 @@ class Cell:
                 "raw": ledger.classes(runs),
                 "accepted_runs": ledger.classes(accepted) if accepted else None,
                 "trained_runs": ledger.classes(self.machine.executed(trained)) if trained else None,
-                "held_out": held_out(probes, probed, prefers_low),
+                **probe.told(folder, probes, probed, [ran(each) for each in runs]),
                 "opinion": spent.pop("opinion"),
+                "cut": opinion.cut(candidates),
+                "overlap": self.machine.overlap([row["solution"] for row in seen]) if self.settings.overlap else None,
+                "spectra": self.seen,
                 "texts": texts([row["written"] for row in candidates]),
                 "finished": _finished(candidates),
                 "accepted_finished": _finished([row for row in candidates if row["accepted"]]),
@@ -336,8 +328,9 @@ class Cell:
                 "stopped": stopped,
             }
 
-        programs = texts_hash(row["solution"] for row in [*candidates, *probes])
-        asked = {"candidates": programs, "accepted": n_accepted, "scores": scores, "measured": self.settings.measured}
+        programs = texts_hash(row["solution"] for row in [*candidates, *probes.rows])
+        asked = {"candidates": programs, "accepted": n_accepted, "scores": scores, "measured": self.settings.measured,
+                 **self.settings.told("overlap")}  # fmt: skip
         self._aside(folder, "measure", asked, act)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 from gates import Report, Solution, parse
 from sandbox import Sandbox, SandboxError, open_engine
 from sandbox import recipes as images
+from toolkit.analysis import overlap
 from toolkit.analysis.ledger import ran
 from toolkit.benchmarks import Options
 from toolkit.benchmarks import load as benchmarks
@@ -45,6 +46,7 @@ class Machine(Models):
         self._sandbox: Sandbox | None = None
         self._items: dict[str, pool.Item] = {}
         self._tasks: dict[str, dict[str, Task]] = {}
+        self._corpus: Any = None
 
     def __enter__(self) -> Self:
         return self
@@ -99,8 +101,12 @@ class Machine(Models):
         stage(folder, "pool", inputs, settings.stages, act)
         loaded = pool.load(str(folder / "pool.jsonl"), None, settings.held_out)
         n_held_out = sum(item.held_out for item in loaded)
-        if n_held_out < settings.probe:
-            raise UsageError(f"probe wants {settings.probe} held-out prompts, and the pool has {n_held_out}")
+        for name in ("probe", "spectra"):
+            if n_held_out < (n := getattr(settings, name)):
+                raise UsageError(f"{name} wants {n} held-out prompts, and the pool has {n_held_out}")
+        if settings.probe and (both := pool.common(loaded)):
+            raise UsageError(f"the pool's prompts {both[0]} and {both[1]} differ in white space alone, and only one is held "
+                             "out; leave one of them out")  # fmt: skip
         if settings.data == "mixed" and not any(item.task.canonical_solution for item in loaded if not item.held_out):
             raise UsageError("data = mixed needs human programs, and the pool has none to train on")
         self._items = {item.task.task_id: item for item in loaded}
@@ -185,6 +191,23 @@ class Machine(Models):
         for i, each in zip(tested, self.check("tests", [solutions[i] for i in tested], {}), strict=True):
             reports[i] = [*reports[i], *each]
         return reports
+
+    def overlap(self, programs: Sequence[str]) -> dict[str, Any]:
+        """Compare programs with the texts of all benchmarks, and the pool's human programs too (once)."""
+        people = [item.human for item in self.items().values() if item.task.canonical_solution][: self.settings.measured]
+        if self._corpus is None:
+            from toolkit.benchmarks.corpus import known_benchmarks
+
+            self._corpus = known_benchmarks(trees=True)
+        given = {"corpus": self._corpus}
+
+        def act(codes: Sequence[str] = people) -> dict[str, Any]:
+            reports = self.check("decontaminate", [Solution(code=code) for code in codes], given)
+            return overlap.summary([each[0].to_row() for each in reports])
+
+        inputs = {"programs": texts_hash(people), "corpus": self._corpus.digest}
+        human = stage(self.settings.output / "pool", "measure-human", inputs, self.settings.stages, act)
+        return act(programs) | {"human": human, "left_out": list(self._corpus.left_out)}
 
     def verified(self) -> set[str]:
         """Return the ids of the human programs that run, and pass their tests if they have any. Raises `Waiting`."""

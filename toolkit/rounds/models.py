@@ -173,6 +173,13 @@ class Models:
             "weights": str(outcome.weights.relative_to(settings.output)),
         }  # fmt: skip
 
+    def seen(self, weights: Weights, texts: Sequence[str]) -> dict[str, Any]:
+        """Return what `toolkit.models.hidden` measures of a model on texts. Raises `UsageError` or `InfrastructureError`."""
+        from toolkit.models.hidden import measured
+
+        self._writes = None
+        return measured(self._load(weights), texts)
+
     def trained(self, done: Mapping[str, Any], weights: Weights) -> Weights:
         """Return the model that came out of a training that began with `weights`."""
         folder = self.settings.output / done["weights"]

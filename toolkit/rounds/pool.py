@@ -236,6 +236,18 @@ def order(items: Sequence[Item], seed: int) -> list[Item]:
     return chosen
 
 
+def content_hash(prompt: str) -> str:
+    """Return what stands for a prompt's content: SHA-256, without white space around it."""
+    return hashlib.sha256(prompt.strip().encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def common(items: Sequence[Item]) -> tuple[str, str] | None:
+    """Return the ids of a prompt that is held out and of one that is not, with the same content; None if there are none."""
+    trained = {content_hash(item.task.prompt): item.task.task_id for item in items if not item.held_out}
+    both = ((item.task.task_id, trained.get(content_hash(item.task.prompt))) for item in items if item.held_out)
+    return next(((ours, theirs) for ours, theirs in both if theirs is not None), None)
+
+
 def held_out(items: Sequence[Item]) -> list[Item]:
     """Return the items that are never trained on, in the same order in all runs."""
     chosen = [item for item in items if item.held_out]

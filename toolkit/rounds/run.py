@@ -25,7 +25,7 @@ from toolkit.report.table import csv, leaves
 from toolkit.rounds.cell import Cell
 from toolkit.rounds.machine import Machine
 from toolkit.rounds.settings import STAGES, RoundsSettings, name_of
-from toolkit.rounds.verdicts import FILE, collect
+from toolkit.rounds.verdicts import FILE, collect, ledgers
 from toolkit.store.files import write_atomically, write_rows
 from toolkit.store.stages import Waiting
 
@@ -56,16 +56,8 @@ def run(settings: RoundsSettings, advance: Advance = lambda *_: None) -> dict[st
 
 def summarise(settings: RoundsSettings, waiting: Sequence[str] = ()) -> dict[str, Any]:
     """Collect the folder's ledgers into rows, one a round, and summarise each cell."""
-    rows, dates = [], [""]
-    for seed in settings.seeds:
-        for regime in settings.regimes:
-            for number in range(settings.rounds + 1):
-                cell = settings.output / f"seed{seed}" / (name_of(regime) if number else "base")
-                file = cell / f"round{number}" / "measure.json"
-                if file.exists():
-                    done = json.loads(file.read_bytes())
-                    dates.append(done.get("date", ""))
-                    rows.append({"regime": regime, "seed": seed, "round": number, **done["outputs"]})
+    dates = [""]
+    rows = ledgers(settings, dates=dates)
     verdicts = list(collect(settings))
     return {
         "settings": settings.plain(),

@@ -80,6 +80,12 @@ class RoundsSettings(Settings):
     probe: int = Field(0, ge=0, description="Held-out prompts answered in each round, to see whether the gate tells the "
                        "answers to one prompt apart; nothing is trained on them.")  # fmt: skip
     probe_samples: int = Field(4, ge=2, description="Answers to each of them.")
+    stop_on: Literal["", "rubber-stamp"] = Field("", description="Stop a regime when acceptance is shown to rise and pass@1 "
+        "to fall: at most one stable run in 20 is stopped, over all its rounds.")  # fmt: skip
+    spectra: int = Field(0, ge=0, description="Held-out human programs on which each round's model is looked at: spectrum "
+                         "of its hidden states by layer, entropy and loss of its next tokens; 0: none.")  # fmt: skip
+    overlap: Flag = Field(False, description="Compare each round's programs with prompts, solutions and tests of all "
+                          "benchmarks, by tokens and by syntax trees, and human programs too.")  # fmt: skip
     steps: int = Field(50, ge=1, description="Training steps a round.")
     epochs: int = Field(0, ge=0, description="Times that a round's data is seen, instead of steps; 0: steps.")
     learning_rate: float = Field(2e-4, ge=0, description="Highest learning rate.")
@@ -182,6 +188,12 @@ class RoundsSettings(Settings):
         wrong = [] if self.accept <= self.budget else [f"accept ({self.accept}) must be at most budget ({self.budget})"]
         if self.probe and not self.held_out:
             wrong.append("probe wants prompts that are held out: held_out must be above 0")
+        if self.spectra and not self.held_out:
+            wrong.append("spectra wants prompts that are held out: held_out must be above 0")
+        if self.stop_on and (lacking := [name for name in STAGES if name not in self.stages]):
+            wrong.append(f"stop_on looks at each round's verdicts before the next: stages must have {', '.join(lacking)}")
+        if self.stop_on and self.rounds < 2:
+            wrong.append("stop_on wants two rounds, since one shows no trend")
         if self.probe and not self.temperature:
             wrong.append("probe wants a temperature above 0, or all answers are the same")
         if self.samples > 1 and not self.eval_temperature:

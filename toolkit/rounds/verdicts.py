@@ -21,10 +21,36 @@ def label(benchmark: str, part: str, parts: Mapping[str, object]) -> str:
     return benchmark.removesuffix("+") if part == "base" and len(parts) > 1 else benchmark
 
 
-def collect(settings: RoundsSettings) -> Iterator[dict[str, Any]]:
+def ledgers(
+    settings: RoundsSettings, regimes: Sequence[str] = (), seeds: Sequence[int] = (), last: int = 0,
+    dates: list[str] | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return a row for each ledger of the folder, of some regimes and seeds or all, up to a round or all.
+
+    Args:
+        dates: when each was written is added here.
+    """
+    rows = []
+    for seed in seeds or settings.seeds:
+        for regime in regimes or settings.regimes:
+            for number in range((last or settings.rounds) + 1):
+                cell = settings.output / f"seed{seed}" / (name_of(regime) if number else "base") / f"round{number}"
+                if (cell / "measure.json").exists():
+                    done = json.loads((cell / "measure.json").read_bytes())
+                    if dates is not None:
+                        dates.append(done.get("date", ""))
+                    looked = cell / "measure-stop.json"
+                    stop = {"stop": json.loads(looked.read_bytes())["outputs"]} if looked.exists() else {}
+                    rows.append({"regime": regime, "seed": seed, "round": number, **done["outputs"], **stop})
+    return rows
+
+
+def collect(
+    settings: RoundsSettings, regimes: Sequence[str] = (), seeds: Sequence[int] = ()
+) -> Iterator[dict[str, Any]]:
     """Yield a row for each round and score whose verdicts by task the ledger has; see `toolkit.analysis.seeds`."""
-    for seed in settings.seeds:
-        for regime in (BASE, *settings.regimes):
+    for seed in seeds or settings.seeds:
+        for regime in (BASE, *(regimes or settings.regimes)):
             for number in [0] if regime == BASE else range(1, settings.rounds + 1):
                 folder = settings.output / f"seed{seed}" / name_of(regime) / f"round{number}"
                 for benchmark in settings.benchmarks:

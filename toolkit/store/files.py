@@ -233,6 +233,11 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def read_json(path: Path) -> Any:
+    """Return what a JSON file of ours holds. Raise OSError or ValueError."""
+    return json.loads(path.read_bytes())
+
+
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """Return the rows of a JSONL file of ours. Raise OSError or ValueError."""
     with path.open(encoding="utf-8") as file:

@@ -1,0 +1,116 @@
+"""Retention, area, slopes and half-life of a hand example; intervals that cover; comparisons that say what they cannot see."""
+
+import math
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+
+from toolkit.analysis import collapse, stats, temporal
+
+FULL = bool(os.environ.get("TOOLKIT_ALL_SAMPLES"))
+"""More runs of each simulation, as `make check-long` has them."""
+
+
+def test_a_hand_example() -> None:
+    found = collapse.measures([0, 1, 2, 4], [0.4, 0.4, 0.16, 0.12])
+    assert found["retention"] == pytest.approx(0.3)
+    assert found["area"] == pytest.approx((1 + 0.7 + 2 * 0.35) / 4)
+    assert found["endpoint_slope"] == pytest.approx(-0.7 / 4)
+    assert found["slope"] == pytest.approx(np.polyfit([0, 1, 2, 4], [1, 1, 0.4, 0.3], 1)[0])
+    assert found["half_life"] == pytest.approx(1 + 0.5 / 0.6)
+    assert math.isinf(collapse.measures([0, 1], [0.5, 0.4])["half_life"])
+    many = collapse.measures([0, 1, 2, 4], [[0.4, 0.4, 0.16, 0.12], [0.2, 0.2, 0.2, 0.2]])
+    assert many["retention"].tolist() == pytest.approx([0.3, 1.0])
+    assert many["half_life"].tolist() == pytest.approx([1 + 0.5 / 0.6, math.inf])
+
+
+def run(rng: Any, ease: Any, kept: float, *, seeds: int = 1, rounds: int = 3) -> list[dict[str, Any]]:
+    def judged(regime: str, seed: int, number: int, chances: Any) -> dict[str, Any]:
+        passes = {str(i): [int(c), 1] for i, c in enumerate(rng.random(len(ease)) < chances)}
+        return {"regime": regime, "seed": seed, "round": number, "benchmark": "b", "tasks": passes}
+
+    found = []
+    for seed in range(seeds):
+        found.append(judged("base", seed, 0, ease))
+        found += [judged("x", seed, n, ease * (1 - (1 - kept) * n / rounds)) for n in range(1, rounds + 1)]
+    return found
+
+
+def test_a_table_has_each_seed_and_their_mean() -> None:
+    rng = np.random.default_rng(0)
+    rows = collapse.table(run(rng, rng.beta(1, 1, size=80), 0.5, seeds=3))
+    assert [row["seed"] for row in rows] == [0, 1, 2, None]
+    assert rows[-1]["seeds"] == 3
+    for row in rows:
+        assert row["retention"]["low"] <= row["retention"]["value"] <= row["retention"]["high"]
+        assert row["retention"]["value"] == pytest.approx(row["scores"][-1] / row["scores"][0], abs=1e-3)
+    pooled, alone = (row["retention"]["high"] - row["retention"]["low"] for row in (rows[-1], rows[0]))
+    assert pooled < alone, "seeds share their tasks, and more of them say more about these"
+    nothing = [{"regime": r, "seed": 0, "round": n, "benchmark": "b", "tasks": {"a": [0, 1]}} for r, n in (("base", 0), ("x", 1))]
+    assert collapse.table(nothing)[0]["says"] == "the first model is at 0"
+    assert collapse.table(nothing)[0]["retention"] is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("tasks", "kept"), [(164, 0.5), (378, 0.3)])
+def test_the_interval_of_retention_contains_it_in_about_95_percent(tasks: int, kept: float) -> None:
+    """Tasks are drawn anew in each run; of this population of tasks, retention is `kept` exactly."""
+    runs = 1000 if FULL else 100
+    rng = np.random.default_rng(3)
+    held = 0
+    for _ in range(runs):
+        at = collapse.table(run(rng, rng.beta(0.6, 0.9, size=tasks), kept))[0]["retention"]
+        held += at["low"] <= kept <= at["high"]
+    _, high = stats.wilson(runs, held)
+    assert high >= 0.95, held / runs
+    assert held / runs >= 0.9
+
+
+def test_a_comparison_that_finds_nothing_says_what_it_would_find() -> None:
+    rng = np.random.default_rng(4)
+    alike = collapse.comparisons(run(rng, rng.beta(1, 1, size=100), 1.0))[0]
+    assert alike["says"].startswith("these do not differ")
+    assert 0.05 < alike["detectable"] < 0.4
+    assert f"{100 * alike['detectable']:.0f} points" in alike["says"]
+    apart = collapse.comparisons(run(rng, rng.beta(1, 1, size=100), 0.1))[0]
+    assert apart["says"].startswith("differ by -")
+
+
+def test_a_difference_of_the_detectable_size_is_found_in_80_percent() -> None:
+    runs = 4000 if FULL else 400
+    rng = np.random.default_rng(6)
+    n, spread = 200, 0.6
+    size = 2.8016 * spread / math.sqrt(n)
+    assert collapse.detectable(-1.96 * spread / math.sqrt(n), 1.96 * spread / math.sqrt(n)) == pytest.approx(size, rel=1e-3)
+    found = 0
+    for _ in range(runs):
+        differences = rng.normal(size, spread, size=n).clip(-1, 1)
+        mean, error = differences.mean(), differences.std(ddof=1) / math.sqrt(n)
+        found += abs(mean) > 1.96 * error
+    assert found / runs == pytest.approx(0.8, abs=0.07)
+
+
+def test_scores_are_split_at_a_day_with_an_interval_that_covers() -> None:
+    runs = 2000 if FULL else 150
+    dates = {str(i): "2024-01-31" if i < 60 else "2024-02-01" for i in range(160)}
+    counts = {str(i): (1, int(i < 30 or 60 <= i < 70)) for i in range(160)}
+    found = temporal.split(counts | {"z": (1, 1)}, dates, "2024-02-01")
+    assert (found["undated"], found["before"]["tasks"], found["after"]["tasks"]) == (1, 60, 100)
+    assert found["difference"] == pytest.approx(0.1 - 0.5)
+    assert found["low"] < found["difference"] < found["high"] < 0
+    assert found["p"] < 0.001
+    assert found["says"].startswith("differ by -40.0 points")
+    assert temporal.split(counts, dates, "2025-01-01")["says"] == "nothing to compare: tasks are of 2024-01-31 to 2024-02-01"
+    assert temporal.split(counts, {}, "2025-01-01")["says"] == "nothing to compare: no task has a date"
+    rng = np.random.default_rng(7)
+    held = rejected = 0
+    for _ in range(runs):
+        passed = rng.random(160) < np.where(np.arange(160) < 60, 0.3, 0.2)
+        at = temporal.split({str(i): (1, int(c)) for i, c in enumerate(passed)}, dates, "2024-02-01")
+        held += at["low"] <= -0.1 <= at["high"]
+        same = temporal.split({str(i): (1, int(c)) for i, c in enumerate(rng.random(160) < 0.25)}, dates, "2024-02-01")
+        rejected += same["p"] <= 0.05
+    assert held / runs >= 0.9
+    assert rejected / runs <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / runs)
