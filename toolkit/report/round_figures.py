@@ -96,7 +96,7 @@ def drawn(name: str, summary: Mapping[str, Any], verdicts: Sequence[Mapping[str,
     made: dict[str, Figure] = {}
     for benchmark in dict.fromkeys(row["benchmark"] for row in track):
         mine = [row for row in track if row["benchmark"] == benchmark]
-        n = _extent([row["tasks"] for row in mine], "tasks")
+        n = _extent([row["tasks"] or settings.get("limit") or None for row in mine], "tasks")
         scores: dict[str, list[tuple[float, float, float, float]]] = {}
         both: dict[str, list[tuple[float, float]]] = {}
         for row in mine:
@@ -105,11 +105,11 @@ def drawn(name: str, summary: Mapping[str, Any], verdicts: Sequence[Mapping[str,
             scores.setdefault(str(row["regime"]), []).append((row["round"], value, *ends))
             if (at := mass.get((row["regime"], row["round"]))) is not None:
                 both.setdefault(str(row["regime"]), []).append((at, value))
-        words = f"pass@1 on {benchmark}, with 95 % intervals ({about}, n = {n})"
+        words = f"pass@1 on {benchmark}, with 95 % intervals ({about}, n: {n})"
         made[f"{mark}pass-at-1-{_slug(benchmark)}"] = plot(words, scores, regimes, _SCORE)
         if both:
             made[f"{mark}acceptance-{_slug(benchmark)}"] = paths(
-                f"Acceptance against correctness on {benchmark} ({about}, n = {n}, {candidates})", both, regimes, _AGAINST,
+                f"Acceptance against correctness on {benchmark} ({about}, n: {n}, {candidates})", both, regimes, _AGAINST,
                 x="share of candidates accepted", y="pass@1 after the round",
             )  # fmt: skip
     wanted = {path: (*words, {"held_out": answers, "raw": executed, "last": executed}.get(path[0], candidates))
@@ -122,7 +122,7 @@ def drawn(name: str, summary: Mapping[str, Any], verdicts: Sequence[Mapping[str,
             wanted["gates", gate_name, "above_zero"] = (f"Acceptance score of {gate_name}: share above 0", _GOOD, candidates)
     for path, (caption, says, n) in wanted.items():
         if lines := line(*path):
-            made[mark + _slug("-".join(path))] = plot(f"{caption} ({about}, n = {n})", lines, names, says)
+            made[mark + _slug("-".join(path))] = plot(f"{caption} ({about}, n: {n})", lines, names, says)
     for regime in regimes[:_MAX_STACKED]:
         ends_by: dict[int, dict[str, int]] = {}
         for each in trained:
@@ -133,7 +133,7 @@ def drawn(name: str, summary: Mapping[str, Any], verdicts: Sequence[Mapping[str,
         if ends_by:
             kinds = common_classes([{"classes": ends} for ends in ends_by.values()])[:_MAX_PARTS]
             columns = [(str(number), _shares(ends, kinds)) for number, ends in sorted(ends_by.items())]
-            caption = f"How candidates of {regime} end when they are run ({about}, n = {executed})"
+            caption = f"How candidates of {regime} end when they are run ({about}, n: {executed})"
             made[f"{mark}classes-{_slug(regime)}"] = stacked(caption, columns, _ENDS)
     return made
 

@@ -217,7 +217,7 @@ def test_rounds_page_gives_hostile_text_no_foothold(monkeypatch: pytest.MonkeyPa
 def test_a_regime_has_one_colour_and_mark_in_all_figures() -> None:
     drawn = round_figures.drawn("m", ROUNDS, [])
     assert len(drawn) == 13, "what a ledger of that time can show"
-    assert all("(m: 5 rounds of 4 steps, 1 seed, n = " in figure.caption for figure in drawn.values())
+    assert all("(m: 5 rounds of 4 steps, 1 seed, n: " in figure.caption for figure in drawn.values())
     found = [figure for name, figure in drawn.items() if not name.startswith("classes")]
     for i, regime in enumerate(ROUNDS["settings"]["regimes"]):
         entries = {entry[1:] for figure in found for entry in figure.legend if entry[0] == regime}
