@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from toolkit.cli import boxes, build_pro, distill, efficiency, evaluate, gate, pairs, published, report, show, train
+from toolkit.cli import boxes, build_pro, distill, efficiency, evaluate, gate, pairs, publish, published, report, show, train
 from toolkit.cli.options import Command, fail
 from toolkit.cli.reported import reported
 
@@ -89,6 +89,7 @@ app.command("train", cls=train.TrainCommand)(train.train)
 app.command("rounds", cls=train.RoundsCommand)(train.rounds)
 app.command("efficiency")(efficiency.efficiency)
 app.command("report")(report.report)
+app.command("publish")(publish.publish)
 app.command("claims")(published.claims)
 app.command("pairs")(pairs.pairs)
 app.command("doctor")(boxes.doctor)

@@ -1,6 +1,7 @@
 """`toolkit report`."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -37,17 +38,12 @@ def report(
     if as_json:
         print(json.dumps(made.plain(), indent=2))
         return
-    from rich.console import Console
+    from toolkit.report.text import visible
 
-    from toolkit.report.terminal import table
-
-    console = Console(highlight=False)
-    for name in made.told:
-        section = made.tables[name]
-        console.print(section.title, style="bold", markup=False)
-        console.print(table(section.columns, section.rows))
+    for line in made.told:
+        print(visible(line))
     for note in made.notes:
-        console.print(f"warning: {note}", style="yellow", markup=False)
+        print(f"warning: {visible(note)}", file=sys.stderr)
     print(made.page)
 
 

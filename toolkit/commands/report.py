@@ -37,7 +37,7 @@ class Made:
         page: the HTML file.
         files: figures and tables, where a folder was named for them.
         tables: by the names of their files.
-        told: names of the tables that a terminal shows.
+        told: what a terminal shows, a line each.
         notes: what could not be had.
     """
 
@@ -131,7 +131,7 @@ def _of_runs(folders: Sequence[Path], output: Path | None, gated: Sequence[Path]
             compared = comparison.Compared.of(comparison.named(judged, folders), judged)
             tables = comparison.sections(compared)
             pictures = comparison.drawn(compared) if draws else {}
-            text, told = comparison.html(compared, tables, pictures.values(), missing), ["pairs"]
+            text, told = comparison.html(compared, tables, pictures.values(), missing), comparison.told(compared)
         notes = list(dict.fromkeys(note for each in judged for note in each.notes))
         return _written(folders, output, text, tables, pictures, told, notes + ([missing] if missing else []))
 

@@ -125,11 +125,11 @@ def _share(value: Any) -> str:
 
 
 def _points(value: float) -> str:
-    return f"{100 * value:+.1f}"
+    return f"{100 * value:+.1f}" if abs(value) >= 0.0005 else "0.0"
 
 
 def _p(value: float) -> str:
-    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+    return "<0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
 _SCORES = (
@@ -145,6 +145,17 @@ _PAIRS = (
     Column(("high",), "to", "number", _points), Column(("p_value",), "p", "number", _p),
     Column(("p_holm",), "p, Holm", "number", _p), Column(("says",), "the first is"),
 )  # fmt: skip
+
+
+def told(compared: Compared) -> list[str]:
+    """Return what the pairs show, a line each."""
+    names = compared.names
+    return [
+        f"{names[row['a']]} against {names[row['b']]}: {_points(row['difference'])} points "
+        f"[{_points(row['low'])}, {_points(row['high'])}], won {row['won']}, lost {row['lost']} of "
+        f"{words.number(row['n_tasks'], 'task')}, p {_p(row['p_value'])} (Holm {_p(row['p_holm'])}): {row['says']}"
+        for row in compared.pairs
+    ]
 
 
 def drawn(compared: Compared) -> "dict[str, Figure]":

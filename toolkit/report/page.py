@@ -140,7 +140,7 @@ def drawn(tables: Mapping[str, Section], about: str) -> "dict[str, Figure]":
         if table := tables.get(name):
             n = sum(row["n"] for row in table.rows)
             says = "Bins hold what is at least their lower bound and below the upper one."
-            made[name] = figures.bars(f"{table.title} (n = {n:,})", table.rows, x, says)
+            made[name] = figures.bars(f"{table.title} ({about}, n = {n:,})", table.rows, x, says)
     return made
 
 

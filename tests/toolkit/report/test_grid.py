@@ -160,7 +160,7 @@ def test_gates_beside_execution(folders: list[Path], made: Any) -> None:
 
 
 def test_verdicts_on_regimes_are_those_of_the_lines(folders: list[Path], made: Any) -> None:
-    out, tables = made
+    _out, tables = made
     compared, stamped = iter(tables["What differs, and for whom"]), iter(tables["Is a gate a rubber stamp?"])
     for _, folder in names(folders):
         again = verdicts.recompute([folder])

@@ -48,7 +48,7 @@ async function start() {
     task.scored += at.verdict[i] !== unscored;
   }
   const rate = (task) => task.scored ? task.passed / task.scored : -1;
-  const percent = (task) => task.scored ? (100 * rate(task)).toFixed(task.passed % task.scored ? 1 : 0) + " %" : "unscored";
+  const percent = (task) => task.scored ? Number((100 * rate(task)).toFixed(1)) + " %" : "unscored";
 
   const by = {verdict: $("verdict"), class: $("class"), run: $("run")};
   const counts = {verdict: [], class: [], run: []};
