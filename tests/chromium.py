@@ -32,7 +32,6 @@ class Chromium:
         self.requests: list[str] = []
         self._number = 0
         self._rest = b""
-        self._events: list[dict[str, Any]] = []
         self._session = ""
 
     def __enter__(self) -> Self:
@@ -100,8 +99,6 @@ class Chromium:
             self.errors.append(params["entry"]["text"][:500])
         elif said.get("method") == "Network.requestWillBeSent" and params.get("type") != "Document":
             self.requests.append(params["request"]["url"])
-        if "method" in said:
-            self._events.append(said)
         return said
 
     def open(self, file: Path, width: int = 1280, *, dark: bool = False, anchor: str = "") -> float:
@@ -109,11 +106,10 @@ class Chromium:
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600)
         self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
         self.send("Page.navigate", url="about:blank")
-        self._events.clear()
+        self.wait("location.href === 'about:blank' && document.readyState === 'complete'")
         started = time.monotonic()
         self.send("Page.navigate", url=file.resolve().as_uri() + anchor)
-        while not any(event["method"] == "Page.loadEventFired" for event in self._events):
-            self._read()
+        self.wait("location.protocol === 'file:' && document.readyState === 'complete'")
         self.wait("!document.getElementById('tasks') || document.body.dataset.shown")
         return time.monotonic() - started
 

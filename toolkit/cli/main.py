@@ -10,7 +10,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from toolkit.cli import boxes, build_pro, distill, efficiency, evaluate, gate, pairs, publish, published, report, show, train
+from toolkit.cli import (
+    boxes,
+    build_pro,
+    distill,
+    efficiency,
+    evaluate,
+    gate,
+    pairs,
+    publish,
+    published,
+    report,
+    show,
+    train,
+    watch,
+)
 from toolkit.cli.options import Command, fail
 from toolkit.cli.reported import reported
 
@@ -77,6 +91,7 @@ images_app = typer.Typer(help="The images that boxes are made of.", no_args_is_h
 app.add_typer(images_app, name="images")
 app.command("eval", cls=Command)(evaluate.evaluate)
 app.command("show")(show.show)
+app.command("watch")(watch.watch)
 app.command("generate", cls=Command)(evaluate.generate)
 app.command("gate", cls=gate.GateCommand)(gate.gate)
 app.command("distill", cls=Command)(distill.distill)

@@ -61,7 +61,7 @@ def scores(run: Mapping[str, Any], summary: Mapping[str, Any], dataset: str | No
     if fewer := next((name for name in ("mini", "noextreme") if settings.get(name)), None):
         raise UsageError(f"{folder} was judged with --{fewer}: that is no score of the benchmark; judge it with all tests")
     if summary["n_unscored"] or summary.get("n_lost") or summary["n_tasks_scored"] < summary["n_tasks"]:
-        scored = f"{summary['n_tasks_scored']} of {summary['n_tasks']} tasks, and {summary['n_unscored']} samples are unscored"
+        scored = f"{summary['n_tasks_scored']} of {summary['n_tasks']} tasks, {summary['n_unscored']} samples are unscored"
         raise UsageError(f"{folder} scores {scored}: that is no score of the benchmark; judge all of it first")
     found = []
     for part, by_k in summary["pass_at_k"].items():
@@ -87,7 +87,7 @@ def scores(run: Mapping[str, Any], summary: Mapping[str, Any], dataset: str | No
 
 
 def model_index(model: str, found: Sequence[Score]) -> str:
-    """Return a model card's front matter with the scores. Raises UsageError if huggingface_hub is missing or refuses them."""
+    """Return a model card's front matter with the scores. Raises UsageError: huggingface_hub is missing, or refuses."""
     hub = _hub()
     results = [
         hub.EvalResult(
