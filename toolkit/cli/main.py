@@ -10,7 +10,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from toolkit.cli import analyze, boxes, build_pro, distill, efficiency, evaluate, gate, pairs, published, show, train
+from toolkit.cli import (  # fmt: skip
+    analyze, boxes, build_pro, distill, efficiency, evaluate, gate, pairs, publish, published, report, show, train, watch,
+)
 from toolkit.cli.options import Command, fail
 from toolkit.cli.reported import reported
 
@@ -77,6 +79,7 @@ images_app = typer.Typer(help="The images that boxes are made of.", no_args_is_h
 app.add_typer(images_app, name="images")
 app.command("eval", cls=Command)(evaluate.evaluate)
 app.command("show")(show.show)
+app.command("watch")(watch.watch)
 app.command("generate", cls=Command)(evaluate.generate)
 app.command("gate", cls=gate.GateCommand)(gate.gate)
 app.command("distill", cls=Command)(distill.distill)
@@ -88,7 +91,8 @@ images_app.command("build")(boxes.build)
 app.command("train", cls=train.TrainCommand)(train.train)
 app.command("rounds", cls=train.RoundsCommand)(train.rounds)
 app.command("efficiency")(efficiency.efficiency)
-app.command("report")(published.report)
+app.command("report")(report.report)
+app.command("publish")(publish.publish)
 app.command("claims")(published.claims)
 app.command("pairs")(pairs.pairs)
 app.command("analyze", cls=Command)(analyze.analyze)

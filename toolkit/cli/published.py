@@ -1,4 +1,4 @@
-"""`toolkit claims` and `toolkit report`."""
+"""`toolkit claims`."""
 
 import json
 import sys
@@ -40,31 +40,3 @@ def claims(
         print(f"{len(found)} claims, {n_flagged} of them not as published")
     if strict and n_flagged:
         raise typer.Exit(1)
-
-
-def report(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    published: Annotated[bool, typer.Option("--published", help="Beside the published numbers of its benchmark.")] = False,
-    like: Annotated[str, typer.Option("--like", help="Only models with this in their names, such as qwen2.5-coder.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Set a run's pass@1 beside what is published."""
-    from toolkit.published.beside import of_run
-
-    if not published:
-        fail("toolkit report shows a run beside published numbers: say --published", 2)
-    rows = of_run(run, like)
-    if as_json:
-        print(json.dumps(rows, indent=2))
-        return
-    for row in rows:
-        print(f"{row['benchmark']}: pass@1 {row['percent']:.1f} % (95 % interval {row['low']:.1f} to {row['high']:.1f}), "
-              f"{row['n_tasks']} tasks")  # fmt: skip
-        for each in row["published"]:
-            mark = "=" if each["inside"] else " "
-            name = ", ".join(filter(None, (each["model"], each["setting"])))
-            print(f"  {mark} {each['percent']:5.1f}  {name} ({each['source']})")
-        if not row["published"]:
-            print("  nothing is published here" + (f" of models like {like}" if like else ""))
-    if any(each["inside"] for row in rows for each in row["published"]):
-        print("= inside the interval: not told apart from the run by these tasks")

@@ -1,25 +1,14 @@
 """A base benchmark beside its self-invoking one: tables for terminal, CSV and Markdown, and the figure."""
 
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from toolkit.analysis.pairs import CELLS, ERRORS
 from toolkit.report.figures import COLOURS
-from toolkit.report.table import Column, Row, csv, leaves, markdown
+from toolkit.report.table import Column, Section, csv, leaves, markdown
 
 _SOLVED = {"both": "both", "base_only": "base only", "pro_only": "Pro only", "neither": "neither"}
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A table with its heading, and what is to be known when it is read."""
-
-    title: str
-    columns: Sequence[Column]
-    rows: Sequence[Row]
-    says: str = ""
 
 
 def _number(value: Any) -> str:

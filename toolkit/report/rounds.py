@@ -1,134 +1,158 @@
-"""A run of rounds as one HTML file, and what its tests say in lines for a terminal."""
+"""Runs of rounds as one HTML file, of one model or of several, and what their tests say in lines for a terminal."""
 
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from toolkit.report import figures
-from toolkit.report.table import Column, plain
+from toolkit.analysis import pooled
+from toolkit.report import figures, round_figures, round_tables
+from toolkit.report.figures import Figure
+from toolkit.report.page import figures_of
+from toolkit.report.round_tables import p_value, points
+from toolkit.report.table import Column, Section
 from toolkit.report.templates import fill
 
 Summary = Mapping[str, Any]
+DOCS = "docs/rounds.md#acceptance-probability"
+"""Where the one definition of acceptance probability stands, in a checkout."""
+DEFINITION = (
+    "The acceptance probability r(x, c), from 0 to 1, is the chance that a gate accepts a completion c of a prompt x: 0 or "
+    "1, but for gates with noise. The acceptance mass of a round is its mean over the candidates that the round's model "
+    "wrote: accepted candidates over all candidates, of every chunk, those cut off at the token limit included."
+)
+"""As docs/rounds.md has it, word for word."""
 
 
-def _numbers(**names: str) -> list[Column]:
-    """Return columns of numbers by their paths, with `__` between the parts."""
-    return [Column(tuple(path.split("__")), name, "number") for path, name in names.items()]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A folder of rounds.
+
+    Attributes:
+        summary: what its `summary.json` holds.
+        verdicts: rows of its `verdicts.jsonl`; none where the run was made before they were kept.
+        analysis: what `toolkit analyze` left there.
+        name: of the model.
+    """
+
+    summary: Summary
+    verdicts: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    analysis: Summary | None = None
+    folder: str = ""
+    name: str = ""
 
 
-def _points(value: Any) -> str:
-    """Return a difference of shares in points."""
-    return "" if value is None else f"{100 * value:+.1f}"
+def named(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs with names, no two alike: the model, and the folder where that is not enough."""
+    models = [run.summary["settings"].get("model") or "smollm2 (the default model)" for run in runs]
+    return [
+        replace(run, name=model if models.count(model) == 1 else f"{model} ({run.folder})")
+        for run, model in zip(runs, models, strict=True)
+    ]
 
 
-def _sd(value: Any) -> str:
-    return "" if value is None else f"{100 * value:.1f}"
+def sections(runs: Sequence[Run]) -> dict[str, Section]:
+    """Return the tables of the page by the names of their files, rows of all runs together; see `round_tables.sections`."""
+    found: dict[str, Section] = {}
+    for run in runs:
+        for name, section in round_tables.sections(run.name, run.summary, run.verdicts, run.analysis).items():
+            before = found.get(name)
+            columns = list(dict.fromkeys([*(before.columns if before else []), *section.columns]))
+            rows = [*(before.rows if before else []), *section.rows]
+            found[name] = Section(section.title, columns, rows, section.says)
+    if len(runs) > 1:
+        model = Column(("model",), "Model")
+        found = {name: replace(section, columns=[model, *section.columns]) for name, section in found.items()}
+    heat = heat_map(found["trajectories"].rows, len(runs) > 1) if "trajectories" in found else None
+    return {"heat": heat, **found} if heat else found
 
 
-def _power(value: Any) -> str:
-    return "" if value is None else f"{value:.2f}"
+def heat_map(rows: Sequence[Mapping[str, Any]], with_models: bool) -> Section:
+    """Return pass@1 over rounds as a table of colours, a row for each model, regime and benchmark."""
+    cells: dict[tuple[str, str, str], dict[str, float]] = {}
+    for row in rows:
+        cells.setdefault((row["model"], row["regime"], row["benchmark"]), {})[str(row["round"])] = row["value"]
+    numbers = sorted({row["round"] for row in rows})
+    made = [
+        {"model": model, "regime": regime, "benchmark": at, "rounds": values}
+        for (model, regime, at), values in cells.items()
+    ]
+    model = [Column(("model",), "Model")] if with_models else []
+    columns = [*model, Column(("regime",), "Regime"), Column(("benchmark",), "Benchmark"),
+               *(Column(("rounds", str(n)), f"Round {n}", "heat", round_tables.percent) for n in numbers)]  # fmt: skip
+    return Section("pass@1 over rounds", columns, made, round_tables.SAYS["heat"])
 
 
-def _p(value: float | None) -> str:
-    return "" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+def drawn(runs: Sequence[Run]) -> dict[str, Figure]:
+    """Return the figures of the page by the names of their files; needs matplotlib."""
+    made: dict[str, Figure] = {}
+    rows: list[dict[str, Any]] = []
+    for i, run in enumerate(runs):
+        mark = f"{i + 1}-" if len(runs) > 1 else ""
+        made |= round_figures.drawn(run.name, run.summary, run.verdicts, mark)
+        rows += [{"model": run.name, **row} for row in pooled.trajectories(run.summary["rows"], run.verdicts)]
+    if rows:
+        heat = heat_map(rows, True)
+        names = [" · ".join([row["model"]] * (len(runs) > 1) + [row["regime"], row["benchmark"]]) for row in heat.rows]
+        numbers = [column.path[1] for column in heat.columns[3:]]
+        values = [[row["rounds"].get(number) for number in numbers] for row in heat.rows]
+        made["heat"] = figures.heat(f"{heat.title}, percent; columns are rounds", names, numbers, values)
+    return made
 
 
-def _column(path: str, name: str, form: Any = plain) -> Column:
-    return Column((path,), name, "number", form)
-
-
-CELLS = [
-    Column(("regime",), "Regime"), *_numbers(seed="Seed"), Column(("benchmark",), "Benchmark"),
-    *_numbers(rounds="Rounds", first="First pass@1", last="Last pass@1", retention="Retention", area="Retention area",
-              below_half_from="Below half, from round", acceptance_trend="Tau of acceptance", score_trend="Tau of pass@1",
-              stopped_in="Stopped in round"),
-]  # fmt: skip
-"""Of the rows that `ledger.cells` returns."""
-STAMPS = [
-    Column(("regime",), "Regime"), Column(("benchmark",), "Benchmark"), *_numbers(seeds="Seeds"),
-    _column("rise", "Acceptance, points", _points), _column("p_up", "p, rises", _p),
-    _column("fall", "pass@1, points", _points), _column("p_down", "p, falls", _p), _column("p_holm", "p of both, Holm", _p),
-    _column("power", "Power", _power), Column(("says",), "Rubber stamp"),
-]  # fmt: skip
-"""Of the rows that `alarm.rubber_stamps` returns."""
-COMPARISONS = [
-    Column(("benchmark",), "Benchmark"), Column(("a",), "Regime"), Column(("b",), "Against"), *_numbers(round="Round"),
-    _column("difference", "Points", _points), _column("low", "from", _points), _column("high", "to", _points),
-    _column("p_tasks_holm", "p over tasks, Holm", _p), _column("no_worse_tasks_holm", "p of no worse, over tasks", _p),
-    *_numbers(seeds="Seeds"), _column("seed_sd", "sd of seeds, points", _sd),
-    _column("p_seeds_holm", "p over seeds, Holm", _p),
-    _column("p_seeds_below", "p of below, over seeds", _p), _column("no_worse_seeds_holm", "p of no worse, over seeds", _p),
-    _column("power", "Power", _power),
-]  # fmt: skip
-"""Of the rows that `seeds.comparisons` returns."""
-_COUNTED = _numbers(
-    candidates="Candidates", accepted="Accepted", acceptance_mass="Share accepted", trained_on="Trained on",
-    raw__strict="Run, of candidates", accepted_runs__strict="Run, of accepted", trained_runs__strict="Run, of trained rows",
-)  # fmt: skip
-_GATE = [
-    Column(("last", "name"), "Last gate"),
-    *_numbers(last__asked="Asked", last__passed="Passed", last__score__q25="Score, first quartile",
-              last__score__median="median",
-              last__score__q75="third quartile", last__above_zero="Share above 0", last__auc="AUC"),
-]  # fmt: skip
-_OPINION = _numbers(
-    opinion__first_of_first__accepted="First model, first texts",
-    opinion__first_of_now__accepted="First model, today's texts",
-    opinion__now_of_first__accepted="Today's model, first texts",
-    opinion__now_of_now__accepted="Today's model, today's texts",
-)  # fmt: skip
-_HELD_OUT = _numbers(
-    held_out__accepted="Accepted", held_out__ran="Run", held_out__variance="Variance within a prompt",
-    held_out__variance_null="Between prompts", held_out__agrees="Picks what runs", held_out__agrees_p="p",
-    probe__auc="AUC", probe__score_spread="Spread of the score",
-)  # fmt: skip
-_WHICH = [Column(("regime",), "Regime"), *_numbers(seed="Seed", round="Round")]
-
-
-def columns(benchmarks: Sequence[str]) -> list[Column]:
-    """Return the columns that a page shows of a ledger's rows; CSV has everything."""
-    scores = [Column(("scores", name), f"pass@1 on {name}", "number") for name in benchmarks]
-    return [*_WHICH, *scores, *_COUNTED, Column(("stopped",), "Stopped")]
-
-
-def last_gate(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a ledger's row with its last gate as `last`, and on held-out prompts as `probe`: it decides for the chain."""
-    probed = (row.get("held_out") or {}).get("gates") or {}
-    name, gate = list((row.get("gates") or {"": {}}).items())[-1]
-    return {**row, "last": {"name": name, **gate}, "probe": list(probed.values() or [{}])[-1]}
-
-
-def html(summary: Summary) -> str:
-    """Return the page of a run, given what its `summary.json` holds; without matplotlib it says so instead of figures.
+def html(
+    runs: Sequence[Run],
+    tables: Mapping[str, Section] | None = None,
+    pictures: Mapping[str, Figure] | None = None,
+    docs: str = "",
+) -> str:
+    """Return the page of one run, or of several models; without matplotlib it says so instead of figures.
 
     Of runs made before gates were told apart, it leaves out what their ledgers do not have.
-    """
-    from markupsafe import Markup
 
-    settings = summary["settings"]
-    rows = [last_gate(row) for row in summary["rows"]]
-    drawn = figures.figures({**summary, "rows": rows}) if figures.available() else []
-    model = settings["model"] or "smollm2 (the default model)"
-    about = [f"{settings['rounds']} rounds of {settings['steps']} steps", f"seeds {', '.join(map(str, settings['seeds']))}",
-             f"pool {settings['pool']}"]  # fmt: skip
+    Args:
+        runs: those that `named` returned.
+        tables, pictures: what `sections` and `drawn` returned, if they are there already.
+        docs: where the page links to for the definition of acceptance probability, or nothing.
+    """
+    tables = sections(runs) if tables is None else tables
+    if pictures is None:
+        pictures = drawn(runs) if figures.available() else {}
+    abouts = [
+        {"name": run.name, "date": str(run.summary.get("date", ""))[:10] or "date not recorded", "says": _about(run.summary),
+         "waiting": run.summary.get("waiting", [])} for run in runs
+    ]  # fmt: skip
+    seeds = {seed for run in runs for seed in run.summary["settings"]["seeds"]}
+    first = ("heat", "rubber-stamps", "comparisons", "trajectories", "cells")
     return fill(
-        "rounds.html", model=model, date=str(summary.get("date", ""))[:10] or "date not recorded", about=about,
-        output=settings["output"], one_seed=len(settings["seeds"]) == 1, waiting=summary["waiting"],
-        missing="" if figures.available() else figures.MISSING, figures=[(figure, Markup(figure.svg)) for figure in drawn],
-        stamps=summary.get("rubber_stamps", []), stamp_columns=STAMPS, comparisons=summary.get("comparisons", []),
-        comparison_columns=COMPARISONS, cells=summary["cells"], cell_columns=CELLS,
-        rows=rows, columns=columns(_named(summary)),
-        gates=[row for row in rows if row.get("gates")], gate_columns=[*_WHICH, *_GATE],
-        opinions=[row for row in rows if row.get("opinion")], opinion_columns=[*_WHICH, *_OPINION],
-        probes=[row for row in rows if "variance" in (row.get("held_out") or {})], probe_columns=[*_WHICH, *_HELD_OUT],
-        settings=[(name.replace("_", " "), ", ".join(map(str, it)) if isinstance(it, list) else it)
-                  for name, it in settings.items() if it not in ("", [], None)],
+        "rounds.html", title=" · ".join(f"{run.name}" for run in runs), abouts=abouts, one_seed=len(seeds) == 1,
+        missing="" if figures.available() else figures.MISSING, figures=figures_of(pictures.values()),
+        first=[tables[name] for name in first if name in tables],
+        rest=[section for name, section in tables.items() if name not in first],
+        settings=[(run.name, _settings(run.summary)) for run in runs], definition=DEFINITION, docs=docs, docs_name=DOCS,
     )  # fmt: skip
 
 
-def _named(summary: Summary) -> list[str]:
-    """Return the names of the scores, those of the settings' benchmarks first."""
-    found = [name for row in summary["rows"] for name in row.get("scores", {})]
-    return list(dict.fromkeys([*summary["settings"]["benchmarks"], *found]))
+def link(folder: Path) -> str:
+    """Return the link from a page in a folder to the definition, if the folder lies in the checkout that this code is of."""
+    root = Path(__file__).parents[2]
+    if not (root / "docs" / "rounds.md").exists() or not folder.resolve().is_relative_to(root):
+        return ""
+    return os.path.relpath(root, folder.resolve()).replace(os.sep, "/") + "/" + DOCS
+
+
+def _about(summary: Summary) -> list[str]:
+    settings = summary["settings"]
+    return [f"{settings['rounds']} rounds of {settings['steps']} steps", f"seeds {', '.join(map(str, settings['seeds']))}",
+            f"pool {settings['pool']}", settings["output"]]  # fmt: skip
+
+
+def _settings(summary: Summary) -> list[tuple[str, Any]]:
+    return [
+        (name.replace("_", " "), ", ".join(map(str, it)) if isinstance(it, list) else it)
+        for name, it in summary["settings"].items() if it not in ("", [], None)
+    ]  # fmt: skip
 
 
 def told(summary: Summary, margin: float) -> str:
@@ -136,23 +160,25 @@ def told(summary: Summary, margin: float) -> str:
     lines = []
     for row in summary["comparisons"]:
         lines.append(
-            f"{row['benchmark']}, {row['a']} in round {row['round']} against {row['b']}: {_points(row['difference'])} points"
-            f" [{_points(row['low'])}, {_points(row['high'])}] over {row['tasks']} tasks, p {_p(row['p_tasks'])} "
-            f"(Holm {_p(row['p_tasks_holm'])}), no worse than {100 * margin:g} points: p {_p(row['no_worse_tasks'])}"
+            f"{row['benchmark']}, {row['a']} in round {row['round']} against {row['b']}: {points(row['difference'])} points"
+            f" [{points(row['low'])}, {points(row['high'])}] over {row['tasks']} tasks, p {p_value(row['p_tasks'])} "
+            f"(Holm {p_value(row['p_tasks_holm'])}), no worse than {100 * margin:g} points: "
+            f"p {p_value(row['no_worse_tasks'])}"
         )
         if row["p_seeds"] is None:
             alike = ", which do not differ" * (row["seeds"] > 1)
             lines.append(f"  over seeds: nothing can be said with {row['seeds']}{alike}")
         else:
             lines.append(
-                f"  over {row['seeds']} seeds (sd {100 * row['seed_sd']:.1f} points): p {_p(row['p_seeds'])} (Holm "
-                f"{_p(row['p_seeds_holm'])}), below: p {_p(row['p_seeds_below'])}, no worse: p {_p(row['no_worse_seeds'])}; "
+                f"  over {row['seeds']} seeds (sd {100 * row['seed_sd']:.1f} points): p {p_value(row['p_seeds'])} (Holm "
+                f"{p_value(row['p_seeds_holm'])}), below: p {p_value(row['p_seeds_below'])}, "
+                f"no worse: p {p_value(row['no_worse_seeds'])}; "
                 f"power for a fall of 30 %: {row['power']:.2f}"
             )
     for row in summary["rubber_stamps"]:
         tested = "" if row["p"] is None else (
-            f": acceptance {_points(row['rise'])} points (p {_p(row['p_up'])}), pass@1 {_points(row['fall'])} points "
-            f"(p {_p(row['p_down'])}), both after Holm p {_p(row['p_holm'])}, power {row['power']:.2f}"
+            f": acceptance {points(row['rise'])} points (p {p_value(row['p_up'])}), pass@1 {points(row['fall'])} points "
+            f"(p {p_value(row['p_down'])}), both after Holm p {p_value(row['p_holm'])}, power {row['power']:.2f}"
         )  # fmt: skip
         lines.append(f"rubber stamp, {row['regime']} on {row['benchmark']}: {row['says']}{tested}")
     return "\n".join(lines)

@@ -28,14 +28,15 @@ class Column:
     Attributes:
         path: keys that lead to the value in a row; CSV names the column by them, joined with dots.
         name: heading for a person.
-        kind: `number` stands at the right; `chip` is coloured by the row's style; `bar` is drawn, of a share in [0, 1].
+        kind: `number` stands at the right; `chip` is coloured by the row's style; `bar` is drawn, of a share in [0, 1];
+            `heat` colours the cell by such a share.
         form: turns the value into text for a person.
         width: of a bar, in characters.
     """
 
     path: tuple[str, ...]
     name: str = ""
-    kind: Literal["text", "number", "chip", "bar"] = "text"
+    kind: Literal["text", "number", "chip", "bar", "heat"] = "text"
     form: Callable[[Any], str] = plain
     width: int = 40
 
@@ -49,6 +50,16 @@ class Column:
     def text(self, row: Row) -> str:
         """Return the value as a person reads it."""
         return self.form(self.value(row))
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A table with its heading, and what is to be known when it is read."""
+
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    says: str = ""
 
 
 def csv(columns: Sequence[Column], rows: Sequence[Row]) -> str:
@@ -67,7 +78,7 @@ def markdown(columns: Sequence[Column], rows: Sequence[Row]) -> str:
     from toolkit.report.text import visible
 
     shown = [column for column in columns if column.kind != "bar"]
-    lines = [[column.name for column in shown], ["---:" if column.kind == "number" else "---" for column in shown]]
+    lines = [[column.name for column in shown], ["---:" if column.kind in ("number", "heat") else "---" for column in shown]]
     lines += [[visible(column.text(row)).replace("|", "\\|") for column in shown] for row in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
@@ -81,5 +92,5 @@ def _leaves(row: Row) -> Iterator[tuple[str, ...]]:
     for name, value in row.items():
         if isinstance(value, Mapping):
             yield from ((name, *path) for path in _leaves(value))
-        elif not isinstance(value, list):
+        elif not isinstance(value, list | tuple):
             yield (name,)

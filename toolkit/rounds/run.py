@@ -20,7 +20,7 @@ from toolkit.analysis import ledger
 from toolkit.analysis.alarm import rubber_stamps
 from toolkit.analysis.seeds import comparisons
 from toolkit.progress import Advance
-from toolkit.report.rounds import html
+from toolkit.report import rounds as report
 from toolkit.report.table import csv, leaves
 from toolkit.rounds.cell import Cell
 from toolkit.rounds.machine import Machine
@@ -47,10 +47,12 @@ def run(settings: RoundsSettings, advance: Advance = lambda *_: None) -> dict[st
                 cell.waiting.append(str(error))
             waiting += [line for line in cell.waiting if line not in waiting]
     summary = summarise(settings, waiting)
-    write_rows(settings.output / FILE, list(collect(settings)))
+    rows = list(collect(settings))
+    write_rows(settings.output / FILE, rows)
     write_atomically(settings.output / "summary.json", (json.dumps(summary, indent=1) + "\n").encode())
     write_atomically(settings.output / "rounds.csv", csv(leaves(summary["rows"]), summary["rows"]).encode())
-    write_atomically(settings.output / "report.html", html(summary).encode())
+    page = report.html(report.named([report.Run(summary=summary, verdicts=rows)]), docs=report.link(settings.output))
+    write_atomically(settings.output / "report.html", page.encode())
     return summary
 
 

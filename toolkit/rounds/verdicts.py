@@ -101,6 +101,18 @@ def recompute(folders: Sequence[Path], *, margin: float = MARGIN) -> dict[str, A
     return {"comparisons": comparisons(verdicts, margin=margin), "rubber_stamps": rubber_stamps(rows, verdicts)}
 
 
+def read(folder: Path) -> list[dict[str, Any]]:
+    """Return a folder's verdicts by task; none where the run was made before they were kept. Raises UsageError."""
+    file = folder / FILE
+    found: list[dict[str, Any]] = []
+    if file.exists():
+        found = _read(file, lambda text: [json.loads(line) for line in text.splitlines()])
+        for number, row in enumerate(found, 1):
+            if not isinstance(row, dict) or {"regime", "seed", "round", "benchmark", "tasks"} - set(row):
+                raise UsageError(f"{file}, line {number}: not as toolkit rounds writes it; run toolkit rounds again")
+    return found
+
+
 def _read(file: Path, parse: Any) -> Any:
     try:
         return parse(file.read_text("utf-8"))

@@ -225,6 +225,7 @@ class RunFolder:
         """
         from toolkit.report import evalplus, human_eval, page
 
+        tasks = tasks or {}
         self._close_journals()
         self._write(RESULTS, (to_line(to_row(result)) for result in results))
         if (self.path / EXECUTIONS).exists():
@@ -233,15 +234,18 @@ class RunFolder:
                 order = (places[at] for result in results if (at := (result.task_id, result.sample_id)) in places)
                 self._write(EXECUTIONS, (_at(file, place).decode() for place in order))
         self._write(SUMMARY, [json.dumps(summary, indent=2) + "\n"])
-        with (self.path / SAMPLES).open("rb") as file:
-            places = dict(_places(file))
+        with texts(self.path) as text:
 
             def solution(key: Key) -> str:
-                return str(json.loads(_at(file, places[key]))["solution"]) if key in places else ""
+                return text(key)[0] or ""
 
             self._write(EVALPLUS, evalplus.parts(results, self.run, solution, inputs))
-            self._write(HUMAN_EVAL, human_eval.lines(results, tasks or {}, solution))
-            self._write(REPORT, [page.html(summary, results, run=self.run, solution=solution)])
+            self._write(HUMAN_EVAL, human_eval.lines(results, tasks, solution))
+            judged = page.Judged(
+                summary=summary, run=self.run, results=results, texts=text, facts=facts(self.path),
+                prompts={name: task.question or task.prompt for name, task in tasks.items()},
+            )  # fmt: skip
+            self._write(REPORT, [page.html(judged, missing=page.WITHOUT)])
 
     def _write(self, name: str, parts: Iterable[str]) -> None:
         """Write a file in parts, and so that others see the old or the new one, never half of either."""
@@ -269,6 +273,41 @@ def read(path: Path | str) -> dict[Key, Result]:
     except OSError as error:
         raise RunFolderError(f"{file}: {error.strerror}") from error
     return results
+
+
+@contextlib.contextmanager
+def texts(path: Path) -> Iterator[Callable[[Key], tuple[str | None, str | None]]]:
+    """Open a run folder's samples; give what returns program and raw answer of one, each None where there is none.
+
+    Raises:
+        RunFolderError: the file is there and cannot be read.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context((path / SAMPLES).open("rb"))
+            places = dict(_places(file))
+        except FileNotFoundError:
+            places = {}
+        except OSError as error:
+            raise RunFolderError(f"{path / SAMPLES}: {error.strerror}") from error
+
+        def text(key: Key) -> tuple[str | None, str | None]:
+            row = json.loads(_at(file, places[key])) if key in places else {}
+            program, raw = row.get("solution"), row.get("raw")
+            return None if program is None else str(program), None if raw is None else str(raw)
+
+        yield text
+
+
+def facts(path: Path) -> dict[Key, dict[str, Any]]:
+    """Return the rows of a run folder's measurements, the last of each sample; empty where there are none."""
+    found: dict[Key, dict[str, Any]] = {}
+    with contextlib.suppress(OSError), (path / EXECUTIONS).open("rb") as file:
+        for line in file:
+            with contextlib.suppress(ValueError, LookupError, TypeError):
+                row = json.loads(line)
+                found[row["task_id"], row["sample_id"]] = row
+    return found
 
 
 def _places(file: BinaryIO) -> Iterator[tuple[Key, tuple[int, int]]]:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from toolkit.analysis import stats
 from toolkit.records import Result, Verdict
-from toolkit.report import figures, page, rounds, templates
+from toolkit.report import figures, page, round_figures, rounds, templates
 from toolkit.report import summary as report
 from toolkit.report.table import Column, csv, leaves
 from toolkit.report.terminal import render
@@ -45,6 +45,10 @@ RESULTS = [
 def summary(results: list[Result] = RESULTS, **more: Any) -> dict[str, Any]:
     given: dict[str, Any] = {"benchmark": "humaneval+", "results": results, "ks": (1, 2), "has_plus": True}
     return report.summarise(**given | more)
+
+
+def html(of: dict[str, Any], results: list[Result] = RESULTS, **more: Any) -> str:
+    return page.html(page.Judged(**{"summary": of, "results": results, "run": {}} | more))
 
 
 def shown(of: dict[str, Any], width: int = 80) -> str:
@@ -82,9 +86,9 @@ def test_a_refused_score_has_no_number() -> None:
     found = summary(refused="a canary was judged wrongly")
     found["comparison"] = asdict(stats.compare({"a": (1, 1)}, {"a": (1, 0)}))
     assert found["pass_at_k"] == {"base": {}, "plus": {}}
-    for text in (shown(found), page.html(found, RESULTS)):
+    for text in (shown(found), html(found, RESULTS)):
         assert "a canary was judged wrongly" in text
-        assert "pass@" not in text
+        assert "pass@1" not in text
 
 
 def test_nothing_judged_and_nothing_scored() -> None:
@@ -92,7 +96,7 @@ def test_nothing_judged_and_nothing_scored() -> None:
         found = summary(results, n_samples=3)
         assert found["pass_at_k"] == {"base": {}, "plus": {}}
         assert "humaneval+" in shown(found)
-        assert "humaneval+" in page.html(found, results)
+        assert "humaneval+" in html(found, results)
 
 
 def test_reasons_are_bounded() -> None:
@@ -141,18 +145,28 @@ class Parsed(HTMLParser):
 def test_page_gives_hostile_text_no_foothold() -> None:
     results = [*RESULTS, Result(task_id=HOSTILE, sample_id=0, verdict=None, error=HOSTILE)]
     found = summary(results, benchmark=HOSTILE, refused=HOSTILE, warnings=[HOSTILE])
-    text = page.html(found, results, run={"date": HOSTILE, HOSTILE: {HOSTILE: HOSTILE}}, solution=lambda _: HOSTILE)
+    text = html(found, results, run={"date": HOSTILE, HOSTILE: {HOSTILE: HOSTILE}}, texts=lambda _: (HOSTILE, HOSTILE),
+                prompts={HOSTILE: HOSTILE}, findings=lambda _: [(HOSTILE, HOSTILE, HOSTILE, 1)])  # fmt: skip
     text.encode()
     parsed = Parsed(text)
-    assert [tag for tag, _ in parsed.tags].count("script") == 1
+    assert [attrs.get("type") for tag, attrs in parsed.tags if tag == "script"] == ["application/json"] * 3 + [None]
     assert not {"img", "link", "iframe", "object"} & {tag for tag, _ in parsed.tags}
     assert not [
         attrs for _, attrs in parsed.tags if any(name.startswith("on") or name in ("src", "href") for name in attrs)
     ]
     assert not set(text) & set("\x1b\u202e\ud800\0")
     assert parsed.text.count("<script>alert(1)</script>") > 5
+    assert json.dumps(blocks(text)).count("<script>alert(1)</script>") >= 40
     assert "http://" not in text
     assert "https://" not in text
+
+
+def blocks(text: str) -> dict[str, list[Any]]:
+    """Return the data blocks of a page by their names; those here are small enough to stand there as they are."""
+    found: dict[str, list[Any]] = {}
+    for name, block in re.findall(r'<script type="application/json" data-block="(\w+)">(.*?)</script>', text, re.S):
+        found.setdefault(name, []).append(json.loads(block))
+    return found
 
 
 def policy(text: str) -> str | None:
@@ -161,45 +175,11 @@ def policy(text: str) -> str | None:
 
 
 def test_page_trusts_its_own_script_only() -> None:
-    text = page.html(summary(), RESULTS)
+    text = html(summary())
     (script,) = re.findall("<script>(.*?)</script>", text, re.S)
     own = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert policy(text) == f"default-src 'none';style-src 'unsafe-inline';script-src 'sha256-{own}'"
-    assert policy(rounds.html(ROUNDS)) == "default-src 'none';style-src 'unsafe-inline';script-src 'none'"
-
-
-def test_page_tells_tasks_and_details() -> None:
-    asked: list[tuple[str, int]] = []
-
-    def solution(key: tuple[str, int]) -> str:
-        asked.append(key)
-        return f"def f{key[1]}(): ..."
-
-    run = {"date": "2030-01-02T03:04:05+00:00", "settings": {"timeout_s": 5.0}}
-    text = page.html(summary(), RESULTS, run=run, solution=solution)
-    parsed = Parsed(text)
-    rows = [attrs["data-v"] for tag, attrs in parsed.tags if tag == "details"]
-    assert rows == ["passed", "wrong_answer time_limit", "unscored runtime_error"]
-    filters = [attrs["data-f"] for tag, attrs in parsed.tags if tag == "button"]
-    assert filters == ["", "passed", "wrong_answer", "runtime_error", "time_limit", "unscored"]
-    for part in ("T/1", "in the extra tests only: in call 3", "passed ×2", "2030-01-02 03:04", "settings timeout_s",
-                 "def f1(): ...", "the box went away", "95 % interval"):  # fmt: skip
-        assert part in parsed.text
-    assert asked == [("T/0", 0), ("T/1", 0), ("T/1", 1), ("T/2", 0), ("T/2", 1)]
-
-
-def test_page_size_follows_the_tasks() -> None:
-    def size(n: int) -> int:
-        results = [result(i, j, Verdict.WRONG_ANSWER, detail=f"{j}" * 50) for i in range(5) for j in range(n)]
-        return len(page.html(summary(results), results, solution=lambda _: "x" * 100_000))
-
-    assert size(2000) < 2 * size(50)
-
-
-def test_page_bounds_all_programs_together() -> None:
-    results = [result(i, 0, Verdict.WRONG_ANSWER) for i in range(3000)]
-    text = page.html(summary(results), results, solution=lambda _: "<" * 10_000_000)
-    assert page.MAX_TOTAL <= text.count("&lt;") < page.MAX_TOTAL + page.MAX_CHARS
+    assert policy(rounds.html(rounds.named([rounds.Run(summary=ROUNDS)]))) == "default-src 'none';style-src 'unsafe-inline';script-src 'none'"
 
 
 def test_no_template_trusts_a_text() -> None:
@@ -219,7 +199,10 @@ def test_rounds_page_gives_hostile_text_no_foothold(monkeypatch: pytest.MonkeyPa
     cell = ROUNDS["cells"][0] | {"regime": HOSTILE, "benchmark": HOSTILE}
     rows = [row | {"regime": HOSTILE, "stopped": HOSTILE, "scores": {HOSTILE: {"value": 0.5, "low": 0.2, "high": 0.8}}} for row in ROUNDS["rows"][:6]]
     settings = ROUNDS["settings"] | {"benchmarks": [HOSTILE], "model": HOSTILE, "regimes": [HOSTILE, "$x_1$"]}
-    text = rounds.html({"settings": settings, "rows": rows, "cells": [cell], "waiting": [HOSTILE]})
+    found = {"settings": settings, "rows": rows, "cells": [cell], "waiting": [HOSTILE]}
+    analysis = {HOSTILE: [{HOSTILE: HOSTILE}], "b": {HOSTILE: HOSTILE}}
+    run = rounds.Run(summary=found, analysis=analysis, folder=HOSTILE)
+    text = rounds.html(rounds.named([run, run]))
     text.encode()
     tags = Parsed(text).tags
     assert not {"script", "img", "link", "iframe", "object", "style"} & {tag for tag, _ in tags if tag != "style"}
@@ -232,9 +215,10 @@ def test_rounds_page_gives_hostile_text_no_foothold(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_regime_has_one_colour_and_mark_in_all_figures() -> None:
-    found = figures.figures(ROUNDS)
-    assert len(found) == 4, "what a ledger of that time can show"
-    assert all(figure.caption.endswith("(5 rounds of 4 steps)") for figure in found)
+    drawn = round_figures.drawn("m", ROUNDS, [])
+    assert len(drawn) == 13, "what a ledger of that time can show"
+    assert all("(m: 5 rounds of 4 steps, 1 seed, n: " in figure.caption for figure in drawn.values())
+    found = [figure for name, figure in drawn.items() if not name.startswith("classes")]
     for i, regime in enumerate(ROUNDS["settings"]["regimes"]):
         entries = {entry[1:] for figure in found for entry in figure.legend if entry[0] == regime}
         assert {colour for colour, _ in entries} == {f"var(--c{i},{figures.COLOURS[i]})"}

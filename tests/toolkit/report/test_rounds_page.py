@@ -10,7 +10,7 @@ from gates import prefers_low
 from toolkit.analysis import heldout, ledger, ranking
 from toolkit.analysis.alarm import rubber_stamps
 from toolkit.analysis.seeds import comparisons
-from toolkit.report import figures, rounds
+from toolkit.report import figures, round_figures, rounds
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 SETTINGS = json.loads((EXPERIMENTS / "mbpp-cpu" / "summary.json").read_text())["settings"]
@@ -50,6 +50,10 @@ def summary(seeds: tuple[int, ...]) -> dict[str, Any]:
     return dict(json.loads(json.dumps(found, allow_nan=False)))
 
 
+def html(found: dict[str, Any]) -> str:
+    return rounds.html(rounds.named([rounds.Run(summary=found)]), docs="../../docs/rounds.md#acceptance-probability")
+
+
 class Words(HTMLParser):
     """Collects the texts of headers and terms, and what cells are called on a phone."""
 
@@ -70,7 +74,7 @@ class Words(HTMLParser):
 
 
 def test_headers_are_words_and_each_cell_has_its_header_on_a_phone() -> None:
-    text = rounds.html(summary((0, 1)))
+    text = html(summary((0, 1)))
     found = Words(text)
     assert len(found.heads) > 60
     assert not [head for head in found.heads if re.search(r"[a-z]_[a-z]|\w\.\w", head)]
@@ -81,7 +85,7 @@ def test_headers_are_words_and_each_cell_has_its_header_on_a_phone() -> None:
 
 
 def test_each_figure_has_a_sentence_and_the_acceptance_score_is_among_them() -> None:
-    found = figures.figures({**summary((0,)), "rows": [rounds.last_gate(row) for row in summary((0,))["rows"]]})
+    found = round_figures.drawn("m", summary((0,)), []).values()
     captions = [figure.caption.partition(" (")[0] for figure in found]
     assert "Acceptance score of self-score: median, first to third quartile" in captions
     assert "Acceptance score of self-score: share above 0" in captions
@@ -93,8 +97,8 @@ def test_each_figure_has_a_sentence_and_the_acceptance_score_is_among_them() -> 
 
 
 def test_one_seed_is_called_a_lead() -> None:
-    assert "a lead, not a test" in rounds.html(summary((0,)))
-    assert "a lead, not a test" not in rounds.html(summary((0, 1)))
+    assert "a lead, not a test" in html(summary((0,)))
+    assert "a lead, not a test" not in html(summary((0, 1)))
 
 
 def test_scores_below_nought_are_inside_a_figure() -> None:
@@ -107,7 +111,7 @@ def test_scores_below_nought_are_inside_a_figure() -> None:
 
 def test_a_ledger_from_before_has_a_page_without_what_it_cannot_tell() -> None:
     before = json.loads((EXPERIMENTS / "mbpp-cpu" / "summary.json").read_text())
-    text = rounds.html(before)
+    text = html(before)
     assert "date not recorded" in text
     assert "smollm2 (the default model)" in text
     assert "total variation" not in text

@@ -21,5 +21,5 @@ def test_title(samples: Any, title: str) -> None:
     results = [Result(task_id="T/0", sample_id=0, verdict=Verdict.PASSED, base=Verdict.PASSED)]
     found = summary.summarise(benchmark="humaneval+", results=results, ks=(1,))
     run = {"date": "2026-01-01T00:00:00", "settings": {"samples": samples}}
-    text = page.html(found, results, run=run if samples else None)
+    text = page.html(page.Judged(summary=found, results=results, run=run if samples else {}))
     assert f"<title>{title} · humaneval+</title>" in text
