@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from toolkit.cli import boxes, build_pro, distill, efficiency, evaluate, gate, pairs, published, show, train
+from toolkit.cli import boxes, build_pro, distill, efficiency, evaluate, gate, pairs, published, serve, show, train
 from toolkit.cli.options import Command, fail
 from toolkit.cli.reported import reported
 
@@ -92,6 +92,7 @@ app.command("report")(published.report)
 app.command("claims")(published.claims)
 app.command("pairs")(pairs.pairs)
 app.command("doctor")(boxes.doctor)
+app.command("serve")(serve.serve)
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
