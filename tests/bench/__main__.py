@@ -27,6 +27,7 @@ from tests.bench.floor import floor
 from tests.bench.gates import gates
 from tests.bench.models import attached, generation, pass_rate
 from tests.bench.samples import samples
+from tests.bench.serve import serve
 from tests.bench.tables import REPEAT, against_evalplus, canonical, judge, load, timed
 from tests.bench.train import lora_overhead
 from toolkit.benchmarks import BENCHMARKS, Options
@@ -216,6 +217,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "mbpp+": lambda: against_evalplus("mbpp+"),
     "floor": floor,
     "samples": samples,
+    "serve": serve,
 }
 
 
