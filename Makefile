@@ -51,7 +51,7 @@ test-fast: venv
 # All that needs the reference data beside the checkout, on all of it; then random answers, for TOOLKIT_FUZZ_S seconds (600).
 check-long: images
 	TOOLKIT_ALL_SAMPLES=1 $(BIN)/python -m pytest tests/shared
-	TOOLKIT_LOAD=1 $(BIN)/python -m pytest tests/toolkit/service/test_under_load.py -o timeout=14400
+	TOOLKIT_LOAD=1 TOOLKIT_FUZZ_S=600 $(BIN)/python -m pytest tests/toolkit/service/test_under_load.py tests/toolkit/service/test_fuzzed.py -o timeout=14400
 	$(BIN)/python -m tests.fuzz
 
 fuzz: images

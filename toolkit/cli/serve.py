@@ -62,4 +62,4 @@ def serve(
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", level=logging.WARNING)
     logging.getLogger("toolkit.serve").setLevel(logging.INFO)
     logging.getLogger("toolkit.serve.access").setLevel(logging.INFO if access_log else logging.WARNING)
-    command(settings, lambda url: print(f"serving at {url} with {settings.boxes} boxes", flush=True))
+    command(settings, lambda line: print(line, flush=True))

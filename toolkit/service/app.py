@@ -201,7 +201,7 @@ class Service:
         return [task.result() for task in tasks]
 
     def _window(self, key: Key) -> int:
-        return min(AHEAD * self.settings.boxes, key.in_flight or MAX_ROWS)
+        return min(AHEAD * self.room.admission.boxes, key.in_flight or MAX_ROWS)
 
     async def _row(self, row: Any, key: Key, patience_s: float) -> dict[str, Any]:
         """Judge one row of many; what is wrong with it, or with us, is in its answer."""

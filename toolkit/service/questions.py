@@ -56,6 +56,10 @@ class Books:
         make: gives the oracle of (benchmark, tasks, data's hash, timeout in seconds, fail_fast).
         allowed: names; None is all whose data is on this machine.
         timeout_s: where a row says none.
+
+    Raises:
+        UsageError: there is no such benchmark.
+        DataMissing: its data is not here.
     """
 
     def __init__(self, make: Any, allowed: tuple[str, ...] | None, timeout_s: float) -> None:
@@ -66,7 +70,15 @@ class Books:
         self._lock = threading.Lock()
         self._sanitizer = Sanitizer(workers=2)
         for name in sorted(self._allowed or ()):
-            self.tasks(name)
+            self._load(BENCHMARKS[name])
+
+    def _load(self, benchmark: Benchmark) -> None:
+        tasks, data_hash = load(benchmark, Options(is_named=self._allowed is not None))
+        self._read[benchmark.name] = benchmark, tasks, data_hash
+
+    def warm(self) -> None:
+        """Start what reads texts, so that the first request does not wait for it."""
+        self._sanitizer.solution(own_tests.task_of({"tests": {"asserts": "assert f()"}}), "raw_response", "x = 1")
 
     def close(self) -> None:
         """End the processes that read texts."""
@@ -97,10 +109,9 @@ class Books:
         with self._lock:
             if benchmark.name not in self._read:
                 try:
-                    tasks, data_hash = load(benchmark, Options(is_named=self._allowed is not None))
+                    self._load(benchmark)
                 except DataMissing as error:
                     raise Failed(404, f"benchmark: {' '.join(str(error).split())[:300]}") from None
-                self._read[benchmark.name] = benchmark, tasks, data_hash
             return self._read[benchmark.name]
 
     def task(self, name: str, task_id: object) -> tuple[Benchmark, Task]:

@@ -57,11 +57,12 @@ class Room:
 
     def __init__(self, settings: Settings) -> None:
         self.settings, self.metrics = settings, Metrics()
-        self.admission = Admission(settings.boxes, settings.max_wait_s, self._observe)
-        self.engine = open_engine(settings.runtime)
-        self.pool = Sandbox(self.engine, settings.boxes, Limits(memory_bytes=settings.memory_bytes))
-        self.cache = VerdictCache() if settings.use_cache else None
         self.books = Books(self._oracle, settings.benchmarks, settings.timeout_s)
+        self.engine = open_engine(settings.runtime)
+        n_boxes = self.engine.capacity("run", settings.boxes)
+        self.admission = Admission(n_boxes, settings.max_wait_s, self._observe)
+        self.pool = Sandbox(self.engine, n_boxes, Limits(memory_bytes=settings.memory_bytes))
+        self.cache = VerdictCache() if settings.use_cache else None
         self.why_not_ready = "boxes are starting"
         self._n_first = 0
 
@@ -82,6 +83,7 @@ class Room:
         self.pool.start("run")
         self.pool.start("run", "test")
         self.prove()
+        self.books.warm()
         self._n_first = self.pool.n_started
         self.why_not_ready = ""
 

@@ -52,11 +52,12 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started and sockets:
             host, port = sockets[0].getsockname()[:2]
-            self.announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+            address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            self.announce(f"serving at {address}, {self.room.admission.boxes} programs at a time")
 
 
 def serve(settings: Settings, announce: Callable[[str], object]) -> None:
-    """Serve until a signal comes. `announce` is called with the address once it is open.
+    """Serve until a signal comes. `announce` is called with a line once the address is open.
 
     Raises:
         UsageError: a setting is out of range, or the address is taken.

@@ -69,7 +69,7 @@ def server(*flags: str, **env: str) -> Iterator[Server]:
     try:
         line = process.stdout.readline()
         watch.cancel()
-        found = re.search(r"http://\S+", line)
+        found = re.search(r"http://[^\s,]+", line)
         assert found, (line, started.log, process.wait(60))
         started.url = found[0]
         yield started
