@@ -20,7 +20,7 @@ def plain(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def strict(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Asks for keys, and refuses an early exit."""
     keys = tmp_path_factory.mktemp("keys") / "keys.txt"
-    keys.write_text("# who may\nkey-of-one name=one\nkey-of-two name=two in_flight=1 per_minute=3\n")
+    keys.write_text("# who may\nkey-of-one name=one\nkey-of-two name=two in_flight=1 per_minute=3\nkey-of-three per_minute=1\n")
     flags = ("--boxes", "2", "--strict-exit", "--no-cache", "--key-file", str(keys), "--benchmarks", "humaneval", "--max-wait", "4")
     with server(*flags) as started:
         yield started
