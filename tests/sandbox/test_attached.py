@@ -241,11 +241,20 @@ def test_the_manifest_is_what_kubernetes_takes_and_shuts_boxes_in() -> None:
     parts = list(yaml.safe_load_all(Path("images/kubernetes.yaml").read_text()))
     for part in parts:
         kubernetes_validate.validate(part, "1.33", strict=True)
-    pod = parts[1]["spec"]["template"]["spec"]
-    assert {box["image"] for box in pod["initContainers"]} == {"exogate-run", "exogate-lint"}
-    for box in [*pod["initContainers"], *pod["containers"]]:
-        context = box["securityContext"]
-        assert context["readOnlyRootFilesystem"]
-        assert not context["allowPrivilegeEscalation"]
-        assert context["capabilities"]["drop"] == ["ALL"]
-    assert not any("hostPath" in volume for volume in pod["volumes"])
+    pods = {part["kind"]: part["spec"]["template"]["spec"] for part in parts if part["kind"] in ("Job", "Deployment")}
+    assert {box["image"] for box in pods["Job"]["initContainers"]} == {"exogate-run", "exogate-lint"}
+    assert {box["image"] for box in pods["Deployment"]["initContainers"]} == {"exogate-run"}
+    for pod in pods.values():
+        for box in [*pod["initContainers"], *pod["containers"]]:
+            context = box["securityContext"]
+            assert context["readOnlyRootFilesystem"]
+            assert not context["allowPrivilegeEscalation"]
+            assert context["capabilities"]["drop"] == ["ALL"]
+        assert not any("hostPath" in volume for volume in pod["volumes"])
+    (served,) = pods["Deployment"]["containers"]
+    assert "secretKeyRef" in served["env"][0]["valueFrom"], "no key stands in the file"
+    (service,) = [part for part in parts if part["kind"] == "Service"]
+    (policy,) = [part for part in parts if part["kind"] == "NetworkPolicy" and part["metadata"]["name"] == "exogate-serve"]
+    labels = next(part for part in parts if part["kind"] == "Deployment")["spec"]["template"]["metadata"]["labels"]
+    for chosen in (service["spec"]["selector"], policy["spec"]["podSelector"]["matchLabels"]):
+        assert chosen.items() <= labels.items()

@@ -10,8 +10,22 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from toolkit.cli import (  # fmt: skip
-    analyze, boxes, build_pro, distill, efficiency, evaluate, gate, pairs, publish, published, report, show, train, watch,
+from toolkit.cli import (
+    analyze,
+    boxes,
+    build_pro,
+    distill,
+    efficiency,
+    evaluate,
+    gate,
+    pairs,
+    publish,
+    published,
+    report,
+    serve,
+    show,
+    train,
+    watch,
 )
 from toolkit.cli.options import Command, fail
 from toolkit.cli.reported import reported
@@ -97,6 +111,7 @@ app.command("claims")(published.claims)
 app.command("pairs")(pairs.pairs)
 app.command("analyze", cls=Command)(analyze.analyze)
 app.command("doctor")(boxes.doctor)
+app.command("serve")(serve.serve)
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:

@@ -19,6 +19,10 @@ OF_THE_BOX = "the whole box ran out of memory"
 """Detail of a program that took its box down with it. It names no box, because that differs from run to run."""
 
 
+class BrokenTest(SandboxError):
+    """A test fails by itself, or calls nothing: it is no evidence about any program."""
+
+
 @dataclass(slots=True)
 class Finding:
     """What one part of the tests showed.
@@ -134,12 +138,12 @@ def of_ending(ending: Ending) -> Finding:
     if ending.execution is not None:
         return of_end(ending.execution, f"in the test, after call {ending.n_calls}")
     if not ending.n_calls and ending.kind == codec.RAISED:
-        raise SandboxError(f"the benchmark's test fails before its first call: {ending.body[:200]!r}")
+        raise BrokenTest(f"the benchmark's test fails before its first call: {ending.body[:200]!r}")
     if not ending.n_calls:
-        raise SandboxError("the benchmark's test ended without a call of the candidate")
+        raise BrokenTest("the benchmark's test ended without a call of the candidate")
     if ending.kind == codec.RAISED:
         name = ending.body.decode("utf-8", "replace").split(":")[0]
         return Finding(Verdict.WRONG_ANSWER, f"after call {ending.n_calls - 1}: the test raised {name}")
     if ending.kind != codec.ENDED:
-        raise SandboxError(f"the benchmark's test ended with a frame of kind {ending.kind!r}")
+        raise BrokenTest(f"the benchmark's test ended with a frame of kind {ending.kind!r}")
     return earned(ending.n_calls, ending.n_answered)

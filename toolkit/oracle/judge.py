@@ -8,7 +8,7 @@ import hashlib
 import threading
 import time
 import traceback
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -185,6 +185,23 @@ class Oracle:
         return 0.0
 
     # -- one sample ----------------------------------------------------------------------------------------------------
+
+    def judge_one(
+        self, sample: Sample, attempt: Callable[[Callable[[Box], tuple[Result, Facts]]], tuple[Result, Facts]] | None = None
+    ) -> tuple[Result, Facts]:
+        """Judge one sample in a box of the pool, or take the verdict that is stored; as `judge_many` does with many.
+
+        `attempt` stands for `Sandbox.attempt`. Raises as it does, but for what the program did to its boxes.
+        """
+        key = self._key(sample)
+        if (stored := self._stored(key, sample)) is not None:
+            return self._told(stored, sample), Facts(cached=True)
+        try:
+            result, facts = (attempt or self.pool.attempt)(lambda box: self.judge(sample, box))
+        except BoxDestroyed as error:
+            result, facts = self.failed(sample, error), Facts()
+        self._store(key, result)
+        return self._told(result, sample), facts
 
     def judge(self, sample: Sample, box: Box) -> tuple[Result, Facts]:
         """Judge one sample in `box`, which the pool has lent; the result says what failed, whatever `show_tests` is.

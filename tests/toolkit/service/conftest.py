@@ -1,0 +1,26 @@
+"""One live server for all that can share it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox import DockerEngine
+from tests.toolkit.service.live import Server, server
+
+
+@pytest.fixture(scope="package")
+def plain(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """No keys, two boxes."""
+    cache = str(tmp_path_factory.mktemp("cache"))
+    with server("--boxes", "2", "--timeout", "2", "--max-body", "4", TOOLKIT_CACHE=cache) as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def strict(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Asks for keys, and refuses an early exit."""
+    keys = tmp_path_factory.mktemp("keys") / "keys.txt"
+    keys.write_text("# who may\nkey-of-one name=one\nkey-of-two name=two in_flight=1 per_minute=3\nkey-of-three per_minute=1\n")
+    flags = ("--boxes", "2", "--strict-exit", "--no-cache", "--key-file", str(keys), "--benchmarks", "humaneval", "--max-wait", "4")
+    with server(*flags) as started:
+        yield started

@@ -1,0 +1,65 @@
+"""`toolkit serve`."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolkit.cli.options import Runtime, fail
+
+
+def serve(
+    host: Annotated[str, typer.Option("--host", help="Address; one that others can reach wants keys.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="0 takes any that is free.")] = 8080,
+    boxes: Annotated[int | None, typer.Option("--boxes", help="Programs at a time [processors].")] = None,
+    memory: Annotated[int, typer.Option("--memory", help="MiB that one program may take, at most.")] = 4096,
+    benchmarks: Annotated[
+        str | None, typer.Option("--benchmarks", help="Those that may be named, comma-separated [all whose data is here].")
+    ] = None,
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds charged, where a row of /judge says none.")] = 5.0,
+    key_file: Annotated[
+        Path | None, typer.Option("--key-file", help="A key a line, and at will name=, in_flight=, per_minute=.")
+    ] = None,
+    max_wait: Annotated[float, typer.Option("--max-wait", help="Seconds that a program waits for a box, at most.")] = 20.0,
+    max_body: Annotated[int, typer.Option("--max-body", help="MiB of one request's body.")] = 64,
+    drain: Annotated[float, typer.Option("--drain", help="Seconds for what was taken, once told to end.")] = 60.0,
+    strict_exit: Annotated[
+        bool, typer.Option("--strict-exit", help="/run_code: exit 0 before the last statement is exit code 120.")
+    ] = False,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Reuse stored verdicts.")] = True,
+    access_log: Annotated[bool, typer.Option("--access-log/--no-access-log", help="A line a request.")] = True,
+    log_programs: Annotated[bool, typer.Option("--log-programs", help="Log requests with their programs, too.")] = False,
+    runtime: Runtime = None,
+) -> None:
+    """Judge programs over HTTP: verdicts, rewards for trainers, and SandboxFusion's endpoints."""
+    from toolkit.service.settings import Settings, read_keys
+
+    try:
+        from toolkit.service.serve import serve as command
+    except ModuleNotFoundError as error:
+        if error.name not in ("starlette", "uvicorn", "h11", "anyio"):
+            raise
+        fail(f"{error.name} is missing; toolkit serve needs the extra serve: pip install 'exogate[serve]'", 3)
+    settings = Settings(
+        host=host,
+        port=port,
+        boxes=(os.cpu_count() or 1) if boxes is None else boxes,
+        memory_bytes=memory << 20,
+        keys=read_keys(key_file),
+        max_wait_s=max_wait,
+        strict_exit=strict_exit,
+        benchmarks=None if benchmarks is None else tuple(name.strip() for name in benchmarks.split(",") if name.strip()),
+        timeout_s=timeout,
+        max_body_bytes=max_body << 20,
+        drain_s=drain,
+        use_cache=cache,
+        log_programs=log_programs,
+        runtime=runtime,
+    )
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", level=logging.WARNING)
+    logging.getLogger("toolkit.serve").setLevel(logging.INFO)
+    logging.getLogger("toolkit.serve.access").setLevel(logging.INFO if access_log else logging.WARNING)
+    command(settings, lambda line: print(line, flush=True))

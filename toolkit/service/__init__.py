@@ -1,0 +1,1 @@
+"""The judge as a service: `toolkit serve`. Needs the extra `serve`; nothing else imports it."""

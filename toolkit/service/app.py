@@ -1,0 +1,280 @@
+"""The server's endpoints, and what goes on beside them: known programs are judged again and again."""
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from toolkit.service import fusion
+from toolkit.service.asked import Door, Gone, Inlet, Quotas, Streamed, answer, failed, gone, parsed, unless_gone
+from toolkit.service.errors import Failed, Unanswered
+from toolkit.service.questions import label_of
+from toolkit.service.room import KNOWN, Room, unjudged
+from toolkit.service.settings import NOBODY, Key
+
+LOG = logging.getLogger("toolkit.serve")
+OPENRLHF_S, SLIME_S = 180.0, 120.0
+"""Seconds that these trainers wait for an answer."""
+MAX_ROWS = 100_000
+"""Rows of one request."""
+AHEAD = 4
+"""Rows of one request that wait or run at a time, for each box."""
+PROVE_S = 300.0
+"""Seconds between two looks at known programs."""
+GONE = 499
+NDJSON = ("application/x-ndjson", "application/jsonl")
+Handler = Callable[[Room, str, Any], Awaitable[Any]]
+ABOUT = "exogate: a judge outside the model. POST /judge gives verdicts; /run_code is SandboxFusion's. See docs/serve.md.\n"
+
+
+class Service:
+    """The endpoints over a room of boxes."""
+
+    def __init__(self, room: Room) -> None:
+        self.room, self.settings = room, room.settings
+        self.inlet, self.quotas = Inlet(room.settings), Quotas()
+
+    def app(self) -> ASGIApp:
+        """Return the application."""
+        posts: dict[str, Handler] = {
+            "/run_code": fusion.run_code, "/run_jupyter": fusion.run_jupyter, "/submit": fusion.submit,
+            "/list_ids": fusion.list_ids, "/get_prompts": fusion.get_prompts, "/get_prompt_by_id": fusion.get_prompt_by_id,
+            "/get_metrics": fusion.get_metrics, "/get_metrics_function": fusion.get_metrics_function,
+            "/reward/openrlhf": self._openrlhf, "/reward/slime": self._slime,
+        }  # fmt: skip
+        routes = [Route(path, self._legacy(handler), methods=["POST"]) for path, handler in posts.items()]
+        routes += [
+            Route("/list_datasets", self._datasets),
+            Route("/judge", self._judge, methods=["POST"]),
+            Route("/v1/ping", lambda _: answer("pong")),
+            Route("/healthz", lambda _: PlainTextResponse("ok\n")),
+            Route("/readyz", self._ready),
+            Route("/metrics", self._metrics),
+            Route("/", lambda _: PlainTextResponse(ABOUT)),
+        ]
+        return Door(Starlette(routes=routes, lifespan=self._life), self.settings, self.room.metrics)
+
+    @contextlib.asynccontextmanager
+    async def _life(self, _app: Starlette) -> AsyncIterator[None]:
+        proving = asyncio.create_task(self._prove())
+        try:
+            yield
+        finally:
+            proving.cancel()
+            self.room.admission.end()
+            await asyncio.to_thread(self.room.admission.join)
+
+    async def _prove(self) -> None:
+        """Judge known programs every few minutes; while one is judged otherwise, nothing is."""
+        wrong = {**KNOWN[0], "solution": "def double(x):\n    return x\n"}
+        rows = [*((row, "passed") for row in KNOWN), (wrong, "wrong_answer")]
+        while True:
+            await asyncio.sleep(PROVE_S)
+            why = ""
+            try:
+                for row, wanted in rows:
+                    asked = await asyncio.to_thread(self.room.books.question, row)
+                    found = await self.room.judge("/known", asked, self.settings.client_s, is_proof=True)
+                    if found["status"] != wanted:
+                        why = f"a program known to be {wanted} was judged {found['status']}"
+            except Failed:  # busy, or boxes fail: that says nothing of verdicts
+                continue
+            self.room.trust(why)
+
+    # -- what is there -------------------------------------------------------------------------------------------------
+
+    async def _ready(self, _request: Request) -> Response:
+        why = "going down" if self.room.admission.is_draining else self.room.why_not_ready
+        wait = round(self.room.admission.expected_wait_s("/new"), 3)
+        return answer({"ready": not why, "why": why, "expected_wait_s": wait}, 503 if why else 200)
+
+    async def _metrics(self, _request: Request) -> Response:
+        gauges = self.room.gauges() | {"exogate_held_bytes": self.inlet.held}
+        return PlainTextResponse(self.room.metrics.text(gauges), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+    async def _datasets(self, request: Request) -> Response:
+        return answer(await fusion.list_datasets(self.room, "", request))
+
+    # -- SandboxFusion's and trainers' paths ---------------------------------------------------------------------------
+
+    def _legacy(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        """Serve a path whose clients know nothing of ours: a full queue, a limit and our own failure are all 504."""
+
+        async def serve(request: Request) -> Response:
+            key: Key = request.scope.get("key", NOBODY)
+            try:
+                async with self.inlet.body(request) as body:
+                    self._log(request, body)
+                    if why := self.quotas.take(key, 1, self.room.admission.of_key(key.name)):
+                        raise self._unanswered("key", why)
+                    return answer(await unless_gone(request, handler(self.room, key.name, body)))
+            except Failed as error:
+                return failed(error)
+            except Gone:
+                return Response(status_code=GONE)
+
+        return serve
+
+    def _unanswered(self, why: str, said: str) -> Unanswered:
+        self.room.metrics.count("exogate_unscored_total", "reason", why)
+        return Unanswered(why, said)
+
+    def _log(self, request: Request, body: Any) -> None:
+        if self.settings.log_programs:
+            LOG.info("%s %s", request.scope["path"], json.dumps(body))
+
+    async def _openrlhf(self, room: Room, key: str, body: Any) -> Any:
+        """OpenRLHF's remote reward: `query` is prompt and response, `labels` say by which tests."""
+        queries = _texts(body, "query")
+        prompts = _texts(body, "prompts", len(queries)) if body.get("prompts") is not None else [""] * len(queries)
+        labels = body.get("labels")
+        if not isinstance(labels, list) or len(labels) != len(queries):
+            raise Failed(422, f"labels: a list of {len(queries)} is wanted, one for each query")
+        texts = [query.removeprefix(prompt) for query, prompt in zip(queries, prompts, strict=True)]
+        pairs = zip(labels, texts, strict=True)
+        found = await asyncio.gather(*(self._reward(key, label, text, OPENRLHF_S) for label, text in pairs))
+        scores = [one["score"] for one in found]
+        passed = [float(one["passed"]) for one in found]
+        if len(found) == 1:  # it puts what comes into a list itself
+            return {"rewards": scores[0], "scores": scores[0], "extra_logs": {"passed": passed[0]}}
+        return {"rewards": scores, "scores": scores, "extra_logs": {"passed": passed}}
+
+    async def _slime(self, room: Room, key: str, body: Any) -> Any:
+        """slime's remote reward: the answer is the number."""
+        if not isinstance(body, dict) or not isinstance(body.get("response"), str):
+            raise Failed(422, "an object with response, a text, and label is wanted")
+        return (await self._reward(key, body.get("label"), body["response"], SLIME_S))["score"]
+
+    async def _reward(self, key: str, label: Any, text: str, patience_s: float) -> dict[str, Any]:
+        row = {**label_of(label), "raw_response": text}
+        for name in ("solution", "completion"):
+            row.pop(name, None)
+        return await self.room.judge(key, await asyncio.to_thread(self.room.books.question, row), patience_s)
+
+    # -- /judge --------------------------------------------------------------------------------------------------------
+
+    async def _judge(self, request: Request) -> Response:
+        key: Key = request.scope.get("key", NOBODY)
+        try:
+            patience_s = _wait(request, self.settings.client_s)
+            if request.headers.get("content-type", "").partition(";")[0].strip() in NDJSON:
+                return Streamed(self._stream(request, key))
+            async with self.inlet.body(request) as body:
+                self._log(request, body)
+                if isinstance(body, list):
+                    if len(body) > MAX_ROWS:
+                        raise Failed(422, f"{len(body)} rows are over the bound of {MAX_ROWS}; send them in parts")
+                    return answer(await unless_gone(request, self._listed(body, key, patience_s)))
+                self._take(key, 1)
+                asked = await asyncio.to_thread(self.room.books.question, body)
+                found = await unless_gone(request, self.room.judge(key.name, asked, patience_s))
+                return answer({"id": body["id"], **found} if "id" in body else found)
+        except Failed as error:
+            return failed(error)
+        except Gone:
+            return Response(status_code=GONE)
+
+    def _take(self, key: Key, n: int) -> None:
+        if why := self.quotas.take(key, n, self.room.admission.of_key(key.name)):
+            raise Failed(429, why, {"Retry-After": "1"})
+
+    async def _listed(self, rows: list[Any], key: Key, patience_s: float) -> list[Any]:
+        """Judge rows, and give their answers in order; those that are not judged in time say so."""
+        self._take(key, len(rows))
+        turns = asyncio.Semaphore(self._window(key))
+        until = asyncio.get_running_loop().time() + patience_s
+
+        async def one(row: Any) -> Any:
+            async with turns:
+                return await self._row(row, key, until - asyncio.get_running_loop().time())
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(row)) for row in rows]
+        return [task.result() for task in tasks]
+
+    def _window(self, key: Key) -> int:
+        return min(AHEAD * self.room.admission.boxes, key.in_flight or MAX_ROWS)
+
+    async def _row(self, row: Any, key: Key, patience_s: float) -> dict[str, Any]:
+        """Judge one row of many; what is wrong with it, or with us, is in its answer."""
+        try:
+            asked = await asyncio.to_thread(self.room.books.question, row)
+            found = await self.room.judge(key.name, asked, patience_s, is_late=True)
+        except Failed as error:
+            return unjudged(row, error.detail if isinstance(error.detail, str) else json.dumps(error.detail))
+        return {"id": row["id"], **found} if "id" in row else found
+
+    async def _stream(self, request: Request, key: Key) -> AsyncIterator[bytes]:
+        """Yield the answers of lines as they come, in any order: `line` says of which."""
+        done: asyncio.Queue[bytes | None] = asyncio.Queue()
+        turns = asyncio.Semaphore(self._window(key))
+        tasks: set[asyncio.Task[None]] = set()
+
+        async def one(number: int, line: bytes) -> None:
+            try:
+                row = parsed(line)
+            except Failed as error:
+                found = unjudged(None, f"line {number}: {error.detail[0]['ctx']['error']}")
+            else:
+                why = self.quotas.take(key, 1, 0)
+                found = unjudged(row, why) if why else await self._row(row, key, float("inf"))
+            await done.put(json.dumps({"line": number, **found}).encode() + b"\n")
+            turns.release()
+
+        async def read() -> None:
+            number = 0
+            try:
+                async for line in self.inlet.lines(request):
+                    number += 1
+                    if number > MAX_ROWS:
+                        raise Failed(413, f"more than {MAX_ROWS} lines")
+                    await turns.acquire()
+                    tasks.add(task := asyncio.create_task(one(number, line)))
+                    task.add_done_callback(tasks.discard)
+                leaving = asyncio.create_task(gone(request))
+                while tasks and not leaving.done():
+                    await asyncio.wait({*tasks, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                leaving.cancel()
+            except Failed as error:
+                await done.put(json.dumps({"line": number + 1, **unjudged(None, str(error.detail))}).encode() + b"\n")
+            except Gone:
+                pass
+            finally:
+                await done.put(None)
+
+        reading = asyncio.create_task(read())
+        try:
+            while (line := await done.get()) is not None:
+                yield line
+        finally:
+            for task in (reading, *tasks):
+                task.cancel()
+
+
+def _texts(body: Any, name: str, n: int | None = None) -> list[str]:
+    found = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(found, list) or not found or not all(isinstance(one, str) for one in found):
+        raise Failed(422, f"{name}: a list of texts is wanted")
+    if n is not None and len(found) != n:
+        raise Failed(422, f"{name}: a list of {n} is wanted, one for each query")
+    return found
+
+
+def _wait(request: Request, default: float) -> float:
+    given = request.query_params.get("wait")
+    try:
+        seconds = default if given is None else float(given)
+    except ValueError:
+        seconds = 0.0
+    if not 2 <= seconds <= 3600:
+        raise Failed(422, f"wait: the seconds that the client waits are wanted, 2 to 3600, not {str(given)[:40]!r}")
+    return seconds
+

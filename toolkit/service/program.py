@@ -1,0 +1,183 @@
+"""One program of `/run_code`: as `python FILE` would run it, with files beside it, and a note on how it ended.
+
+The box runs `_AROUND`, which runs the program and says on standard error, by a word drawn anew each time, that the program
+has come to its end. The program could find that word and write it itself: nothing here is a proof, as a verdict by exit
+code can be none (`docs/serve.md`).
+"""
+
+import base64
+import binascii
+import contextlib
+import secrets
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from sandbox import Box, BoxOutOfMemory, Execution, Limits, Status
+from sandbox.box import out_of_memory
+from sandbox.execution import KEPT_BYTES
+from sandbox.wire import codec
+
+OUTPUT_BYTES = 16 << 20
+"""What a program may print before it is ended; of each stream the first MiB is kept."""
+FETCHED_BYTES = 32 << 20
+"""Most bytes of all files that are fetched."""
+EARLY = 120
+"""Exit code, with `strict_exit`, of a program that ended itself with 0 before its last statement."""
+_AROUND = '''
+def _around(source, files, mark, wanted, is_called):
+    import binascii, os, sys, types
+    error_fd = os.dup(2)
+    folder = os.getcwd()
+    path = folder + "/main.py"
+    source = binascii.a2b_base64(source)
+    for name, data in [*files, *([] if any(name == "main.py" for name, _ in files) else [("main.py", None)])]:
+        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(source if data is None else binascii.a2b_base64(data))
+    main = types.ModuleType("__main__")
+    main.__file__ = path
+    main.__dict__["__builtins__"] = __builtins__
+    sys.modules["__main__"] = main
+    sys.argv = [path]
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    code, reached = 0, False
+    try:
+        exec(compile(source, path, "exec"), main.__dict__)
+        reached = True
+    except SystemExit as leave:
+        if leave.code is None or isinstance(leave.code, int):
+            code = (leave.code or 0) & 255
+        else:
+            print(leave.code, file=sys.stderr)
+            code = 1
+        if not code:
+            import ast
+            last = ast.parse(source).body[-1:]
+            trace = leave.__traceback__.tb_next
+            reached = bool(trace and last and trace.tb_lineno >= last[0].lineno and not isinstance(last[0], ast.Assert))
+    except BaseException as error:
+        code = 1
+        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+        sys.excepthook(type(error), error, error.__traceback__)
+    if reached:
+        try:
+            sys.stderr.flush()
+            os.write(error_fd, mark)
+        except BaseException:
+            pass
+    import atexit, threading
+    try:
+        threading._shutdown()
+        atexit._run_exitfuncs()
+    except BaseException:
+        code = code or 1
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:
+            code = code or 120
+    if not is_called:
+        os._exit(code)
+    found, left = {}, FETCHED
+    for name in wanted:
+        try:
+            inside = os.path.realpath(os.path.join(folder, name)).startswith(os.path.realpath(folder) + os.sep)
+            with open(os.path.join(folder, name), "rb") as file:
+                data = file.read(left + 1) if inside else None
+        except OSError:
+            continue
+        if data is not None and len(data) <= left:
+            found[name] = binascii.b2a_base64(data, newline=False).decode()
+            left -= len(data)
+    return [code, found]
+'''
+_SCRIPT = "{around}\n_around({source!r}, {files!r}, {mark!r}, [], False)\n"
+_CALLED = "{around}\ndef _go(wanted):\n    return _around({source!r}, {files!r}, {mark!r}, wanted, True)\n"
+
+
+class BadFiles(ValueError):
+    """A file that is given or wanted is not within the program's own folder, or is not base64."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What became of a program.
+
+    Attributes:
+        execution: the facts.
+        exit_code: None if it did not end by itself.
+        stdout, stderr: what was kept.
+        early_exit: whether it ended itself with 0 before its last statement; None if that cannot be said.
+        files: base64 of the files that were wanted and are there.
+    """
+
+    execution: Execution
+    exit_code: int | None
+    stdout: str
+    stderr: str
+    early_exit: bool | None
+    files: dict[str, str]
+
+
+def checked(files: dict[str, str | None], wanted: list[str], most: int) -> list[tuple[str, bytes]]:
+    """Return the files that a program is given, `most` bytes at most. Raises `BadFiles`."""
+    found, size = [], 0
+    for name in [*files, *wanted]:
+        path = PurePosixPath(name)
+        if not path.parts or path.is_absolute() or ".." in path.parts or "\0" in name or len(name) > 1000:
+            raise BadFiles(f"{name[:100]!r} is no path within the program's own folder")
+        if name in files and (text := files[name]) is not None:
+            try:
+                name.encode()
+                data = base64.b64decode(text, validate=True)
+            except (binascii.Error, ValueError):
+                raise BadFiles(f"{name[:100]!r}: its content is not base64") from None
+            size += len(data)
+            found.append((str(path), data))
+    if size > most:
+        raise BadFiles(f"the files have {size} bytes, and a program's folder holds {most}")
+    return found
+
+
+def run(
+    box: Box, code: str, *, limits: Limits, stdin: str = "", files: list[tuple[str, bytes]] | None = None, wanted: list[str]
+) -> Ran:
+    """Run a program in a box. Raises as `Box.run`."""
+    mark = f"\0{secrets.token_hex(16)}\0"
+    form = _CALLED if wanted else _SCRIPT
+    text = form.format(
+        around=_AROUND.replace("FETCHED", str(FETCHED_BYTES)),
+        source=base64.b64encode(code.encode("utf-8", "surrogatepass")),
+        files=[(name, base64.b64encode(data)) for name, data in files or []], mark=mark.encode(),
+    )  # fmt: skip
+    limits = replace(limits, output_bytes=OUTPUT_BYTES)
+    given = stdin.encode("utf-8", "surrogatepass")
+    if not wanted:
+        execution = box.run(text, stdin=given, limits=limits)
+        return _ran(execution, execution.exit_code, mark, {})
+    frames: list[tuple[bytes, bytes]] = []
+    try:
+        with box.calls(text, "_go", limits=limits, stdin=given) as session:
+            batch = session.batch(codec.encode_batch([[wanted]]), 1, last=True)
+            with contextlib.suppress(codec.CodecError):
+                frames = session.frames(batch)
+            execution = session.end()
+    except BoxOutOfMemory:
+        return _ran(out_of_memory(limits), None, mark, {})
+    if not frames or frames[0][0] != codec.RETURNED:
+        return _ran(execution, execution.exit_code, mark, {})
+    exit_code, found = codec.decode(frames[0][1])
+    return _ran(replace(execution, status=Status.EXITED), exit_code, mark, found)
+
+
+def _ran(execution: Execution, exit_code: int | None, mark: str, files: dict[str, str]) -> Ran:
+    head, is_there, tail = execution.stderr.partition(mark)
+    early: bool | None = None
+    if execution.status is not Status.EXITED or exit_code:
+        early = False
+    elif is_there or len(execution.stderr.encode("utf-8", "replace")) < KEPT_BYTES - len(mark):
+        early = not is_there
+    return Ran(
+        execution=execution, exit_code=exit_code, stdout=execution.stdout, stderr=head + tail, early_exit=early, files=files
+    )

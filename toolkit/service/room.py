@@ -1,0 +1,303 @@
+"""The boxes of a server, and what is done in them: programs of `/run_code`, and questions of `/judge`."""
+
+import contextlib
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from sandbox import (
+    Box,
+    BoxDestroyed,
+    BoxLost,
+    EngineUnavailable,
+    InfrastructureError,
+    Limits,
+    Sandbox,
+    Starved,
+    Status,
+    open_engine,
+)
+from toolkit.benchmarks import Benchmark, own_tests
+from toolkit.oracle import Facts, Oracle, Refused, canary
+from toolkit.oracle.findings import BrokenTest
+from toolkit.records import Result, Task, Verdict
+from toolkit.service import program
+from toolkit.service.admission import Admission, Job
+from toolkit.service.errors import Failed, Unanswered
+from toolkit.service.metrics import Metrics
+from toolkit.service.questions import Books, Question
+from toolkit.service.settings import Settings
+from toolkit.service.shapes import RunCode
+from toolkit.store.cache import VerdictCache
+
+LOG = logging.getLogger("toolkit.serve")
+R = TypeVar("R")
+TRIES = 3
+"""Attempts at a program while boxes fail for reasons of their own."""
+TOTAL_S = 60.0
+WRONG = {
+    Status.TIMED_OUT: "TimeLimitExceeded",
+    Status.MEMORY_EXCEEDED: "MemoryLimitExceeded",
+    Status.OUTPUT_EXCEEDED: "OutputLimitExceeded",
+}
+KNOWN = (
+    {"solution": "def double(x):\n    return 2 * x\n", "tests": {"asserts": ["assert double(2) == 4"]}},
+    {"solution": "print(2 * int(input()))", "tests": {"inputs": ["2"], "outputs": ["4"]}},
+)
+
+
+class Room:
+    """All boxes of a server. Start and close it in threads of its own; the rest is for one event loop.
+
+    Args:
+        settings: how many, and within which limits.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings, self.metrics = settings, Metrics()
+        self.books = Books(self._oracle, settings.benchmarks, settings.timeout_s)
+        self.engine = open_engine(settings.runtime)
+        n_boxes = self.engine.capacity("run", settings.boxes)
+        self.admission = Admission(n_boxes, settings.max_wait_s, self._observe)
+        self.pool = Sandbox(self.engine, n_boxes, Limits(memory_bytes=settings.memory_bytes))
+        self.cache = VerdictCache() if settings.use_cache else None
+        self.why_not_ready = "boxes are starting"
+        self._n_first = 0
+
+    def _observe(self, queued_s: float, run_s: float) -> None:
+        self.metrics.observe("exogate_queue_wait_seconds", queued_s)
+        self.metrics.observe("exogate_run_seconds", run_s)
+
+    def _oracle(
+        self, benchmark: Benchmark, tasks: Mapping[str, Task], data_hash: str, timeout_s: float, fail_fast: bool
+    ) -> Oracle:
+        return Oracle(
+            self.pool, benchmark, tasks, data_hash, timeout_s=timeout_s, total_timeout_s=max(TOTAL_S, timeout_s),
+            cache=self.cache, fail_fast=fail_fast,
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Start all boxes, and judge known programs. Raises `InfrastructureError`."""
+        self.pool.start("run")
+        self.pool.start("run", "test")
+        self.prove()
+        self.books.warm()
+        self._n_first = self.pool.n_started
+        self.why_not_ready = ""
+
+    def prove(self) -> None:
+        """Judge programs whose verdicts are known. Raises `Refused` if one is judged otherwise."""
+        try:
+            for row in KNOWN:
+                task = own_tests.task_of(row)
+                canary(self._oracle(own_tests.BENCHMARK, {task.task_id: task}, task.task_id, self.settings.timeout_s, False))
+        except Refused:
+            self.metrics.count("exogate_canary_failures_total")
+            raise
+
+    def trust(self, why_not: str) -> None:
+        """Judge nothing any more, for a reason; or again, without one."""
+        if why_not:
+            self.metrics.count("exogate_canary_failures_total")
+            LOG.error("nothing is judged: %s", why_not)
+        self.why_not_ready = why_not
+
+    def close(self) -> None:
+        """End everything, boxes last. Never raises."""
+        with contextlib.suppress(Exception):
+            self.books.close()
+        self.pool.close()
+        self.engine.close()
+        if self.cache is not None:
+            self.cache.close()
+
+    def gauges(self) -> dict[str, float]:
+        """Return what is measured now."""
+        restarts = max(self.pool.n_started - self._n_first, 0) if self._n_first else 0
+        return {
+            "exogate_queue_depth": self.admission.waiting,
+            "exogate_in_flight": self.admission.running,
+            "exogate_boxes": self.admission.boxes,
+            "exogate_expected_wait_seconds": self.admission.expected_wait_s("/new"),
+            "exogate_box_restarts_total": restarts,
+        }
+
+    # -- work in boxes ----------------------------------------------------------------------------------------------------
+
+    def _attempt(self, job: Job, act: Callable[[Box], R]) -> R:
+        """Do as `Sandbox.attempt` does, in a box that is closed once nobody wants the result."""
+
+        def held(box: Box) -> R:
+            job.lent(box)
+            try:
+                if job.is_over:
+                    raise BoxLost("nobody wants the result")
+                return act(box)
+            finally:
+                job.given_back()
+
+        for left in reversed(range(TRIES)):
+            try:
+                return self.pool.attempt(held, is_unwanted=lambda: job.is_over)
+            except (BoxDestroyed, BrokenTest):
+                raise
+            except (BoxLost, Starved, EngineUnavailable):
+                if not left or job.is_over or self.pool.is_closed:
+                    raise
+        raise AssertionError
+
+    async def run_code(self, key: str, asked: RunCode, patience_s: float, wait_s: float = float("inf")) -> dict[str, Any]:
+        """Run a program; return what `/run_code` answers. Raises `Unanswered`."""
+        try:
+            files = program.checked(asked.files, asked.fetch_files, self.pool.limits.disk_bytes)
+        except program.BadFiles as error:
+            return {**_NOT_RUN, "message": str(error)}
+        limits, notes = self._limits(asked)
+
+        def work(job: Job) -> dict[str, Any]:
+            def act(box: Box) -> program.Ran:
+                return program.run(
+                    box, asked.code, limits=limits, stdin=asked.stdin or "", files=files, wanted=asked.fetch_files
+                )
+
+            try:
+                return self._answer(asked, self._attempt(job, act), job, notes)
+            except BoxDestroyed:
+                return self._destroyed(job, notes)
+
+        return await self._admitted(key, work, asked.run_timeout, patience_s, wait_s=wait_s)
+
+    async def _admitted(
+        self, key: str, work: Callable[[Job], R], limit_s: float, patience_s: float, *, wait_s: float = float("inf"),
+        is_late: bool = False, is_proof: bool = False,
+    ) -> R:  # fmt: skip
+        try:
+            if self.why_not_ready and not is_proof:
+                raise Unanswered("canary", self.why_not_ready)
+            return await self.admission.run(
+                key, work, limit_s=limit_s, patience_s=patience_s, wait_s=wait_s, is_late=is_late
+            )
+        except Unanswered as error:
+            self.metrics.count("exogate_unscored_total", "reason", error.why)
+            raise
+        except BrokenTest as error:
+            raise Failed(422, f"tests: {' '.join(str(error).split())[:300]}") from None
+        except (InfrastructureError, OSError) as error:
+            self.metrics.count("exogate_unscored_total", "reason", "box")
+            raise Unanswered("box", f"not judged: {' '.join(str(error).split())[:300]}") from None
+        except Exception:  # a defect of ours says nothing about the program either
+            self.metrics.count("exogate_unscored_total", "reason", "defect")
+            LOG.exception("a defect of the toolkit")
+            raise Unanswered("defect", "not judged: a defect of the toolkit; the server's log has its traceback") from None
+
+    def _limits(self, asked: RunCode) -> tuple[Limits, list[str]]:
+        most, notes = self.pool.limits.memory_bytes, []
+        wanted = asked.memory_limit_MB << 20 if asked.memory_limit_MB > 0 else most
+        memory = min(max(wanted, 64 << 20), most)
+        if memory != wanted:
+            notes.append(f"memory_limit_MB {asked.memory_limit_MB} is {memory >> 20} here")
+        limits = replace(
+            self.pool.limits, charged_s=asked.run_timeout, cpu_s=2 * asked.run_timeout, memory_bytes=memory
+        )  # fmt: skip
+        return limits, notes
+
+    def _answer(self, asked: RunCode, ran: program.Ran, job: Job, notes: list[str]) -> dict[str, Any]:
+        it, stderr, code = ran.execution, ran.stderr, ran.exit_code
+        self.metrics.count("exogate_programs_total", "status", it.status)
+        if self.settings.strict_exit and not asked.stdin and code == 0 and ran.early_exit is not False:
+            code = program.EARLY
+            stderr += "the program ended itself before its last statement (--strict-exit)\n"
+        is_late = it.status is Status.TIMED_OUT
+        if it.status in (Status.MEMORY_EXCEEDED, Status.OUTPUT_EXCEEDED):
+            code = -9
+            stderr += ("\n" if stderr and not stderr.endswith("\n") else "") + WRONG[it.status]
+        return {
+            "status": "Success" if code == 0 and not is_late else "Failed",
+            "message": "; ".join(notes),
+            "compile_result": None,
+            "run_result": {
+                "status": "TimeLimitExceeded" if is_late else "Finished",
+                "execution_time": it.charged_s,
+                "return_code": None if is_late else code,
+                "stdout": ran.stdout,
+                "stderr": stderr,
+            },
+            "executor_pod_name": None,
+            "files": ran.files,
+            "exogate": {
+                "status": it.status,
+                "charged_s": it.charged_s,
+                "cpu_s": it.cpu_s,
+                "memory_peak_bytes": it.memory_peak_bytes,
+                "queued_s": round(job.queued_s, 6),
+                "truncated": it.truncated,
+                "early_exit": ran.early_exit,
+            },
+        }
+
+    def _destroyed(self, job: Job, notes: list[str]) -> dict[str, Any]:
+        """Answer for a program that took its box down twice, while a known one ran in a fresh box."""
+        self.metrics.count("exogate_programs_total", "status", "destroyed")
+        facts = {
+            "status": "signaled", "charged_s": 0.0, "cpu_s": 0.0, "memory_peak_bytes": 0,
+            "queued_s": round(job.queued_s, 6), "truncated": False, "early_exit": False,
+        }  # fmt: skip
+        said = "its box did not survive it, twice"
+        run = {"status": "Finished", "execution_time": 0.0, "return_code": -9, "stdout": "", "stderr": said}
+        return {**_NOT_RUN, "message": "; ".join(notes), "run_result": run, "exogate": facts}
+
+    # -- questions --------------------------------------------------------------------------------------------------------
+
+    async def judge(self, key: str, asked: Question, patience_s: float, **more: bool) -> dict[str, Any]:
+        """Judge a program; return what `/judge` answers. Raises `Unanswered`, or `Failed` for tests that are broken."""
+
+        def work(job: Job) -> tuple[Result, Facts, int, float]:
+            result, facts = asked.oracle.judge_one(asked.sample, lambda act: self._attempt(job, act))
+            n_passed = _passed(result, asked.n_tests)
+            if result.verdict is Verdict.PASSED or not asked.singles:
+                return result, facts, n_passed, job.queued_s
+            singles = [one.oracle.judge_one(one.sample, lambda act: self._attempt(job, act))[0] for one in asked.singles]
+            return result, facts, sum(one.verdict is Verdict.PASSED for one in singles), job.queued_s
+
+        limit_s = min(asked.limit_s * (1 + bool(asked.singles)), patience_s / 2)
+        result, facts, n_passed, queued_s = await self._admitted(key, work, limit_s, patience_s, **more)
+        assert result.verdict is not None
+        self.metrics.count("exogate_verdicts_total", "verdict", result.verdict)
+        is_passed = result.verdict is Verdict.PASSED
+        share = bool(asked.row.get("partial")) and not is_passed
+        answer = {
+            "status": result.verdict, "passed": is_passed,
+            "score": n_passed / asked.n_tests if share else float(is_passed),
+            "tests_passed": n_passed, "tests": asked.n_tests,
+            "exogate": {
+                "seconds": facts.seconds, "charged_s": facts.charged_s, "cpu_s": facts.cpu_s,
+                "memory_peak_bytes": facts.memory_peak_bytes, "queued_s": round(queued_s, 6), "cached": facts.cached,
+            },
+        }  # fmt: skip
+        if asked.shows:
+            answer["detail"] = result.detail
+        return answer
+
+
+_NOT_RUN: dict[str, Any] = {
+    "status": "Failed", "message": "", "compile_result": None, "run_result": None, "executor_pod_name": None, "files": {},
+}  # fmt: skip
+
+
+def unjudged(row: Any, why: str) -> dict[str, Any]:
+    """Return the answer of a row of many that got no verdict."""
+    named = {"id": row["id"]} if isinstance(row, Mapping) and "id" in row else {}
+    return {**named, "status": None, "passed": None, "score": None, "tests_passed": 0, "tests": 0, "error": why}
+
+
+def _passed(result: Result, n_tests: int) -> int:
+    """Return how many tests passed before the first that failed."""
+    if result.verdict is Verdict.PASSED:
+        return n_tests
+    call = result.base_call if result.base is not Verdict.PASSED else result.plus_call
+    if call is None:
+        found = re.match(r"in case (\d+)", result.detail)
+        call = int(found[1]) if found else 0
+    return min(call, n_tests - 1)

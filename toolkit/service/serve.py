@@ -1,0 +1,94 @@
+"""The server's life: boxes first, then the address, and on SIGTERM what was taken is answered before both go."""
+
+import asyncio
+import contextlib
+import logging
+import resource
+import signal
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+
+from toolkit.errors import UsageError
+from toolkit.service.app import Service
+from toolkit.service.protocol import Bounded
+from toolkit.service.room import Room
+from toolkit.service.settings import Settings, check
+
+LOG = logging.getLogger("toolkit.serve")
+BACKLOG = 4096
+
+
+class _Server(uvicorn.Server):
+    """Ends on a signal without being killed by it: boxes are still to be removed."""
+
+    def __init__(self, config: uvicorn.Config, room: Room, announce: Callable[[str], object]) -> None:
+        super().__init__(config)
+        self.room, self.announce = room, announce
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take SIGTERM and SIGINT; the second one ends at once."""
+        loop = asyncio.get_running_loop()
+        taken = []
+        with contextlib.suppress(ValueError, RuntimeError):  # not the main thread
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self.leave)
+                taken.append(number)
+        try:
+            yield
+        finally:
+            for number in taken:
+                loop.remove_signal_handler(number)
+
+    def leave(self) -> None:
+        """Take nothing new, and end once what was taken is answered; when told so again, at once."""
+        self.force_exit = self.should_exit
+        self.should_exit = self.room.admission.is_draining = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say where."""
+        await super().startup(sockets)
+        if self.started and sockets:
+            host, port = sockets[0].getsockname()[:2]
+            address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            self.announce(f"serving at {address}, {self.room.admission.boxes} programs at a time")
+
+
+def serve(settings: Settings, announce: Callable[[str], object]) -> None:
+    """Serve until a signal comes. `announce` is called with a line once the address is open.
+
+    Raises:
+        UsageError: a setting is out of range, or the address is taken.
+        InfrastructureError: boxes cannot be started, or judge a known program wrongly.
+    """
+    check(settings)
+    listening = _bound(settings)
+    with contextlib.closing(listening):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 1 << 16)), hard))
+        room = Room(settings)
+        try:
+            room.start()
+            protocol = type("_Bounded", (Bounded,), {"header_s": settings.header_s})
+            config = uvicorn.Config(
+                Service(room).app(), http=protocol, ws="none", lifespan="on", access_log=False, log_config=None,
+                log_level="warning", server_header=False, backlog=BACKLOG, timeout_keep_alive=30,
+                timeout_graceful_shutdown=int(settings.drain_s) or 1,
+            )  # fmt: skip
+            asyncio.run(_Server(config, room, announce).serve([listening]))
+        finally:
+            room.close()
+
+
+def _bound(settings: Settings) -> socket.socket:
+    """Return a socket bound to the address. Raises `UsageError`."""
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((settings.host, settings.port))
+    except OSError as error:
+        raise UsageError(f"--host {settings.host} --port {settings.port}: {error.strerror or error}") from None
+    return bound

@@ -1,0 +1,98 @@
+"""SandboxFusion's requests, field by field (its `sandbox/server/*.py` and `sandbox/datasets/types.py`, commit 469de08).
+
+What does not fit is answered 422 with what pydantic says, as FastAPI does. `language` defaults to python, which there has to
+be said; the languages that no box here has are no members of the enum.
+"""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from toolkit.service.errors import Failed
+
+MAX_S = 600.0
+"""Most seconds that a program may ask for."""
+MAX_SHOWN = 200
+"""Characters of what was wrong that an answer repeats."""
+Seconds = Annotated[float, Field(gt=0, le=MAX_S, allow_inf_nan=False)]
+T = TypeVar("T", bound=BaseModel)
+
+
+class RunCode(BaseModel):
+    """`POST /run_code`. `compile_timeout` counts only in how long the client waits: Python compiles nothing beforehand."""
+
+    code: str
+    language: Literal["python"] = "python"
+    compile_timeout: Seconds = 10
+    run_timeout: Seconds = 10
+    memory_limit_MB: int = -1
+    stdin: str | None = None
+    files: dict[str, str | None] = {}
+    fetch_files: list[str] = []
+
+
+class Config(BaseModel):
+    """`TestConfig`; `extra` and unknown fields are left alone."""
+
+    model_config = ConfigDict(extra="allow")
+    dataset_type: str | None = None
+    language: Literal["python"] | None = None
+    locale: str | None = None
+    is_fewshot: bool | None = None
+    compile_timeout: Seconds | None = None
+    run_timeout: Seconds | None = None
+    custom_extract_logic: str | None = None
+    provided_data: list[dict[str, Any]] | dict[str, Any] | None = None
+    extra: dict[str, Any] = {}
+
+
+class GetPrompts(BaseModel):
+    """`POST /get_prompts` and `/list_ids`."""
+
+    dataset: str
+    config: Config = Config()
+    offset: int = 0
+    limit: int = 1_000_000
+
+
+class GetPromptById(BaseModel):
+    """`POST /get_prompt_by_id`."""
+
+    dataset: str
+    config: Config = Config()
+    id: int | str
+
+
+class Submit(BaseModel):
+    """`POST /submit`."""
+
+    dataset: str
+    id: int | str
+    completion: str
+    config: Config = Config()
+
+
+class GetMetrics(BaseModel):
+    """`POST /get_metrics`; of a result only what is counted is looked at."""
+
+    dataset: str
+    config: Config = Config()
+    results: list[dict[str, Any]] = []
+
+
+def read(shape: type[T], body: Any) -> T:
+    """Return a body as what it should be. Raises `Failed` (422)."""
+    try:
+        return shape.model_validate(body)
+    except ValidationError as error:
+        found = [
+            {**each, "loc": ["body", *each["loc"]], "input": _short(each["input"])}
+            for each in error.errors(include_url=False, include_context=False)
+        ]
+        raise Failed(422, found) from None
+
+
+def _short(value: Any) -> Any:
+    """Return what was given, as FastAPI repeats it; cut where it is long."""
+    text = repr(value)
+    return value if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
