@@ -103,7 +103,7 @@ class Oracle:
         """
         equal: dict[str, list[Sample]] = {}
         for sample in samples:
-            equal.setdefault(self._key(sample), []).append(sample)
+            equal.setdefault(self.key(sample), []).append(sample)
         waiting: dict[str, list[Sample]] = {}
         for key, group in equal.items():
             stored = self._stored(key, group[0])
@@ -132,7 +132,7 @@ class Oracle:
         """Return the result of an equal solution as that of a sample; without what tests say, unless they are shown."""
         return replace(result, sample_id=sample.sample_id, failed=result.failed if self.show_tests else None)
 
-    def _key(self, sample: Sample) -> str:
+    def key(self, sample: Sample) -> str:
         """Hash everything that the verdict of a sample depends on."""
         rules = self.rules
         parts = (
