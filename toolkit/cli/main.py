@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from toolkit.cli import boxes, build_pro, distill, efficiency, evaluate, gate, pairs, published, show, train
+from toolkit.cli import boxes, build_pro, distill, efficiency, evaluate, gate, pairs, published, reward, show, train
 from toolkit.cli.options import Command, fail
 from toolkit.cli.reported import reported
 
@@ -91,6 +91,8 @@ app.command("efficiency")(efficiency.efficiency)
 app.command("report")(published.report)
 app.command("claims")(published.claims)
 app.command("pairs")(pairs.pairs)
+app.command("mcp")(reward.mcp)
+app.command("shim")(reward.shim)
 app.command("doctor")(boxes.doctor)
 
 

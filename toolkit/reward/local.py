@@ -91,12 +91,13 @@ os.register_at_fork(after_in_child=_forget)
 
 
 def _close_all() -> None:
-    for boxes in list(_open.values()):
-        boxes.close()
+    for each in list(_open.values()):
+        each.close()
 
 
-def _boxes(judge: "Judge") -> Boxes:
-    key = judge.parallel or os.cpu_count() or 1, judge.runtime
+def boxes(parallel: int | None, runtime: str | None) -> Boxes:
+    """Return the boxes of this process for such settings; none is started yet."""
+    key = parallel or os.cpu_count() or 1, runtime
     with _lock:
         if not _open:
             Finalize(None, _close_all, exitpriority=10)  # at the end of processes of multiprocessing too, unlike atexit
@@ -105,9 +106,7 @@ def _boxes(judge: "Judge") -> Boxes:
 
 def close(judge: "Judge") -> None:
     """Remove the boxes that a judge uses here."""
-    boxes = _open.get((judge.parallel or os.cpu_count() or 1, judge.runtime))
-    if boxes:
-        boxes.close()
+    boxes(judge.parallel, judge.runtime).close()
 
 
 def _benchmark(judge: "Judge") -> tuple[Benchmark, dict[str, Task], str]:
@@ -143,26 +142,24 @@ def judged(judge: "Judge", questions: Sequence[Asked], *, visible: bool) -> Mapp
 def _judged(
     judge: "Judge", questions: Sequence[Asked], benchmark: Benchmark, tasks: Mapping[str, Task], data_hash: str
 ) -> dict[Asked, Judgement]:
-    boxes = _boxes(judge)
+    here = boxes(judge.parallel, judge.runtime)
     stop = threading.Event()
     with ended_by(stop.set):
-        solutions = boxes.sanitizer.solutions((tasks[each.task_id], each.field, each.text) for each in questions)
+        solutions = here.sanitizer.solutions((tasks[each.task_id], each.field, each.text) for each in questions)
         samples = [
             Sample(task_id=each.task_id, sample_id=i, solution=solution)
             for i, (each, solution) in enumerate(zip(questions, solutions, strict=True))
         ]
-        pool = boxes.pool()
+        pool = here.pool()
         oracle = Oracle(
             pool, benchmark, tasks, data_hash, timeout_s=judge.timeout, total_timeout_s=judge.total_timeout,
-            cache=boxes.cache if judge.use_cache else None, fail_fast=judge.fail_fast,
+            cache=here.cache if judge.use_cache else None, fail_fast=judge.fail_fast, show_tests=judge.show_detail,
         )  # fmt: skip
-        boxes.prove(oracle)
+        here.prove(oracle)
         results = {sample.sample_id: result for sample, result, _ in oracle.judge_many(samples, stop)}
         failing = [sample for sample in samples if judge.partial and _fails(results[sample.sample_id])]
         counts = counted.count_many(oracle, failing, stop) if failing else {}
-    return {
-        question: _judgement(judge, oracle, results[i], counts.get(i)) for i, question in enumerate(questions)
-    }
+    return {question: _judgement(judge, oracle, results[i], counts.get(i)) for i, question in enumerate(questions)}
 
 
 def _fails(result: Result) -> bool:
@@ -178,8 +175,11 @@ def _judgement(judge: "Judge", oracle: Oracle, result: Result, n_passed: int | N
         error = result.error or "its tests could not be counted"
         result = Result(task_id=result.task_id, sample_id=0, verdict=None, error=error)
     shared = any(getattr(each, "shared", False) for each in (result, task, task.tests))
+    seen, detail = result.failed, result.detail
+    if seen is not None:
+        detail += "".join(f"; {name} {value}" for name in ("input", "expected", "got") if (value := getattr(seen, name)))
     return judge.scored(
-        None if result.verdict is None else str(result.verdict), passed_tests=n_passed, tests=n, detail=result.detail,
+        None if result.verdict is None else str(result.verdict), passed_tests=n_passed, tests=n, detail=detail,
         error=result.error, shared=shared,
     )  # fmt: skip
 
