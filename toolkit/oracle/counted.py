@@ -7,7 +7,7 @@ each is judged without the others; cases of standard input are processes of thei
 import ast
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,10 +38,17 @@ def n_tests(task: Task, rules: Rules) -> int:
     return len(tests.cases) if isinstance(tests, Stdin) else sum(n for n, _ in parts(task.tests_as(Check).source))
 
 
-def count(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> int:
-    """Return how many tests of a task a program passes, within `total_timeout_s` for all. Raises as `Oracle.judge`."""
+def count(
+    task: Task, solution: str, box: Box, rules: Rules, facts: Facts, groups: Sequence[tuple[int, Task]] = ()
+) -> int:
+    """Return how many tests of a task a program passes, within `total_timeout_s` for all. Raises as `Oracle.judge`.
+
+    `groups` has the tests as tasks of their own, each with its number of tests, where the task's tests cannot be told apart.
+    """
     if unjudgeable(solution):
         return 0
+    if groups:
+        return _of_groups(groups, solution, box, rules, facts)
     if isinstance(task.tests, Table):
         return _of_table(task, solution, box, rules, facts)
     if isinstance(task.tests, Stdin):
@@ -50,23 +57,24 @@ def count(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> in
 
 
 def _of_stdin(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> int:
-    tests, n_right = task.tests_as(Stdin), 0
-    for case in tests.cases:
-        if facts.charged_s > rules.total_timeout_s:
-            break
-        one = replace(task, tests=replace(tests, cases=(case,)))
-        n_right += stdin.judge(one, solution, box, rules, facts)[0].verdict is Verdict.PASSED
-    return n_right
+    tests = task.tests_as(Stdin)
+    groups = [(1, replace(task, tests=replace(tests, cases=(case,)))) for case in tests.cases]
+    return _of_groups(groups, solution, box, rules, facts)
 
 
 def _of_check(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> int:
-    tests, n_right = task.tests_as(Check), 0
-    for n, source in parts(tests.source):
+    tests = task.tests_as(Check)
+    groups = [(n, replace(task, tests=replace(tests, source=source))) for n, source in parts(tests.source)]
+    return _of_groups(groups, solution, box, rules, facts)
+
+
+def _of_groups(groups: Sequence[tuple[int, Task]], solution: str, box: Box, rules: Rules, facts: Facts) -> int:
+    n_right = 0
+    for n, task in groups:
         if facts.charged_s > rules.total_timeout_s:
             break
-        one = replace(task, tests=replace(tests, source=source))
-        found, _ = check.judge(one, solution, box, rules, facts)
-        n_right += n * (found.verdict is Verdict.PASSED)
+        judge = stdin.judge if isinstance(task.tests, Stdin) else check.judge
+        n_right += n * (judge(task, solution, box, rules, facts)[0].verdict is Verdict.PASSED)
     return n_right
 
 
@@ -151,8 +159,16 @@ def _ask(
     return batch.n_frames, n_good
 
 
-def count_many(oracle: Oracle, samples: Sequence[Sample], stop: threading.Event | None = None) -> dict[int, int]:
-    """Return by `sample_id` how many tests each program passes, if it could be counted. Raises as `Oracle.judge_many`."""
+def count_many(
+    oracle: Oracle,
+    samples: Sequence[Sample],
+    groups: Mapping[str, Sequence[tuple[int, Task]]],
+    stop: threading.Event | None = None,
+) -> dict[int, int]:
+    """Return by `sample_id` how many tests each program passes, if it could be counted. Raises as `Oracle.judge_many`.
+
+    `groups` are by task, as in `count`.
+    """
     keys = {sample.sample_id: f"{oracle.key(sample)} counted {VERSION}" for sample in samples}
     stored = {keys[sample.sample_id]: oracle.cache.get(keys[sample.sample_id]) for sample in samples} if oracle.cache else {}
     found = {key: int(row["n"]) for key, row in stored.items() if row}
@@ -160,7 +176,8 @@ def count_many(oracle: Oracle, samples: Sequence[Sample], stop: threading.Event 
 
     def counted(box: Box, key: str) -> tuple[str, int | None]:
         sample = waiting[key]
-        n = count(oracle.tasks[sample.task_id], sample.solution, box, oracle.rules, Facts())
+        task = oracle.tasks[sample.task_id]
+        n = count(task, sample.solution, box, oracle.rules, Facts(), groups.get(sample.task_id, ()))
         if oracle.cache:
             oracle.cache.put(key, {"n": n})
         return key, n

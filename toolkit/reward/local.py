@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import Limits, Sandbox, open_engine
 from toolkit.api.threads import ended_by
-from toolkit.benchmarks import Benchmark, Options
-from toolkit.benchmarks.base import Loaded
+from toolkit.benchmarks import Benchmark, Options, own_tests
 from toolkit.benchmarks.examples import public_tests
 from toolkit.benchmarks.load import benchmark_named, load
+from toolkit.benchmarks.own_asserts import BadTests
 from toolkit.commands.judging import MEMORY_BYTES
 from toolkit.errors import UsageError, nearest, room
 from toolkit.oracle import Oracle, canary, counted
@@ -27,8 +27,8 @@ from toolkit.store.cache import VerdictCache
 if TYPE_CHECKING:
     from toolkit.reward.judge import Judge
 
-OWN = Benchmark(name="own", load=lambda _: Loaded(tasks={}, data_hash=""))
-"""Stands for the benchmark of rows that bring their own tests."""
+MAX_GROUPS = 64
+"""Groups in which a row's own tests are counted: with more tests than that, neighbours pass or fail together."""
 NO_VISIBLE = "it has no visible tests"
 
 
@@ -38,22 +38,28 @@ class Boxes:
     def __init__(self, parallel: int, runtime: str | None) -> None:
         self.parallel, self.runtime = parallel, runtime
         self.sanitizer = Sanitizer(workers=parallel)
-        self.cache = VerdictCache()
         self._lock = threading.Lock()
         self._pool: Sandbox | None = None
+        self._cache: VerdictCache | None = None
         self._stack = contextlib.ExitStack()
         self._proven: set[type] = set()
 
     def pool(self) -> Sandbox:
         """Return the pool. Raises `EngineUnavailable`."""
+        return self.opened()[0]
+
+    def opened(self) -> tuple[Sandbox, VerdictCache]:
+        """Return the pool, and stored verdicts. Raises `EngineUnavailable`."""
         with self._lock:
-            if self._pool is None or self._pool.is_closed:
+            if self._pool is None or self._cache is None or self._pool.is_closed:
                 self._stack.close()
+                self._cache = VerdictCache()
+                self._stack.callback(self._cache.close)
                 engine = open_engine(self.runtime)
                 self._stack.callback(engine.close)
                 self._pool = self._stack.enter_context(Sandbox(engine, self.parallel, Limits(memory_bytes=MEMORY_BYTES)))
                 self._proven = set()
-            return self._pool
+            return self._pool, self._cache
 
     def prove(self, oracle: Oracle) -> None:
         """Judge known programs by each kind of tests that was not proven in this pool. Raises as `canary`."""
@@ -121,7 +127,7 @@ def _benchmark(judge: "Judge") -> tuple[Benchmark, dict[str, Task], str]:
 @room()
 def judged(judge: "Judge", questions: Sequence[Asked], *, visible: bool) -> Mapping[Asked, Judgement]:
     """Judge distinct questions in boxes of this process. Raises as `Judge`."""
-    benchmark, tasks, data_hash = _benchmark(judge) if judge.benchmark else (OWN, _own(questions), "own")
+    benchmark, tasks, data_hash = _benchmark(judge) if judge.benchmark else (own_tests.BENCHMARK, _own(questions), "own")
     for question in questions:
         if question.task_id not in tasks:
             raise UsageError(f"{judge.benchmark} has no task {question.task_id!r}{nearest(question.task_id, tasks)}")
@@ -145,21 +151,28 @@ def _judged(
     here = boxes(judge.parallel, judge.runtime)
     stop = threading.Event()
     with ended_by(stop.set):
-        solutions = here.sanitizer.solutions((tasks[each.task_id], each.field, each.text) for each in questions)
+        items = ((_read_as(tasks[each.task_id], each), each.field, each.text) for each in questions)
+        solutions = here.sanitizer.solutions(items)
         samples = [
             Sample(task_id=each.task_id, sample_id=i, solution=solution)
             for i, (each, solution) in enumerate(zip(questions, solutions, strict=True))
         ]
-        pool = here.pool()
+        pool, cache = here.opened()
         oracle = Oracle(
             pool, benchmark, tasks, data_hash, timeout_s=judge.timeout, total_timeout_s=judge.total_timeout,
-            cache=here.cache if judge.use_cache else None, fail_fast=judge.fail_fast, show_tests=judge.show_detail,
+            cache=cache if judge.use_cache else None, fail_fast=judge.fail_fast, show_tests=judge.show_detail,
         )  # fmt: skip
         here.prove(oracle)
         results = {sample.sample_id: result for sample, result, _ in oracle.judge_many(samples, stop)}
         failing = [sample for sample in samples if judge.partial and _fails(results[sample.sample_id])]
-        counts = counted.count_many(oracle, failing, stop) if failing else {}
+        groups = {} if judge.benchmark else {each.task_id: _groups(each) for each in questions} if failing else {}
+        counts = counted.count_many(oracle, failing, groups, stop) if failing else {}
     return {question: _judgement(judge, oracle, results[i], counts.get(i)) for i, question in enumerate(questions)}
+
+
+def _read_as(task: Task, question: Asked) -> Task:
+    """Return the task by which a text is made a program: own tests name no function; fences decide, else what parses."""
+    return replace(task, entry_point="", is_file=question.text.count("```") > 1) if question.tests else task
 
 
 def _fails(result: Result) -> bool:
@@ -168,7 +181,7 @@ def _fails(result: Result) -> bool:
 
 def _judgement(judge: "Judge", oracle: Oracle, result: Result, n_passed: int | None) -> Judgement:
     task = oracle.tasks[result.task_id]
-    n = counted.n_tests(task, oracle.rules)
+    n = counted.n_tests(task, oracle.rules) if judge.benchmark else own_tests.count(task)
     if result.verdict is Verdict.PASSED:
         n_passed = n
     elif judge.partial and n_passed is None:  # a program that fails, and that could not be counted
@@ -193,10 +206,27 @@ def _visible(tasks: Mapping[str, Task]) -> Iterator[tuple[str, Task]]:
 
 def _own(questions: Sequence[Asked]) -> dict[str, Task]:
     """Make tasks of rows' own tests. Raise `UsageError` with what is wrong with one."""
-    from toolkit.benchmarks.own_tests import task_of
-
     found: dict[str, Task] = {}
     for question in questions:
         if question.task_id not in found:
-            found[question.task_id] = replace(task_of({"tests": json.loads(question.tests)}), task_id=question.task_id)
+            try:
+                made = own_tests.task_of(json.loads(question.tests))
+            except BadTests as error:
+                raise UsageError(f"a row's own tests cannot be used: {error}") from None
+            found[question.task_id] = replace(made, task_id=question.task_id)
+    return found
+
+
+def _groups(question: Asked) -> list[tuple[int, Task]]:
+    """Return a row's tests in at most `MAX_GROUPS` tasks, each with how many tests it has."""
+    singles = own_tests.singles(json.loads(question.tests))
+    n_groups, found = min(len(singles), MAX_GROUPS), []
+    for i in range(n_groups):
+        rows = singles[i * len(singles) // n_groups : (i + 1) * len(singles) // n_groups]
+        tests = {
+            name: [one for row in rows for one in row["tests"][name]]
+            for name in ("asserts", "inputs", "outputs") if isinstance(rows[0]["tests"].get(name), list)
+        }  # fmt: skip
+        task = own_tests.task_of({**rows[0], "tests": {**rows[0]["tests"], **tests}})
+        found.append((own_tests.count(task), task))
     return found

@@ -47,7 +47,7 @@ def judged(judge: "Judge", questions: Sequence[Asked]) -> Mapping[Asked, Judgeme
 def _body(judge: "Judge", question: Asked) -> bytes:
     what: dict[str, Any] = {"benchmark": judge.benchmark, "task_id": question.task_id}
     if not judge.benchmark:
-        what = {"tests": json.loads(question.tests)}
+        what = json.loads(question.tests)
     return json.dumps(what | {question.field: question.text}).encode()
 
 

@@ -47,7 +47,7 @@ class Asked:
 
     Attributes:
         task_id: of a benchmark's task; of a row's own tests, a hash of them.
-        tests: a row's own tests, as JSON; empty for a benchmark's task.
+        tests: JSON of a row's own `tests`, and of the `prompt` that a completion continues; empty for a benchmark's task.
         field, text: what the program is made of, and how (`toolkit.samples.sanitize`).
     """
 
@@ -81,16 +81,16 @@ def _asked(row: Row, own: bool, of: str) -> Asked:
         if not isinstance(row.get("task_id"), str):
             raise ValueError(f"task_id is not a string but {type(row.get('task_id')).__name__}")
         return Asked(task_id=row["task_id"], field=field, text=text)
-    tests = tests_of(row.get(of), of)
+    tests = tests_of(row.get(of), of, row.get("prompt") or "")
     return Asked(task_id=f"own/{hashlib.sha256(tests.encode()).hexdigest()[:32]}", tests=tests, field=field, text=text)
 
 
-def tests_of(tests: Any, name: str) -> str:
+def tests_of(tests: Any, name: str, prompt: str) -> str:
     """Return a row's own tests as JSON, the same for equal ones; they may be JSON already. Raise ValueError for others."""
     try:
         tests = json.loads(tests) if isinstance(tests, str) else tests
         if not isinstance(tests, Mapping):
             raise ValueError(f"{name} is not a mapping but {type(tests).__name__}")
-        return json.dumps(tests, sort_keys=True, ensure_ascii=True)
+        return json.dumps({"tests": tests, "prompt": string("prompt", prompt)}, sort_keys=True)
     except (TypeError, RecursionError) as error:
         raise ValueError(f"{name} cannot be written as JSON: {error}") from None
