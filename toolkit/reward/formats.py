@@ -25,7 +25,7 @@ def text_of(completion: Any) -> str:
     return str(content or "")
 
 
-def tests_from(truth: Any) -> dict[str, Any]:
+def as_tests(truth: Any) -> dict[str, Any]:
     """Return a row's ground truth as tests. It is a mapping, or JSON of one.
 
     Understood: tests as they are (`kind`); `{"inputs", "outputs"}` of standard input and output, or with `fn_name` of calls

@@ -10,7 +10,7 @@ from inspect_ai.solver import TaskState
 from inspect_ai.tool import Tool, ToolError, tool
 
 from toolkit.errors import InfrastructureError, UsageError
-from toolkit.reward.formats import tests_from
+from toolkit.reward.formats import as_tests
 from toolkit.reward.judge import Judge
 from toolkit.reward.running import run_python_async
 
@@ -30,7 +30,7 @@ def judged(benchmark: str = "", **settings: Any) -> Scorer:
         named = state.metadata.get("task_id" if benchmark else "tests")
         task: Any = named or (str(state.sample_id) if benchmark else target.text)
         try:
-            (found,) = await judge.judge_async([(task if benchmark else tests_from(task), state.output.completion)])
+            (found,) = await judge.judge_async([(task if benchmark else as_tests(task), state.output.completion)])
         except ValueError as error:
             raise UsageError(f"sample {state.sample_id}: {error}") from None
         except InfrastructureError as error:

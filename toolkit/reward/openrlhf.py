@@ -1,6 +1,6 @@
 """OpenRLHF's `reward_func`: `--reward.remote_url .../toolkit/reward/openrlhf.py`, which it loads by this path.
 
-`label` is a task's id where the judge has a benchmark, else tests (`toolkit.reward.formats.tests_from`). Settings come from
+`label` is a task's id where the judge has a benchmark, else tests (`toolkit.reward.formats.as_tests`). Settings come from
 `TOOLKIT_REWARD`. What could not be judged raises, which OpenRLHF takes for no reward. `toolkit serve` has the same on
 `/reward/openrlhf`, for machines without boxes.
 """
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from toolkit.errors import UsageError
-from toolkit.reward.formats import NotJudged, tests_from
+from toolkit.reward.formats import NotJudged, as_tests
 from toolkit.reward.from_settings import judge_of
 from toolkit.reward.judge import Judge
 
@@ -47,6 +47,6 @@ def truth_of(judge: Judge, label: Any) -> Any:
     if judge.benchmark:
         return label
     try:
-        return tests_from(label)
+        return as_tests(label)
     except ValueError as error:
         raise UsageError(f"label: {error}") from None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolkit.errors import UsageError
-from toolkit.reward.formats import tests_from, text_of
+from toolkit.reward.formats import as_tests, text_of
 from toolkit.reward.judge import Judge
 from toolkit.reward.rows import Judgement
 
@@ -59,7 +59,7 @@ def rows(judge: Judge, completions: Sequence[Any], columns: dict[str, Any]) -> l
     if len(column) != len(completions):
         raise UsageError(f"{len(completions)} completions, and {len(column)} rows of {names[0]}")
     try:
-        truths = column if judge.benchmark else [tests_from(each) for each in column]
+        truths = column if judge.benchmark else [as_tests(each) for each in column]
     except ValueError as error:
         raise UsageError(str(error)) from None
     return [(truth, text_of(completion)) for truth, completion in zip(truths, completions, strict=True)]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolkit.errors import UsageError
-from toolkit.reward.formats import NotJudged, tests_from
+from toolkit.reward.formats import NotJudged, as_tests
 from toolkit.reward.from_settings import judge_of
 from toolkit.reward.judge import Judge
 from toolkit.reward.rows import Judgement
@@ -22,7 +22,7 @@ def compute_score(
 
     Args:
         solution_str: the model's answer; code is taken out of its fences.
-        ground_truth: tests in verl's forms (`toolkit.reward.formats.tests_from`); with a `benchmark`, a task's id.
+        ground_truth: tests in verl's forms (`toolkit.reward.formats.as_tests`); with a `benchmark`, a task's id.
         unscored: `raise`, or `zero`.
         settings: of `Judge`, as `reward_kwargs` gives them; `url` spares each reward worker boxes of its own.
 
@@ -53,7 +53,7 @@ def _row(judge: Judge, solution: str, truth: Any, extra: Mapping[str, Any] | Non
         named = (extra or {}).get("task_id", truth)
         return (named, solution)
     try:
-        return (tests_from(truth), solution)
+        return (as_tests(truth), solution)
     except ValueError as error:
         raise UsageError(str(error)) from None
 
