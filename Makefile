@@ -45,8 +45,10 @@ test: images
 test-fast: venv
 	$(BIN)/python -m pytest tests --ignore=tests/shared --fast -n auto
 
-# All that needs the reference data beside the checkout, on all of it; then random answers, for TOOLKIT_FUZZ_S seconds (600).
+# What takes minutes (tests/long); all that needs the reference data beside the checkout, on all of it; then random answers, for
+# TOOLKIT_FUZZ_S seconds (600).
 check-long: images
+	TOOLKIT_LONG=1 $(BIN)/python -m pytest tests/long
 	TOOLKIT_ALL_SAMPLES=1 $(BIN)/python -m pytest tests/shared
 	$(BIN)/python -m tests.fuzz
 
