@@ -29,19 +29,23 @@ _REFUSED = {400, 401, 403, 404, 405, 413, 422}
 def judged(judge: "Judge", questions: Sequence[Asked]) -> Mapping[Asked, Judgement]:
     """Have the server judge distinct questions. Raises `UsageError` if it refuses one."""
     stop = threading.Event()
-    local = threading.local()
+    clients: dict[int, _Client] = {}
 
     def one(question: Asked) -> Judgement:
-        if getattr(local, "client", None) is None:
-            local.client = _Client(judge)
-        return _judgement(judge, local.client.ask(_body(judge, question), stop))
+        client = clients.setdefault(threading.get_ident(), _Client(judge))
+        return _judgement(judge, client.ask(_body(judge, question), stop))
 
-    with ended_by(stop.set), ThreadPoolExecutor(min(CONNECTIONS, len(questions)), "judge") as threads:
+    with ended_by(stop.set):
         try:
-            return dict(zip(questions, threads.map(one, questions), strict=True))
-        except BaseException:
-            stop.set()
-            raise
+            with ThreadPoolExecutor(min(CONNECTIONS, len(questions)), "judge") as threads:
+                try:
+                    return dict(zip(questions, threads.map(one, questions), strict=True))
+                except BaseException:
+                    stop.set()
+                    raise
+        finally:
+            for client in clients.values():
+                client.connection.close()
 
 
 def _body(judge: "Judge", question: Asked) -> bytes:
