@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from sandbox import DockerEngine, EngineUnavailable, Limits, UsageError, recipes
 from tests import faults  # noqa: E402
 from toolkit.benchmarks import BENCHMARKS, Options  # noqa: E402
 from toolkit.benchmarks.load import load  # noqa: E402
-from toolkit.commands import evaluate  # noqa: E402
+from toolkit.commands import evaluate, gate  # noqa: E402
 from toolkit.oracle import cluster as clusters  # noqa: E402
 from toolkit.oracle.ray import RayOracle  # noqa: E402
 from toolkit.records import Sample  # noqa: E402
@@ -110,6 +112,39 @@ def test_what_is_stored_needs_no_node_and_the_driver_is_quick(cluster: Any, tmp_
         cache.close()
     assert again == first
     print(f"{len(given) / seconds:.0f} verdicts/s from the cache")
+
+
+def test_gates_say_the_same_as_on_one_machine(cluster: Any, tmp_path: Path) -> None:
+    file = tmp_path / "programs.jsonl"
+    texts = ["def f(x):\n    return x\n", "import os\n", "def f(:\n", "x = 1\n", "raise ValueError\n"]
+    rows = [{"code": f"{text}# {i}\n", "test": "assert f(1) == 1\n"} for i in range(20) for text in texts]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    common = {"kind": "compile+duplicate+import+quality+tests", "files": (str(file),), "use_cache": False, "parallel": 2}
+    gate.gate(gate.Settings(output=tmp_path / "here", **common))
+    gate.gate(gate.Settings(output=tmp_path / "there", ray=cluster.address, boxes_a_node=1, **common))
+    for name in ("accepted.jsonl", "rejected.jsonl"):
+        here, there = ([plain(line) for line in (tmp_path / folder / name).read_text().splitlines()] for folder in ("here", "there"))
+        assert here == there
+        assert here
+    summaries = [json.loads((tmp_path / folder / "summary.json").read_text()) for folder in ("here", "there")]
+    assert summaries[0]["images"] == summaries[1]["images"]
+
+
+def plain(line: str) -> Any:
+    """Return a row without the seconds that its reports took, which are measured."""
+    row = json.loads(line)
+    for report in row["reports"]:
+        report.pop("seconds")
+    return row
+
+
+def test_doctor_shows_nodes_boxes_and_rates(cluster: Any) -> None:
+    ran = subprocess.run([sys.executable, "-m", "toolkit.cli", "doctor", "--ray", cluster.address, "--json"], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout)
+    assert len(found["nodes"]) >= 2
+    assert all(node["n_boxes"] and node["programs_per_s"] > 0 and node["images"]["run"] for node in found["nodes"])
+    assert found["refused"] == {}
 
 
 def test_a_stopped_run_ends_its_programs(cluster: Any) -> None:

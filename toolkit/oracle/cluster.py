@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,20 @@ class _Chunk:
     avoid: set[str] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """Chunks that no node works on: those that come back, then those that were never given."""
+
+    source: Iterator[Sequence[Any]]
+    again: deque[_Chunk] = field(default_factory=deque)
+
+    def fill(self) -> bool:
+        """Take one from the source unless some came back; return whether there is any."""
+        if not self.again and (items := next(self.source, None)) is not None:
+            self.again.append(_Chunk(items))
+        return bool(self.again)
+
+
 class Cluster:
     """The nodes of a Ray cluster, as far as they are ready.
 
@@ -55,20 +69,32 @@ class Cluster:
         make: makes on each node what works there; it is pickled.
         n_boxes: programs at a time of each node; the number of its processors when None.
         limits: of the boxes.
+        images: which images they are made of; a node where one is missing builds it.
+
+    Attributes:
+        refused: why nodes cannot be used, by their ids.
 
     Raises:
         UsageError: Ray is not installed, or no cluster is at the address.
     """
 
-    def __init__(self, address: str, make: Callable[[Sandbox], Worker], *, n_boxes: int | None, limits: Limits) -> None:
+    def __init__(
+        self,
+        address: str,
+        make: Callable[[Sandbox], Worker],
+        *,
+        n_boxes: int | None,
+        limits: Limits,
+        images: Sequence[str] = (recipes.RUN,),
+    ) -> None:
         self.ray, self.n_boxes, self.limits = connected(address), n_boxes, limits
         self._nodes: dict[str, _Node] = {}
         self._failed: dict[str, float] = {}
-        self._refused: dict[str, str] = {}
+        self.refused: dict[str, str] = {}
         self._looked = 0.0
         self._had_some = False
         self.is_closed = False
-        self._recipe = recipes.tag(recipes.RUN)
+        self._recipes = {image: recipes.tag(image) for image in images}
         self._make = self.ray.put(make)
         self._actor = self.ray.remote(NodeActor)
 
@@ -87,6 +113,11 @@ class Cluster:
             self._look(now=True)
         return [node.about for node in self._nodes.values() if node.about]
 
+    def image_digest(self, image: str = recipes.RUN) -> str:
+        """Return the image's ID if all nodes have the same, else the name of its recipe, which they do have in common."""
+        found = {about.images[image] for about in self.ready()}
+        return found.pop() if len(found) == 1 else recipes.tag(image)
+
     def prove(self) -> None:
         """Judge known programs on every node. Raises `InfrastructureError` if one of them judges them otherwise."""
         self.ready()
@@ -98,6 +129,12 @@ class Cluster:
             except self.ray.exceptions.RayError:
                 self._drop(name)
 
+    def ask(self, chunk: Sequence[Any]) -> dict[str, list[Any]]:
+        """Have every ready node work on the same chunk; return what each found; one that is lost is left out."""
+        self.ready()
+        asked = {name: node.actor.work.remote(chunk) for name, node in self._nodes.items() if node.about}
+        return {name: found for name, ref in asked.items() for error, found in [self._got(name, ref)] if not error}
+
     def _await_some(self) -> None:
         deadline = time.monotonic() + (LOST_S if self._had_some else START_S)
         while True:
@@ -105,8 +142,8 @@ class Cluster:
             if any(node.about for node in self._nodes.values()):
                 self._had_some = True
                 return
-            if not self._nodes and self._refused:
-                why = "; ".join(f"node {name[:8]}: {said}" for name, said in self._refused.items())
+            if not self._nodes and self.refused:
+                why = "; ".join(f"node {name[:8]}: {said}" for name, said in self.refused.items())
                 raise EngineUnavailable(f"no node of the cluster can judge: {why}")
             if time.monotonic() > deadline or not (self._had_some or self._nodes or self._eligible()):
                 raise EngineUnavailable(
@@ -128,7 +165,7 @@ class Cluster:
             return
         self._looked = time.monotonic()
         eligible = self._eligible()
-        for name in eligible - set(self._nodes) - set(self._refused):
+        for name in eligible - set(self._nodes) - set(self.refused):
             if time.monotonic() - self._failed.get(name, -PAUSE_S) >= PAUSE_S:
                 self._start(name)
         for name in set(self._nodes) - eligible:
@@ -142,7 +179,7 @@ class Cluster:
                     self._drop(name)
                     continue
                 if about.error:
-                    self._refused[name] = about.error
+                    self.refused[name] = about.error
                     self._drop(name)
                 else:
                     node.about = about
@@ -153,7 +190,7 @@ class Cluster:
         where = NodeAffinitySchedulingStrategy(name, soft=False)
         actor = self._actor.options(
             num_cpus=0, resources={RESOURCE: 1}, scheduling_strategy=where, max_concurrency=IN_FLIGHT + 2, max_restarts=0
-        ).remote(name, self._recipe, self._make, self.n_boxes, self.limits)
+        ).remote(name, self._recipes, self._make, self.n_boxes, self.limits)
         self._nodes[name] = _Node(actor, actor.ready.remote())
 
     def _drop(self, name: str) -> None:
@@ -166,19 +203,19 @@ class Cluster:
     # -- work --------------------------------------------------------------------------------------------------------------
 
     def spread(
-        self, chunks: Sequence[Sequence[Any]], stop: threading.Event | None = None
-    ) -> Iterator[tuple[Sequence[Any], list[Any] | None, str]]:
+        self, chunks: Iterable[Sequence[Any]], stop: threading.Event | None = None
+    ) -> Iterator[tuple[Sequence[Any], list[Any] | None, Exception | None]]:
         """Have the nodes work on chunks; yield each with what was found, in order of completion.
 
-        Of one that no node could work on, nothing was found: None, and why.
+        Chunks are taken as nodes are free. Of one that no node could work on, nothing was found: None, and the error.
 
         Raises:
             Stopped: `stop` was set.
             EngineUnavailable: there is no node left, and none came.
         """
-        waiting, flying = deque(_Chunk(items) for items in chunks), dict[Any, tuple[str, _Chunk]]()
+        waiting, flying = _Waiting(iter(chunks)), dict[Any, tuple[str, _Chunk]]()
         try:
-            while waiting or flying:
+            while flying or waiting.fill():
                 if stop is not None and stop.is_set():
                     raise Stopped("the work was stopped")
                 self._look()
@@ -190,44 +227,41 @@ class Cluster:
                     name, chunk = flying.pop(ref)
                     if name in self._nodes:
                         self._nodes[name].n_flying -= 1
-                    why, found = self._got(name, ref)
-                    if not why:
-                        yield chunk.items, found, ""
-                        continue
-                    chunk.n_tried += 1
+                    error, found = self._got(name, ref)
                     chunk.avoid.add(name)
-                    if chunk.n_tried < TRIES:
-                        waiting.appendleft(chunk)
+                    chunk.n_tried += 1
+                    if isinstance(error, EngineUnavailable) and chunk.n_tried < TRIES:
+                        waiting.again.append(chunk)
                     else:
-                        yield chunk.items, None, why
+                        yield chunk.items, None if error else found, error
         finally:
             if flying:
                 for node in self._nodes.values():
                     node.actor.stop.remote()
                 self.ray.wait(list(flying), num_returns=len(flying), timeout=PAUSE_S)
 
-    def _submit(self, waiting: deque[_Chunk], flying: dict[Any, tuple[str, _Chunk]]) -> None:
+    def _submit(self, waiting: "_Waiting", flying: dict[Any, tuple[str, _Chunk]]) -> None:
         free = [name for name, node in self._nodes.items() if node.about and node.n_flying < IN_FLIGHT]
-        while waiting and free:
-            name = min(free, key=lambda each: (each in waiting[0].avoid, self._nodes[each].n_flying))
-            chunk = waiting.popleft()
+        while free and waiting.fill():
+            chunk = waiting.again.popleft()
+            name = min(free, key=lambda each: (each in chunk.avoid, self._nodes[each].n_flying))
             ref = self._nodes[name].actor.work.remote(chunk.items)
             flying[ref] = name, chunk
             self._nodes[name].n_flying += 1
             free = [each for each in free if self._nodes[each].n_flying < IN_FLIGHT]
 
-    def _got(self, name: str, ref: Any) -> tuple[str, list[Any]]:
-        """Return what a node answered; if it was lost, let go of it."""
+    def _got(self, name: str, ref: Any) -> tuple[Exception | None, list[Any]]:
+        """Return what a node answered; if it was lost, let go of it, and return an `EngineUnavailable`."""
         try:
             why, found = self.ray.get(ref)
             if why:
                 self._drop(name)
-            return why, found
+            return EngineUnavailable(f"node {name[:8]}: {why}") if why else None, found
         except self.ray.exceptions.RayTaskError as error:  # a defect of ours, of which other nodes have the same
-            return f"{type(error.cause).__name__}: {str(error.cause)[:300]}", []
+            return RuntimeError(f"{type(error.cause).__name__}: {str(error.cause)[:300]}"), []
         except self.ray.exceptions.RayError as error:
             self._drop(name)
-            return f"node {name[:8]} was lost: {str(error).splitlines()[0][:200]}", []
+            return EngineUnavailable(f"node {name[:8]} was lost: {str(error).splitlines()[0][:200]}"), []
 
     def close(self) -> None:
         """Let go of all nodes, whose boxes then end. Never raises."""

@@ -5,11 +5,11 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from sandbox import DockerEngine, ImageMissing, Limits, Sandbox, SandboxError, open_engine, recipes
+from sandbox import DockerEngine, Engine, ImageMissing, Limits, Sandbox, SandboxError, open_engine, recipes
 from toolkit.errors import InfrastructureError
 
 
@@ -28,7 +28,7 @@ class About:
     """What a node says of itself.
 
     Attributes:
-        image: ID of its image for boxes.
+        images: ID of each image that its boxes are made of.
         n_boxes: programs that it runs at a time.
         start_s: seconds until it was ready.
         error: why it cannot be used; empty if it can.
@@ -36,7 +36,7 @@ class About:
 
     node: str
     host: str
-    image: str = ""
+    images: Mapping[str, str] = field(default_factory=dict)
     n_boxes: int = 0
     start_s: float = 0.0
     error: str = ""
@@ -46,9 +46,9 @@ class NodeActor:
     """Owns the boxes of one node. `make` gets the pool, and makes what works here."""
 
     def __init__(
-        self, node: str, recipe: str, make: Callable[[Sandbox], Worker], n_boxes: int | None, limits: Limits
+        self, node: str, recipes: Mapping[str, str], make: Callable[[Sandbox], Worker], n_boxes: int | None, limits: Limits
     ) -> None:
-        self.node, self.recipe, self.make, self.limits = node, recipe, make, limits
+        self.node, self.recipes, self.make, self.limits = node, recipes, make, limits
         self.n_boxes = n_boxes or os.cpu_count() or 1
         self._stops: set[threading.Event] = set()
         self._stack = contextlib.ExitStack()
@@ -59,24 +59,19 @@ class NodeActor:
         started = time.monotonic()
         about = About(node=self.node, host=socket.gethostname())
         try:
-            if recipes.tag(recipes.RUN) != self.recipe:
-                other = f"its images are made of other files ({recipes.tag(recipes.RUN)}, not {self.recipe})"
-                return replace(about, error=f"{other}: install the same exogate on every node")
+            for image, tag in self.recipes.items():
+                if (own := recipes.tag(image)) != tag:
+                    other = f"its images are made of other files ({own}, not {tag})"
+                    return replace(about, error=f"{other}: install the same exogate on every node")
             engine = open_engine()
             self._stack.callback(engine.close)
-            try:
-                image = engine.image_digest(recipes.RUN)
-            except ImageMissing:
-                if not isinstance(engine, DockerEngine):
-                    raise
-                recipes.build(engine.client, [recipes.RUN], lambda _: None)
-                image = engine.image_digest(recipes.RUN)
+            images = {image: _built(engine, image) for image in self.recipes}
             pool = self._stack.enter_context(Sandbox(engine, self.n_boxes, self.limits))
             self._worker = self.make(pool)
             self._worker.prove()
         except (InfrastructureError, OSError) as error:
             return replace(about, error=str(error))
-        return replace(about, image=image, n_boxes=self.n_boxes, start_s=round(time.monotonic() - started, 2))
+        return replace(about, images=images, n_boxes=self.n_boxes, start_s=round(time.monotonic() - started, 2))
 
     def work(self, chunk: Sequence[Any]) -> tuple[str, list[Any]]:
         """Return (why the node failed, empty if it did not; what was found of each item)."""
@@ -108,3 +103,14 @@ class NodeActor:
         """Remove the boxes."""
         self.stop()
         self._stack.close()
+
+
+def _built(engine: Engine, image: str) -> str:
+    """Return the ID of an image, which is built first if it is missing. Raises `SandboxError`."""
+    try:
+        return engine.image_digest(image)
+    except ImageMissing:
+        if not isinstance(engine, DockerEngine):
+            raise
+        recipes.build(engine.client, [image], lambda _: None)
+        return engine.image_digest(image)

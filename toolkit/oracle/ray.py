@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sandbox import EngineUnavailable, Limits, Sandbox, SandboxError, recipes
+from sandbox import EngineUnavailable, Limits, Sandbox, SandboxError
 from toolkit.benchmarks.base import Benchmark
 from toolkit.errors import InfrastructureError
 from toolkit.oracle.canary import Refused, canary
@@ -59,18 +59,15 @@ class _Pool:
     """In place of a pool of boxes here."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self.cluster, self.engine, self.limits = cluster, self, cluster.limits
+        self.cluster, self.engine, self.limits = cluster, cluster, cluster.limits
 
     @property
     def is_closed(self) -> bool:
+        """Whether the nodes were let go of."""
         return self.cluster.is_closed
 
-    def image_digest(self, image: str = "run") -> str:
-        """Return the image's ID if all nodes have the same, else the name of its recipe, which they do have in common."""
-        found = {about.image for about in self.cluster.ready()}
-        return found.pop() if len(found) == 1 else recipes.tag(image)
-
     def close(self) -> None:
+        """Let go of the nodes."""
         self.cluster.close()
 
 
@@ -99,7 +96,6 @@ class RayOracle(Oracle):
         self.cluster = Cluster(address, make, n_boxes=n_boxes, limits=limits)
         pool: Any = _Pool(self.cluster)
         super().__init__(pool, benchmark, tasks, data_hash, cache=cache, **settings)
-        self._image = ""
 
     def start(self) -> None:
         """Wait for the first nodes. Raises `InfrastructureError` if there is none."""
@@ -123,11 +119,11 @@ class RayOracle(Oracle):
         keys = {id(waiting[key][0]): key for key in order}
         samples = [waiting[key][0] for key in order]
         chunks = [samples[at : at + size] for at in range(0, len(samples), size)]
-        for chunk, found, why in self.cluster.spread(chunks, stop):
-            lost = self.failed(chunk[0], EngineUnavailable(why)).error if found is None else None
+        for chunk, found, error in self.cluster.spread(chunks, stop):
+            lost = self.failed(chunk[0], error).error if error else None
             for i, sample in enumerate(chunk):
                 key = keys[id(sample)]
-                if found is None:
+                if lost or found is None:
                     yield key, Result(task_id=sample.task_id, sample_id=sample.sample_id, verdict=None, error=lost), Facts()
                 else:
                     result, facts = found[i]
