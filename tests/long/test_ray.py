@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ def cluster(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> I
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("TOOLKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]))
-        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 80 << 20})
+        made = patiently(lambda: Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 80 << 20}))
         for _ in range(2):
             join(made)
         ray.init(address=made.address, log_to_driver=False)
@@ -47,7 +47,18 @@ def cluster(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def join(cluster: Any) -> Any:
-    return cluster.add_node(num_cpus=1, resources={"exogate": 1}, object_store_memory=80 << 20)
+    return patiently(lambda: cluster.add_node(num_cpus=1, resources={"exogate": 1}, object_store_memory=80 << 20))
+
+
+def patiently(act: Callable[[], Any]) -> Any:
+    """Try again what Ray gives 30 seconds and a busy machine does not."""
+    for left in reversed(range(4)):
+        try:
+            return act()
+        except Exception:
+            if not left:
+                raise
+    return None
 
 
 def samples(n: int) -> list[Sample]:
