@@ -169,7 +169,7 @@ def count_many(
 
     `groups` are by task, as in `count`.
     """
-    keys = {sample.sample_id: f"{oracle.key(sample)} counted {VERSION}" for sample in samples}
+    keys = {sample.sample_id: f"{oracle._key(sample)} counted {VERSION}" for sample in samples}
     stored = {keys[sample.sample_id]: oracle.cache.get(keys[sample.sample_id]) for sample in samples} if oracle.cache else {}
     found = {key: int(row["n"]) for key, row in stored.items() if row}
     waiting = {keys[sample.sample_id]: sample for sample in samples if keys[sample.sample_id] not in found}

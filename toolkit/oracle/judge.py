@@ -103,7 +103,7 @@ class Oracle:
         """
         equal: dict[str, list[Sample]] = {}
         for sample in samples:
-            equal.setdefault(self.key(sample), []).append(sample)
+            equal.setdefault(self._key(sample), []).append(sample)
         waiting: dict[str, list[Sample]] = {}
         for key, group in equal.items():
             stored = self._stored(key, group[0])
@@ -126,7 +126,7 @@ class Oracle:
 
         def judged(box: Box, key: str) -> tuple[str, Result, Facts]:
             result, facts = self.judge(waiting[key][0], box)
-            self.store(key, result)
+            self._store(key, result)
             return key, result, facts
 
         def failed(key: str, error: Exception) -> tuple[str, Result, Facts]:
@@ -138,7 +138,7 @@ class Oracle:
         """Return the result of an equal solution as that of a sample; without what tests say, unless they are shown."""
         return replace(result, sample_id=sample.sample_id, failed=result.failed if self.show_tests else None)
 
-    def key(self, sample: Sample) -> str:
+    def _key(self, sample: Sample) -> str:
         """Hash everything that the verdict of a sample depends on."""
         rules = self.rules
         parts = (
@@ -162,7 +162,7 @@ class Oracle:
         except Exception as error:
             return self.failed(sample, error)
 
-    def store(self, key: str, result: Result) -> None:
+    def _store(self, key: str, result: Result) -> None:
         """Keep a verdict for later runs."""
         if self.cache and result.error is None:
             with contextlib.suppress(OSError):

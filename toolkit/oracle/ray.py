@@ -127,5 +127,5 @@ class RayOracle(Oracle):
                     yield key, Result(task_id=sample.task_id, sample_id=sample.sample_id, verdict=None, error=lost), Facts()
                 else:
                     result, facts = found[i]
-                    self.store(key, result)
+                    self._store(key, result)
                     yield key, result, facts

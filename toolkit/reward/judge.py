@@ -21,7 +21,7 @@ class Judge:
         benchmark: whose tasks are judged. Empty: each row brings its own tests (docs/rl.md has their forms).
         url: of a `toolkit serve`, which judges instead of boxes here.
         key: the server's key.
-        timeout, total_timeout: as `toolkit.Oracle`. A server has its own.
+        timeout, total_timeout: as `toolkit.Oracle`. A server has a `total_timeout` of its own.
         parallel: programs that run at a time here; the number of processors when None.
         partial: what a share of the tests is worth: a program that does not pass scores `partial` times the share that it
             passes, one that does 1.0. With 0 nothing is counted, and a program ends at the first test that it fails.

@@ -52,7 +52,8 @@ def _body(judge: "Judge", question: Asked) -> bytes:
     what: dict[str, Any] = {"benchmark": judge.benchmark, "task_id": question.task_id}
     if not judge.benchmark:
         what = json.loads(question.tests)
-    return json.dumps(what | {question.field: question.text}).encode()
+    rules = {"timeout": judge.timeout, "fail_fast": judge.fail_fast, "partial": bool(judge.partial), "detail": judge.show_detail}
+    return json.dumps({**what, **rules, question.field: question.text}).encode()
 
 
 def _judgement(judge: "Judge", answer: Mapping[str, Any]) -> Judgement:

@@ -207,7 +207,7 @@ def test_what_befell_a_box_is_kept_by_no_cache(
             often(patch, Session, "batch", error)
             first = judge(boxes, HIT[kind], source, cache)
         assert first.verdict is (Verdict.RUNTIME_ERROR if type(error) is BoxLost else None), first
-        assert cache.get(Oracle(boxes, OWN, OTHERS, "after-1", cache=cache).key(Sample(task_id=HIT[kind], sample_id=0, solution=source))) is None
+        assert cache.get(Oracle(boxes, OWN, OTHERS, "after-1", cache=cache)._key(Sample(task_id=HIT[kind], sample_id=0, solution=source))) is None
         assert judge(boxes, HIT[kind], source, cache).verdict is Verdict.PASSED
     finally:
         cache.close()

@@ -60,12 +60,13 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
 def test_questions_and_answers(served: Served) -> None:
     judge = Judge("humaneval+", url=f"{served.url}/k/team", key="secret")
     assert judge.scores([("HumanEval/0", "a"), ("HumanEval/1", "b"), ("HumanEval/0", "a")]) == [1.0, 1.0, 1.0]
-    wanted = [{"benchmark": "humaneval+", "task_id": f"HumanEval/{n}", "completion": text} for n, text in ((0, "a"), (1, "b"))]
+    rules = {"timeout": 5.0, "fail_fast": True, "partial": False, "detail": False}
+    wanted = [{**rules, "benchmark": "humaneval+", "task_id": f"HumanEval/{n}", "completion": text} for n, text in ((0, "a"), (1, "b"))]
     assert sorted(served.asked, key=str) == wanted
     assert {(each["path"], each["Authorization"]) for each in served.headers} == {("/k/team/judge", "Bearer secret")}
     assert "secret" not in repr(judge)
     Judge.tests(url=served.url).judge([{"tests": ASSERTS, "solution": DOUBLE}])
-    assert served.asked[-1] == {"tests": ASSERTS, "prompt": "", "solution": DOUBLE}
+    assert served.asked[-1] == {**rules, "tests": ASSERTS, "prompt": "", "solution": DOUBLE}
 
 
 def test_partial_credit_and_details_are_this_sides_affair(served: Served) -> None:
