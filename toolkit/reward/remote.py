@@ -52,7 +52,8 @@ def _body(judge: "Judge", question: Asked) -> bytes:
     what: dict[str, Any] = {"benchmark": judge.benchmark, "task_id": question.task_id}
     if not judge.benchmark:
         what = json.loads(question.tests)
-    rules = {"timeout": judge.timeout, "fail_fast": judge.fail_fast, "partial": bool(judge.partial), "detail": judge.show_detail}
+    rules = {"timeout": judge.timeout, "fail_fast": judge.fail_fast}
+    rules |= {"partial": bool(judge.partial), "detail": judge.show_detail}
     return json.dumps({**what, **rules, question.field: question.text}).encode()
 
 

@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("toolkit.service", reason="NOT CHECKED: toolkit serve is not here")
 pytest.importorskip("uvicorn", reason="NOT CHECKED: uvicorn is not here")
 
-from tests.toolkit.reward.test_judge import ASSERTS, CALLS, DOUBLE, FORGED, LINES, PRINT, TASK  # noqa: E402
-from toolkit.reward import Judge  # noqa: E402
+from tests.toolkit.reward.test_judge import ASSERTS, CALLS, DOUBLE, FORGED, LINES, PRINT, TASK
+from toolkit.reward import Judge
 
 THIRD = "def double(x):\n    return 2 if x == 1 else None\n"
 
