@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -20,16 +21,15 @@ THIRD = "def double(x):\n    return 2 if x == 1 else None\n"
 @pytest.fixture(scope="module")
 def url(boxes: None) -> Iterator[str]:
     command = [sys.executable, "-m", "toolkit.cli", "serve", "--port", "0", "--boxes", "2", "--benchmarks", "humaneval"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as process:
-        assert process.stderr
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen(command, env=dict(os.environ), **pipes) as process:
+        assert process.stdout
         try:
-            for line in process.stderr:
-                if found := re.search(r"http://[\w.]+:\d+", line):
-                    yield found[0]
-                    break
+            found = re.search(r"http://[\w.]+:\d+", process.stdout.readline())
+            assert found
+            yield found[0]
         finally:
             process.terminate()
-            process.stderr.read()
 
 
 def test_the_same_rewards(url: str) -> None:
