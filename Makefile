@@ -53,9 +53,10 @@ check-pages: venv
 	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq chromium; }
 	$(BIN)/python -m pytest tests/toolkit/report/test_chromium.py
 
-# All that needs the reference data beside the checkout, on all of it; all attacks on every engine; simulations at full size; the
-# service under load; then random answers, for TOOLKIT_FUZZ_S seconds (600).
+# What takes minutes (tests/long); all that needs the reference data beside the checkout, on all of it; all attacks on every engine;
+# simulations at full size; the service under load; then random answers, for TOOLKIT_FUZZ_S seconds (600).
 check-long: images check-pages
+	TOOLKIT_LONG=1 $(BIN)/python -m pytest tests/long
 	TOOLKIT_ALL_SAMPLES=1 $(BIN)/python -m pytest tests/shared tests/attacks tests/toolkit/analysis
 	TOOLKIT_LOAD=1 TOOLKIT_FUZZ_S=600 $(BIN)/python -m pytest tests/toolkit/service/test_under_load.py tests/toolkit/service/test_fuzzed.py -o timeout=14400
 	$(BIN)/python -m tests.fuzz

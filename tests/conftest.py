@@ -61,6 +61,8 @@ def begins_with_torch(path: Path) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if collection_path == Path(__file__).parent / "long" and not os.environ.get("TOOLKIT_LONG"):
+        return True
     return True if config.getoption("fast") and collection_path.suffix == ".py" and begins_with_torch(collection_path) else None
 
 

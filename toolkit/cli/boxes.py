@@ -79,8 +79,14 @@ def build(
 def doctor(
     as_json: AsJson = False,
     matrix: Annotated[bool, typer.Option("--matrix", help="Try to break out of a box, on every engine found.")] = False,
+    ray: Annotated[
+        str | None, typer.Option("--ray", help="Show the nodes of this Ray cluster, their boxes and rates.")
+    ] = None,
 ) -> None:
     """Say what was found on this machine, what it protects against, and what it does not."""
+    if ray:
+        _nodes(ray, as_json=as_json)
+        return
     if matrix:
         _matrix(as_json=as_json)
         return
@@ -101,6 +107,22 @@ def doctor(
                 print(f"  - {line}")
     if any(check["ok"] is False for check in report["checks"]):
         raise typer.Exit(3)
+
+
+def _nodes(address: str, *, as_json: bool) -> None:
+    from toolkit.commands.nodes import nodes
+
+    found = nodes(address)
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    for node in found["nodes"]:
+        images = ", ".join(f"{name} {digest[:19]}" for name, digest in node["images"].items())
+        rate = f"{node['n_boxes']} boxes, {node['programs_per_s']:g} programs/s"
+        print(f"ok   {node['node'][:8]} {node['host']}: {rate}, {images}")
+    for name, why in found["refused"].items():
+        print(f"FAIL {name[:8]}: {why}")
+    print(f"together {found['programs_per_s']:g} programs/s")
 
 
 def _matrix(*, as_json: bool) -> None:

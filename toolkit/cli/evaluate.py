@@ -36,6 +36,7 @@ from toolkit.cli.options import (
     Name,
     NoExtreme,
     Parallel,
+    Ray,
     Release,
     Revision,
     Runtime,
@@ -133,6 +134,7 @@ def evaluate(
     data: Data = None,
     budget: Budget = None,
     runtime: Runtime = None,
+    ray: Ray = None,
 ) -> None:
     """Judge samples of a benchmark and report pass@k. Without --samples, a model writes them first."""
     from toolkit.commands import evaluate as command
@@ -152,6 +154,8 @@ def evaluate(
         timeout_s=timeout,
         total_timeout_s=total_timeout,
         parallel=parallel or os.cpu_count() or 1,
+        ray=ray,
+        boxes_a_node=parallel,
         ks=tuple(ks),
         output=output,
         resume=resume,

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from toolkit.cli.options import DEFECT, AsJson, Parallel, Runtime, fail, stderr_console
+from toolkit.cli.options import DEFECT, AsJson, Parallel, Ray, Runtime, fail, stderr_console
 from toolkit.cli.progress import ProgressBar
 from toolkit.cli.reported import reported
 
@@ -76,6 +76,7 @@ def gate(
     ] = None,
     judge_model: Annotated[str | None, typer.Option("--judge-model", help="For judge [--model].")] = None,
     cot: Annotated[bool, typer.Option("--cot", help="Let judge write a line about a program before its score.")] = False,
+    ray: Ray = None,
 ) -> None:
     """Judge programs one by one, and write which are accepted, which are rejected, and why."""
     from toolkit.commands import gate as command
@@ -98,6 +99,8 @@ def gate(
         model=model,
         judge_model=judge_model,
         cot=cot,
+        ray=ray,
+        boxes_a_node=parallel,
     )
     console = stderr_console()
     with reported("interrupted; nothing was written"), contextlib.ExitStack() as stack:

@@ -22,6 +22,7 @@ from toolkit.cli import (
     publish,
     published,
     report,
+    reward,
     serve,
     show,
     train,
@@ -110,6 +111,8 @@ app.command("publish")(publish.publish)
 app.command("claims")(published.claims)
 app.command("pairs")(pairs.pairs)
 app.command("analyze", cls=Command)(analyze.analyze)
+app.command("mcp")(reward.mcp)
+app.command("shim")(reward.shim)
 app.command("doctor")(boxes.doctor)
 app.command("serve")(serve.serve)
 

@@ -25,6 +25,9 @@ Parallel = Annotated[
 ]
 Name = Annotated[str, typer.Argument(help="{benchmarks}")]
 Data = Annotated[Path | None, typer.Option("--data", help="The benchmark's data file, instead of the usual one.")]
+Ray = Annotated[
+    str | None, typer.Option("--ray", help="Judge on the nodes of this Ray cluster: HOST:PORT, or auto (docs/scale.md).")
+]
 Runtime = Annotated[str | None, typer.Option("--runtime", help="OCI runtime of the boxes, such as runsc.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
 Mini = Annotated[bool, typer.Option("--mini", help="The reduced set of extra tests ({mini}).")]

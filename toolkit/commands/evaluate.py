@@ -11,10 +11,10 @@ from toolkit.analysis import efficiency
 from toolkit.benchmarks import Benchmark, Options
 from toolkit.benchmarks.load import benchmark_named, load
 from toolkit.benchmarks.slices import left_out, select
-from toolkit.commands.judging import Background, check, open_oracle, shows_tests
+from toolkit.commands.judging import Background, check, open_oracle, prove, shows_tests
 from toolkit.commands.judging import Settings as Settings
 from toolkit.errors import UsageError, room
-from toolkit.oracle import VERSION, Oracle, Refused, canary
+from toolkit.oracle import VERSION, Oracle, Refused
 from toolkit.progress import Advance
 from toolkit.records import Result, Table, Task
 from toolkit.samples import comparison
@@ -202,7 +202,7 @@ def _judge(question: _Question, written: _Written, oracle: Oracle, advance: Adva
     results = {key: result for key, result in written.folder.done().items() if key in wanted}
     waiting = [sample for sample in samples if (sample.task_id, sample.sample_id) not in results]
     try:
-        canary(oracle)
+        prove(oracle)
         advance(what, len(results), len(samples))
         judging = oracle.judge_many(waiting)  # held until the pool is closed: ending it would wait for what runs
         for sample, result, facts in judging:
@@ -216,7 +216,7 @@ def _judge(question: _Question, written: _Written, oracle: Oracle, advance: Adva
             judged.n_cached += facts.cached
             advance(what, len(results), len(samples))
         if not all(result.error for result in results.values()):
-            canary(oracle)
+            prove(oracle)
     except KeyboardInterrupt:
         judged.interrupted = f"{len(results)} of {len(samples)} samples were judged"
     except Refused as error:

@@ -58,6 +58,8 @@ class Settings:
     model: str | None = None
     judge_model: str | None = None
     cot: bool = False
+    ray: str | None = None
+    boxes_a_node: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,15 +113,14 @@ def gate(
         if settings.against and not n_known:
             raise UsageError(f"--against {settings.against[0]} has none of these samples (by task_id and sample_id)")
         tally = Tally(gates, truth)
-        sandbox, images = None, {}
+        boxes: Any = None
+        images = {}
         if gates.needs_boxes:
-            engine = open_engine(settings.runtime)
-            stack.callback(engine.close)
-            sandbox = stack.enter_context(Sandbox(engine, settings.parallel))
-            images = {it: engine.image_digest(it) for it in sorted({one.image for one in gates.gates if one.image})}
+            gates, boxes = _boxes(settings, gates, stack)
+            images = {it: boxes.engine.image_digest(it) for it in sorted({one.image for one in gates.gates if one.image})}
         judging = time.monotonic()
         with gate_folder.written(folder) as written:
-            for program, reports in judged(gates, programs(files, Problems(), tasks), sandbox):
+            for program, reports in judged(gates, programs(files, Problems(), tasks), boxes):
                 passed = tally.add(program, reports)
                 with writing(folder, gate_folder.REMEDY):
                     written[gate_folder.ACCEPTED if passed else gate_folder.REJECTED].write(_line(program, reports))
@@ -156,6 +157,21 @@ def gate(
             with writing(folder, gate_folder.REMEDY):
                 written[gate_folder.SUMMARY].write(json.dumps(summary, indent=2).encode() + b"\n")
     return Outcome(folder=folder, summary=summary, problems=problems, defects=gates.defects)
+
+
+def _boxes(settings: Settings, gates: All, stack: contextlib.ExitStack) -> tuple[All, Any]:
+    """Return the gates, and the boxes that they run in: here, or on the nodes of a cluster. Raises as `gate`."""
+    if not settings.ray:
+        engine = open_engine(settings.runtime)
+        stack.callback(engine.close)
+        return gates, stack.enter_context(Sandbox(engine, settings.parallel))
+    from toolkit.oracle.ray_gates import Nodes
+
+    if settings.runtime:
+        raise UsageError("--runtime is for boxes here: with --ray each node's engine decides (TOOLKIT_ENGINE there)")
+    nodes = Nodes(settings.ray, gates, settings.boxes_a_node)
+    stack.callback(nodes.close)
+    return nodes.over(gates), nodes
 
 
 class _Memo(VerdictCache):

@@ -11,7 +11,8 @@ from sandbox import Limits, Sandbox, open_engine
 from toolkit.benchmarks import Benchmark
 from toolkit.benchmarks.slices import Slice
 from toolkit.errors import UsageError
-from toolkit.oracle import Oracle
+from toolkit.oracle import Oracle, canary
+from toolkit.oracle.ray import RayOracle
 from toolkit.records import Task
 from toolkit.store import cache
 
@@ -30,6 +31,7 @@ class Settings:
         samples: a file or folder; `-` is standard input.
         chosen: which tasks.
         budget: unit, of `efficiency.UNITS`, and amount for each task.
+        ray: address of a Ray cluster whose nodes judge; with `boxes_a_node` boxes each, None being as many as processors.
         show_tests: results say which call failed, what was expected and what came. None: unless the benchmark's tests are
             private.
     """
@@ -59,6 +61,8 @@ class Settings:
     data: Path | None = None
     runtime: str | None = None
     budget: tuple[str, float] | None = None
+    ray: str | None = None
+    boxes_a_node: int | None = None
 
 
 def check(settings: Settings) -> None:
@@ -80,8 +84,17 @@ def shows_tests(settings: Settings, benchmark: Benchmark) -> bool:
 @contextlib.contextmanager
 def open_oracle(settings: Settings, benchmark: Benchmark, tasks: Mapping[str, Task], data_hash: str) -> Iterator[Oracle]:
     """Start boxes, and let go of them at the end. Raise `EngineUnavailable` if there is no engine."""
-    engine = open_engine(settings.runtime)
     verdicts = cache.VerdictCache() if settings.use_cache else None
+    if settings.ray:
+        oracle = _on_ray(settings, benchmark, tasks, data_hash, verdicts)
+        try:
+            yield oracle
+        finally:
+            oracle.cluster.close()
+            if verdicts is not None:
+                verdicts.close()
+        return
+    engine = open_engine(settings.runtime)
     try:
         with Sandbox(engine, settings.parallel, Limits(memory_bytes=MEMORY_BYTES)) as pool:
             yield Oracle(
@@ -100,6 +113,27 @@ def open_oracle(settings: Settings, benchmark: Benchmark, tasks: Mapping[str, Ta
         engine.close()
         if verdicts is not None:
             verdicts.close()
+
+
+def _on_ray(
+    settings: Settings, benchmark: Benchmark, tasks: Mapping[str, Task], data_hash: str, verdicts: cache.VerdictCache | None
+) -> RayOracle:
+    if settings.runtime:
+        raise UsageError("--runtime is for boxes here: with --ray each node's engine decides (TOOLKIT_ENGINE there)")
+    return RayOracle(
+        settings.ray or "", benchmark, tasks, data_hash, n_boxes=settings.boxes_a_node,
+        limits=Limits(memory_bytes=MEMORY_BYTES), timeout_s=settings.timeout_s, total_timeout_s=settings.total_timeout_s,
+        cache=verdicts, base_only=settings.base_only, fail_fast=settings.fail_fast,
+        show_tests=shows_tests(settings, benchmark),
+    )  # fmt: skip
+
+
+def prove(oracle: Oracle) -> None:
+    """Judge known programs, on all nodes if there are several. Raises as `canary`."""
+    if isinstance(oracle, RayOracle):
+        oracle.prove()
+    else:
+        canary(oracle)
 
 
 class Background:

@@ -8,7 +8,7 @@ import hashlib
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -128,6 +128,15 @@ class Oracle:
                     yield sample, self._told(stored, sample), Facts(cached=True)
         del equal
         order = sorted(waiting, key=lambda key: -self._cost_s(waiting[key][0]))
+        for key, result, facts in self.judged(waiting, order, stop):
+            for sample in waiting.pop(key):
+                yield sample, self._told(result, sample), facts
+                facts = Facts(cached=True)
+
+    def judged(
+        self, waiting: Mapping[str, list[Sample]], order: Sequence[str], stop: threading.Event | None
+    ) -> Iterator[tuple[str, Result, Facts]]:
+        """Judge the first sample of each key and store its result; in order of completion. Raises as `judge_many`."""
 
         def judged(box: Box, key: str) -> tuple[str, Result, Facts]:
             result, facts = self.judge(waiting[key][0], box)
@@ -137,12 +146,8 @@ class Oracle:
         def failed(key: str, error: Exception) -> tuple[str, Result, Facts]:
             return key, self.failed(waiting[key][0], error), Facts()
 
-        for key, result, facts in self.pool.map(
-            judged, order, self.rules.benchmark.image, is_ordered=False, failed=failed, stop=stop
-        ):
-            for sample in waiting.pop(key):
-                yield sample, self._told(result, sample), facts
-                facts = Facts(cached=True)
+        image = self.rules.benchmark.image
+        return self.pool.map(judged, order, image, is_ordered=False, failed=failed, stop=stop)
 
     def _told(self, result: Result, sample: Sample) -> Result:
         """Return the result of an equal solution as that of a sample; without what tests say, unless they are shown."""
@@ -173,6 +178,7 @@ class Oracle:
             return self.failed(sample, error)
 
     def _store(self, key: str, result: Result) -> None:
+        """Keep a verdict for later runs."""
         if self.cache and result.error is None:
             with contextlib.suppress(OSError):
                 self.cache.put(key, _to_stored(result))

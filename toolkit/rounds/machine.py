@@ -18,6 +18,7 @@ from toolkit.commands import evaluate
 from toolkit.commands.gate import warnings_of
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.oracle import VERSION
+from toolkit.oracle.ray_gates import Nodes
 from toolkit.progress import Advance
 from toolkit.records import Task
 from toolkit.report.summary import counts
@@ -165,18 +166,23 @@ class Machine(Models):
 
     def check(self, kind: str, solutions: Sequence[Solution], given: dict[str, object], **more: Any) -> list[list[Report]]:
         """Return the reports of each solution. Raises `InfrastructureError`."""
-        memo = VerdictCache()
-        try:
-            gates = parse(kind, memo=memo, given=given, **more)
+        with contextlib.ExitStack() as stack:
+            memo = VerdictCache()
+            stack.callback(memo.close)
+            gates, boxes = parse(kind, memo=memo, given=given, **more), None
+            if gates.needs_boxes and self.settings.ray:
+                nodes: Any = Nodes(self.settings.ray, gates, self.settings.parallel)
+                stack.callback(nodes.close)
+                gates, boxes = nodes.over(gates), nodes
+            elif gates.needs_boxes:
+                boxes = self.sandbox()
             found = []
-            for reports in gates.check_many(solutions, self.sandbox() if gates.needs_boxes else None):
+            for reports in gates.check_many(solutions, boxes):
                 found.append(reports)
                 self.advance(kind, len(found), len(solutions))
             for warning in warnings_of(gates):
                 warnings.warn(warning, RuntimeWarning, stacklevel=2)
             return found
-        finally:
-            memo.close()
 
     def executed(self, rows: Sequence[Mapping[str, Any]]) -> list[list[Report]]:
         """Execute rows' programs: import each as a module, then run its tests if the pool has any."""
@@ -223,12 +229,13 @@ class Machine(Models):
     def judge(self, benchmark: str, samples: Path, folder: Path) -> dict[str, Any]:
         """Score a samples file; return pass@1 with its interval, the verdicts, and by part and task `passes/answers`."""
         settings = self.settings
-        self.sandbox()  # says what to do where there is no engine
+        if not settings.ray:
+            self.sandbox()  # says what to do where there is no engine
         outcome = evaluate.evaluate(
             evaluate.Settings(
                 benchmark=benchmark, samples=samples, timeout_s=settings.timeout, parallel=settings.parallel, output=folder,
                 overwrite=True, allow_uniform=True, chosen=Slice(limit=settings.limit or None), ks=(1,),
-                release=self._release(benchmark),
+                release=self._release(benchmark), ray=settings.ray or None, boxes_a_node=settings.parallel,
             ),
             self.advance,
         )  # fmt: skip

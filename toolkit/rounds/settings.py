@@ -121,7 +121,8 @@ class RoundsSettings(Settings):
                           "writes in its place; each round's adapter goes into it, so it must see the folder.")  # fmt: skip
     served: str = Field("", description="Name of the model at that endpoint [default: as model has it].")
     device: Literal["", "cpu", "cuda"] = Field("", description="cpu or cuda [default: the GPU, if any].")
-    parallel: int = Field(2, ge=1, description="Boxes at one time.")
+    parallel: int = Field(2, ge=1, description="Boxes at one time; with ray, of each node.")
+    ray: str = Field("", description="A Ray cluster whose nodes judge and ask gates: HOST:PORT, or auto (docs/scale.md).")
 
     @field_validator("regimes", "seeds", "benchmarks", "stages", "scored")
     @classmethod

@@ -31,5 +31,5 @@ def judge(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     monkeypatch.setattr(evaluate, "open_oracle", oracle)
     monkeypatch.setattr(validate, "open_oracle", oracle)
-    monkeypatch.setattr(evaluate, "canary", lambda _: None)
+    monkeypatch.setattr(evaluate, "prove", lambda _: None)
     monkeypatch.chdir(tmp_path)

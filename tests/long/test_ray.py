@@ -1,0 +1,195 @@
+"""A cluster of simulated nodes: the same bytes as one machine, also when a node is killed half-way and another one joins."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ray = pytest.importorskip("ray", reason="NOT CHECKED: ray is not here")
+
+from sandbox import DockerEngine, EngineUnavailable, Limits, UsageError, recipes  # noqa: E402
+from tests import faults  # noqa: E402
+from toolkit.benchmarks import BENCHMARKS, Options  # noqa: E402
+from toolkit.benchmarks.load import load  # noqa: E402
+from toolkit.commands import evaluate, gate  # noqa: E402
+from toolkit.oracle import cluster as clusters  # noqa: E402
+from toolkit.oracle.ray import RayOracle  # noqa: E402
+from toolkit.records import Sample  # noqa: E402
+from toolkit.store.cache import VerdictCache  # noqa: E402
+
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(900)]
+LIMITS = Limits(memory_bytes=512 << 20)
+
+
+@pytest.fixture(scope="module")
+def cluster(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A head without boxes, and two nodes with them."""
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("TOOLKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]))
+        made = patiently(lambda: Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 80 << 20}))
+        for _ in range(2):
+            join(made)
+        ray.init(address=made.address, log_to_driver=False)
+        yield made
+        ray.shutdown()
+        made.shutdown()
+
+
+def join(cluster: Any) -> Any:
+    return patiently(lambda: cluster.add_node(num_cpus=1, resources={"exogate": 1}, object_store_memory=80 << 20))
+
+
+def patiently(act: Callable[[], Any]) -> Any:
+    """Try again what Ray gives 30 seconds and a busy machine does not."""
+    for left in reversed(range(4)):
+        try:
+            return act()
+        except Exception:
+            if not left:
+                raise
+    return None
+
+
+def samples(n: int) -> list[Sample]:
+    names = list(faults.TASKS)
+    return [
+        Sample(task_id=names[i % len(names)], sample_id=i // len(names), solution=f"{faults.SOLUTIONS[names[i % len(names)]]}# {i}\n")
+        for i in range(n)
+    ]
+
+
+def oracle(cluster: Any, **settings: Any) -> RayOracle:
+    return RayOracle(cluster.address, faults.OWN, faults.TASKS, "own-1", n_boxes=1, limits=LIMITS, timeout_s=2, **settings)
+
+
+def test_a_run_has_the_same_bytes_as_on_one_machine(cluster: Any, tmp_path: Path) -> None:
+    tasks, _ = load(BENCHMARKS["humaneval"], Options())
+    file = tmp_path / "samples.jsonl"
+    wrong = ["    return None\n", "    raise ValueError\n", "    import os\n    os._exit(0)\n"]
+    rows = [{"task_id": name, "completion": text} for name, task in list(tasks.items())[:12] for text in (task.canonical_solution, *wrong)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    common = {"benchmark": "humaneval", "samples": file, "allow_missing": True, "use_cache": False, "parallel": 2, "show_tests": True}
+    evaluate.evaluate(evaluate.Settings(output=tmp_path / "here", **common))
+    evaluate.evaluate(evaluate.Settings(output=tmp_path / "there", ray=cluster.address, boxes_a_node=1, **common))
+    for name in ("results.jsonl", "samples.jsonl", "samples.jsonl_results.jsonl"):
+        assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
+    here, there = (json.loads((tmp_path / name / "run.json").read_text()) for name in ("here", "there"))
+    assert here["images"] == there["images"]
+
+
+def test_a_node_is_killed_half_way_and_another_joins(cluster: Any) -> None:
+    given = samples(400)
+    judging = oracle(cluster)
+    doomed, nodes = join(cluster), set[str]()
+    judging.prove()
+    try:
+        found = {}
+        for sample, result, _ in judging.judge_many(given):
+            found[sample.task_id, sample.sample_id] = result.verdict
+            nodes |= {name for name, node in judging.cluster._nodes.items() if node.about}
+            if len(found) == 100:
+                cluster.remove_node(doomed, allow_graceful=False)
+                join(cluster)
+            elif len(found) > 300 and len(nodes) < 4:
+                time.sleep(1)  # the newcomer starts meanwhile
+        assert found == {(each.task_id, each.sample_id): faults.VERDICTS[each.task_id] for each in given}
+        assert len(nodes) == 4
+    finally:
+        judging.cluster.close()
+
+
+def test_what_is_stored_needs_no_node_and_the_driver_is_quick(cluster: Any, tmp_path: Path) -> None:
+    cache = VerdictCache(tmp_path)
+    given = samples(200)
+    judging = oracle(cluster, cache=cache)
+    try:
+        first = {(s.task_id, s.sample_id): result for s, result, _ in judging.judge_many(given)}
+        started = time.monotonic()
+        again = {(s.task_id, s.sample_id): result for s, result, facts in judging.judge_many(given) if facts.cached}
+        seconds = time.monotonic() - started
+    finally:
+        judging.cluster.close()
+        cache.close()
+    assert again == first
+    print(f"{len(given) / seconds:.0f} verdicts/s from the cache")
+
+
+def test_gates_say_the_same_as_on_one_machine(cluster: Any, tmp_path: Path) -> None:
+    file = tmp_path / "programs.jsonl"
+    texts = ["def f(x):\n    return x\n", "import os\n", "def f(:\n", "x = 1\n", "raise ValueError\n"]
+    rows = [{"code": f"{text}# {i}\n", "test": "assert f(1) == 1\n"} for i in range(4) for text in texts]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    common = {"kind": "compile+duplicate+import+quality+tests", "files": (str(file),), "use_cache": False, "parallel": 2}
+    gate.gate(gate.Settings(output=tmp_path / "here", **common))
+    gate.gate(gate.Settings(output=tmp_path / "there", ray=cluster.address, boxes_a_node=1, **common))
+    for name in ("accepted.jsonl", "rejected.jsonl"):
+        here, there = ([plain(line) for line in (tmp_path / folder / name).read_text().splitlines()] for folder in ("here", "there"))
+        assert here == there
+        assert here
+    summaries = [json.loads((tmp_path / folder / "summary.json").read_text()) for folder in ("here", "there")]
+    assert summaries[0]["images"] == summaries[1]["images"]
+
+
+def plain(line: str) -> Any:
+    """Return a row without the seconds that its reports took, which are measured."""
+    row = json.loads(line)
+    for report in row["reports"]:
+        report.pop("seconds")
+    return row
+
+
+def test_doctor_shows_nodes_boxes_and_rates(cluster: Any) -> None:
+    ran = subprocess.run([sys.executable, "-m", "toolkit.cli", "doctor", "--ray", cluster.address, "--json"], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout)
+    assert len(found["nodes"]) >= 2
+    assert all(node["n_boxes"] and node["programs_per_s"] > 0 and node["images"]["run"] for node in found["nodes"])
+    assert found["refused"] == {}
+
+
+def test_a_stopped_run_ends_its_programs(cluster: Any) -> None:
+    from sandbox.errors import Stopped
+
+    judging, stop = oracle(cluster), threading.Event()
+    endless = [Sample(task_id="Own/0", sample_id=i, solution=f"def pairs(xs):\n    while True: pass\n# {i}") for i in range(50)]
+    judging.start()
+    threading.Timer(2, stop.set).start()
+    started = time.monotonic()
+    try:
+        with pytest.raises(Stopped):
+            list(judging.judge_many(endless, stop))
+    finally:
+        judging.cluster.close()
+    assert time.monotonic() - started < 30
+
+
+def test_a_node_with_other_images_is_refused(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipes, "tag", lambda image: f"exogate-{image}:0000")
+    judging = oracle(cluster)
+    with pytest.raises(EngineUnavailable, match="made of other files"):
+        judging.start()
+    judging.cluster.close()
+
+
+def test_a_cluster_without_boxes_says_what_to_do(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "RESOURCE", "another")
+    judging = oracle(cluster)
+    with pytest.raises(EngineUnavailable, match="has the resource 'another' free: start nodes"):
+        judging.start()
+
+
+def test_no_cluster_is_a_usage_error() -> None:
+    if not ray.is_initialized():
+        with pytest.raises(UsageError, match="no cluster answers"):
+            clusters.connected("127.0.0.1:9")

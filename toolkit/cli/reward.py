@@ -1,0 +1,37 @@
+"""`toolkit mcp` and `shim`: boxes for agents, and for harnesses of others."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolkit.cli.options import Parallel, Runtime, fail
+
+TRANSPORTS, SHIMS = ("stdio", "streamable-http"), ("code_eval",)
+
+
+def mcp(
+    transport: Annotated[str, typer.Option("--transport", help="stdio or streamable-http (at /mcp).")] = "stdio",
+    host: Annotated[str, typer.Option("--host", help="Address to bind, of this machine alone.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to bind.")] = 8765,
+    parallel: Parallel = None,
+    runtime: Runtime = None,
+) -> None:
+    """Serve the tools run_python_code and judge to agents, by the Model Context Protocol."""
+    from toolkit.reward import mcp_
+
+    if transport not in TRANSPORTS:
+        fail(f"--transport is {' or '.join(TRANSPORTS)}, not {transport!r}", 2)
+    mcp_.serve(transport, host, port, parallel=parallel, runtime=runtime)
+
+
+def shim(
+    metric: Annotated[str, typer.Argument(help="code_eval")],
+    folder: Annotated[Path, typer.Argument(help="Where the harness is started.")],
+) -> None:
+    """Write a metric that a harness loads in place of its own, and that judges in boxes."""
+    from toolkit.reward import code_eval
+
+    if metric not in SHIMS:
+        fail(f"there is no shim {metric!r}; there is {', '.join(SHIMS)}", 2)
+    print(code_eval.write(folder))

@@ -1,0 +1,288 @@
+"""Machines of a Ray cluster that judge: one actor a node owns that node's boxes, and whole chunks of work travel.
+
+Frames never cross the network. A chunk whose node is lost, or that its node could not work on, goes to another node: what a
+box says of a program is the same everywhere, so that doing it twice harms nothing. Nodes that join are given work, those
+that leave get none. Nodes carry the resource `exogate` (`ray start --resources '{"exogate": 1}'`), which one run at a time
+holds.
+"""
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox import EngineUnavailable, Limits, Sandbox, recipes
+from sandbox.errors import Stopped
+from toolkit.errors import InfrastructureError, UsageError
+from toolkit.oracle.node import About, NodeActor, Worker
+
+RESOURCE = "exogate"
+IN_FLIGHT = 2
+"""Chunks that a node has at a time: one that it works on, and one so that its boxes need not wait for the driver."""
+TRIES = 3
+"""Nodes that a chunk is given to before its programs count as not judged."""
+POLL_S, PAUSE_S = 0.5, 5.0
+"""Seconds between looks at the nodes; seconds until a node that failed is tried again."""
+START_S, LOST_S = 600.0, 120.0
+"""Seconds within which a first node has to be ready, as images may have to be built; or another one when all were lost."""
+
+
+@dataclass(slots=True)
+class _Node:
+    actor: Any
+    starting: Any
+    about: About | None = None
+    n_flying: int = 0
+
+
+@dataclass(slots=True)
+class _Chunk:
+    items: Sequence[Any]
+    n_tried: int = 0
+    avoid: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Chunks that no node works on: those that come back, then those that were never given."""
+
+    source: Iterator[Sequence[Any]]
+    again: deque[_Chunk] = field(default_factory=deque)
+
+    def fill(self) -> bool:
+        """Take one from the source unless some came back; return whether there is any."""
+        if not self.again and (items := next(self.source, None)) is not None:
+            self.again.append(_Chunk(items))
+        return bool(self.again)
+
+
+class Cluster:
+    """The nodes of a Ray cluster, as far as they are ready.
+
+    Args:
+        address: as `ray start` printed it, such as `10.0.0.1:6379`; `auto` where a node of it runs.
+        make: makes on each node what works there; it is pickled.
+        n_boxes: programs at a time of each node; the number of its processors when None.
+        limits: of the boxes.
+        images: which images they are made of; a node where one is missing builds it.
+
+    Attributes:
+        refused: why nodes cannot be used, by their ids.
+
+    Raises:
+        UsageError: Ray is not installed, or no cluster is at the address.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        make: Callable[[Sandbox], Worker],
+        *,
+        n_boxes: int | None,
+        limits: Limits,
+        images: Sequence[str] = (recipes.RUN,),
+    ) -> None:
+        self.ray, self.n_boxes, self.limits = connected(address), n_boxes, limits
+        self._nodes: dict[str, _Node] = {}
+        self._failed: dict[str, float] = {}
+        self.refused: dict[str, str] = {}
+        self._looked = 0.0
+        self._had_some = False
+        self.is_closed = False
+        self._recipes = {image: recipes.tag(image) for image in images}
+        self._make = self.ray.put(make)
+        self._actor = self.ray.remote(NodeActor)
+
+    # -- nodes -------------------------------------------------------------------------------------------------------------
+
+    def ready(self) -> list[About]:
+        """Return what the nodes say that are ready; wait for the first one, and for those that start with it.
+
+        Raises:
+            InfrastructureError: none is within `START_S`.
+        """
+        self._await_some()
+        deadline = time.monotonic() + PAUSE_S
+        while time.monotonic() < deadline and any(node.about is None for node in self._nodes.values()):
+            time.sleep(POLL_S / 5)
+            self._look(now=True)
+        return [node.about for node in self._nodes.values() if node.about]
+
+    def image_digest(self, image: str = recipes.RUN) -> str:
+        """Return the image's ID if all nodes have the same, else the name of its recipe, which they do have in common."""
+        found = {about.images[image] for about in self.ready()}
+        return found.pop() if len(found) == 1 else recipes.tag(image)
+
+    def prove(self) -> None:
+        """Judge known programs on every node. Raises `InfrastructureError` if one of them judges them otherwise."""
+        self.ready()
+        asked = {name: node.actor.prove.remote() for name, node in self._nodes.items() if node.about}
+        for name, ref in asked.items():
+            try:
+                if why := self.ray.get(ref):
+                    raise InfrastructureError(f"node {name[:8]}: {why}")
+            except self.ray.exceptions.RayError:
+                self._drop(name)
+
+    def ask(self, chunk: Sequence[Any]) -> dict[str, list[Any]]:
+        """Have every ready node work on the same chunk; return what each found; one that is lost is left out."""
+        self.ready()
+        asked = {name: node.actor.work.remote(chunk) for name, node in self._nodes.items() if node.about}
+        return {name: found for name, ref in asked.items() for error, found in [self._got(name, ref)] if not error}
+
+    def _await_some(self) -> None:
+        deadline = time.monotonic() + (LOST_S if self._had_some else START_S)
+        while True:
+            self._look(now=True)
+            if any(node.about for node in self._nodes.values()):
+                self._had_some = True
+                return
+            if not self._nodes and self.refused:
+                why = "; ".join(f"node {name[:8]}: {said}" for name, said in self.refused.items())
+                raise EngineUnavailable(f"no node of the cluster can judge: {why}")
+            if time.monotonic() > deadline or not (self._had_some or self._nodes or self._eligible()):
+                raise EngineUnavailable(
+                    f"no node of the cluster has the resource {RESOURCE!r} free: start nodes that have an engine with "
+                    f"`ray start --address HOST:PORT --resources '{{\"{RESOURCE}\": 1}}'`"
+                )
+            time.sleep(POLL_S / 5)
+
+    def _eligible(self) -> set[str]:
+        try:
+            nodes = self.ray.nodes()
+        except Exception as error:  # whatever Ray raises when its head is gone
+            raise EngineUnavailable(f"the cluster is gone: {str(error)[:200]}") from None
+        return {node["NodeID"] for node in nodes if node["Alive"] and node["Resources"].get(RESOURCE, 0) >= 1}
+
+    def _look(self, *, now: bool = False) -> None:
+        """Give newcomers an actor, let go of those that left, and hear from those that start."""
+        if not now and time.monotonic() - self._looked < POLL_S:
+            return
+        self._looked = time.monotonic()
+        eligible = self._eligible()
+        for name in eligible - set(self._nodes) - set(self.refused):
+            if time.monotonic() - self._failed.get(name, -PAUSE_S) >= PAUSE_S:
+                self._start(name)
+        for name in set(self._nodes) - eligible:
+            if not self._nodes[name].n_flying:  # what it still works on may come yet; if not, its call fails
+                self._drop(name)
+        for name, node in list(self._nodes.items()):
+            if node.about is None and self.ray.wait([node.starting], timeout=0)[0]:
+                try:
+                    about = self.ray.get(node.starting)
+                except self.ray.exceptions.RayError:
+                    self._drop(name)
+                    continue
+                if about.error:
+                    self.refused[name] = about.error
+                    self._drop(name)
+                else:
+                    node.about = about
+
+    def _start(self, name: str) -> None:
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        where = NodeAffinitySchedulingStrategy(name, soft=False)
+        actor = self._actor.options(
+            num_cpus=0, resources={RESOURCE: 1}, scheduling_strategy=where, max_concurrency=IN_FLIGHT + 2, max_restarts=0
+        ).remote(name, self._recipes, self._make, self.n_boxes, self.limits)
+        self._nodes[name] = _Node(actor, actor.ready.remote())
+
+    def _drop(self, name: str) -> None:
+        node = self._nodes.pop(name, None)
+        self._failed[name] = time.monotonic()
+        if node is not None:
+            with contextlib.suppress(Exception):
+                self.ray.kill(node.actor, no_restart=True)  # its boxes end when they hear no more of it
+
+    # -- work --------------------------------------------------------------------------------------------------------------
+
+    def spread(
+        self, chunks: Iterable[Sequence[Any]], stop: threading.Event | None = None
+    ) -> Iterator[tuple[Sequence[Any], list[Any] | None, Exception | None]]:
+        """Have the nodes work on chunks; yield each with what was found, in order of completion.
+
+        Chunks are taken as nodes are free. Of one that no node could work on, nothing was found: None, and the error.
+
+        Raises:
+            Stopped: `stop` was set.
+            EngineUnavailable: there is no node left, and none came.
+        """
+        waiting, flying = _Waiting(iter(chunks)), dict[Any, tuple[str, _Chunk]]()
+        try:
+            while flying or waiting.fill():
+                if stop is not None and stop.is_set():
+                    raise Stopped("the work was stopped")
+                self._look()
+                self._submit(waiting, flying)
+                if not flying:
+                    self._await_some()
+                    continue
+                for ref in self.ray.wait(list(flying), num_returns=1, timeout=POLL_S)[0]:
+                    name, chunk = flying.pop(ref)
+                    if name in self._nodes:
+                        self._nodes[name].n_flying -= 1
+                    error, found = self._got(name, ref)
+                    chunk.avoid.add(name)
+                    chunk.n_tried += 1
+                    if isinstance(error, EngineUnavailable) and chunk.n_tried < TRIES:
+                        waiting.again.append(chunk)
+                    else:
+                        yield chunk.items, None if error else found, error
+        finally:
+            if flying:
+                for node in self._nodes.values():
+                    node.actor.stop.remote()
+                self.ray.wait(list(flying), num_returns=len(flying), timeout=PAUSE_S)
+
+    def _submit(self, waiting: "_Waiting", flying: dict[Any, tuple[str, _Chunk]]) -> None:
+        free = [name for name, node in self._nodes.items() if node.about and node.n_flying < IN_FLIGHT]
+        while free and waiting.fill():
+            chunk = waiting.again.popleft()
+            name = min(free, key=lambda each: (each in chunk.avoid, self._nodes[each].n_flying))
+            ref = self._nodes[name].actor.work.remote(chunk.items)
+            flying[ref] = name, chunk
+            self._nodes[name].n_flying += 1
+            free = [each for each in free if self._nodes[each].n_flying < IN_FLIGHT]
+
+    def _got(self, name: str, ref: Any) -> tuple[Exception | None, list[Any]]:
+        """Return what a node answered; if it was lost, let go of it, and return an `EngineUnavailable`."""
+        try:
+            why, found = self.ray.get(ref)
+            if why:
+                self._drop(name)
+            return EngineUnavailable(f"node {name[:8]}: {why}") if why else None, found
+        except self.ray.exceptions.RayTaskError as error:  # a defect of ours, of which other nodes have the same
+            return RuntimeError(f"{type(error.cause).__name__}: {str(error.cause)[:300]}"), []
+        except self.ray.exceptions.RayError as error:
+            self._drop(name)
+            return EngineUnavailable(f"node {name[:8]} was lost: {str(error).splitlines()[0][:200]}"), []
+
+    def close(self) -> None:
+        """Let go of all nodes, whose boxes then end. Never raises."""
+        self.is_closed = True
+        closing = [node.actor.close.remote() for node in self._nodes.values()]
+        with contextlib.suppress(Exception):
+            self.ray.wait(closing, num_returns=len(closing), timeout=PAUSE_S) if closing else None
+        for name in list(self._nodes):
+            self._drop(name)
+
+
+def connected(address: str) -> Any:
+    """Return the module `ray`, connected to a cluster. Raises `UsageError` if there is none."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise UsageError(f'{error}; --ray needs one more package: pip install "exogate[ray]"') from None
+    if not ray.is_initialized():
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+            raise UsageError(f"--ray {address}: no cluster answers there: {str(error).splitlines()[0][:200]}") from None
+    return ray
