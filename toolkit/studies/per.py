@@ -8,14 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field
-
 from toolkit.analysis import efficiency
 from toolkit.analysis.contrasts import Contrast, Term
 from toolkit.errors import UsageError
 from toolkit.studies.base import TINY, Cell, Found, Study
 from toolkit.studies.lab import Lab
-from toolkit.studies.settings import Names, StudySettings
+from toolkit.studies.settings import Field, Names, StudySettings
 
 if TYPE_CHECKING:
     from toolkit.models.load import Loaded

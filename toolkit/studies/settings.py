@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field as Field  # of which studies' own settings are made
+from pydantic import field_validator
 
 from toolkit.benchmarks import BENCHMARKS
 from toolkit.errors import UsageError, nearest
