@@ -21,13 +21,14 @@ A number that is the same in every run belongs into the ledger; what was measure
 
 from typing import Any
 
-from toolkit.studies import per, pruning_fl
+from toolkit.studies import per, pruning_fl, reliability
 from toolkit.studies.base import Study
 
 STUDIES: dict[str, Study[Any]] = {
     each.name: each for each in (
         per.Per(),
         pruning_fl.PruningFl(),
+        reliability.Reliability(),
     )
 }  # fmt: skip
 """Every study by its name."""
