@@ -19,12 +19,14 @@ from toolkit.cli import (
     evaluate,
     gate,
     pairs,
+    prune,
     publish,
     published,
     report,
     reward,
     serve,
     show,
+    study,
     train,
     watch,
 )
@@ -108,6 +110,9 @@ app.command("rounds", cls=train.RoundsCommand)(train.rounds)
 app.command("efficiency")(efficiency.efficiency)
 app.command("report")(report.report)
 app.command("publish")(publish.publish)
+app.command("prune")(prune.prune)
+app.command("study", cls=study.StudyCommand)(study.study)
+app.command("report")(published.report)
 app.command("claims")(published.claims)
 app.command("pairs")(pairs.pairs)
 app.command("analyze", cls=Command)(analyze.analyze)

@@ -1,0 +1,1 @@
+"""Surgery on models: what comes out is an ordinary model that everything else loads."""
