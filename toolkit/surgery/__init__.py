@@ -1,0 +1,1 @@
+"""Models made out of other models: smaller ones, and mixtures of experts."""
