@@ -1,1 +1,1 @@
-"""Models made out of other models: smaller ones, and mixtures of experts."""
+"""Surgery on models: what comes out is an ordinary model that everything else loads."""

@@ -12,15 +12,16 @@ from typing import Any, Literal
 from toolkit.analysis.routing import capacity, of_layers
 from toolkit.errors import UsageError
 
-Balancer = Literal["none", "aux", "alf", "alf-magnitude", "alf-multiplicative"]
+Balancer = Literal["none", "aux", "alf", "magnitude", "multiplicative"]
 """What evens the loads out.
 
 - `aux`: the loss alpha sum_i f_i P_i, where f_i is an expert's load over the mean and P_i the mean of its scores,
   normalised for each token; mean over layers (Switch, DeepSeekMoE). Even loads have 1, a collapse experts / active.
 - `alf`: after a step b_i += u sign(mean load - load_i), where b is added to the scores when experts are chosen
-  (arXiv 2408.15664, algorithm 1). `alf-magnitude`: b_i += u (1 - load_i / mean load), which does not depend on the batch.
-- `alf-multiplicative`: scores are multiplied by 1 + b. Without the hooks of `Routing` b would be added.
+  (arXiv 2408.15664, algorithm 1). `magnitude`: b_i += u (1 - load_i / mean load), which does not depend on the batch.
+- `multiplicative`: as `alf`, and scores are multiplied by 1 + b. Without the hooks of `Routing` b would be added.
 """
+LOSS_FREE = ("alf", "magnitude", "multiplicative")
 _BIAS = "e_score_correction_bias"
 
 
@@ -80,7 +81,7 @@ class Routing:
         self._undo = [gate.register_forward_hook(self._hook) for gate in self.gates.values()]
         if self.balance != Balance():
             for gate in self.gates.values():
-                vars(gate)["forward"] = in_full(gate, multiplies=self.balance.balancer == "alf-multiplicative")
+                vars(gate)["forward"] = in_full(gate, multiplies=self.balance.balancer == "multiplicative")
 
     def close(self) -> None:
         """Remove the hooks."""
@@ -134,9 +135,9 @@ class Routing:
         self._counts, self._over = None, 0
         self.history.append(loads.long().tolist())
         self.dropped.append(float(over / loads.sum()))
-        if self.balance.balancer.startswith("alf"):
+        if self.balance.balancer in LOSS_FREE:
             errors = 1 - loads / loads.mean(-1, keepdim=True)
-            moves = self.balance.rate * (errors if self.balance.balancer == "alf-magnitude" else errors.sign())
+            moves = self.balance.rate * (errors if self.balance.balancer == "magnitude" else errors.sign())
             for gate, move in zip(self.gates.values(), moves, strict=True):
                 gate.e_score_correction_bias += move.to(gate.e_score_correction_bias.dtype)
 

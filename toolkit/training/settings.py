@@ -41,7 +41,7 @@ class TrainSettings(Settings):
     )
     full: bool = Field(False, description="Train all weights, or an adapter (LoRA) [default: lora].")
     only: str | None = Field(None, description="With --full: train those weights whose names have this regular expression "
-                             "in them, such as 'layers\\.2[6-9]\\.mlp'.")  # fmt: skip
+                             "in them, such as layers.29.mlp.")  # fmt: skip
     lora_rank: int = Field(16, ge=1, description="Rank of a new adapter.")
     lora_alpha: int = Field(32, ge=1, description="Scale of a new adapter, times its rank.")
     lora_dropout: float = Field(0.0, ge=0, le=1, description="Dropout of a new adapter's input [default: 0].")
@@ -65,8 +65,8 @@ class TrainSettings(Settings):
         "or all [default: completion for answers in a chat, all for texts that go on].")  # fmt: skip
     eval: tuple[Path, ...] = Field((), description="More JSONL, not trained on: its loss before and after is in "
                                    "training.json.")  # fmt: skip
-    balance: Balancer = Field("none", description="Of a mixture of experts: none, aux (a loss), alf (loss-free: the "
-                              "routers' bias), alf-magnitude or alf-multiplicative [default: none].")  # fmt: skip
+    balance: Balancer = Field("none", description="How experts are given equal loads: none, aux (by a loss), alf (by the "
+                              "routers' bias; also magnitude, multiplicative) [default: none].")  # fmt: skip
     balance_rate: float = Field(0.001, ge=0, description="Weight of the loss aux, or what a bias moves by in a step.")
     sequence_loss: float = Field(0.0, ge=0, description="Weight of the loss aux of each sequence by itself [default: 0].")
     z_loss: float = Field(0.0, ge=0, description="Weight of the mean square of the routers' logsumexp [default: 0].")

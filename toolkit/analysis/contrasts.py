@@ -1,0 +1,187 @@
+"""Contrasts over the cells of a study: their size, interval, p-value, and how small an effect could have been seen.
+
+A contrast is a sum over scores of means over tasks of a linear combination of cells. Tasks of one score are paired over
+cells, those of different scores are independent. Uncertainty is over tasks and, where there are several, over seeds.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from toolkit.analysis import stats
+
+DRAWS = 10_000
+"""Resamples of tasks, and of seeds, for an interval."""
+SEES = 1.959964 + 0.841621
+"""Standard errors of an effect that is seen at 5 %, two-sided, with a chance of 80 %."""
+SD_NLL, SD_TRUE, DISCORDANT = 0.057, 0.10, 0.10
+"""What is expected before anything ran, of a difference of two cells over tasks: standard deviation of the negative
+log-likelihood in nats a token, standard deviation of the true pass@1, and share of tasks whose single answers disagree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A cell's score with its weight: `Term(-1.0, "s0.2", "pass@humaneval")`."""
+
+    weight: float
+    cell: str
+    score: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """A named linear combination.
+
+    Attributes:
+        terms: at least one; those of a score are over the tasks that all its cells have.
+        margin: an interval within plus and minus this says that there is no effect worth naming.
+        named: it is one that the study is about; the others are told beside it.
+    """
+
+    name: str
+    terms: tuple[Term, ...]
+    margin: float
+    named: bool = False
+
+    @property
+    def is_pass(self) -> bool:
+        """Whether it is of pass@1, rather than of nats a token."""
+        return self.terms[0].score.startswith("pass@")
+
+
+def over(name: str, weights: Mapping[str, float], score: str, margin: float, *, named: bool = False) -> Contrast:
+    """Return the contrast of one score: cells with their weights."""
+    terms = tuple(Term(weight, cell, score) for cell, weight in weights.items())
+    return Contrast(name=name, terms=terms, margin=margin, named=named)
+
+
+def evaluate(contrast: Contrast, rows: Sequence[Mapping[str, Any]], *, seed: int = 0) -> dict[str, Any] | None:
+    """Return what a contrast is in the rows of a study; None where a cell has no such score of two tasks yet.
+
+    Args:
+        rows: of each cell and seed, `cell`, `seed` and `scores`, by score and task.
+
+    Returns:
+        `value` with `low` and `high` (95 %), `p` (sign flips over tasks), `se`, `visible` (the smallest effect that would
+        have been seen with a chance of 80 %), `tasks`, `seeds`, and `verdict`: `answered` (the interval excludes 0),
+        `bounded` (it lies within the margin), or `open`, with `tasks_needed` for an effect of the size found, or to show
+        that there is none beyond the margin, whichever is fewer; None where the data have no spread at all.
+    """
+    import numpy as np
+
+    found: dict[tuple[str, int], Mapping[str, Any]] = {(row["cell"], row["seed"]): row["scores"] for row in rows}
+    scores = list(dict.fromkeys(term.score for term in contrast.terms))
+    seeds = [s for s in sorted({row["seed"] for row in rows})
+             if all((found.get((t.cell, s)) or {}).get(t.score) for t in contrast.terms)]  # fmt: skip
+    if not seeds:
+        return None
+    groups = []
+    for score in scores:
+        terms = [term for term in contrast.terms if term.score == score]
+        tasks = [task for task in found[terms[0].cell, seeds[0]][score]
+                 if all(task in found[term.cell, s][score] for term in terms for s in seeds)]  # fmt: skip
+        if len(tasks) < 2:
+            return None
+        groups.append(np.array([
+            [math.fsum(term.weight * found[term.cell, s][score][task] for term in terms) for task in tasks] for s in seeds
+        ]))  # fmt: skip
+    value = float(sum(group.mean() for group in groups))
+    low, high = _interval(groups, seed)
+    n = sum(group.shape[1] for group in groups)
+    each = [float(d) * n / group.shape[1] for group in groups for d in group.mean(axis=0)]
+    most = max(map(abs, each)) or 1.0
+    middle_low, middle_high, p, exact = stats.paired([d / most for d in each], seed=seed)
+    if contrast.is_pass:  # few tasks differ: a resample of none that does says nothing of others
+        reach = sum(abs(term.weight) for term in contrast.terms) / 2
+        wide = stats.paired([max(-1.0, min(1.0, d / reach / len(groups))) for d in each], seed=seed)
+        middle_low, middle_high = (end * reach * len(groups) for end in wide[:2])
+        low, high = min(low, middle_low), max(high, middle_high)
+    se = (high - low) / 2 / 1.959964
+    within = -contrast.margin < low and high < contrast.margin
+    verdict = "answered" if low > 0 or high < 0 else "bounded" if within else "open"
+    return {
+        "contrast": contrast.name, "scores": scores, "named": contrast.named, "value": value, "low": low, "high": high,
+        "p": p, "exact": exact, "se": se, "visible": SEES * se, "tasks": n, "seeds": len(seeds), "margin": contrast.margin,
+        "verdict": verdict, "tasks_needed": _needed(n, se, value, contrast.margin) if verdict == "open" else None,
+    }  # fmt: skip
+
+
+def _interval(groups: Sequence[Any], seed: int) -> tuple[float, float]:
+    """Return the 95 % interval of the sum of means by resampling seeds, together for all groups, and tasks of each.
+
+    It is at least as wide as Student's with that standard error: of few tasks a resample knows too little.
+    """
+    import numpy as np
+    from scipy.stats import t
+
+    rng = np.random.default_rng(seed)
+    n_seeds = groups[0].shape[0]
+    drawn_seeds = rng.multinomial(n_seeds, [1 / n_seeds] * n_seeds, size=DRAWS) / n_seeds
+    total = np.zeros(DRAWS)
+    for group in groups:
+        n = group.shape[1]
+        drawn = rng.multinomial(n, [1 / n] * n, size=DRAWS) / n
+        total += ((drawn_seeds @ group) * drawn).sum(axis=1)
+    low, high = np.quantile(total, [0.025, 0.975])
+    fewest, middle = min(group.shape[1] for group in groups), float(sum(group.mean() for group in groups))
+    half = float(t.ppf(0.975, fewest - 1)) * float(total.std()) * math.sqrt(fewest / (fewest - 1))
+    return min(float(low), middle - half), max(float(high), middle + half)
+
+
+def _needed(n: int, se: float, value: float, margin: float) -> int | None:
+    ways = [abs(value), margin - abs(value)]
+    each = [n * (SEES * se / effect) ** 2 for effect in ways if effect > 1e-12]
+    return math.ceil(min(each)) if each and se else None
+
+
+def with_holm(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add to each result its p-value after Holm, over those that are named on one measure."""
+    for is_pass in (True, False):
+        family = [it for it in results if it["named"] and it["scores"][0].startswith("pass@") is is_pass]
+        for result, p in zip(family, stats.holm([it["p"] for it in family]), strict=True):
+            result["p_holm"] = p
+    return [{"p_holm": None, **result} for result in results]
+
+
+def expected(contrast: Contrast, tasks: int, samples: int, seeds: int) -> float:
+    """Return the smallest effect that a run will probably see, before it is made.
+
+    Args:
+        tasks: of each score.
+        samples: answers of each task.
+    """
+    pairs = math.fsum(term.weight**2 for term in contrast.terms) / 2
+    true = SD_TRUE**2
+    one = true + (DISCORDANT - true) / samples / seeds if contrast.is_pass else SD_NLL**2
+    return SEES * math.sqrt(pairs * one / max(1, tasks))
+
+
+def told(results: Sequence[Mapping[str, Any]], samples: int) -> str:
+    """Return the one line that a study ends with: its verdict on pass@1, or else on what it has, and that on the other.
+
+    Args:
+        samples: answers of each task.
+    """
+    named = [result for result in results if result["named"]]
+    if not named:
+        return "open: nothing that the study is about has been scored yet"
+    return "; ".join(_line(result, samples) for result in named)
+
+
+def _line(it: Mapping[str, Any], samples: int) -> str:
+    is_pass = it["scores"][0].startswith("pass@")
+    unit = "points" if is_pass else "nats"
+
+    def form(value: float) -> str:
+        return f"{100 * value:+.1f}" if is_pass else f"{value:+.3f}"
+
+    size = form(it["visible"]).lstrip("+")
+    within = f" (within +-{form(it['margin']).lstrip('+')})" if it["verdict"] == "bounded" else ""
+    line = (f"{it['verdict']}{within}: {it['contrast']} on {' and '.join(it['scores'])} {form(it['value'])} {unit} "
+            f"[{form(it['low'])}, {form(it['high'])}], smallest effect visible {size} {unit} over {it['tasks']} tasks, "
+            f"{it['seeds']} {'seed' if it['seeds'] == 1 else 'seeds'}")  # fmt: skip
+    if it["verdict"] == "open" and it["tasks_needed"]:
+        n = f"{samples} {'sample' if samples == 1 else 'samples'} each" if is_pass else "one reading each"
+        line += f"; about {it['tasks_needed']:,} tasks, {n}, would decide it"
+    return line

@@ -1,0 +1,1 @@
+"""Federated training: clients train on data that stays with them, a server averages what they send."""

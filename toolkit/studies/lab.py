@@ -1,0 +1,237 @@
+"""What studies work with: models, stages, and the two scores that all of them have."""
+
+import ast
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic
+
+from toolkit.benchmarks import Options
+from toolkit.benchmarks import load as benchmarks
+from toolkit.benchmarks.slices import Slice
+from toolkit.errors import InfrastructureError
+from toolkit.oracle import VERSION
+from toolkit.progress import Advance
+from toolkit.records import Task
+from toolkit.report.summary import counts
+from toolkit.store import run_folder
+from toolkit.store.files import file_hash
+from toolkit.store.stages import Waiting, stage
+from toolkit.studies.settings import S
+
+if TYPE_CHECKING:
+    from toolkit.models.load import Loaded
+
+Build = Callable[[], "Loaded"]
+"""Returns a model; it is called only where a stage has to run."""
+
+
+class Lab(Generic[S]):
+    """A machine that stages run on.
+
+    Attributes:
+        waiting: stages that wait for another machine, a line each.
+    """
+
+    def __init__(self, settings: S, advance: Advance = lambda *_: None) -> None:
+        self.settings, self.advance = settings, advance
+        self.waiting: list[str] = []
+        self._tasks: dict[str, tuple[dict[str, Task], str]] = {}
+
+    def stage(self, folder: str, name: str, inputs: Mapping[str, Any], act: Callable[[], dict[str, Any]]) -> Any:
+        """Return the outputs of a stage in a folder of the run; see `toolkit.store.stages.stage`.
+
+        Its kind, what its name begins with up to a dash, is one of `toolkit.studies.settings.Stage`.
+        """
+        return stage(self.settings.output / folder, name, inputs, self.settings.stages, act)
+
+    def aside(self, folder: str, name: str, inputs: Mapping[str, Any], act: Callable[[], dict[str, Any]]) -> Any:
+        """Do a stage on which no other one depends; None if it waits."""
+        try:
+            return self.stage(folder, name, inputs, act)
+        except Waiting as error:
+            self.waiting.append(str(error))
+            return None
+
+    # -- models --------------------------------------------------------------------------------------------------------
+
+    def source(self, model: str = "", **more: Any) -> Any:
+        """Return the `Source` of a model: that of the settings, or one named. `more`: other fields."""
+        from toolkit.models.source import Source
+
+        named = model or self.settings.model
+        if named == "tiny":
+            named = self._tiny()
+        given = {"device": self.settings.device or None, "dtype": self.settings.dtype or None, **more}
+        return Source(model=named, **given)
+
+    def load(self, model: str = "", **more: Any) -> "Loaded":
+        """Load a model. Raises `UsageError` or `InfrastructureError`."""
+        from toolkit.models.load import load
+
+        self.advance("loading the model", 0, 1)
+        return load(self.source(model, **more))
+
+    def _tiny(self) -> str:
+        from toolkit.studies import tiny
+
+        folder = self.settings.output / "tiny"
+        self.stage("tiny", "prepare-tiny", {"seed": 0}, lambda: tiny.write(folder))
+        return str(folder)
+
+    # -- scores --------------------------------------------------------------------------------------------------------
+
+    def tasks(self, benchmark: str, limit: int) -> tuple[list[Task], str]:
+        """Return the first tasks of a benchmark, and the hash of its data. Raises `UsageError` or `InfrastructureError`."""
+        if benchmark not in self._tasks:
+            self._tasks[benchmark] = benchmarks.load(benchmarks.benchmark_named(benchmark), Options())
+        tasks, data_hash = self._tasks[benchmark]
+        return list(tasks.values())[:limit], data_hash
+
+    def present(self) -> list[str]:
+        """Return the benchmarks of the settings; with `skip_missing` those whose data is here, the others are told."""
+        found = []
+        for name in self.settings.benchmarks:
+            try:
+                self.tasks(name, 1)
+                found.append(name)
+            except InfrastructureError as error:
+                if not self.settings.skip_missing:
+                    raise
+                self.waiting.append(f"left out: {error}")
+        return found
+
+    def scores(self, folder: str, digest: str, build: Build) -> dict[str, Mapping[str, float]]:
+        """Return both scores of a model on all benchmarks of the settings, as far as they do not wait.
+
+        Args:
+            digest: stands for all that the model depends on.
+        """
+        found: dict[str, Mapping[str, float]] = {}
+        for benchmark in self.present():
+            each = {"nll": self.nll(folder, digest, build, benchmark)}
+            if self.settings.pass_tasks:
+                each["pass"] = self.passes(folder, digest, build, benchmark)
+            found |= {f"{name}@{benchmark}": values for name, values in each.items() if values is not None}
+        return found
+
+    def nll(self, folder: str, digest: str, build: Build, benchmark: str, suffix: str = "") -> Mapping[str, float] | None:
+        """Return the negative log-likelihood of each task's canonical solution given its prompt, in nats a token.
+
+        Mean over the tokens of the completion, as the gate `perplexity` tokenizes it. Of a task that builds upon another
+        one (Pro), what counts is the body of its own function, after all that stands before it; see `halves`.
+
+        Args:
+            suffix: tells several readings of one model apart, as in `-cf1`.
+        """
+        tasks, data_hash = self.tasks(benchmark, self.settings.nll_tasks)
+
+        def act() -> dict[str, Any]:
+            from toolkit.models.scorer import ModelScorer
+
+            scorer = ModelScorer(loaded=build())
+            found: dict[str, float] = {}
+            for start in range(0, len(tasks), 8):
+                some = tasks[start : start + 8]
+                read = scorer.logprobs(*zip(*map(halves, some), strict=True))
+                found |= {t.task_id: round(-float(each.mean()), 6) for t, each in zip(some, read, strict=True)}
+                self.advance(f"{folder}: reading {benchmark}", len(found), len(tasks))
+            return {"tasks": found}
+
+        inputs = {"model": digest, "benchmark": benchmark, "data": data_hash, "n": len(tasks), "dtype": self.settings.dtype}
+        done = self.aside(folder, f"score-{benchmark}{suffix}", inputs, act)
+        return None if done is None else dict(done["tasks"])
+
+    def passes(self, folder: str, digest: str, build: Build, benchmark: str) -> Mapping[str, float] | None:
+        """Let the model answer tasks, judge the answers, and return the share of passes of each task; None if that waits."""
+        settings = self.settings
+        tasks, data_hash = self.tasks(benchmark, settings.pass_tasks)
+        file = settings.output / folder / f"answers-{benchmark}.jsonl"
+        asked = {
+            "model": digest, "benchmark": benchmark, "data": data_hash, "n": len(tasks), "samples": settings.samples,
+            "temperature": settings.temperature, "top_p": settings.top_p, "tokens": settings.max_new_tokens,
+            "dtype": settings.dtype,
+        }  # fmt: skip
+        made = self.aside(folder, f"write-{benchmark}", asked, lambda: self._write(folder, build(), tasks, file))
+        if made is None:
+            return None
+        rules = {"answers": made["sha256"], "timeout": settings.timeout, "oracle": VERSION}
+        done = self.aside(folder, f"judge-{benchmark}", rules, lambda: self._judge(benchmark, file, len(tasks)))
+        if done is None:
+            return None
+        pairs = {task: text.split("/") for task, text in done["tasks"].items()}
+        return {task: int(c) / int(n) for task, (c, n) in pairs.items()}
+
+    def _write(self, folder: str, loaded: "Loaded", tasks: list[Task], file: Path) -> dict[str, Any]:
+        from toolkit.commands.generate import answer
+        from toolkit.models import prompts
+        from toolkit.models.generators import Generation, Sampling
+        from toolkit.models.generators.transformers_ import TransformersGenerator
+
+        settings, started = self.settings, time.monotonic()
+        generator = TransformersGenerator(replace(self.source(), adapter=None), loaded)
+        asked, stop = prompts.for_tasks(tasks, None, generator)
+        sampling = Sampling(
+            n=settings.samples, temperature=settings.temperature, top_p=settings.top_p if settings.temperature else 1.0,
+            max_new_tokens=settings.max_new_tokens, stop=stop,
+        )  # fmt: skip
+        n_tokens = 0
+
+        def row(one: Generation) -> dict[str, Any]:
+            nonlocal n_tokens
+            n_tokens += one.n_tokens
+            return {"task_id": tasks[one.index].task_id, one.field: one.completion, "n_tokens": one.n_tokens}
+
+        file.parent.mkdir(parents=True, exist_ok=True)
+        answer(generator, asked, sampling, file, row, lambda _, done, total, *__: (
+            self.advance(f"{folder}: answers", done, total)
+        ))  # fmt: skip
+        return {"sha256": file_hash(file), "tokens": n_tokens, "seconds": round(time.monotonic() - started, 3)}
+
+    def _judge(self, benchmark: str, samples: Path, limit: int) -> dict[str, Any]:
+        from toolkit.commands import evaluate
+
+        folder = samples.with_name(f"judged-{benchmark}")
+        outcome = evaluate.evaluate(evaluate.Settings(
+            benchmark=benchmark, samples=samples, timeout_s=self.settings.timeout, parallel=self.settings.parallel,
+            output=folder, overwrite=True, allow_uniform=True, chosen=Slice(limit=limit), ks=(1,),
+        ), self.advance)  # fmt: skip
+        if outcome.interrupted:
+            raise KeyboardInterrupt
+        if outcome.summary.get("n_unscored") or outcome.summary.get("refused"):
+            why = outcome.summary.get("refused") or "see its results"
+            raise InfrastructureError(f"{folder}: not all samples could be scored: {why}")
+        results = list(run_folder.read(folder).values())
+        part = list(outcome.summary["pass_at_k"])[-1]
+        tasks = {task: f"{c}/{n}" for task, (n, c) in counts(results, part).items()}
+        return {"tasks": tasks, "verdicts": outcome.summary["verdicts"], "part": part}
+
+
+def halves(task: Task) -> tuple[str, str]:
+    """Return what a model is given of a task's canonical program, and what it is scored on.
+
+    That is the prompt and the canonical solution; of a task that builds upon another one, all before the body of the
+    function that answers it (signature and docstring are the problem), and that body.
+    """
+    program = task.prompt + task.canonical_solution
+    if task.invokes:
+        tree = ast.parse(program)
+        named = [it for it in tree.body if isinstance(it, ast.FunctionDef) and it.name == task.entry_point]
+        if named and named[-1].name != task.invokes:
+            body = named[-1].body
+            has_doc = ast.get_docstring(named[-1]) is not None and len(body) > 1
+            line = (body[0].end_lineno or 0) if has_doc else body[0].lineno - 1
+            lines = program.splitlines(keepends=True)
+            head, tail = "".join(lines[:line]), "".join(lines[line:])
+            if tail.strip():
+                return head, tail
+    return task.prompt, task.canonical_solution
+
+
+def check_levels(values: Mapping[str, Any], known: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Return a complaint about each named level that there is not."""
+    return [
+        f"{name}: there is no {each!r}; there are {', '.join(known[name])}"
+        for name, given in values.items() for each in given if each not in known[name]
+    ]  # fmt: skip

@@ -1,0 +1,260 @@
+"""`per`: how accuracy and its cost go with size, on benchmarks of rising difficulty, at an equal budget."""
+
+import hashlib
+import math
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean, median
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from toolkit.analysis import efficiency
+from toolkit.analysis.contrasts import Contrast, Term
+from toolkit.errors import UsageError
+from toolkit.studies.base import TINY, Cell, Found, Study
+from toolkit.studies.lab import Lab
+from toolkit.studies.settings import Field, Names, StudySettings
+
+if TYPE_CHECKING:
+    from toolkit.models.load import Loaded
+
+INVARIANT = (
+    "PER is the same if every accuracy is mapped to a * accuracy + b: a benchmark that is harder by as much for all models "
+    "cannot move it. What moves it between benchmarks is the shape of accuracy over models; the ratio with fixed ends sees "
+    "the level too"
+)
+
+
+class PerSettings(StudySettings):
+    """Settings of the study `per`."""
+
+    models: Names = Field((), description="Models to compare, beside --model and its children.")
+    children: Names = Field(("ffn0.1", "ffn0.2", "ffn0.3", "depth6"), description="Children of the model that are made by "
+                            "pruning: ffnSHARE (of the channels) or depthLAYERS.")  # fmt: skip
+    calibration_texts: int = Field(32, ge=1, description="Texts that children are pruned on.")
+    speed_prompts: int = Field(16, ge=1, description="Prompts together, for throughput; one alone is for latency.")
+    speed_tokens: int = Field(64, ge=2, description="Tokens of each of these answers.")
+    repeats: int = Field(3, ge=1, description="Measurements of speed, of which the median counts.")
+    budget_tokens: int = Field(1024, ge=1, description="Tokens that a task may take; what the largest model takes for them "
+                               "is the budget in FLOPs, seconds and GB.s.")  # fmt: skip
+
+    def wrong(self) -> list[str]:
+        """Return complaints about children that there cannot be."""
+        wrong = super().wrong()
+        for name in self.children:
+            try:
+                _child(name)
+            except ValueError:
+                wrong.append(f"children: {name!r} is neither ffnSHARE (0 to 1) nor depthLAYERS, such as ffn0.2 or depth6")
+        return wrong
+
+
+def _child(name: str) -> tuple[float, int]:
+    """Return the share of channels and the number of layers that are taken off. Raises ValueError."""
+    if name.startswith("ffn") and 0 < float(name[3:]) < 1:
+        return float(name[3:]), 0
+    if name.startswith("depth") and int(name[5:]) > 0:
+        return 0.0, int(name[5:])
+    raise ValueError(name)
+
+
+class Per(Study[PerSettings]):
+    """The study."""
+
+    name = "per"
+    question = "How does the Performance-Efficiency Ratio go with model size, and does it change with difficulty?"
+    limits = (
+        "With fewer than 8 models a fit over size describes these models, and says little of others.",
+        "Pruned children are not models trained at their size: they lose more than such models would.",
+        "Speed is that of this machine, batch and length; on a busy machine it is noise, and the ratio inherits it.",
+        INVARIANT + ".",
+    )
+    settings = PerSettings
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "tiny": {**TINY, "children": ("ffn0.25", "depth1"), "calibration_texts": 2, "speed_prompts": 2, "speed_tokens": 4,
+                 "repeats": 1},
+        "small": {"benchmarks": ("humaneval", "humaneval-pro"), "skip_missing": True, "nll_tasks": 24, "pass_tasks": 24,
+                  "dtype": "bfloat16", "device": "cpu"},
+        "gpu": {"benchmarks": ("humaneval", "humaneval-pro"), "skip_missing": True, "nll_tasks": 164, "pass_tasks": 164,
+                "samples": 5, "temperature": 0.2, "max_new_tokens": 512, "machine": "h200"},
+        "full": {"benchmarks": ("humaneval", "humaneval+", "humaneval-pro"), "nll_tasks": 164, "pass_tasks": 164,
+                 "samples": 20, "temperature": 0.2, "max_new_tokens": 1024, "children": (), "machine": "h200",
+                 "parameters": 7e9, "model": "Qwen/Qwen2.5-Coder-0.5B",
+                 "models": ("Qwen/Qwen2.5-Coder-1.5B", "Qwen/Qwen2.5-Coder-3B", "Qwen/Qwen2.5-Coder-7B",
+                            "Qwen/Qwen2.5-Coder-14B", "deepseek-ai/deepseek-coder-1.3b-base",
+                            "deepseek-ai/deepseek-coder-6.7b-base", "codellama/CodeLlama-7b-hf",
+                            "codellama/CodeLlama-13b-hf")},
+    }  # fmt: skip
+
+    def cells(self, settings: PerSettings) -> list[Cell]:
+        """Return a cell for each model: the first, its children, and the others."""
+        found = [Cell("parent", {"model": settings.model, "child": ""})]
+        found += [Cell(name, {"model": settings.model, "child": name}) for name in settings.children]
+        return found + [Cell(name.replace("/", "_"), {"model": name, "child": ""}) for name in settings.models]
+
+    def run(self, lab: Lab[PerSettings], cell: Cell, seed: int) -> Found:
+        """Prune a child, if it is one; measure its speed, and score it."""
+        settings, folder = lab.settings, f"seed{seed}/{cell.name}"
+        model, child = cell.levels["model"], cell.levels["child"]
+        inputs = {"model": model, "child": child, "texts": settings.calibration_texts if child else 0}
+        made = lab.stage(folder, "prepare", inputs, lambda: self._prepared(lab, model, child))
+        digest = hashlib.sha256(repr((model, child, made)).encode()).hexdigest()[:16]
+        kept: list[Loaded] = []
+
+        def build() -> "Loaded":
+            if not kept:
+                kept.append(_cut(lab.load(model), made))
+            return kept[0]
+
+        asked = {"model": digest, "prompts": settings.speed_prompts, "tokens": settings.speed_tokens, "seed": seed,
+                 "repeats": settings.repeats, "dtype": settings.dtype, "device": settings.device}  # fmt: skip
+        speed = lab.aside(folder, "measure", asked, lambda: _speed(lab, build))
+        return Found(scores=lab.scores(folder, digest, build), numbers={**made["sizes"], **(speed or {})})
+
+    def _prepared(self, lab: Lab[PerSettings], model: str, child: str) -> dict[str, Any]:
+        from toolkit.surgery import prune
+
+        loaded, texts = lab.load(model), list[list[int]]()
+        made: dict[str, Any] = {"channels": None, "layers": None}
+        if child:
+            share, depth = _child(child)
+            texts = calibration(loaded.tokenizer, lab.settings.calibration_texts)
+            if share:
+                made["channels"] = prune.kept_channels(prune.channel_scores(loaded.model, "act", texts), share)
+            else:
+                influence = prune.block_influence(loaded.model, texts)
+                if depth >= len(influence):
+                    raise UsageError(f"children: {child} of a model with {len(influence)} layers leaves none")
+                made["layers"] = sorted(sorted(range(len(influence)), key=lambda at: influence[at])[:depth])
+        return {**made, "sizes": prune.sizes(_cut(loaded, made).model)}
+
+    def contrasts(self, settings: PerSettings, rows: Sequence[Mapping[str, Any]] = ()) -> list[Contrast]:
+        """Ask how the slope over log10 of the size differs between the last and the first level; of one level, the slope."""
+        parameters = {cell.name: _guessed(settings, cell) for cell in self.cells(settings)}
+        parameters |= {row["cell"]: row["numbers"]["parameters"] for row in rows}
+        levels = [level for level in settings.benchmarks if not rows or any(f"nll@{level}" in row["scores"] for row in rows)]
+        x = {name: math.log10(size) for name, size in parameters.items()}
+        mean = fmean(x.values())
+        spread = math.fsum((each - mean) ** 2 for each in x.values())
+        if not (levels and spread):
+            return []
+        first, last = levels[0], levels[-1]
+        name = f"slope per tenfold size, {last} less {first}" if last != first else f"slope per tenfold size on {first}"
+        return [
+            Contrast(name=name, margin=margin, named=True, terms=tuple(
+                Term(sign * (x[cell] - mean) / spread, cell, f"{measure}@{level}")
+                for sign, level in ([(1, last), (-1, first)] if last != first else [(1, first)]) for cell in x
+            ))
+            for measure, margin in (("pass", settings.margin_pass), ("nll", settings.margin_nll))
+            if measure == "nll" or settings.pass_tasks
+        ]  # fmt: skip
+
+    def summary(self, settings: PerSettings, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return ratios by level, fits over size, and what a budget buys."""
+        found: dict[str, Any] = {}
+        for level in settings.benchmarks:
+            whole = [row for row in rows if f"pass@{level}" in row["scores"] and "tokens_per_s" in row["numbers"]]
+            models = [_model(row, level) for row in whole]
+            if len(models) > 1:
+                found[f"Ratios on {level}"] = _ratios(models)
+                found[f"At a budget on {level}"] = _budgets(models, settings)
+        return {**found, "What follows from how PER is made": INVARIANT}
+
+
+def calibration(tokenizer: Any, n: int) -> list[list[int]]:
+    """Return token ids of functions of the standard library, at most 256 of each."""
+    from toolkit.federation.topics import functions
+
+    texts = [row["text"] for row in functions()]
+    step = max(1, len(texts) // n)
+    return [list(tokenizer(text, verbose=False).input_ids[:256]) for text in texts[::step][:n]]
+
+
+def _cut(loaded: "Loaded", made: Mapping[str, Any]) -> "Loaded":
+    from toolkit.surgery import prune
+
+    if made["channels"]:
+        prune.cut_channels(loaded.model, made["channels"])
+    if made["layers"]:
+        prune.cut_layers(loaded.model, made["layers"])
+    return loaded
+
+
+def _guessed(settings: PerSettings, cell: Cell) -> float:
+    """Return about how many parameters a model will have: what a plan has to reckon with before it was made."""
+    if not cell.levels["child"]:
+        found = re.search(r"(\d+(?:\.\d+)?)[bB]\b", cell.name)
+        return float(found[1]) * 1e9 if found else settings.parameters
+    share, depth = _child(cell.levels["child"])
+    return settings.parameters * (1 - 0.59 * share) * (1 - 0.026 * depth)
+
+
+def _speed(lab: Lab[PerSettings], build: Callable[[], "Loaded"]) -> dict[str, Any]:
+    """Measure tokens a second of a batch, and milliseconds a token of one answer alone: medians of repeats."""
+    from toolkit.models.generators import Prompt, Sampling
+    from toolkit.models.generators.transformers_ import TransformersGenerator
+
+    settings, loaded = lab.settings, build()
+    generator = TransformersGenerator(lab.source(), loaded)
+    prompts = [Prompt(task_id=str(at), text=f"def f{at}(items):\n    ") for at in range(settings.speed_prompts)]
+
+    def timed(some: Sequence[Prompt], tokens: int) -> tuple[int, float]:
+        started, n = time.perf_counter(), 0
+        for batch in generator.generate(some, Sampling(max_new_tokens=tokens)):
+            n += sum(one.n_tokens for one in batch)
+        return n, time.perf_counter() - started
+
+    timed(prompts[:1], 2)
+    together, alone = [], []
+    for _ in range(settings.repeats):
+        n, seconds = timed(prompts, settings.speed_tokens)
+        together.append(n / seconds)
+        n, seconds = timed(prompts[:1], settings.speed_tokens)
+        alone.append(1000 * seconds / max(1, n))
+    memory = sum(each.numel() * each.element_size() for each in loaded.model.parameters())
+    return {"tokens_per_s": round(median(together), 3), "ms_per_token": round(median(alone), 4),
+            "memory_mb": round(memory / 1e6, 3), "memory": "weights"}  # fmt: skip
+
+
+def _model(row: Mapping[str, Any], level: str) -> dict[str, Any]:
+    passes = row["scores"][f"pass@{level}"]
+    numbers = {axis: row["numbers"][axis] for axis in efficiency.AXES if axis != "accuracy"}
+    return {"cell": row["cell"], "seed": row["seed"], "parameters": row["numbers"]["parameters"], **numbers,
+            "accuracy": fmean(passes.values()), "passes": passes}  # fmt: skip
+
+
+def _ratios(models: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each model: both ratios, the range with another one left out, and whether none is as good on all."""
+    columns = (efficiency.per(models), efficiency.per(models, efficiency.FIXED), efficiency.leave_one_out(models),
+               efficiency.pareto(models))  # fmt: skip
+    return [
+        {
+            "cell": model["cell"], "seed": model["seed"], "parameters": model["parameters"], "accuracy": model["accuracy"],
+            "per": ratio, "per_fixed": fixed, "per_low": between and between[0], "per_high": between and between[1],
+            "pareto": "yes" if best else "no",
+        }
+        for model, ratio, fixed, between, best in zip(models, *columns, strict=True)
+    ]  # fmt: skip
+
+
+def costs(model: Mapping[str, Any], tokens: float) -> dict[str, float]:
+    """Return what so many tokens take of a model: tokens, FLOPs, seconds alone, and GB.s of memory held."""
+    seconds = tokens * model["ms_per_token"] / 1000
+    return {"tokens": tokens, "flops": 2 * model["parameters"] * tokens, "seconds": seconds,
+            "gb_s": seconds * model["memory_mb"] / 1000}  # fmt: skip
+
+
+def _budgets(models: Sequence[Mapping[str, Any]], settings: PerSettings) -> list[dict[str, Any]]:
+    """Return pass@k of each model in each unit, for as many answers as the largest model has of the budget in tokens."""
+    largest, found = max(models, key=lambda it: it["parameters"]), []
+    budget = costs(largest, float(settings.budget_tokens))
+    for model in models:
+        answer = costs(model, float(settings.max_new_tokens))
+        n = settings.samples
+        counts = [(n, round(n * share)) for share in model["passes"].values()]
+        for unit, amount in budget.items():
+            k = efficiency.affordable(amount, answer[unit], 1)
+            at = efficiency.at_budget(counts, k)
+            found.append({"cell": model["cell"], "seed": model["seed"], "unit": unit, "budget": amount, "k": k,
+                          "pass_at_k": at["value"], "of_k": at["k"], "at_least": at["at_least"]})  # fmt: skip
+    return found

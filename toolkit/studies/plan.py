@@ -1,0 +1,75 @@
+"""Estimate what a study would cost, and what it could see, before anything runs."""
+
+from typing import Any
+
+from toolkit.analysis.contrasts import expected
+from toolkit.benchmarks import BENCHMARKS
+from toolkit.errors import UsageError
+from toolkit.rounds.plan import MACHINES
+from toolkit.studies.base import Study
+from toolkit.studies.run import cells_of
+from toolkit.studies.settings import S
+
+READ = 300
+"""Tokens of a prompt with its canonical solution, about."""
+PIECE_S = 540.0
+"""Seconds that a piece of a run on a lent machine may take; stages that are done are not done again in the next."""
+
+
+def plan(study: Study[S], settings: S) -> dict[str, Any]:
+    """Return the cells, about how long models would be busy, and the smallest effects that will probably be seen.
+
+    Training takes 6 FLOP a parameter and token, reading 2; decoding reads all weights once for each step of a batch, or
+    takes 2 FLOP a parameter and token, whichever is longer. Estimates hold within a factor of about 3.
+
+    Raises:
+        UsageError: the machine is not known.
+    """
+    if settings.machine not in MACHINES:
+        raise UsageError(f"machine: {settings.machine!r} is not known; there are {', '.join(MACHINES)}")
+    flops, bandwidth, together = MACHINES[settings.machine]
+    n, n_seeds = settings.parameters, len(settings.seeds)
+    sizes = {name: BENCHMARKS[name].n_tasks or 400 for name in settings.benchmarks}
+    scored = study.scored(settings) * n_seeds
+    reads = scored * sum(min(settings.nll_tasks, size) for size in sizes.values()) * READ
+    answers = scored * sum(min(settings.pass_tasks, size) for size in sizes.values()) * settings.samples
+    written = answers * settings.max_new_tokens
+    trained = study.trained(settings) * n_seeds
+    seconds = {
+        "train": 6 * n * trained / flops, "score": 2 * n * reads / flops,
+        "write": 2 * n * written * max(1 / together / bandwidth, 1 / flops), "judge": answers * 0.2 / settings.parallel,
+    }  # fmt: skip
+    effects = []
+    for contrast in study.contrasts(settings):
+        names = [term.score.partition("@")[2] for term in contrast.terms]
+        most = settings.pass_tasks if contrast.is_pass else settings.nll_tasks
+        tasks = min((min(most, sizes[name]) for name in names if name in sizes), default=most)
+        visible = expected(contrast, tasks, settings.samples, n_seeds)
+        effects.append({
+            "contrast": contrast.name, "score": contrast.terms[0].score, "tasks": tasks,
+            "visible": round(visible, 4), "unit": "share" if contrast.is_pass else "nats", "named": contrast.named,
+        })  # fmt: skip
+    total = sum(seconds.values())
+    return {
+        "study": study.name, "question": study.question,
+        "cells": [f"seed{seed}/{cell.name}" for cell, seed in cells_of(study, settings)],
+        "tokens_trained": trained, "tokens_read": reads, "tokens_written_at_most": written, "answers": answers,
+        "machine": settings.machine, "seconds": {name: round(value, 1) for name, value in seconds.items()},
+        "seconds_total": round(total, 1), "hours_total": round(total / 3600, 3),
+        "pieces": 1 + int(total / PIECE_S), "effects": effects, "settings": settings.plain(),
+    }  # fmt: skip
+
+
+def told(found: dict[str, Any]) -> str:
+    """Return a plan in lines."""
+    is_gpu = found["machine"] != "cpu"
+    cost = f"{found['hours_total']:.2f} GPU-hours" if is_gpu else f"{found['seconds_total']:.0f} s"
+    parts = ", ".join(f"{name} {value:.0f} s" for name, value in found["seconds"].items())
+    lines = [f"{found['study']}: {found['question']}", f"{len(found['cells'])} cells:"]
+    lines += [f"  {name}" for name in found["cells"]]
+    lines.append(f"about {cost} on {found['machine']} ({parts}), in pieces of at most 9 minutes: {found['pieces']}")
+    for each in found["effects"]:
+        size = f"{100 * each['visible']:.1f} points" if each["unit"] == "share" else f"{each['visible']:.3f} nats"
+        mark = "*" if each["named"] else " "
+        lines.append(f"{mark} cannot see less than {size} of {each['contrast']} on {each['score']} ({each['tasks']} tasks)")
+    return "\n".join(lines)
