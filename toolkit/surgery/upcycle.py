@@ -105,6 +105,7 @@ def upcycle(model: Any, how: Upcycling) -> Any:
         state[f"{name}gate.e_score_correction_bias"] = bias
     empty = {name: weight for name, weight in made.state_dict().items() if not weight.numel()}  # of shared experts: none
     made.load_state_dict({**parent, **state, **empty})
+    made.tie_weights()
     made.generation_config = model.generation_config
     if made.dtype == torch.float64:
         made.set_experts_implementation("eager")  # the faster one has no arithmetic for it
