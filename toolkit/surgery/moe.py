@@ -7,6 +7,7 @@ that have collapsed in opposite ways look balanced to it. So both are here, laye
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
+from types import MethodType
 from typing import Any, Literal
 
 from toolkit.analysis.routing import capacity, of_layers
@@ -223,7 +224,7 @@ def in_full(gate: Any, *, multiplies: bool = False) -> Any:
 
     plain = type(gate).forward
 
-    def forward(hidden: Any) -> Any:
+    def forward(gate: Any, hidden: Any) -> Any:
         with torch.autocast(hidden.device.type, enabled=False):
             if not multiplies and hidden.dtype != torch.float64:
                 return plain(gate, hidden)
@@ -232,7 +233,7 @@ def in_full(gate: Any, *, multiplies: bool = False) -> Any:
             logits = torch.nn.functional.linear(hidden, gate.weight.to(hidden.dtype))
             return logits, *weighed(gate, logits.sigmoid(), multiplies=multiplies)
 
-    return forward
+    return MethodType(forward, gate)  # which goes along with a copy of the model
 
 
 def weighed(gate: Any, scores: Any, bias: Any = None, *, multiplies: bool = False) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from toolkit.settings import Settings
-from toolkit.surgery.moe import Balance, Balancer
+from toolkit.surgery.moe import LOSS_FREE, Balance, Balancer
 
 PAPER: Mapping[str, Any] = {
     "full": True, "lr": 5e-5, "steps": 3000, "warmup": 500, "weight_decay": 0.05, "batch": 64, "sequence": 2048,
@@ -96,6 +96,8 @@ class TrainSettings(Settings):
         wrong += self.useless(new, "with --adapter, which keeps its own") if self.adapter and not self.full else []
         wrong += self.useless(["only"], "without --full") if not self.full else []
         wrong += self.useless(["balance_rate"], "without --balance") if self.balance == "none" else []
+        if self.balance in LOSS_FREE and not self.full:
+            wrong.append(f"--balance {self.balance} moves the routers' biases, which an adapter does not have: say --full")
         wrong += [f"--only: {error} in {self.only!r}" for error in _errors_of(self.only or "")]
         wrong += self.useless(["epochs"], "where --steps says how many there are") if self.steps else []
         wrong += self.useless(["spm_rate"], "without --fim-rate") if not self.fim_rate else []
