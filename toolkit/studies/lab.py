@@ -116,7 +116,9 @@ class Lab(Generic[S]):
             found |= {f"{name}@{benchmark}": values for name, values in each.items() if values is not None}
         return found
 
-    def nll(self, folder: str, digest: str, build: Build, benchmark: str, suffix: str = "") -> Mapping[str, float] | None:
+    def nll(
+        self, folder: str, digest: str, build: Build, benchmark: str, suffix: str = "", *, alone: bool = False
+    ) -> Mapping[str, float] | None:
         """Return the negative log-likelihood of each task's canonical solution given its prompt, in nats a token.
 
         Mean over the tokens of the completion, as the gate `perplexity` tokenizes it. Of a task that builds upon another
@@ -124,13 +126,14 @@ class Lab(Generic[S]):
 
         Args:
             suffix: tells several readings of one model apart, as in `-cf1`.
+            alone: each text is a batch of its own, without padding: for models that do not read texts apart.
         """
         tasks, data_hash = self.tasks(benchmark, self.settings.nll_tasks)
 
         def act() -> dict[str, Any]:
             from toolkit.models.scorer import ModelScorer
 
-            scorer = ModelScorer(loaded=build())
+            scorer = ModelScorer(loaded=build(), batch_tokens=1 if alone else ModelScorer.batch_tokens)
             found: dict[str, float] = {}
             for start in range(0, len(tasks), 8):
                 some = tasks[start : start + 8]
