@@ -21,13 +21,14 @@ A number that is the same in every run belongs into the ledger; what was measure
 
 from typing import Any
 
-from toolkit.studies import moe_balance, per
+from toolkit.studies import moe_balance, moe_dense, per
 from toolkit.studies.base import Study
 
 STUDIES: dict[str, Study[Any]] = {
     each.name: each for each in (
         per.Per(),
         moe_balance.MoeBalance(),
+        moe_dense.MoeDense(),
     )
 }  # fmt: skip
 """Every study by its name."""
