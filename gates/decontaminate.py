@@ -74,6 +74,18 @@ class Corpus:
         """SHA-256 of the items, as hex."""
         return hashlib.sha256(json.dumps(self.items).encode()).hexdigest()
 
+    def has_tokens_of(self, code: str) -> bool:
+        """Return whether a program shares as many n-grams, or as long a run, with a text as the gate refuses; no box needed.
+
+        Syntax trees, which find renamed copies, are not compared.
+        """
+        found = self._known.tokens(code)
+        return found["ngram"][0] >= Decontaminate.ngram or found["run"][0] >= Decontaminate.run
+
+    @cached_property
+    def _known(self) -> "_Known":
+        return _Known(self, [[] for _ in self.items])
+
     def __repr__(self) -> str:
         return f"Corpus({len(self.items)} items, {self.digest[:16]})"
 

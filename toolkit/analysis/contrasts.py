@@ -36,7 +36,7 @@ class Contrast:
     Attributes:
         terms: at least one; those of a score are over the tasks that all its cells have.
         margin: an interval within plus and minus this says that there is no effect worth naming.
-        named: it is one that the study is about; the others are told beside it.
+        named: it is of the family that the study is about; the first of each measure is what its last line tells.
     """
 
     name: str
@@ -163,10 +163,10 @@ def told(results: Sequence[Mapping[str, Any]], samples: int) -> str:
     Args:
         samples: answers of each task.
     """
-    named = [result for result in results if result["named"]]
+    named = {result["scores"][0].partition("@")[0]: result for result in reversed(results) if result["named"]}
     if not named:
         return "open: nothing that the study is about has been scored yet"
-    return "; ".join(_line(result, samples) for result in named)
+    return "; ".join(_line(named[measure], samples) for measure in sorted(named, reverse=True))
 
 
 def _line(it: Mapping[str, Any], samples: int) -> str:

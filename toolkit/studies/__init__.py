@@ -21,7 +21,7 @@ A number that is the same in every run belongs into the ledger; what was measure
 
 from typing import Any
 
-from toolkit.studies import moe_balance, moe_dense, per
+from toolkit.studies import moe_balance, moe_dense, per, pruning_fl
 from toolkit.studies.base import Study
 
 STUDIES: dict[str, Study[Any]] = {
@@ -29,6 +29,7 @@ STUDIES: dict[str, Study[Any]] = {
         per.Per(),
         moe_balance.MoeBalance(),
         moe_dense.MoeDense(),
+        pruning_fl.PruningFl(),
     )
 }  # fmt: skip
 """Every study by its name."""

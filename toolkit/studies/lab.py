@@ -1,21 +1,21 @@
 """What studies work with: models, stages, and the two scores that all of them have."""
 
 import ast
+import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, Self
 
 from toolkit.benchmarks import Options
 from toolkit.benchmarks import load as benchmarks
-from toolkit.benchmarks.slices import Slice
 from toolkit.errors import InfrastructureError
 from toolkit.oracle import VERSION
 from toolkit.progress import Advance
 from toolkit.records import Task
 from toolkit.report.summary import counts
-from toolkit.store import run_folder
 from toolkit.store.files import file_hash
 from toolkit.store.stages import Waiting, stage
 from toolkit.studies.settings import S
@@ -38,6 +38,14 @@ class Lab(Generic[S]):
         self.settings, self.advance = settings, advance
         self.waiting: list[str] = []
         self._tasks: dict[str, tuple[dict[str, Task], str]] = {}
+        self._stack = contextlib.ExitStack()
+        self._oracles: dict[tuple[str, int], Any] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._stack.close()
 
     def stage(self, folder: str, name: str, inputs: Mapping[str, Any], act: Callable[[], dict[str, Any]]) -> Any:
         """Return the outputs of a stage in a folder of the run; see `toolkit.store.stages.stage`.
@@ -193,22 +201,20 @@ class Lab(Generic[S]):
         return {"sha256": file_hash(file), "tokens": n_tokens, "seconds": round(time.monotonic() - started, 3)}
 
     def _judge(self, benchmark: str, samples: Path, limit: int) -> dict[str, Any]:
-        from toolkit.commands import evaluate
+        from toolkit.api.judging import Oracle
 
-        folder = samples.with_name(f"judged-{benchmark}")
-        outcome = evaluate.evaluate(evaluate.Settings(
-            benchmark=benchmark, samples=samples, timeout_s=self.settings.timeout, parallel=self.settings.parallel,
-            output=folder, overwrite=True, allow_uniform=True, chosen=Slice(limit=limit), ks=(1,),
-        ), self.advance)  # fmt: skip
-        if outcome.interrupted:
-            raise KeyboardInterrupt
-        if outcome.summary.get("n_unscored") or outcome.summary.get("refused"):
-            why = outcome.summary.get("refused") or "see its results"
-            raise InfrastructureError(f"{folder}: not all samples could be scored: {why}")
-        results = list(run_folder.read(folder).values())
-        part = list(outcome.summary["pass_at_k"])[-1]
+        settings = self.settings
+        if (benchmark, limit) not in self._oracles:
+            oracle = Oracle(benchmark, timeout=settings.timeout, parallel=settings.parallel, limit=limit)
+            self._oracles[benchmark, limit] = self._stack.enter_context(oracle)
+            oracle.check()
+        oracle = self._oracles[benchmark, limit]
+        results = oracle.judge(samples, progress=lambda done, total: self.advance(f"judging {benchmark}", done, total))
+        if lost := next((result.error for result in results if result.error), None):
+            raise InfrastructureError(f"{samples}: not all samples could be judged: {lost}")
+        part = "plus" if any(result.plus for result in results) else "base"
         tasks = {task: f"{c}/{n}" for task, (n, c) in counts(results, part).items()}
-        return {"tasks": tasks, "verdicts": outcome.summary["verdicts"], "part": part}
+        return {"tasks": tasks, "verdicts": dict(Counter(str(result.verdict) for result in results)), "part": part}
 
 
 def halves(task: Task) -> tuple[str, str]:
@@ -230,11 +236,3 @@ def halves(task: Task) -> tuple[str, str]:
             if tail.strip():
                 return head, tail
     return task.prompt, task.canonical_solution
-
-
-def check_levels(values: Mapping[str, Any], known: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Return a complaint about each named level that there is not."""
-    return [
-        f"{name}: there is no {each!r}; there are {', '.join(known[name])}"
-        for name, given in values.items() for each in given if each not in known[name]
-    ]  # fmt: skip

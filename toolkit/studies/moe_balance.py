@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from toolkit.analysis.contrasts import Contrast, over
 from toolkit.analysis.routing import recovery
 from toolkit.studies.base import TINY, Cell, Found, Study
-from toolkit.studies.lab import Lab, check_levels
+from toolkit.studies.lab import Lab
 from toolkit.studies.mixtures import MixtureSettings, Trained, Upcycled, held_out, trained_tokens
 from toolkit.studies.settings import Field, Names, Numbers
 from toolkit.surgery.upcycle import INITS
@@ -40,7 +40,8 @@ class BalanceSettings(MixtureSettings):
 
     def wrong(self) -> list[str]:
         """Return complaints about levels that there are not."""
-        wrong = [*super().wrong(), *check_levels({"inits": self.inits}, {"inits": INITS})]
+        wrong = super().wrong()
+        wrong += [f"inits: there is no {each!r}; there are {', '.join(INITS)}" for each in self.inits if each not in INITS]
         for name in self.balancers:
             found = _FORM.fullmatch(name)
             if not found or (found[1] == "none") != (found[2] is None):

@@ -28,10 +28,9 @@ def run(study: Study[S], settings: S, advance: Advance = lambda *_: None) -> dic
         UsageError: settings or data cannot be used, or a stage was done with other settings.
         InfrastructureError: engine, model, memory or disk failed; finished stages are kept.
     """
-    lab = Lab(settings, advance)
     rows = []
-    for seed in settings.seeds:
-        for cell in study.cells(settings):
+    with Lab(settings, advance) as lab:
+        for cell, seed in cells_of(study, settings):
             try:
                 found = study.run(lab, cell, seed)
             except Waiting as error:
