@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from toolkit.cli import boxes, build_pro, distill, efficiency, evaluate, gate, pairs, published, show, study, train
+from toolkit.cli import boxes, build_pro, distill, efficiency, evaluate, gate, pairs, prune, published, show, study, train
 from toolkit.cli.options import Command, fail
 from toolkit.cli.reported import reported
 
@@ -88,6 +88,7 @@ images_app.command("build")(boxes.build)
 app.command("train", cls=train.TrainCommand)(train.train)
 app.command("rounds", cls=train.RoundsCommand)(train.rounds)
 app.command("efficiency")(efficiency.efficiency)
+app.command("prune")(prune.prune)
 app.command("study", cls=study.StudyCommand)(study.study)
 app.command("report")(published.report)
 app.command("claims")(published.claims)

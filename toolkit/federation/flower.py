@@ -45,20 +45,21 @@ def client_app(client: Callable[[Any], Client]) -> Any:
 
     app = ClientApp()
 
-    @app.train()
     def train(message: Message, context: Context) -> Message:
         given = {name: array.numpy() for name, array in message.content["arrays"].items()}
         number = int(message.content["config"]["server-round"]) - 1
         update = client(context)(given, number)
-        content = RecordDict({
-            "arrays": ArrayRecord(_arrays(update.arrays)), "metrics": MetricRecord({WEIGHT: update.weight, **update.numbers}),
-        })  # fmt: skip
+        numbers = MetricRecord({WEIGHT: update.weight, **update.numbers})
+        content = RecordDict({"arrays": ArrayRecord(_arrays(update.arrays)), "metrics": numbers})
         return Message(content=content, reply_to=message)
 
+    app.train()(train)
     return app
 
 
-def server_app(weights: Callable[[Any], Arrays], rounds: int, done: Callable[[Any, Arrays], None], fraction: float = 1.0) -> Any:
+def server_app(
+    weights: Callable[[Any], Arrays], rounds: int, done: Callable[[Any, Arrays], None], fraction: float = 1.0
+) -> Any:
     """Return a `ServerApp` that averages updates as `toolkit.federation.loop.average` does.
 
     Args:
@@ -73,7 +74,6 @@ def server_app(weights: Callable[[Any], Arrays], rounds: int, done: Callable[[An
 
     app = ServerApp()
 
-    @app.main()
     def main(grid: Grid, context: Context) -> None:
         told = context.run_config
         strategy = FedAvg(
@@ -85,6 +85,7 @@ def server_app(weights: Callable[[Any], Arrays], rounds: int, done: Callable[[An
         )
         done(context, {name: array.numpy() for name, array in result.arrays.items()})
 
+    app.main()(main)
     return app
 
 

@@ -21,7 +21,7 @@ A number that is the same in every run belongs into the ledger; what was measure
 
 from typing import Any
 
-from toolkit.studies import moe_balance, moe_dense, per, pruning_fl
+from toolkit.studies import moe_balance, moe_dense, per, pruning_fl, reliability
 from toolkit.studies.base import Study
 
 STUDIES: dict[str, Study[Any]] = {
@@ -30,6 +30,7 @@ STUDIES: dict[str, Study[Any]] = {
         moe_balance.MoeBalance(),
         moe_dense.MoeDense(),
         pruning_fl.PruningFl(),
+        reliability.Reliability(),
     )
 }  # fmt: skip
 """Every study by its name."""

@@ -4,7 +4,7 @@ import ast
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Self
@@ -138,21 +138,23 @@ class Lab(Generic[S]):
         """
         tasks, data_hash = self.tasks(benchmark, self.settings.nll_tasks)
 
-        def act() -> dict[str, Any]:
-            from toolkit.models.scorer import ModelScorer
-
-            scorer = ModelScorer(loaded=build(), batch_tokens=1 if alone else ModelScorer.batch_tokens)
-            found: dict[str, float] = {}
-            for start in range(0, len(tasks), 8):
-                some = tasks[start : start + 8]
-                read = scorer.logprobs(*zip(*map(halves, some), strict=True))
-                found |= {t.task_id: round(-float(each.mean()), 6) for t, each in zip(some, read, strict=True)}
-                self.advance(f"{folder}: reading {benchmark}", len(found), len(tasks))
-            return {"tasks": found}
-
         inputs = {"model": digest, "benchmark": benchmark, "data": data_hash, "n": len(tasks), "dtype": self.settings.dtype}
-        done = self.aside(folder, f"score-{benchmark}{suffix}", inputs, act)
+        name = f"score-{benchmark}{suffix}"
+        done = self.aside(folder, name, inputs, lambda: self.read(folder, build(), tasks, alone=alone))
         return None if done is None else dict(done["tasks"])
+
+    def read(self, folder: str, loaded: "Loaded", tasks: Sequence[Task], *, alone: bool = False) -> dict[str, Any]:
+        """Return, as `tasks`, the nats a token of each task's canonical solution; see `nll`."""
+        from toolkit.models.scorer import ModelScorer
+
+        scorer = ModelScorer(loaded=loaded, batch_tokens=1 if alone else ModelScorer.batch_tokens)
+        found: dict[str, float] = {}
+        for start in range(0, len(tasks), 8):
+            some = tasks[start : start + 8]
+            read = scorer.logprobs(*zip(*map(halves, some), strict=True))
+            found |= {t.task_id: round(-float(each.mean()), 6) for t, each in zip(some, read, strict=True)}
+            self.advance(f"{folder}: reading", len(found), len(tasks))
+        return {"tasks": found}
 
     def passes(self, folder: str, digest: str, build: Build, benchmark: str) -> Mapping[str, float] | None:
         """Let the model answer tasks, judge the answers, and return the share of passes of each task; None if that waits."""
@@ -164,7 +166,7 @@ class Lab(Generic[S]):
             "temperature": settings.temperature, "top_p": settings.top_p, "tokens": settings.max_new_tokens,
             "dtype": settings.dtype,
         }  # fmt: skip
-        made = self.aside(folder, f"write-{benchmark}", asked, lambda: self._write(folder, build(), tasks, file))
+        made = self.aside(folder, f"write-{benchmark}", asked, lambda: self.write(folder, build(), tasks, file))
         if made is None:
             return None
         rules = {"answers": made["sha256"], "timeout": settings.timeout, "oracle": VERSION}
@@ -174,7 +176,8 @@ class Lab(Generic[S]):
         pairs = {task: text.split("/") for task, text in done["tasks"].items()}
         return {task: int(c) / int(n) for task, (c, n) in pairs.items()}
 
-    def _write(self, folder: str, loaded: "Loaded", tasks: list[Task], file: Path) -> dict[str, Any]:
+    def write(self, folder: str, loaded: "Loaded", tasks: Sequence[Task], file: Path) -> dict[str, Any]:
+        """Let a model answer tasks into a file that `toolkit eval --samples` reads; return its hash and what it took."""
         from toolkit.commands.generate import answer
         from toolkit.models import prompts
         from toolkit.models.generators import Generation, Sampling

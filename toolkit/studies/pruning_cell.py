@@ -149,7 +149,7 @@ class Run:
         def act() -> dict[str, Any]:
             from toolkit.surgery import prune
 
-            loaded = self.lab.load()
+            loaded = self.lab.load(dtype="float32")
             scores = [
                 prune.channel_scores(
                     loaded.model, self.settings.score,
@@ -225,22 +225,26 @@ class Run:
         settings = self.settings
         loaded = self._recipe(kept, None, prune_first=True)
         dtype = settings.dtype or ("bfloat16" if loaded.model.device.type == "cuda" else "float32")
-        if settings.shared == "full":
-            loaded.model.float()
         told = TrainSettings(
             data=(Path("clients"),), output=settings.output, steps=steps, batch=settings.batch, sequence=settings.sequence,
             lr=settings.lr, seed=self.seed, dtype=dtype, micro_batch=settings.batch,
         )  # fmt: skip
         adapted = with_adapter(loaded, settings.shared, rank=settings.rank, alpha=2 * settings.rank, seed=self.seed)
+        if settings.shared != "full" and dtype == "bfloat16":
+            for name, weight in adapted.model.named_parameters():
+                weight.data = weight.data if ".lora_" in name else weight.data.bfloat16()
         return Trainer(loaded=adapted, settings=told, mu=settings.mu, rounds=rounds)
 
     def _recipe(self, kept: list[list[int]] | None, weights: tuple[Path, str] | None, *, prune_first: bool) -> "Loaded":
-        """Make a model: load it, prune it and put trained weights into it, in either order."""
+        """Make a model: load it, prune it and put trained weights into it, in either order.
+
+        In float32, whatever a training's arithmetic is: an update is smaller than the distance of two weights of 16 bits.
+        """
         from toolkit.federation.client import Trainer, merged, with_adapter
         from toolkit.surgery import prune
         from toolkit.training.settings import TrainSettings
 
-        settings, loaded = self.settings, self.lab.load()
+        settings, loaded = self.settings, self.lab.load(dtype="float32")
         if kept and prune_first:
             prune.cut_channels(loaded.model, kept)
         if weights:

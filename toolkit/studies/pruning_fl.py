@@ -39,7 +39,7 @@ class PruningFl(Study[PruningSettings]):
         """Return the rows without and with centralised training, then sparsity x alpha x order."""
         found = [
             Cell(f"{how}-s{s:g}", {"sparsity": s, "alpha": "", "order": how}) for how in ("untrained", "central")
-            for s in settings.sparsities
+            for s in settings.sparsities if how == "untrained" or not s
         ]  # fmt: skip
         for s in settings.sparsities:
             for alpha in settings.alphas:
@@ -73,7 +73,7 @@ class PruningFl(Study[PruningSettings]):
         """Return how many tokens are trained on: a federated training is used by both orders without pruning."""
         each = settings.clients * settings.fraction * settings.rounds * settings.steps * settings.batch * settings.sequence
         n_pruned = sum(order != "fl-prune" for order in settings.orders) * sum(s > 0 for s in settings.sparsities)
-        return each * (len(settings.alphas) * (1 + n_pruned) + len(settings.sparsities))
+        return each * (len(settings.alphas) * (1 + n_pruned) + 1)
 
     def run(self, lab: Lab[PruningSettings], cell: Cell, seed: int) -> Found:
         """Prune and train in the cell's order, then score."""

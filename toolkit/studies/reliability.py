@@ -1,0 +1,221 @@
+"""`reliability`: how often does a model fail where it hardly ever does? Rare failures, found and counted."""
+
+import contextlib
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from toolkit.analysis import rare
+from toolkit.analysis.contrasts import SEES, Contrast
+from toolkit.benchmarks import Benchmark, DataMissing, Options
+from toolkit.errors import InfrastructureError
+from toolkit.oracle import VERSION
+from toolkit.records import Task
+from toolkit.studies import templates
+from toolkit.studies.base import TINY, Cell, Found, Study
+from toolkit.studies.lab import Lab
+from toolkit.studies.rows import hash_of
+from toolkit.studies.settings import Field, Names, Numbers, StudySettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from toolkit.models.load import Loaded
+
+FACTORS = 6
+"""Of the space in which planted models fail, with ten levels each."""
+
+
+class ReliabilitySettings(StudySettings):
+    """Settings of the study `reliability`."""
+
+    models: Names = Field((), description="Models to measure, beside --model.")
+    planted: Numbers = Field((1e-3, 1e-5), description="Failure rates of planted models, powers of ten from 0.1 to 1e-6.")
+    planted_each: int = Field(300, ge=10, description="Problems a round that planted models are learnt from.")
+    planted_n: int = Field(1500, ge=10, description="Problems that their estimate is made of.")
+    rounds: int = Field(3, ge=1, description="Rounds in which the proposal is learnt.")
+    each: int = Field(24, ge=2, description="Problems a round.")
+    n: int = Field(64, ge=2, description="Problems that the estimate is made of.")
+    tolerated: float = Field(0.05, gt=0, lt=1, description="The failure rate that the answer is about: above, or below?")
+
+    def wrong(self) -> list[str]:
+        """Return complaints about rates that cannot be planted."""
+        known = [10.0**-k for k in range(1, FACTORS + 1)]
+        return super().wrong() + [
+            f"planted: {rate:g} is not one of {', '.join(f'{each:g}' for each in known)}" for rate in self.planted
+            if not any(abs(rate / each - 1) < 1e-9 for each in known)
+        ]  # fmt: skip
+
+
+def planted(k: int) -> rare.Loss:
+    """Return the loss of a model that fails where k factors have a certain level: with a probability of 10 ** -k.
+
+    It is the share of these that do, so that near misses can be told from others.
+    """
+    import numpy as np
+
+    bad = np.array([(3 * at + 2) % 10 for at in range(k)])
+    return lambda points: (points[:, :k] == bad).mean(axis=1)
+
+
+class Reliability(Study[ReliabilitySettings]):
+    """The study."""
+
+    name = "reliability"
+    question = "How often does a model fail on parametrised problems, and how many fewer samples tell it?"
+    limits = (
+        "A rate is that of these templates with these levels, not of programming.",
+        "Answers are greedy: a problem is failed or not, and the only chance is which problem is asked.",
+        "What to learn from where nothing failed yet is the model's surprise at the right answer; where that says nothing of "
+        "failures, the proposal stays near the nominal distribution, and the estimate is unbiased and no better than it.",
+        "Each round needs the verdicts of the one before: boxes have to be where the model is.",
+    )
+    settings = ReliabilitySettings
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "tiny": {**TINY, "rounds": 1, "each": 3, "n": 3},
+        "small": {"dtype": "bfloat16", "device": "cpu", "max_new_tokens": 96},
+        "gpu": {"each": 200, "n": 800, "max_new_tokens": 256, "machine": "h200"},
+        "full": {"model": "Qwen/Qwen2.5-Coder-7B-Instruct", "models": ("Qwen/Qwen2.5-Coder-32B-Instruct",), "rounds": 6,
+                 "each": 500, "n": 2000, "max_new_tokens": 512, "tolerated": 0.001, "parameters": 2e10, "machine": "h100",
+                 "seeds": (0, 1, 2)},
+    }  # fmt: skip
+
+    def cells(self, settings: ReliabilitySettings) -> list[Cell]:
+        """Return planted models, and real ones."""
+        found = [Cell(f"planted-{rate:g}", {"model": "planted", "rate": rate}) for rate in settings.planted]
+        names = [settings.model, *settings.models]
+        return found + [Cell(name.replace("/", "_"), {"model": name, "rate": None}) for name in names]
+
+    def contrasts(self, settings: ReliabilitySettings, rows: Sequence[Mapping[str, Any]] = ()) -> list[Contrast]:
+        """Return none: a rate is compared with the one that is tolerated; see `verdict`."""
+        return []
+
+    def scored(self, settings: ReliabilitySettings) -> int:
+        """Return none: no benchmark is scored."""
+        return 0
+
+    def run(self, lab: Lab[ReliabilitySettings], cell: Cell, seed: int) -> Found:
+        """Learn a proposal, estimate the rate with it, and ask as many problems plainly."""
+        settings, folder = lab.settings, f"seed{seed}/{cell.name}"
+        if cell.levels["rate"] is None:
+            asked = _Asked(lab, folder, cell.levels["model"])
+            try:
+                counted = (settings.rounds, settings.each, settings.n)
+                found = _measured(asked.loss, rare.uniform(templates.SIZES), *counted, seed)
+            finally:
+                asked.close()
+            return Found(numbers=found)
+        k = round(-math.log10(cell.levels["rate"]))
+        sizes = (settings.rounds + 3, settings.planted_each, settings.planted_n)
+        inputs = {"rate": cell.levels["rate"], "counted": sizes, "seed": seed}
+        return Found(numbers=lab.stage(folder, "measure", inputs, lambda: _measured(
+            planted(k), rare.uniform([10] * FACTORS), *sizes, seed
+        )))  # fmt: skip
+
+    def summary(self, settings: ReliabilitySettings, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the rates, a row each: by the proposal, and by plain sampling of as many problems."""
+        table = [
+            {"cell": row["cell"], "seed": row["seed"], "true rate": row["levels"]["rate"], **row["numbers"]} for row in rows
+        ]  # fmt: skip
+        return {"Failure rates": table} if table else {}
+
+    def verdict(
+        self, settings: ReliabilitySettings, contrasts: Sequence[Mapping[str, Any]], more: Mapping[str, Any]
+    ) -> str | None:
+        """Say whether the first model's rate is above or below what is tolerated."""
+        mine = [row for row in more.get("Failure rates", []) if row["true rate"] is None]
+        if not mine:
+            return None
+        it, limit = mine[0], settings.tolerated
+        decided = it["low"] > limit or it["high"] < limit
+        se = (it["high"] - it["low"]) / 2 / 1.959964
+        line = (f"{'answered' if decided else 'open'}: failure rate of {it['cell']} {it['value']:.3g} [{it['low']:.3g}, "
+                f"{it['high']:.3g}], tolerated {limit:g}, smallest effect visible {SEES * se:.3g}, {it['n']} problems")  # fmt: skip
+        apart = abs(it["value"] - limit)
+        if not decided and apart:
+            line += f"; about {int(it['n'] * (SEES * se / apart) ** 2) + 1:,} problems would decide it"
+        return line
+
+
+def _measured(loss: rare.Loss, nominal: rare.Table, rounds: int, each: int, n: int, seed: int) -> dict[str, Any]:
+    import numpy as np
+
+    proposal, learnt_from, told = rare.learn(loss, nominal, rounds=rounds, each=each, seed=seed)
+    rate = asdict(rare.estimate(loss, nominal, proposal, n, learnt_from=learnt_from, seed=seed))
+    points = rare.draw(nominal, n + learnt_from, np.random.default_rng([seed, 1 << 21]))
+    plain = rare.plain(int((loss(points) >= rare.FAILS).sum()), n + learnt_from)
+    return {
+        **{name: round(value, 12) if isinstance(value, float) else value for name, value in rate.items()},
+        "plain": plain.value, "plain_low": plain.low, "plain_high": plain.high, "plain_failures": plain.failures,
+        "threshold": told[-1]["threshold"], "proposal": [[round(p, 6) for p in one] for one in proposal],
+    }  # fmt: skip
+
+
+class _Asked:
+    """A model that is asked problems, batch by batch: each batch is read, answered and judged in stages of its own."""
+
+    def __init__(self, lab: Lab[ReliabilitySettings], folder: str, model: str) -> None:
+        self.lab, self.folder, self.model = lab, folder, model
+        self._n, self._loaded = 0, list["Loaded"]()
+        self._stack, self._oracle = contextlib.ExitStack(), list[Any]()
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def build(self) -> "Loaded":
+        if not self._loaded:
+            self._loaded.append(self.lab.load(self.model))
+        return self._loaded[0]
+
+    def loss(self, points: "NDArray[np.int64]") -> "NDArray[np.float64]":
+        """Return 1 for a failed problem, else the surprise at the right answer, squeezed below 1."""
+        import numpy as np
+
+        every = [templates.task(point) for point in points.tolist()]
+        tasks = list({task.task_id: task for task in every}.values())
+        number, settings, lab = self._n, self.lab.settings, self.lab
+        self._n += 1
+        file = settings.output / self.folder / f"answers-{number}.jsonl"
+        asked = {"model": self.model, "tasks": hash_of([task.prompt for task in tasks]), "tokens": settings.max_new_tokens,
+                 "dtype": settings.dtype}  # fmt: skip
+        read = lab.stage(self.folder, f"score-{number}", asked, lambda: lab.read(self.folder, self.build(), tasks))
+        made = lab.stage(self.folder, f"write-{number}", asked, lambda: lab.write(self.folder, self.build(), tasks, file))
+        rules = {"answers": made["sha256"], "timeout": settings.timeout, "oracle": VERSION}
+        failed = set(lab.stage(self.folder, f"judge-{number}", rules, lambda: self._judged(tasks, file))["failed"])
+        surprise = [read["tasks"][task.task_id] for task in every]
+        return np.array([1.0 if t.task_id in failed else s / (1 + s) for t, s in zip(every, surprise, strict=True)])
+
+    def _judged(self, tasks: Sequence[Task], file: Path) -> dict[str, Any]:
+        from toolkit.samples import read as sample_files
+
+        known = {task.task_id: task for task in tasks}
+        given, _ = sample_files.read(file, known, known=known)
+        results = [result for _, result, _ in self._opened().judge_many(given)]
+        if lost := next((result.error for result in results if result.error), None):
+            raise InfrastructureError(f"{file}: not all answers could be judged: {lost}")
+        return {"failed": sorted(result.task_id for result in results if result.verdict != "passed")}
+
+    def _opened(self) -> Any:
+        """Return an oracle of all problems that there are, in boxes that stay."""
+        if not self._oracle:
+            from toolkit.commands.judging import Settings, open_oracle
+            from toolkit.oracle import canary
+
+            settings = self.lab.settings
+            points = itertools.product(*map(range, templates.SIZES))
+            known = {task.task_id: task for task in map(templates.task, points)}
+            benchmark = Benchmark(name="templates", load=_no_data, prefix="Template")
+            told = Settings(benchmark="templates", timeout_s=settings.timeout, parallel=settings.parallel)
+            data_hash = hash_of([[task.prompt, task.canonical_solution] for task in known.values()])
+            self._oracle.append(self._stack.enter_context(open_oracle(told, benchmark, known, data_hash)))
+            self._oracle[0].start()
+            canary(self._oracle[0])
+        return self._oracle[0]
+
+
+def _no_data(_options: Options) -> Any:
+    raise DataMissing("templates have no data: they are made")
