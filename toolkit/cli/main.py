@@ -10,7 +10,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from toolkit.cli import boxes, build_pro, distill, efficiency, evaluate, gate, pairs, prune, published, show, study, train
+from toolkit.cli import (
+    boxes,
+    build_pro,
+    distill,
+    efficiency,
+    evaluate,
+    gate,
+    pairs,
+    prune,
+    published,
+    show,
+    study,
+    train,
+    upcycle,
+)
 from toolkit.cli.options import Command, fail
 from toolkit.cli.reported import reported
 
@@ -89,6 +103,7 @@ app.command("train", cls=train.TrainCommand)(train.train)
 app.command("rounds", cls=train.RoundsCommand)(train.rounds)
 app.command("efficiency")(efficiency.efficiency)
 app.command("prune")(prune.prune)
+app.command("upcycle")(upcycle.upcycle)
 app.command("study", cls=study.StudyCommand)(study.study)
 app.command("report")(published.report)
 app.command("claims")(published.claims)
