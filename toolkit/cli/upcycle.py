@@ -46,5 +46,5 @@ def upcycle(
     if as_json:
         print(json.dumps(found))
         return
-    print(f"{output}: {found['parameters']:,} parameters, {found['active_parameters']:,} for a token; the parent "
-          f"has {found['parent_parameters']:,}. Logits differ from the parent's by {found['difference']:.1e} at most")  # fmt: skip
+    print(f"{output}: {found['parameters']:,} parameters, {found['active_parameters']:,} for a token; the parent has "
+          f"{found['parent_parameters']:,}. Logits differ from its own by at most {found['difference']:.1e}")  # fmt: skip
