@@ -45,8 +45,9 @@ class ReliabilitySettings(StudySettings):
     def wrong(self) -> list[str]:
         """Return complaints about rates that cannot be planted."""
         known = [10.0**-k for k in range(1, FACTORS + 1)]
+        listed = ", ".join(f"{each:g}" for each in known)
         return super().wrong() + [
-            f"planted: {rate:g} is not one of {', '.join(f'{each:g}' for each in known)}" for rate in self.planted
+            f"planted: {rate:g} is not one of {listed}" for rate in self.planted
             if not any(abs(rate / each - 1) < 1e-9 for each in known)
         ]  # fmt: skip
 
@@ -70,8 +71,8 @@ class Reliability(Study[ReliabilitySettings]):
     limits = (
         "A rate is that of these templates with these levels, not of programming.",
         "Answers are greedy: a problem is failed or not, and the only chance is which problem is asked.",
-        "What to learn from where nothing failed yet is the model's surprise at the right answer; where that says nothing of "
-        "failures, the proposal stays near the nominal distribution, and the estimate is unbiased and no better than it.",
+        "Where nothing failed yet, the model's surprise at the right answer says where to look; where that tells nothing of "
+        "failures, the estimate is unbiased still, and no better than plain sampling.",
         "Each round needs the verdicts of the one before: boxes have to be where the model is.",
     )
     settings = ReliabilitySettings
@@ -133,8 +134,10 @@ class Reliability(Study[ReliabilitySettings]):
         it, limit = mine[0], settings.tolerated
         decided = it["low"] > limit or it["high"] < limit
         se = (it["high"] - it["low"]) / 2 / 1.959964
-        line = (f"{'answered' if decided else 'open'}: failure rate of {it['cell']} {it['value']:.3g} [{it['low']:.3g}, "
-                f"{it['high']:.3g}], tolerated {limit:g}, smallest effect visible {SEES * se:.3g}, {it['n']} problems")  # fmt: skip
+        line = (
+            f"{'answered' if decided else 'open'}: failure rate of {it['cell']} {it['value']:.3g} [{it['low']:.3g}, "
+            f"{it['high']:.3g}], tolerated {limit:g}, smallest effect visible {SEES * se:.3g}, {it['n']} problems"
+        )
         apart = abs(it["value"] - limit)
         if not decided and apart:
             line += f"; about {int(it['n'] * (SEES * se / apart) ** 2) + 1:,} problems would decide it"

@@ -1,0 +1,110 @@
+"""Contrasts on planted scores."""
+
+import math
+import random
+from typing import Any
+
+import pytest
+
+from toolkit.analysis.contrasts import SEES, Contrast, Term, evaluate, expected, over, told, with_holm
+
+
+def rows(cells: dict[str, list[float]], score: str = "nll@x", seed: int = 0) -> list[dict[str, Any]]:
+    return [
+        {"cell": cell, "seed": seed, "scores": {score: {f"t{at}": value for at, value in enumerate(values)}}}
+        for cell, values in cells.items()
+    ]  # fmt: skip
+
+
+def noise(n: int, seed: int = 0, sd: float = 1.0) -> list[float]:
+    chance = random.Random(seed)
+    return [chance.gauss(0, sd) for _ in range(n)]
+
+
+def test_difference_in_differences_by_hand() -> None:
+    terms = tuple(Term(*each) for each in ((1, "moe", "pass@a"), (-1, "dense", "pass@a"), (-1, "moe", "pass@b"), (1, "dense", "pass@b")))
+    table = [
+        {"cell": cell, "seed": 0, "scores": {name: {str(at): float(at < n) for at in range(100)} for name, n in of.items()}}
+        for cell, of in {"moe": {"pass@a": 60, "pass@b": 40}, "dense": {"pass@a": 50, "pass@b": 35}}.items()
+    ]  # fmt: skip
+    found = evaluate(Contrast(name="did", terms=terms, margin=0.05), table)
+    assert found is not None
+    assert found["value"] == pytest.approx((0.60 - 0.50) - (0.40 - 0.35))
+    assert found["tasks"] == 200
+    alone = [0.1 * 0.9, 0.05 * 0.95]
+    assert found["se"] == pytest.approx(math.sqrt(sum(alone) / 100), rel=0.25)  # 10 and 5 of 100 tasks differ, independently
+
+
+def test_an_effect_a_bound_and_neither() -> None:
+    base = noise(64)
+    effect = [value + 0.3 + d for value, d in zip(base, noise(64, 1, 0.1), strict=True)]
+    nothing = [value + d - sum(noise(64, 2, 0.05)) / 64 for value, d in zip(base, noise(64, 2, 0.05), strict=True)]
+    unclear = [value + 0.05 + d for value, d in zip(base, noise(64, 3), strict=True)]
+    table = rows({"base": base, "effect": effect, "nothing": nothing, "unclear": unclear})
+    verdicts = {}
+    for cell in ("effect", "nothing", "unclear"):
+        found = evaluate(over(cell, {cell: 1, "base": -1}, "nll@x", 0.05, named=True), table)
+        assert found is not None
+        verdicts[cell] = found
+    assert {cell: it["verdict"] for cell, it in verdicts.items()} == {"effect": "answered", "nothing": "bounded", "unclear": "open"}
+    assert verdicts["effect"]["p"] < 0.001
+    assert verdicts["effect"]["value"] == pytest.approx(0.3, abs=0.05)
+    assert verdicts["effect"]["se"] == pytest.approx(0.1 / 8, rel=0.25)
+    assert verdicts["effect"]["visible"] == pytest.approx(SEES * verdicts["effect"]["se"])
+    assert verdicts["nothing"]["tasks_needed"] is None
+    it = verdicts["unclear"]
+    apart = max(abs(it["value"]), 0.05 - abs(it["value"]))
+    assert it["tasks_needed"] == math.ceil(64 * (it["visible"] / apart) ** 2)
+    line = told([verdicts["unclear"]], 1)
+    assert line.startswith("open: unclear on nll@x ")
+    assert f"about {it['tasks_needed']:,} tasks" in line
+
+
+def test_tasks_that_agree_everywhere_do_not_make_pass_at_1_certain() -> None:
+    same = [0.0, 1.0] * 12
+    found = evaluate(over("none", {"a": 1, "b": -1}, "pass@x", 0.05), rows({"a": same, "b": same}, "pass@x"))
+    assert found is not None
+    assert found["verdict"] == "open"
+    assert found["low"] < -0.05 < 0.05 < found["high"]
+    assert found["p"] == 1
+
+
+def test_seeds_count_as_a_source_of_chance() -> None:
+    def both(shift: float) -> list[dict[str, Any]]:
+        found = []
+        for seed in range(4):
+            base = noise(40)
+            found += rows({"a": [value + shift * (-1) ** seed for value in base], "b": base}, seed=seed)
+        return found
+
+    quiet, loud = (evaluate(over("x", {"a": 1, "b": -1}, "nll@x", 0.05), both(shift)) for shift in (0.0, 1.0))
+    assert quiet is not None
+    assert loud is not None
+    assert quiet["seeds"] == loud["seeds"] == 4
+    assert quiet["verdict"] == "bounded"
+    assert loud["low"] < -0.5 < 0.5 < loud["high"]  # the same on every task, and another in every seed
+
+
+def test_a_cell_that_waits_leaves_its_contrasts_out() -> None:
+    table = rows({"a": [1.0, 2.0]})
+    assert evaluate(over("x", {"a": 1, "b": -1}, "nll@x", 0.05), table) is None
+    assert told([], 1).startswith("open: nothing that the study is about")
+
+
+def test_holm_is_over_the_named_of_one_measure() -> None:
+    def one(p: float, score: str, named: bool) -> dict[str, Any]:
+        return {"p": p, "scores": [score], "named": named}
+
+    found = with_holm([one(0.01, "nll@x", True), one(0.04, "nll@x", True), one(0.04, "pass@x", True), one(0.01, "nll@x", False)])
+    assert [it["p_holm"] for it in found] == [0.02, 0.04, 0.04, None]
+
+
+def test_what_is_expected_before_anything_ran() -> None:
+    """The table of the design: 64 tasks and a tenth that disagree, one answer each, 11 points; nats over 64 tasks, .02."""
+    pair = over("x", {"a": 1, "b": -1}, "pass@x", 0.05)
+    assert expected(pair, 64, 1, 1) == pytest.approx(0.11, abs=0.005)
+    assert expected(pair, 542, 1, 1) == pytest.approx(0.04, abs=0.003)
+    assert expected(pair, 64, 20, 1) == pytest.approx(0.044, abs=0.003)
+    assert expected(over("x", {"a": 1, "b": -1}, "nll@x", 0.05), 64, 1, 1) == pytest.approx(0.02, abs=0.001)
+    four = over("x", {"a": 1, "b": -1, "c": -1, "d": 1}, "nll@x", 0.05)
+    assert expected(four, 64, 1, 1) == pytest.approx(0.02 * math.sqrt(2), abs=0.001)

@@ -1,0 +1,194 @@
+"""Every study, on a model that knows nothing: from cells to the last line, and on after every kill."""
+
+import functools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toolkit.errors import UsageError
+from toolkit.store import stages
+from toolkit.studies import STUDIES, lab, plan
+from toolkit.studies.run import LEDGER, PAGE, SUMMARY, TABLE, run
+from toolkit.studies.settings import read
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("torch_pruning")
+SHORT: Mapping[str, Mapping[str, Any]] = {"pruning-fl": {"orders": "local"}, "reliability": {"planted": "0.001", "planted_n": "200"}}
+NAMES = list(STUDIES)
+
+
+class Killed(BaseException):
+    """A process that ends here."""
+
+
+def planted(self: Any, benchmark: str, _samples: Path, limit: int) -> dict[str, Any]:
+    tasks, _ = self.tasks(benchmark, limit)
+    return {"tasks": {task.task_id: f"{at % 2}/1" for at, task in enumerate(tasks)}, "verdicts": {}, "part": "base"}
+
+
+def without_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from toolkit.studies import reliability
+
+    monkeypatch.setattr(lab.Lab, "_judge", planted)
+    monkeypatch.setattr(reliability._Asked, "_judged", lambda _self, tasks, _file: {"failed": [tasks[0].task_id]})
+
+
+Whole = Callable[[str], tuple[Path, dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """Give the folder and the summary of a run that nothing interrupted; each is made once."""
+
+    @functools.cache
+    def made(name: str) -> tuple[Path, dict[str, Any]]:
+        folder = tmp_path_factory.mktemp(name)
+        return folder, json.loads(json.dumps(run(STUDIES[name], settings(name, folder))))
+
+    return made
+
+
+@pytest.fixture(autouse=True)
+def _planted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    without_boxes(monkeypatch)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def settings(name: str, output: Path, **more: Any) -> Any:
+    study = STUDIES[name]
+    return read(study.settings, study.presets, "tiny", {"output": str(output), **SHORT.get(name, {}), **more})
+
+
+def lines(folder: Path) -> tuple[bytes, bytes]:
+    return (folder / LEDGER).read_bytes(), (folder / TABLE).read_bytes()
+
+
+def timeless(text: bytes) -> bytes:
+    """Leave out what `per` measures with a clock."""
+    return re.sub(rb'"(tokens_per_s|ms_per_token)": [\d.]+', b"", text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_study_ends_with_a_verdict_and_goes_on_after_a_kill_in_every_stage(
+    name: str, whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, summary = whole(name)
+    assert re.match("(answered|bounded|open)", summary["verdict"])
+    assert summary["question"] in (folder / PAGE).read_text()
+    assert json.loads((folder / SUMMARY).read_text()) == summary
+    died = set()
+
+    def dying(folder: Path, stage: str, inputs: Any, here: Any, act: Any) -> Any:
+        def act_and_die() -> Any:
+            act()
+            died.add(folder / stage)
+            raise Killed
+
+        is_new = not (folder / f"{stage}.json").exists() and folder / stage not in died
+        return stages.stage(folder, stage, inputs, here, act_and_die if is_new else act)
+
+    monkeypatch.setattr(lab, "stage", dying)
+    while True:
+        before = len(died)
+        try:
+            run(STUDIES[name], settings(name, tmp_path / "killed"))
+            break
+        except Killed:
+            assert len(died) == before + 1
+    ours, theirs = lines(folder), lines(tmp_path / "killed")
+    assert timeless(ours[0]) == timeless(theirs[0])
+    if name != "per":
+        assert ours[1] == theirs[1]
+    assert len(died) > 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_plan_says_cells_cost_and_what_can_be_seen(name: str, tmp_path: Path) -> None:
+    for preset in STUDIES[name].presets:
+        study = STUDIES[name]
+        told = read(study.settings, study.presets, preset, {"output": str(tmp_path / preset)})
+        found = plan.plan(study, told)
+        text = plan.told(found)
+        assert len(found["cells"]) == len(study.cells(told)) * len(told.seeds)
+        assert f"{len(found['cells'])} cells" in text
+        assert ("GPU-hours" in text) is (told.machine != "cpu")
+        assert "cannot see less than" in text or not study.contrasts(told)
+        assert not (tmp_path / preset).exists()
+
+
+def test_a_process_that_was_killed(whole: Whole, tmp_path: Path) -> None:
+    """As `kill -9` does it, in the middle of a training."""
+    code = f"""
+import os, signal, torch
+from pathlib import Path
+from toolkit.federation import loop
+from tests.toolkit.studies.test_studies import planted, settings
+from toolkit.studies import STUDIES, lab
+from toolkit.studies.run import run
+torch.set_num_threads(1)
+lab.Lab._judge = planted
+whole, calls = loop.one_round, []
+def dying(*given, **more):
+    calls.append(1)
+    found = whole(*given, **more)
+    if len(calls) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return found
+loop.one_round = dying
+run(STUDIES["pruning-fl"], settings("pruning-fl", Path({str(tmp_path / "killed")!r})))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], env={**os.environ, "PYTHONPATH": "."}, check=False)
+    assert done.returncode == -signal.SIGKILL
+    run(STUDIES["pruning-fl"], settings("pruning-fl", tmp_path / "killed"))
+    assert lines(tmp_path / "killed") == lines(whole("pruning-fl")[0])
+
+
+def test_other_settings_are_refused_and_say_what_differs(tmp_path: Path) -> None:
+    told = {"planted": "0.001", "planted_n": "50"}
+    run(STUDIES["reliability"], settings("reliability", tmp_path, **told))
+    with pytest.raises(UsageError, match=r"planted-0.001: the stage measure was made with other settings"):
+        run(STUDIES["reliability"], settings("reliability", tmp_path, **{**told, "planted_n": "60"}))
+
+
+def test_stages_that_run_elsewhere_are_waited_for(tmp_path: Path) -> None:
+    told = settings("per", tmp_path, stages="prepare,score,write,measure", children="ffn0.25")
+    summary = run(STUDIES["per"], told)
+    assert [line.partition("waits for")[2].strip() for line in summary["waiting"]] == [
+        "the stage judge-humaneval, which does not run here"
+    ] * 2
+    assert {name for row in summary["rows"] for name in row["scores"]} == {"nll@humaneval"}
+    assert "nll@humaneval" in summary["verdict"]
+    later = run(STUDIES["per"], settings("per", tmp_path, stages="judge", children="ffn0.25"))
+    assert later["waiting"] == []
+    assert {name for row in later["rows"] for name in row["scores"]} == {"nll@humaneval", "pass@humaneval"}
+
+
+@pytest.mark.parametrize(("name", "more", "says"), [
+    ("pruning-fl", {"sparsities": "0.2"}, "sparsities: 0 is needed"),
+    ("pruning-fl", {"alphas": "0.1"}, "alphas: iid is needed"),
+    ("pruning-fl", {"alphas": "iid,-1"}, "'-1' is neither iid nor a number above 0"),
+    ("pruning-fl", {"orders": "during"}, "there is no 'during'; there are prune-fl, fl-prune, local"),
+    ("per", {"children": "small"}, "'small' is neither ffnSHARE"),
+    ("reliability", {"planted": "0.002"}, "0.002 is not one of 0.1, 0.01"),
+    ("per", {"samples": "2"}, "samples wants a temperature above 0"),
+    ("per", {"colour": "red"}, "no setting is called 'colour'"),
+])  # fmt: skip
+def test_settings_that_cannot_be(name: str, more: Any, says: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=re.escape(says)):
+        settings(name, tmp_path, **more)
+
+
+def test_no_such_preset() -> None:
+    with pytest.raises(UsageError, match="presets are tiny, small, gpu, full; did you mean 'small'"):
+        read(STUDIES["per"].settings, STUDIES["per"].presets, "smal", {})
