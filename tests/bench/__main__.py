@@ -26,6 +26,7 @@ from tests.bench.before import before
 from tests.bench.floor import floor
 from tests.bench.gates import gates
 from tests.bench.models import attached, generation, pass_rate
+from tests.bench.moe import moe
 from tests.bench.others import livecodebench, pro
 from tests.bench.samples import samples
 from tests.bench.serve import serve
@@ -208,6 +209,7 @@ def start() -> None:
 PARTS: dict[str, Callable[[], Any]] = {
     "gates": gates,
     "train": lora_overhead,
+    "moe": moe,
     "generation": generation,
     "pass-rate": pass_rate,
     "attached": attached,

@@ -28,6 +28,7 @@ from toolkit.cli import (
     show,
     study,
     train,
+    upcycle,
     watch,
 )
 from toolkit.cli.options import Command, fail
@@ -111,8 +112,8 @@ app.command("efficiency")(efficiency.efficiency)
 app.command("report")(report.report)
 app.command("publish")(publish.publish)
 app.command("prune")(prune.prune)
+app.command("upcycle")(upcycle.upcycle)
 app.command("study", cls=study.StudyCommand)(study.study)
-app.command("report")(published.report)
 app.command("claims")(published.claims)
 app.command("pairs")(pairs.pairs)
 app.command("analyze", cls=Command)(analyze.analyze)

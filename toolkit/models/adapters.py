@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,16 +28,34 @@ class Lora:
     dropout: float = 0.0
 
 
-def trainable(source: Source, lora: Lora | None) -> tuple[Loaded, str]:
+def trainable(
+    source: Source, lora: Lora | None, only: str | None = None, checkpointing: bool = False
+) -> tuple[Loaded, str]:
     """Load a model for training and return it with the hash of the weights below its adapter.
 
     Without `lora` all weights are trainable. With `lora` only an adapter's are: the source's adapter, which keeps its own
     rank, or else a new one. Raises as `load` does.
+
+    Args:
+        only: of all weights, those whose names have this regular expression in them.
+        checkpointing: recompute activations in the backward pass.
     """
+    loaded, below = _trainable(source, lora, only)
+    if checkpointing:
+        enable = getattr(loaded.model, "activation_checkpointing_enable", loaded.model.gradient_checkpointing_enable)
+        enable({"use_reentrant": False})
+    return loaded, below
+
+
+def _trainable(source: Source, lora: Lora | None, only: str | None) -> tuple[Loaded, str]:
     loaded = load(replace(source, adapter=None) if lora else source)
     model, below = loaded.model, weights_hash(loaded.model, rounded=True)
     if lora is None:
         loaded.model.requires_grad_(True)  # merging an adapter leaves them frozen
+        for name, weight in loaded.model.named_parameters() if only else ():
+            weight.requires_grad_(re.search(only or "", name) is not None)
+        if not any(weight.requires_grad for weight in model.parameters()):
+            raise BadModel(f"--only {only}: no weight of {source.model} has such a name")
         return loaded, below
     with explained(), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -21,12 +21,14 @@ A number that is the same in every run belongs into the ledger; what was measure
 
 from typing import Any
 
-from toolkit.studies import per, pruning_fl, reliability
+from toolkit.studies import moe_balance, moe_dense, per, pruning_fl, reliability
 from toolkit.studies.base import Study
 
 STUDIES: dict[str, Study[Any]] = {
     each.name: each for each in (
         per.Per(),
+        moe_balance.MoeBalance(),
+        moe_dense.MoeDense(),
         pruning_fl.PruningFl(),
         reliability.Reliability(),
     )

@@ -124,7 +124,9 @@ class Lab(Generic[S]):
             found |= {f"{name}@{benchmark}": values for name, values in each.items() if values is not None}
         return found
 
-    def nll(self, folder: str, digest: str, build: Build, benchmark: str, suffix: str = "") -> Mapping[str, float] | None:
+    def nll(
+        self, folder: str, digest: str, build: Build, benchmark: str, suffix: str = "", *, alone: bool = False
+    ) -> Mapping[str, float] | None:
         """Return the negative log-likelihood of each task's canonical solution given its prompt, in nats a token.
 
         Mean over the tokens of the completion, as the gate `perplexity` tokenizes it. Of a task that builds upon another
@@ -132,19 +134,20 @@ class Lab(Generic[S]):
 
         Args:
             suffix: tells several readings of one model apart, as in `-cf1`.
+            alone: each text is a batch of its own, without padding: for models that do not read texts apart.
         """
         tasks, data_hash = self.tasks(benchmark, self.settings.nll_tasks)
 
         inputs = {"model": digest, "benchmark": benchmark, "data": data_hash, "n": len(tasks), "dtype": self.settings.dtype}
         name = f"score-{benchmark}{suffix}"
-        done = self.aside(folder, name, inputs, lambda: self.read(folder, build(), tasks))
+        done = self.aside(folder, name, inputs, lambda: self.read(folder, build(), tasks, alone=alone))
         return None if done is None else dict(done["tasks"])
 
-    def read(self, folder: str, loaded: "Loaded", tasks: Sequence[Task]) -> dict[str, Any]:
+    def read(self, folder: str, loaded: "Loaded", tasks: Sequence[Task], *, alone: bool = False) -> dict[str, Any]:
         """Return, as `tasks`, the nats a token of each task's canonical solution; see `nll`."""
         from toolkit.models.scorer import ModelScorer
 
-        scorer = ModelScorer(loaded=loaded)
+        scorer = ModelScorer(loaded=loaded, batch_tokens=1 if alone else ModelScorer.batch_tokens)
         found: dict[str, float] = {}
         for start in range(0, len(tasks), 8):
             some = tasks[start : start + 8]

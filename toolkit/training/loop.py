@@ -1,7 +1,8 @@
 """Train a causal language model on texts: all of its weights, or an adapter on top (LoRA). To be read in one sitting.
 
 One step: `batch` blocks of packed text, divided among the processes and taken `micro_batch` at a time; mean cross-entropy
-over all their tokens; gradients clipped; AdamW; a learning rate that rises linearly, then falls along half a cosine.
+over all their tokens, and what `Routing` adds for a mixture of experts; gradients clipped; AdamW; the routers balanced.
+The learning rate rises linearly, then falls along half a cosine. Losses that are noted are the cross-entropy alone.
 Trained weights are float32; on a GPU the others and the arithmetic are bfloat16. Seed and step determine all randomness
 of a step, so a resumed training equals one that was never stopped: on CPUs, to the bit.
 
@@ -22,6 +23,7 @@ from toolkit.models.adapters import Lora, trainable
 from toolkit.models.load import explained
 from toolkit.models.save import save
 from toolkit.models.source import Source
+from toolkit.surgery.moe import Routing
 from toolkit.training import data, folder, held_out
 from toolkit.training.settings import PAPER, TrainOutcome, TrainSettings
 
@@ -38,9 +40,8 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
         InfrastructureError: package, memory or disk failed. `resume` continues from the last checkpoint.
     """
     started = time.monotonic()
-    texts, problems = data.read(
-        settings.data, skip_bad=settings.skip_bad, unfinished=settings.unfinished, loss=settings.loss
-    )
+    texts, problems = data.read(settings.data, skip_bad=settings.skip_bad, unfinished=settings.unfinished,
+                                loss=settings.loss)  # fmt: skip
     known = data.read(settings.eval, unfinished="open", loss=settings.loss)[0] if settings.eval else []
     with explained():
         import torch
@@ -67,11 +68,9 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
             dtype="float32" if settings.full else dtype,
         )  # fmt: skip
         lora = Lora(rank=settings.lora_rank, alpha=settings.lora_alpha, dropout=settings.lora_dropout)
-        loaded, below = trainable(source, None if settings.full else lora)
+        loaded, below = trainable(source, None if settings.full else lora, settings.only, settings.gradient_checkpointing)
         data.check_reads(loaded.model, settings)
-        if settings.gradient_checkpointing:
-            enable = getattr(loaded.model, "activation_checkpointing_enable", loaded.model.gradient_checkpointing_enable)
-            enable({"use_reentrant": False})
+        routing = Routing(loaded.model, settings.routing())  # of a mixture of experts; else it does nothing
         blocks = data.Blocks(
             texts=texts, tokenizer=loaded.tokenizer, length=settings.sequence, seed=settings.seed,
             fim_rate=settings.fim_rate, spm_rate=settings.spm_rate, isolated=settings.document_mask,
@@ -81,14 +80,14 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
         n_steps = settings.steps or ceil(settings.epochs * blocks.n_blocks(0) / settings.batch)
 
         weights = {name: weight for name, weight in loaded.model.named_parameters() if weight.requires_grad}
-        matrices = [weight for weight in weights.values() if weight.ndim > 1]
-        others = [weight for weight in weights.values() if weight.ndim < 2]
+        matrices, others = ([weight for weight in weights.values() if (weight.ndim > 1) == it] for it in (True, False))
         groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
         model, optimizer = accelerator.prepare(loaded.model.train(), torch.optim.AdamW(groups))
         first, losses, tokens = 0, list[float](), 0
         if state := folder.kept(settings, device, asked):
             first, losses, tokens, started = state["step"], state["losses"], state["tokens"], started - state["seconds"]
             optimizer.load_state_dict(state["optimizer"])
+            routing.restore(state["routing"])
             with torch.no_grad():
                 for name, weight in weights.items():
                     weight.copy_(state["weights"][name])
@@ -108,12 +107,13 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
                 with contextlib.nullcontext() if is_last else accelerator.no_sync(model):
                     with torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
                         read = data.inputs(ids, loaded.tokenizer.eos_token_id)
+                        routing.reads(ids[:, 0] != data.PADDING)
                         logits = model(**read, use_cache=False).logits[:, :-1].flatten(0, 1)
                     targets = ids[:, 0, 1:].flatten().clamp(min=data.PADDING)
-                    part = torch.nn.functional.cross_entropy(
-                        logits.float(), targets, ignore_index=data.PADDING, reduction="sum"
-                    )
-                    accelerator.backward(part * world / n_targets)  # gradients are averaged over processes
+                    part = torch.nn.functional.cross_entropy(logits.float(), targets, ignore_index=data.PADDING,
+                                                             reduction="sum")  # fmt: skip
+                    more = routing.loss() * len(ids) / settings.batch
+                    accelerator.backward((part / n_targets + more) * world)  # gradients are averaged over processes
                 loss += part.detach() / n_targets
             losses.append(float(accelerator.reduce(loss, "sum")))
             tokens += n_targets
@@ -122,12 +122,13 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
             if settings.clip:
                 accelerator.clip_grad_norm_(weights.values(), settings.clip)
             optimizer.step()
+            routing.after_step()
             optimizer.zero_grad()
             every = settings.checkpoint_every
             if every and (step + 1) % every == 0 and accelerator.is_main_process:
                 folder.keep(settings, {
                     "settings": asked, "step": step + 1, "losses": losses, "tokens": tokens, "weights": weights,
-                    "seconds": time.monotonic() - started, "optimizer": optimizer.state_dict(),
+                    "seconds": time.monotonic() - started, "optimizer": optimizer.state_dict(), "routing": routing.state(),
                 })  # fmt: skip
 
         advance("train", n_steps, n_steps)
@@ -141,7 +142,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
             save(loaded.model.eval(), loaded.tokenizer, outcome.weights, below)
             folder.finish(settings, outcome, {
                 "settings": asked, "files": settings.plain()["data"], "left_out": problems, "n_texts": len(texts),
-                "finished": data.finished(texts),
+                "finished": data.finished(texts), "routing": routing.report(),
                 "n_blocks": blocks.n_blocks(0), "model_sha256": below, "device": str(device), "dtype": dtype,
             })  # fmt: skip
         if world > 1:

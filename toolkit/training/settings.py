@@ -1,20 +1,30 @@
 """Settings and outcome of a training."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import cos, pi
+from math import cos, inf, pi
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from toolkit.settings import Settings
+from toolkit.surgery.moe import LOSS_FREE, Balance, Balancer
 
 PAPER: Mapping[str, Any] = {
     "full": True, "lr": 5e-5, "steps": 3000, "warmup": 500, "weight_decay": 0.05, "batch": 64, "sequence": 2048,
     "fim_rate": 0.5, "spm_rate": 0.5, "gradient_checkpointing": True, "unfinished": "closed", "loss": "all",
 }  # fmt: skip
 """The training of a round in arXiv 2606.28438 and its code; after the first round, `warmup` is 0."""
+
+
+def _errors_of(pattern: str) -> list[str]:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return [str(error)]
+    return []
 
 
 class TrainSettings(Settings):
@@ -30,6 +40,8 @@ class TrainSettings(Settings):
         None, description="Go on from this adapter of the model; with --full it is merged into the weights."
     )
     full: bool = Field(False, description="Train all weights, or an adapter (LoRA) [default: lora].")
+    only: str | None = Field(None, description="With --full: train those weights whose names have this regular expression "
+                             "in them, such as layers.29.mlp.")  # fmt: skip
     lora_rank: int = Field(16, ge=1, description="Rank of a new adapter.")
     lora_alpha: int = Field(32, ge=1, description="Scale of a new adapter, times its rank.")
     lora_dropout: float = Field(0.0, ge=0, le=1, description="Dropout of a new adapter's input [default: 0].")
@@ -53,6 +65,13 @@ class TrainSettings(Settings):
         "or all [default: completion for answers in a chat, all for texts that go on].")  # fmt: skip
     eval: tuple[Path, ...] = Field((), description="More JSONL, not trained on: its loss before and after is in "
                                    "training.json.")  # fmt: skip
+    balance: Balancer = Field("none", description="How experts are given equal loads: none, aux (by a loss), alf (by the "
+                              "routers' bias; also magnitude, multiplicative) [default: none].")  # fmt: skip
+    balance_rate: float = Field(0.001, ge=0, description="Weight of the loss aux, or what a bias moves by in a step.")
+    sequence_loss: float = Field(0.0, ge=0, description="Weight of the loss aux of each sequence by itself [default: 0].")
+    z_loss: float = Field(0.0, ge=0, description="Weight of the mean square of the routers' logsumexp [default: 0].")
+    capacity: float | None = Field(None, gt=0, description="Tokens that an expert takes in training, in shares of the mean: "
+                                   "1.25; those over it pass it by [default: all].")  # fmt: skip
     checkpoint_every: int = Field(100, ge=0, description="Steps between checkpoints, each of which replaces the one before; "
                                   "0: none.")  # fmt: skip
     seed: int = Field(0, ge=0, description="Seed of a new adapter, the order of data, cuts and dropout [default: 0].")
@@ -75,9 +94,21 @@ class TrainSettings(Settings):
         new = ("lora_rank", "lora_alpha", "lora_dropout")
         wrong += self.useless(new, "with --full") if self.full else []
         wrong += self.useless(new, "with --adapter, which keeps its own") if self.adapter and not self.full else []
+        wrong += self.useless(["only"], "without --full") if not self.full else []
+        wrong += self.useless(["balance_rate"], "without --balance") if self.balance == "none" else []
+        if self.balance in LOSS_FREE and not self.full:
+            wrong.append(f"--balance {self.balance} moves the routers' biases, which an adapter does not have: say --full")
+        wrong += [f"--only: {error} in {self.only!r}" for error in _errors_of(self.only or "")]
         wrong += self.useless(["epochs"], "where --steps says how many there are") if self.steps else []
         wrong += self.useless(["spm_rate"], "without --fim-rate") if not self.fim_rate else []
         return wrong
+
+    def routing(self) -> Balance:
+        """Return how the routers of a mixture of experts are trained."""
+        return Balance(
+            balancer=self.balance, rate=self.balance_rate,
+            sequence=self.sequence_loss, z=self.z_loss, capacity=inf if self.capacity is None else self.capacity,
+        )  # fmt: skip
 
     def rate(self, step: int, n_steps: int) -> float:
         """Return the learning rate of a step (from 0): it rises linearly, then falls to 0 along half a cosine."""

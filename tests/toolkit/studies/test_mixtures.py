@@ -1,0 +1,137 @@
+"""The studies of mixtures, end to end on a model that knows nothing; without boxes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("peft")
+pytest.importorskip("accelerate")
+
+from tests.processes import started  # noqa: E402
+from toolkit.errors import UsageError  # noqa: E402
+from toolkit.studies import STUDIES  # noqa: E402
+from toolkit.studies.plan import plan  # noqa: E402
+from toolkit.studies.run import run  # noqa: E402
+from toolkit.studies.settings import read  # noqa: E402
+
+WORDS = {"humaneval-pro": "sum", "mbpp-pro": "max"}
+FEW = {"moe-balance": {"inits": "copy,drop", "balancers": "aux0.5,alf0.01"}, "moe-dense": {}}
+
+
+@pytest.fixture(autouse=True)
+def pro(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Pro sets of five tasks, and one thread."""
+    for name, word in WORDS.items():
+        file = tmp_path_factory.mktemp("pro") / f"{name}.jsonl"
+        rows = [
+            {"id": n, "raw_problem": f"def f{n}(items):\n    ", "raw_solution": f"return {word}(items) + {n}\n",
+             "new_problem": f"def g{n}(lists):\n    ", "new_solution": f"return [f{n}(items) for items in lists]\n",
+             "test_code": f"assert g{n}([[1, 2]]) == [{word}([1, 2]) + {n}]\n"} for n in range(5)
+        ]  # fmt: skip
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        monkeypatch.setenv(f"{name.replace('-', '_').upper()}_PATH", str(file))
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def settings(name: str, folder: Path, **more: Any) -> Any:
+    study: Any = STUDIES[name]
+    return read(study.settings, study.presets, "tiny", {"output": str(folder), "pass_tasks": 0, "nll_tasks": 2, **FEW[name], **more})
+
+
+def left(folder: Path) -> dict[str, bytes]:
+    """Ledger and table: what must not depend on how often a run was interrupted."""
+    return {name: (folder / name).read_bytes() for name in ("ledger.jsonl", "study.csv")}
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_a_study_goes_on_where_it_was_killed(name: str, tmp_path: Path) -> None:
+    study: Any = STUDIES[name]
+    planned = plan(study, settings(name, tmp_path / "whole"))
+    assert planned["effects"]
+    summary = run(study, settings(name, tmp_path / "whole"))
+    assert [f"seed{row['seed']}/{row['cell']}" for row in summary["rows"]] == planned["cells"]
+    assert {it["contrast"] for it in summary["contrasts"]} == {it["contrast"] for it in planned["effects"]}
+    assert summary["verdict"].split()[0].strip(":") in ("answered", "bounded", "open")
+    assert not list((tmp_path / "whole").rglob("*/model/*.safetensors")), "weights are not kept"
+    again = run(study, settings(name, tmp_path / "whole"))
+    assert again["rows"] == summary["rows"]
+    killed = tmp_path / "killed"
+    told = {"pass_tasks": 0, "nll_tasks": 2, **FEW[name]}
+    words = [word for key, value in told.items() for word in (f"--{key.replace('_', '-')}", str(value))]
+    command = [sys.executable, "-m", "toolkit.cli", "study", name, "tiny", "--output", str(killed), *words]
+    with started(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        until = time.monotonic() + 300
+        while len(list(killed.rglob("train.json"))) < 2:
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    assert not (killed / "ledger.jsonl").exists()
+    run(study, settings(name, killed))
+    assert left(killed) == left(tmp_path / "whole")
+    with pytest.raises(UsageError, match="steps: 2 -> 3"):
+        run(study, settings(name, killed, steps=3))
+
+
+def test_weights_that_are_gone_are_made_again(tmp_path: Path) -> None:
+    """A stage that has to run once the weights were deleted: the training is done anew, and ends in the same weights."""
+    study: Any = STUDIES["moe-balance"]
+    told = {"inits": "copy", "balancers": "aux0.5,alf0.01"}
+    run(study, settings("moe-balance", tmp_path, **told))
+    before = left(tmp_path)
+    for file in tmp_path.rglob("score-*.json"):
+        file.unlink()
+    run(study, settings("moe-balance", tmp_path, **told))
+    assert left(tmp_path) == before
+
+
+def test_the_pair_is_matched_on_max_vio() -> None:
+    study: Any = STUDIES["moe-balance"]
+    told = settings("moe-balance", Path("x"), balancers="aux0.1,aux0.01,alf0.01", capacities="0,1.0")
+    rows = [{"cell": cell, "seed": 0, "numbers": {"held_max_vio": vio}} for cell, vio in
+            (("aux0.1-copy", 0.2), ("aux0.01-copy", 1.5), ("alf0.01-copy", 1.1), ("aux0.1-drop", 1.1))]  # fmt: skip
+    assert study.matched(told, rows, "alf0.01") == "aux0.01"
+    assert study.matched(told, [], "alf0.01") == "aux0.1"
+    (named,) = [each for each in study.contrasts(told, rows) if each.named]
+    assert named.name == "degradation of alf0.01 less that of aux0.01, mean"
+    weights = {term.cell: term.weight for term in named.terms}
+    conditions = ["copy-read1", "copy-cf1", "copy-cf1-read1", "drop", "drop-read1", "drop-cf1", "drop-cf1-read1"]
+    assert {cell for cell in weights if cell.startswith("alf")} == {f"alf0.01-{each}" for each in ["copy", *conditions]}
+    assert weights["alf0.01-copy"] == pytest.approx(-1)
+    assert weights["aux0.01-copy"] == pytest.approx(1)
+    assert all(weights[f"alf0.01-{each}"] == pytest.approx(1 / 7) for each in conditions)
+    assert sum(weights.values()) == pytest.approx(0)
+
+
+def test_levels_that_there_are_not_are_refused() -> None:
+    for told, said in (({"balancers": "alf"}, "neither none nor a kind with its rate"), ({"inits": "no"}, "there is no 'no'"),
+                       ({"reads": "1.0"}, "0 has to be the first")):  # fmt: skip
+        with pytest.raises(UsageError, match=said):
+            settings("moe-balance", Path("x"), **told)
+    for told, said in (({"benchmarks": "humaneval"}, "two are compared"), ({"keep": "9"}, "keep: from 2"), ({"experts": "5"}, "no whole number")):
+        with pytest.raises(UsageError, match=said):
+            settings("moe-dense", Path("x"), **told)
+
+
+def test_the_difference_is_that_of_gaps(tmp_path: Path) -> None:
+    from toolkit.analysis.contrasts import evaluate
+
+    study: Any = STUDIES["moe-dense"]
+    (named,) = [each for each in study.contrasts(settings("moe-dense", tmp_path)) if each.named]
+    rows = [{"cell": cell, "seed": 0, "scores": {f"nll@{name}": {str(n): value + n for n in range(3)} for name, value in scores.items()}}
+            for cell, scores in (("moe", {"humaneval-pro": 60, "mbpp-pro": 40}), ("dense", {"humaneval-pro": 50, "mbpp-pro": 35}))]  # fmt: skip
+    found = evaluate(named, rows)
+    assert found is not None
+    assert found["value"] == pytest.approx((60 - 50) - (40 - 35))
