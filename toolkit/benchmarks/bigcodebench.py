@@ -27,7 +27,7 @@ _ASK = (
 _OF_THE_PROCESS = re.compile(
     r"\b(pyfakefs|requests_mock|assertLogs|assertWarns|redirect_stdout|redirect_stderr|caplog|capsys|sys\.stdout|sys\.stderr|"
     r"sys\.argv|sys\.modules|globals\(\)|__main__|inspect|pickle|joblib|shelve|dill|read_pickle|load_model|importlib|"
-    r"threading|signal|plt\.gcf|plt\.gca|plt\.get_fignums|settrace|gc)\b"
+    r"allow_pickle|yaml\.load|yaml\.unsafe_load|threading|signal|plt\.gcf|plt\.gca|plt\.get_fignums|settrace|gc)\b"
 )
 """What a test names that patches the program's modules, or reads what only its process has. Files that are unpickled run."""
 SHARED = frozenset[int]()

@@ -213,6 +213,46 @@ def test_nothing_is_forged(oracle: Oracle, form: str) -> None:
     assert judge(oracle, f"double/{form}", DOUBLE).verdict is Verdict.PASSED
 
 
+MOCKED = '''
+import unittest
+from unittest.mock import patch
+
+
+class TestCases(unittest.TestCase):
+    @patch("os.listdir")
+    def test_asked_once(self, listed):
+        listed.return_value = ["a"]
+        self.assertEqual(double("/there"), ["a"])
+        listed.assert_called_once_with("/there")
+
+    def test_calls_back(self):
+        said = []
+        self.assertEqual(double(lambda x: said.append(x) or 7), ["a"])
+        self.assertEqual(said, [3])
+'''
+LIST = "import os\ndef double(x):\n    if callable(x):\n        x(3)\n        return ['a']\n    {}\n"
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "return ['a']",
+        "os.listdir.assert_called_once_with = lambda *_: None\n    return ['a']",
+        "os.listdir.called = True\n    os.listdir.call_count = 1\n    return ['a']",
+        "os.listdir.side_effect = None\n    return ['a']",
+        "os.listdir._mock_parent.x = 1\n    return os.listdir(x)",
+        "m = type(os.listdir)._ask(os.listdir, 'get', '__class__')\n    return os.listdir(x)",
+        "type(os.listdir)._ask(os.listdir, 'set', 'assert_called_once_with', print)\n    return ['a']",
+        "return os.listdir(x) and os.listdir(x)",
+    ],
+)
+def test_a_mock_says_what_was_asked(oracle: Oracle, act: str) -> None:
+    oracle.tasks = {**TASKS, "mocked": task("mocked", MOCKED, "double", False)}
+    assert judge(oracle, "mocked", LIST.format(act)).verdict in (Verdict.WRONG_ANSWER, Verdict.RUNTIME_ERROR)
+    if act.startswith("return ['a']"):
+        assert judge(oracle, "mocked", LIST.format("return os.listdir(x)")).verdict is Verdict.PASSED
+
+
 def test_an_empty_body_passes_nowhere(oracle: Oracle) -> None:
     for name, each in TASKS.items():
         assert judge(oracle, name, f"def {each.entry_point}(*_):\n    pass\n").verdict is not Verdict.PASSED
