@@ -47,6 +47,8 @@ class TestCases(unittest.TestCase):
         self.assertEqual(thing.name, "x")
         self.assertEqual([each for each in thing.items], [1, 2])
         self.assertEqual(thing.add(2), 3)
+        self.assertTrue(issubclass(work("class"), object))
+        self.assertEqual(work("class")().add(1), 2)
 
     def test_files(self):
         path = os.path.join(self.folder, "in.txt")
@@ -112,6 +114,8 @@ def work(what, *given):
         return {"twice": given[0] * 2, "count": Counter("aab"), "day": given[1]}
     if what == "object":
         return Thing()
+    if what == "class":
+        return Thing
     if what == "file":
         with open(given[0]) as file, open(given[0] + ".out", "w") as out:
             out.write(file.read().upper())
