@@ -1,8 +1,9 @@
 # The box that BigCodeBench's programs and tests run in, on what packages.Dockerfile holds. Nothing is fetched here.
 ARG BASE
 FROM ${BASE}
+COPY nltk_data /box/nltk_data
 COPY box /box
-ENV PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/box/site-packages LANG=C.UTF-8 HOME=/tmp \
+ENV PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/box/site-packages LANG=C.UTF-8 HOME=/tmp NLTK_DATA=/box/nltk_data \
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMEXPR_NUM_THREADS=1 MPLBACKEND=Agg TF_CPP_MIN_LOG_LEVEL=3 \
     WARM="numpy pandas scipy.stats scipy.optimize scipy.signal scipy.spatial matplotlib.pyplot seaborn sklearn sklearn.linear_model \
 sklearn.cluster sklearn.decomposition sklearn.preprocessing sklearn.model_selection sklearn.metrics sklearn.ensemble \

@@ -242,7 +242,7 @@ class Box:
         iterators that are returned. With `bridged`, a call is what a test of `unittests` asks. Raises as `run`.
         """
         limits = self._within(limits)
-        more = {"entry_point": entry_point, "listed": listed, "bridged": bridged}
+        more = {"entry_point": entry_point, "listed": listed, **({"bridged": True} if bridged else {})}
         with self._whole():
             self._begin("calls", _bytes(source), stdin, limits, call_s=call_s or limits.charged_s, **more)
             session = Session(self, limits)

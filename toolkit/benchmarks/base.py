@@ -65,6 +65,7 @@ class Benchmark:
             Called with (task, arguments, expected, got); `got` is a number, text, bool, None, or, if the answer is
             anything else, an `Opaque`, which equals nothing.
         weak: tasks whose official tests pass an empty body, and why: `validate` names them.
+        unsolved: tasks whose own solution does not pass in a box, and why: `validate` names them.
         is_set: whether a task's answers are compared as sets of whatever can be iterated over.
         image: which boxes its programs and tests run in.
         origin: which distribution it came from, such as `extra-tasks 1.2`; empty for ours. Stored verdicts depend on it.
@@ -86,6 +87,7 @@ class Benchmark:
     as_json: Callable[[Task, Sequence[Any]], Any] = lambda _, call: call
     special: Callable[[Task, Sequence[Any], Any, Any], bool | None] = lambda *_: None
     weak: Mapping[str, str] = field(default_factory=dict)
+    unsolved: Mapping[str, str] = field(default_factory=dict)
     is_set: Callable[[Task], bool] = lambda _: False
     image: str = "run"
     origin: str = ""

@@ -27,11 +27,14 @@ _ASK = (
 _OF_THE_PROCESS = re.compile(
     r"\b(pyfakefs|requests_mock|assertLogs|assertWarns|redirect_stdout|redirect_stderr|caplog|capsys|sys\.stdout|sys\.stderr|"
     r"sys\.argv|sys\.modules|globals\(\)|__main__|inspect|pickle|joblib|shelve|dill|read_pickle|load_model|importlib|"
-    r"threading|signal|plt\.gcf|plt\.gca|plt\.get_fignums|settrace|gc)\b"
+    r"allow_pickle|yaml\.load|yaml\.unsafe_load|threading|signal|plt\.gcf|plt\.gca|plt\.get_fignums|settrace|gc)\b"
 )
 """What a test names that patches the program's modules, or reads what only its process has. Files that are unpickled run."""
-SHARED = frozenset[int]()
-"""Tasks beyond those whose tests can only be run with the program, as its own solution shows."""
+UNSOLVED = {
+    "BigCodeBench/101": "it downloads a data set, and a box has no network",
+    "BigCodeBench/147": "it opens a socket of the network, which a box has not",
+}
+"""Tasks whose own solution does not pass in a box, as far as they have been run."""
 
 
 def _task(row: Mapping[str, Any]) -> Task:
@@ -55,8 +58,7 @@ def _task(row: Mapping[str, Any]) -> Task:
         entry_point=entry,
         canonical_solution=row["canonical_solution"],
         tests=UnitTests(
-            source=test, before=before, classes=tuple(classes),
-            shared=_OF_THE_PROCESS.search(test) is not None or int(found[1]) in SHARED,
+            source=test, before=before, classes=tuple(classes), shared=_OF_THE_PROCESS.search(test) is not None,
         ),
         question=_ASK.format(row["complete_prompt"].strip()),
     )  # fmt: skip
@@ -87,7 +89,7 @@ def _benchmark(name: str, repo: str, n_tasks: int, override: str, task: Any, spl
     data = Published(stem=name, repo=repo, split=split, override=override, task=task)
     return Benchmark(
         name=name, load=data.load, n_tasks=n_tasks, prefix=prefix, data_file=data.data_file, source=data.clause,
-        override=override, image=IMAGE,
+        override=override, image=IMAGE, unsolved=UNSOLVED,
     )  # fmt: skip
 
 

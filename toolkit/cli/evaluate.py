@@ -294,6 +294,10 @@ def validate(
               f"{found['empty_failed']} of {found['n_tasks']} empty bodies fail ({found['seconds']:.1f} s)")  # fmt: skip
         for task_id, why in found["weak"].items():
             print(f"  {task_id}: its official tests pass an empty body: {why}")
+        for task_id, why in found["unsolved"].items():
+            print(f"  {task_id}: its own solution does not pass in a box: {why}")
+        if found["shared"]:
+            print(f"  tests in the program's own process: {len(found['shared'])}, {', '.join(sorted(found['shared']))}")
         for line in found["surprises"]:
             print(f"  {line}")
     if found["n_defects"]:

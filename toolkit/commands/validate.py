@@ -50,7 +50,7 @@ def validate(
     right = [Sample(task_id=t.task_id, sample_id=0, solution=t.prompt + t.canonical_solution) for t in tasks.values()]
     empty = [replace(s, sample_id=1, solution=f"def {tasks[s.task_id].entry_point}(*_):\n    pass\n") for s in right]
     found: dict[str, Any] = {"benchmark": benchmark.name, "n_tasks": len(tasks)}
-    found |= dict.fromkeys(("canonical_passed", "empty_failed", "n_defects"), 0) | {"weak": {}}
+    found |= dict.fromkeys(("canonical_passed", "empty_failed", "n_defects"), 0) | {"weak": {}, "unsolved": {}, "shared": []}
     surprises = []
     with open_oracle(settings, benchmark, tasks, data_hash) as oracle:
         oracle.start()
@@ -61,7 +61,11 @@ def validate(
                 found["canonical_passed"] += passed
             else:
                 found["empty_failed"] += result.verdict is not None and not passed
-            if passed and sample.sample_id and sample.task_id in benchmark.weak:
+            if result.shared and not sample.sample_id:
+                found["shared"].append(sample.task_id)
+            if not passed and not sample.sample_id and sample.task_id in benchmark.unsolved:
+                found["unsolved"][sample.task_id] = benchmark.unsolved[sample.task_id]
+            elif passed and sample.sample_id and sample.task_id in benchmark.weak:
                 found["weak"][sample.task_id] = benchmark.weak[sample.task_id]
             elif passed == bool(sample.sample_id) or result.error:
                 what = "empty body" if sample.sample_id else "canonical solution"

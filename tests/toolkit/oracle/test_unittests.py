@@ -47,6 +47,8 @@ class TestCases(unittest.TestCase):
         self.assertEqual(thing.name, "x")
         self.assertEqual([each for each in thing.items], [1, 2])
         self.assertEqual(thing.add(2), 3)
+        self.assertTrue(issubclass(work("class"), object))
+        self.assertEqual(work("class")().add(1), 2)
 
     def test_files(self):
         path = os.path.join(self.folder, "in.txt")
@@ -112,6 +114,8 @@ def work(what, *given):
         return {"twice": given[0] * 2, "count": Counter("aab"), "day": given[1]}
     if what == "object":
         return Thing()
+    if what == "class":
+        return Thing
     if what == "file":
         with open(given[0]) as file, open(given[0] + ".out", "w") as out:
             out.write(file.read().upper())
@@ -211,6 +215,46 @@ def test_nothing_is_forged(oracle: Oracle, form: str) -> None:
             found[name] = result
     assert not found, found
     assert judge(oracle, f"double/{form}", DOUBLE).verdict is Verdict.PASSED
+
+
+MOCKED = '''
+import unittest
+from unittest.mock import patch
+
+
+class TestCases(unittest.TestCase):
+    @patch("os.listdir")
+    def test_asked_once(self, listed):
+        listed.return_value = ["a"]
+        self.assertEqual(double("/there"), ["a"])
+        listed.assert_called_once_with("/there")
+
+    def test_calls_back(self):
+        said = []
+        self.assertEqual(double(lambda x: said.append(x) or 7), ["a"])
+        self.assertEqual(said, [3])
+'''
+LIST = "import os\ndef double(x):\n    if callable(x):\n        x(3)\n        return ['a']\n    {}\n"
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "return ['a']",
+        "os.listdir.assert_called_once_with = lambda *_: None\n    return ['a']",
+        "os.listdir.called = True\n    os.listdir.call_count = 1\n    return ['a']",
+        "os.listdir.side_effect = None\n    return ['a']",
+        "os.listdir._mock_parent.x = 1\n    return os.listdir(x)",
+        "m = type(os.listdir)._ask(os.listdir, 'get', '__class__')\n    return os.listdir(x)",
+        "type(os.listdir)._ask(os.listdir, 'set', 'assert_called_once_with', print)\n    return ['a']",
+        "return os.listdir(x) and os.listdir(x)",
+    ],
+)
+def test_a_mock_says_what_was_asked(oracle: Oracle, act: str) -> None:
+    oracle.tasks = {**TASKS, "mocked": task("mocked", MOCKED, "double", False)}
+    assert judge(oracle, "mocked", LIST.format(act)).verdict in (Verdict.WRONG_ANSWER, Verdict.RUNTIME_ERROR)
+    if act.startswith("return ['a']"):
+        assert judge(oracle, "mocked", LIST.format("return os.listdir(x)")).verdict is Verdict.PASSED
 
 
 def test_an_empty_body_passes_nowhere(oracle: Oracle) -> None:
