@@ -13,6 +13,7 @@ from tests.shared.official import Said, as_process, by_codeeval_pro, by_livecode
 from tests.shared.test_other_benchmarks import DATA, EVERY
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.benchmarks.livecodebench import _method
+from toolkit.benchmarks.pro import base_number
 from toolkit.oracle import Oracle
 from toolkit.records import Result, Sample, Task, Verdict
 from toolkit.samples.read import read
@@ -50,8 +51,6 @@ def of_models(name: str, shared: Path, tasks: dict[str, Task]) -> Iterator[tuple
     stem, prefix, model = BASES[name]
     bases = {row["task_id"]: row for row in rows(shared / f"data/samples/{model}.{stem}.jsonl.gz")}
     published = {row["id"]: row for row in json.loads((shared / "data" / DATA[name]).read_text())}
-    from toolkit.benchmarks.pro import base_number
-
     for task in tasks.values():
         number = int(task.task_id.rpartition("/")[2])
         row = bases[f"{prefix}/{base_number(name, number)}"]
