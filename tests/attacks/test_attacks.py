@@ -15,7 +15,7 @@ from tests.conftest import opened
 from tests.tamper import SEED
 from toolkit.benchmarks.base import Benchmark, Loaded
 from toolkit.oracle import Oracle
-from toolkit.records import Sample, Task, Verdict
+from toolkit.records import Result, Sample, Task, Verdict
 
 ALL = bool(variable("ALL_SAMPLES"))
 EVERY = 3
@@ -37,15 +37,18 @@ def judged(engine: Engine, tasks: dict[str, Task], attacks: list[Attack], right:
         for time, (about, source, passes) in enumerate([(attack.about, attack.source, attack.passes)] * (1 + attack.is_twice) + [(f"right, after {attack.about}", right, True)]):
             samples.append(Sample(task_id=task_id, sample_id=len(samples), solution=f"{source}\n# {n} {time}"))
             wanted.append((about, passes))
-    found = []
+    results: dict[int, Result] = {}
     with Sandbox(engine, n_boxes, LIMITS) as pool:
         oracle = Oracle(pool, OWN, tasks, "attacks-1", timeout_s=1)
-        for sample, result, _ in oracle.judge_many(samples):
-            about, passes = wanted.pop(0) if n_boxes == 1 else wanted[sample.sample_id]
-            if result.verdict is None or (result.verdict is Verdict.PASSED) != passes:
-                found.append(f"TOOLKIT_SEED={SEED}: {sample.task_id}: {about}: {result}")
+        for _ in range(4):  # a machine with much else to do leaves a program that needs all of its second unscored
+            left = [sample for sample in samples if sample.sample_id not in results]
+            results |= {sample.sample_id: result for sample, result, _ in oracle.judge_many(left) if "too busy" not in (result.error or "")}
     assert not oracle.defects, oracle.defects[0]
-    return found
+    return [
+        f"TOOLKIT_SEED={SEED}: {sample.task_id}: {about}: {results.get(sample.sample_id)}"
+        for sample, (about, passes) in zip(samples, wanted, strict=True)
+        if not (result := results.get(sample.sample_id)) or result.verdict is None or (result.verdict is Verdict.PASSED) != passes
+    ]
 
 
 @pytest.mark.parametrize("kind", KINDS)

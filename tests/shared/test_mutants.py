@@ -113,8 +113,8 @@ def test_no_mutant_of_samples_passes_that_livecodebench_kills(shared: Path, boxe
     right: set[Any] = {row["question_id"] for row in map(json.loads, lines) if row["official_all_tests"] == row["slice"] == "pass"}
     tasks = dict(BENCHMARKS["livecodebench"].load(Options(data=data)).tasks)
     made = spread([(task_id, text) for task_id, whole in programs if task_id in right for text in islice(mutants(whole), 200)], N)
-    passed = judged(boxes, "livecodebench", tasks, made)
     said = by_livecodebench(boxes, [(text, official_tests(records[task_id])) for task_id, text in made])
+    passed = judged(boxes, "livecodebench", tasks, made)
     shares("livecodebench", made, passed, [one[0] for one in said])
     suspects = [n for n, here in enumerate(passed) if here and not said[n][0]]
     tests = [official_tests(records[made[n][0]]) for n in suspects]

@@ -13,6 +13,7 @@ from tests.shared.official import Said, as_process, by_codeeval_pro, by_livecode
 from tests.shared.test_other_benchmarks import DATA, EVERY
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.benchmarks.livecodebench import _method
+from toolkit.benchmarks.pro import base_number
 from toolkit.oracle import Oracle
 from toolkit.records import Result, Sample, Task, Verdict
 from toolkit.samples.read import read
@@ -50,8 +51,6 @@ def of_models(name: str, shared: Path, tasks: dict[str, Task]) -> Iterator[tuple
     stem, prefix, model = BASES[name]
     bases = {row["task_id"]: row for row in rows(shared / f"data/samples/{model}.{stem}.jsonl.gz")}
     published = {row["id"]: row for row in json.loads((shared / "data" / DATA[name]).read_text())}
-    from toolkit.benchmarks.pro import base_number
-
     for task in tasks.values():
         number = int(task.task_id.rpartition("/")[2])
         row = bases[f"{prefix}/{base_number(name, number)}"]
@@ -66,8 +65,8 @@ def of_models(name: str, shared: Path, tasks: dict[str, Task]) -> Iterator[tuple
 def test_pro_verdicts_are_codeeval_pros(name: str, shared: Path, boxes: Sandbox) -> None:
     tasks = dict(BENCHMARKS[name].load(Options(data=shared / "data" / DATA[name])).tasks)
     programs = list(of_models(name, shared, tasks))[::EVERY]
-    found = ours(boxes, name, tasks, [Sample(task_id=task_id, sample_id=n, solution=text) for n, (task_id, text) in enumerate(programs)], 30)
     said = by_codeeval_pro(boxes, [(text, tasks[task_id].tests.text) for task_id, text in programs])
+    found = ours(boxes, name, tasks, [Sample(task_id=task_id, sample_id=n, solution=text) for n, (task_id, text) in enumerate(programs)], 30)
     differ = [(it[0], result, theirs) for it, result, theirs in zip(programs, found, said, strict=True) if (result.verdict is Verdict.PASSED) != theirs[0]]
     print(f"{name}: {len(programs)} programs, {sum(one[0] for one in said)} pass officially, {len(differ)} verdicts differ", *differ, sep="\n  ")
     assert len(programs) >= {"humaneval-pro": 164, "mbpp-pro": 430}[name] // EVERY
@@ -117,8 +116,8 @@ def test_livecodebench_verdicts_are_the_official_ones(which: str, shared: Path, 
     records, data, programs = livecodebench(shared, which, tmp_path)
     programs = programs[::EVERY]
     tasks = dict(BENCHMARKS["livecodebench"].load(Options(data=data)).tasks)
-    found = ours(boxes, "livecodebench", tasks, [Sample(task_id=task_id, sample_id=n, solution=text) for n, (task_id, text) in enumerate(programs)], 6)
     said = by_livecodebench(boxes, [(text, official_tests(records[task_id])) for task_id, text in programs])
+    found = ours(boxes, "livecodebench", tasks, [Sample(task_id=task_id, sample_id=n, solution=text) for n, (task_id, text) in enumerate(programs)], 6)
     at = [n for n, (result, theirs) in enumerate(zip(found, said, strict=True)) if (result.verdict is Verdict.PASSED) != theirs[0]]
     tests = {n: official_tests(records[programs[n][0]]) for n in at}
     again = dict(zip(at, by_livecodebench(boxes, [(programs[n][1], tests[n]) for n in at], 30), strict=True))

@@ -57,6 +57,8 @@ def _published(run: Path, like: str, as_json: bool) -> None:
     for row in rows:
         print(f"{row['benchmark']}: pass@1 {row['percent']:.1f} % (95 % interval {row['low']:.1f} to {row['high']:.1f}), "
               f"{row['n_tasks']} tasks")  # fmt: skip
+        if row["n_tasks"] != row["n_usual"] > 0:
+            print(f"  published numbers are of all {row['n_usual']} tasks, and of their usual tests")
         for each in row["published"]:
             mark = "=" if each["inside"] else " "
             name = ", ".join(filter(None, (each["model"], each["setting"])))

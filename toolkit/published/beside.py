@@ -13,8 +13,9 @@ from toolkit.store.run_folder import SUMMARY
 def of_run(run: Path, like: str = "") -> list[dict[str, Any]]:
     """Return a row for each part of a run's tests, with its interval and the published numbers of that benchmark.
 
-    Each row has `benchmark`, `percent`, `low`, `high` (the 95 % interval), `n_tasks`, and `published`: rows of `model`,
-    `setting`, `percent`, `source` and `inside` (the number is in the interval), the largest first.
+    Each row has `benchmark`, `percent`, `low`, `high` (the 95 % interval), `n_tasks`, `n_usual` (tasks of the benchmark's
+    usual data, which published numbers are of; 0 if nobody knows), and `published`: rows of `model`, `setting`, `percent`,
+    `source` and `inside` (the number is in the interval), the largest first.
 
     Args:
         like: only models whose names contain this, in any case.
@@ -22,6 +23,8 @@ def of_run(run: Path, like: str = "") -> list[dict[str, Any]]:
     Raises:
         UsageError: no run folder, or one without a score.
     """
+    from toolkit.benchmarks import BENCHMARKS
+
     file = run / SUMMARY
     try:
         summary: Mapping[str, Any] = json.loads(file.read_bytes())
@@ -33,6 +36,7 @@ def of_run(run: Path, like: str = "") -> list[dict[str, Any]]:
         raise UsageError(f"{file} is not as toolkit eval writes it: {error}") from None
     if not scores:
         raise UsageError(f"{run} has no pass@1: its samples were not scored")
+    n_usual = BENCHMARKS[name].n_tasks if name in BENCHMARKS else 0
     rows = []
     for part, score in scores.items():
         benchmark = name.removesuffix("+") if part == "base" else name
@@ -44,6 +48,6 @@ def of_run(run: Path, like: str = "") -> list[dict[str, Any]]:
         ]  # fmt: skip
         rows.append({
             "benchmark": benchmark, "percent": 100 * score["value"], "low": low, "high": high, "n_tasks": n_tasks,
-            "published": sorted(found, key=lambda row: -row["percent"]),
+            "n_usual": n_usual, "published": sorted(found, key=lambda row: -row["percent"]),
         })  # fmt: skip
     return rows

@@ -125,6 +125,10 @@ def test_a_run_is_set_beside_what_is_published(tmp_path: Path) -> None:
     assert said.exit_code == 0, said.stderr
     assert "humaneval: pass@1 60.0 % (95 % interval 52.0 to 68.0), 164 tasks" in said.stdout
     assert "  =  61.6  Qwen2.5-Coder-0.5B-Instruct (Qwen2.5-Coder technical report)" in said.stdout
+    assert "published numbers are of" not in said.stdout
+    (tmp_path / "summary.json").write_text(json.dumps({"benchmark": "humaneval-pro", "n_tasks_sampled": 24, "pass_at_k": {"base": score}}))
+    said = CliRunner().invoke(cli.app, ["report", str(tmp_path), "--published"])
+    assert "published numbers are of all 164 tasks" in said.stdout
     for content in ("", "{}", '{"benchmark": "humaneval", "n_tasks_sampled": 1, "pass_at_k": {}}', "[]"):
         (tmp_path / "summary.json").write_text(content)
         with pytest.raises(UsageError):
