@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gates.decontaminate import Corpus
 from sandbox import DockerEngine
 from tests.toolkit.rounds.conftest import planted  # noqa: F401
 from tests.toolkit.rounds.planted import Planted, Policy, Scorer, right, settings
@@ -25,7 +26,8 @@ BY_NAME = {"verdicts", "unscored", "versions", "images", "data", "thresholds", "
 def documented() -> set[str]:
     found: set[str] = set()
     for page in ("formats.md", "rounds.md", "analysis.md"):
-        for quoted in re.findall("`([^`]+)`", (DOCS / page).read_text()):
+        text = re.sub("(?s)```.*?```", "", (DOCS / page).read_text())
+        for quoted in re.findall("`([^`]+)`", text):
             found |= set(re.findall(r"\w+", quoted))
     return found
 
@@ -76,6 +78,8 @@ def test_a_rounds_folder(
 ) -> None:
     monkeypatch.setattr(Planted, "given", lambda *_: {"model": Scorer()})
     planted(right)
+    corpus = Corpus(items=(("Own/1 (solution)", PROGRAMS[0], PROGRAMS[0]),))
+    monkeypatch.setattr("toolkit.benchmarks.corpus.known_benchmarks", lambda *, trees=False: corpus)
     rounds.run(settings(tmp_path, regimes=("compile", "self-score"), rounds=2, accept=4, probe=2, held_out=0.2, temperature=0.8,
                         stop_on="rubber-stamp", overlap=True))  # fmt: skip
     found = analyze.analyze(tmp_path / "run", split="2024-02-01")

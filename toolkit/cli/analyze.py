@@ -37,8 +37,13 @@ def analyze(
 
     if (run is None) == (not theory):
         fail("name a run, or say --theory" if run is None else "--theory is about no run: leave RUN out", 2)
-    if quick and not theory:
-        fail("--quick has no effect without --theory", 2)
+    for flag, is_set, wants, has in (
+        ("--quick", quick, "--theory", theory), ("--device", device, "--spectra", spectra),
+        ("--parallel", parallel, "--overlap", overlap), ("--dates", dates, "--split", split), ("--split", split, "RUN", run),
+        ("--spectra", spectra, "RUN", run), ("--overlap", overlap, "RUN", run),
+    ):  # fmt: skip
+        if is_set and not has:
+            fail(f"{flag} has no effect without {wants}", 2)
     console = stderr_console()
     with ProgressBar(console, quiet=as_json) as advance:
         if run is None:

@@ -50,8 +50,6 @@ def analyze(
     except OSError as error:
         raise UsageError(f"{error.filename}: {error.strerror}") from None
     day = _day(split, run) if split else None
-    if dates is not None and not day:
-        raise UsageError("--dates has no effect without --split")
     if day:
         run = replace(run, dates=_dates(run.about, dates))
     if more is not None:

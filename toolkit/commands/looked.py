@@ -85,6 +85,6 @@ def overlaps(run: whole.Run, advance: Advance, parallel: int) -> whole.Run:
                 advance("overlap", i + 1, len(asked))
     finally:
         memo.close()
-    rest = {"human": told[None] if run.human else None, "left_out": list(corpus.left_out)}
+    rest = {"human": told[None] if run.human else None, "left_out": [text.partition(":")[0] for text in corpus.left_out]}
     names = ("regime", "seed", "round")
     return replace(run, overlaps=[dict(zip(names, key, strict=True)) | told[key] | rest for key in populations])

@@ -22,7 +22,7 @@ from toolkit.store.cache import VerdictCache
 
 LOT = "lot"
 """Accepts half of all answers, drawn anew for each: r = 1/2."""
-REGIMES = ("none", LOT, "compile", "perplexity", "tests")
+REGIMES = ("none", LOT, "import", "perplexity", "tests")
 WORLDS = ((0.0, 0.0), (0.5, 0.0), (0.0, 0.9), (0.1, 0.5), (0.3, 0.5), (0.5, 0.9))
 """Rise of acceptance, and share by which pass@1 falls, of the runs that are simulated."""
 _RIGHT = {

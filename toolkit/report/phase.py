@@ -20,7 +20,7 @@ def picture(found: Mapping[str, Any], form: str = "svg") -> bytes:
     with rc_context({"svg.hashsalt": "", "font.size": 9, "font.family": "sans-serif"}):
         figure = Figure(figsize=(11, 4.6), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1.4, 1))
-        shades = left.imshow(phase["correct"], origin="lower", cmap="RdYlGn", vmin=0, vmax=1, aspect="auto")
+        shades = left.imshow(phase["correct"], origin="lower", cmap="RdYlGn", vmin=0, vmax=1, aspect="auto", alpha=0.6)
         for y, row in enumerate(phase["confirmed_in"]):
             for x, number in enumerate(row):
                 left.text(x, y, "–" if number is None else str(number), ha="center", va="center", color="#111111")
@@ -35,7 +35,7 @@ def picture(found: Mapping[str, Any], form: str = "svg") -> bytes:
             right.semilogy(spectrum[name]["bounds"], mark, color="#c4452d", linewidth=0.8, label=f"its bound, {name}")
         right.axhline(spectrum["limit"], color="#4a4a4a", linewidth=0.6)
         right.set_xlabel("round")
-        right.set_title("λ1/λ2 of the covariance, with and without a floor of λ2")
+        right.set_title("λ1/λ2, with and without a floor of λ2")
         right.legend(frameon=False)
         file = io.BytesIO()
         if form == "svg":

@@ -213,7 +213,7 @@ class Machine(Models):
 
         inputs = {"programs": texts_hash(people), "corpus": self._corpus.digest}
         human = stage(self.settings.output / "pool", "measure-human", inputs, self.settings.stages, act)
-        return act(programs) | {"human": human, "left_out": list(self._corpus.left_out)}
+        return act(programs) | {"human": human, "left_out": [text.partition(":")[0] for text in self._corpus.left_out]}
 
     def verified(self) -> set[str]:
         """Return the ids of the human programs that run, and pass their tests if they have any. Raises `Waiting`."""

@@ -59,10 +59,13 @@ def test_the_interval_of_retention_contains_it_in_about_95_percent(tasks: int, k
     """Tasks are drawn anew in each run; of this population of tasks, retention is `kept` exactly."""
     runs = 1000 if FULL else 100
     rng = np.random.default_rng(3)
-    held = 0
+    held, values, widths = 0, [], []
     for _ in range(runs):
         at = collapse.table(run(rng, rng.beta(0.6, 0.9, size=tasks), kept))[0]["retention"]
         held += at["low"] <= kept <= at["high"]
+        values.append(at["value"])
+        widths.append(at["high"] - at["low"])
+    assert np.mean(widths) == pytest.approx(3.92 * np.std(values), rel=0.25), "as wide as need be, and no wider"
     _, high = stats.wilson(runs, held)
     assert high >= 0.95, held / runs
     assert held / runs >= 0.9

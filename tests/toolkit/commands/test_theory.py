@@ -53,6 +53,8 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
 
     assert said() == (2, "toolkit: name a run, or say --theory")
     assert said("--theory", str(tmp_path))[0] == 2
+    assert said("--theory", "--split", "2024-01-01") == (2, "toolkit: --split has no effect without RUN")
+    assert said(str(tmp_path), "--device", "cpu") == (2, "toolkit: --device has no effect without --spectra")
     assert said(str(tmp_path), "--quick") == (2, "toolkit: --quick has no effect without --theory")
     code, text = said(str(tmp_path / "none"))
     assert code == 2

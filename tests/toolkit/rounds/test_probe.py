@@ -74,23 +74,23 @@ def test_prompts_that_differ_in_white_space_alone_are_not_held_out_from_each_oth
 def test_a_rubber_stamp_ends_its_regime_and_no_other(
     engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None]
 ) -> None:
-    """Answers to the benchmark are right at first and then wrong; what compiles gets more and more. Another regime is constant."""
+    """Answers to the benchmark are right at first and then wrong; more and more pass the pool's tests. Another regime is constant."""
 
     def collapses(task: Task, number: int, i: int) -> str:
         if task.task_id.startswith("HumanEval"):
             return task.prompt + (known[task.task_id] if number == 0 else "    return None\n")
-        return right(task, number, i) if number or i % 16 < 2 else "def f(:\n"
+        return right(task, number, i) if number or i % 16 < 2 else task.prompt + "    return None\n"
 
     from toolkit.benchmarks import BENCHMARKS, Options
 
     known = {name: task.canonical_solution for name, task in BENCHMARKS["humaneval"].load(Options()).tasks.items()}
     planted(collapses)
-    asked = settings(tmp_path, regimes=("compile", "none"), rounds=3, accept=32, budget=32, measured=2, limit=12,
+    asked = settings(tmp_path, regimes=("tests", "none"), rounds=3, accept=32, budget=32, measured=2, limit=12,
                      stop_on="rubber-stamp")  # fmt: skip
     summary = rounds.run(asked)
-    reached = {regime: max(row["round"] for row in summary["rows"] if row["regime"] == regime) for regime in ("compile", "none")}
-    assert reached == {"compile": 2, "none": 3}
-    last = next(row for row in summary["rows"] if row["regime"] == "compile" and row["round"] == 2)
+    reached = {regime: max(row["round"] for row in summary["rows"] if row["regime"] == regime) for regime in ("tests", "none")}
+    assert reached == {"tests": 2, "none": 3}
+    last = next(row for row in summary["rows"] if row["regime"] == "tests" and row["round"] == 2)
     assert last["stop"]["stops"]
     assert last["stop"]["says"].startswith("rubber stamp: acceptance +")
     assert last["stop"]["level"] == pytest.approx(0.05 / 2 / 2)
@@ -98,8 +98,8 @@ def test_a_rubber_stamp_ends_its_regime_and_no_other(
     assert rounds.run(asked)["rows"] == summary["rows"], "a run that was stopped stays so when it is started again"
     assert Planted.n_trained == trained
     found = analyze(asked.output)
-    assert {row["regime"]: row["stops_in"] for row in found["stop"]} == {"compile": 2, "none": None}
-    assert next(row for row in found["collapse"] if row["regime"] == "compile")["retention"]["value"] == 0
+    assert {row["regime"]: row["stops_in"] for row in found["stop"]} == {"tests": 2, "none": None}
+    assert next(row for row in found["collapse"] if row["regime"] == "tests")["retention"]["value"] == 0
     assert {row["programs"] for row in found["diversity"]} == {"candidates", "trained"}
     assert len({row["tokens"] for row in found["diversity"] if row["programs"] == "candidates"}) == 1
 
