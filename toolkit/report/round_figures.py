@@ -53,6 +53,11 @@ _AGAINST = (
     "while less is right. Means over seeds; it tests nothing."
 )
 _ENDS = "All seeds together; “ran” means that a program loads and passes the pool's tests where there are some."
+_SPECTRA = {"effective_rank": "effective rank", "ratio": "first over second eigenvalue", "top_share": "share of the first"}
+_SPECTRUM = (
+    "Of the covariance of the model's hidden states on the same texts in every round: a concentration shows as a falling "
+    "rank and a rising ratio. It says nothing of whether what the model writes is right."
+)
 _OPINION = (
     "What the gate thinks of the candidates, in its own unit (of perplexity and repetition less is better): an opinion, "
     "which may improve while they get worse."
@@ -135,6 +140,31 @@ def drawn(name: str, summary: Mapping[str, Any], verdicts: Sequence[Mapping[str,
             columns = [(str(number), _shares(ends, kinds)) for number, ends in sorted(ends_by.items())]
             caption = f"How candidates of {regime} end when they are run ({about}, n: {executed})"
             made[f"{mark}classes-{_slug(regime)}"] = stacked(caption, columns, _ENDS)
+    return made
+
+
+def spectra(name: str, analysis: Mapping[str, Any] | None, mark: str = "") -> dict[str, Figure]:
+    """Return the figures of an analysis's `spectra`, as `drawn` does: of its last layer, means over seeds.
+
+    Args:
+        analysis: what `toolkit analyze` left, or None.
+    """
+    found = (analysis or {}).get("spectra")
+    rows = [row for row in found if {"regime", "round", "layer"} <= set(row)] if isinstance(found, list) else []
+    made: dict[str, Figure] = {}
+    layers = sorted({row["layer"] for row in rows}, key=str)
+    deepest = max((layer for layer in layers if isinstance(layer, int)), default=layers[-1] if layers else None)
+    at = [row for row in rows if row["layer"] == deepest]
+    for key, words in _SPECTRA.items():
+        means = pooled.means(at, key)
+        lines: dict[str, Line] = {
+            str(regime): [(number, value, value, value) for (of, number), value in sorted(means.items()) if of == regime]
+            for regime in dict.fromkeys(regime for regime, _ in means)
+        }
+        if lines:
+            n = len({row.get("seed") for row in at})
+            caption = f"Hidden states: {words} ({name}, layer {deepest}, n: {n} seed{'s' * (n > 1)})"
+            made[f"{mark}spectra-{_slug(key)}"] = plot(caption, lines, says=_SPECTRUM)
     return made
 
 

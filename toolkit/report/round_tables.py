@@ -127,6 +127,8 @@ _KNOWN = {
     "scores", "raw", "accepted_runs", "trained_runs", "held_out", "opinion", "texts", "mean_logprob", "spent", "gates",
     "thresholds", "refusals", "score", "last", "probe",
 }  # fmt: skip
+_SHOWN = {"version", "settings", "rubber_stamps"}
+"""Of an analysis, what the page has already."""
 _MAX_CLASSES, _MAX_ROWS = 12, 2000
 SAYS = {
     "trajectories": (
@@ -243,6 +245,8 @@ def analysed(found: Any, prefix: str = "") -> dict[str, Section]:
     made: dict[str, Section] = {}
     single = []
     for key, value in found.items():
+        if key in _SHOWN:
+            continue
         title = f"{prefix} {key}".strip()
         place = title.replace(" ", "-").replace("_", "-").replace("/", "-")
         if isinstance(value, list) and value and all(isinstance(row, Mapping) for row in value):

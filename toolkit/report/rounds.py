@@ -91,6 +91,7 @@ def drawn(runs: Sequence[Run]) -> dict[str, Figure]:
     for i, run in enumerate(runs):
         mark = f"{i + 1}-" if len(runs) > 1 else ""
         made |= round_figures.drawn(run.name, run.summary, run.verdicts, mark)
+        made |= round_figures.spectra(run.name, run.analysis, mark)
         rows += [{"model": run.name, **row} for row in pooled.trajectories(run.summary["rows"], run.verdicts)]
     if rows:
         heat = heat_map(rows, True)

@@ -22,7 +22,7 @@ from toolkit.cli.main import app
 from toolkit.commands.report import report
 from toolkit.errors import UsageError
 from toolkit.records import Result
-from toolkit.report import figures, samples
+from toolkit.report import figures, round_figures, samples
 
 SETTINGS = json.loads((Path(__file__).parents[3] / "experiments" / "mbpp-cpu" / "summary.json").read_text())["settings"]
 TASKS, SAMPLES = 10, 12
@@ -265,6 +265,15 @@ def test_what_an_analysis_left_is_shown_whatever_it_holds(tmp_path: Path, monkey
     assert tables["Spectrum"] == [{"Round": "1", "Layer": "2", "Effective rank": "7.25"}]
     assert tables["Self confirmation none"] == [{"What": "verdict", "Value": "yes"}, {"What": "auc", "Value": "0.500 [0.400, 0.600]"}]
     assert tables["In short"] == [{"What": "delta", "Value": "0.05"}]
+    monkeypatch.undo()
+    rows = [{"regime": f"r{i % 2}", "seed": i % 4 // 2, "round": i // 4, "layer": layer, "effective_rank": 9.0 - i // 4 - layer, "ratio": None}
+            for i in range(12) for layer in (0, 7)]  # fmt: skip
+    drawn = round_figures.spectra("m", {"spectra": rows}, "1-")
+    assert list(drawn) == ["1-spectra-effective-rank"]
+    assert drawn["1-spectra-effective-rank"].caption == "Hidden states: effective rank (m, layer 7, n: 2 seeds)"
+    assert [name for name, _, _ in drawn["1-spectra-effective-rank"].legend] == ["r0", "r1"]
+    for odd in (None, {}, {"spectra": None}, {"spectra": [{"round": 1}]}):
+        assert round_figures.spectra("m", odd) == {}
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gates import prefers_low
+from tests.toolkit.report.tables import Tables
 from toolkit.analysis import heldout, ledger, ranking
 from toolkit.analysis.alarm import rubber_stamps
 from toolkit.analysis.seeds import comparisons
@@ -119,3 +120,43 @@ def test_a_ledger_from_before_has_a_page_without_what_it_cannot_tell() -> None:
     committed = (EXPERIMENTS / "mbpp-cpu" / "report.html").read_text()
     assert Words(committed).heads == Words(text).heads
     assert "rubber_stamp" not in before["cells"][0]
+
+
+def test_the_committed_page_has_the_numbers_of_the_stages_and_is_what_this_code_makes() -> None:
+    folder = EXPERIMENTS / "mbpp-cpu"
+    text = (folder / "report.html").read_text()
+    tables = Tables(text).found
+    shown = [row for row in tables["Every round"] if row["Round"] != "0"]
+    measured = {
+        (file.parts[-3], file.parts[-2].removeprefix("round")): json.loads(file.read_text())["outputs"]
+        for file in (folder / "seed0").glob("*/round[1-9]/measure.json")
+    }
+    assert len(shown) == len(measured) == 21
+    beside = {(row["Regime"], row["Round"]): row for row in tables["The gate beside execution"]}
+    ends = {(row["Regime"], row["Round"]): row for row in tables["How candidates end when they are run"]}
+    heat = {row["Regime"]: row for row in tables["pass@1 over rounds"]}
+    for row in shown:
+        at = row["Regime"], row["Round"]
+        of = measured[at]
+        assert (int(row["Candidates"]), int(row["Accepted"])) == (of["candidates"], of["accepted"])
+        assert row["Stopped"] == (of["stopped"] or "")
+        if of["scores"]:
+            value, low, high = (of["scores"]["humaneval"][name] for name in ("value", "low", "high"))
+            assert row["pass@1 on humaneval"] == f"{value:.3f} [{low:.3f}, {high:.3f}]"
+            assert heat[at[0]][f"Round {at[1]}"] == f"{100 * value:.1f}"
+        cells = [int(beside[at][name]) for name in ("Accepted, runs", "Accepted, fails", "Refused, runs", "Refused, fails")]
+        assert sum(cells) == of["raw"]["n"]
+        assert cells[0] + cells[2] == of["raw"]["classes"].get("ran", 0)
+        assert cells[0] == ((of["accepted_runs"] or {}).get("classes") or {}).get("ran", 0)
+        counted = {kind: int(n) for kind, n in list(ends[at].items())[4:] if n}
+        assert counted.items() <= of["raw"]["classes"].items()
+    before = json.loads((folder / "summary.json").read_text())
+    link = "../../docs/rounds.md#acceptance-probability"
+    assert f'<a href="{link}">' in text
+    again = rounds.html(rounds.named([rounds.Run(summary=before)]), docs=link)
+    assert without_figures(again) == without_figures(text), "toolkit report experiments/mbpp-cpu makes it again"
+
+
+def without_figures(page: str) -> str:
+    """Return the page without what versions of matplotlib may draw differently."""
+    return re.sub(r"<svg.*?</svg>", "", page, flags=re.S)
