@@ -195,7 +195,7 @@ def test_a_killed_server_leaves_no_container(engine: DockerEngine) -> None:
     with server("--boxes", "2", "--no-cache") as one, ThreadPoolExecutor(4) as threads:
         left = of_process(one.process.pid)
         for _ in range(4):
-            threads.submit(one.post, "/run_code", {"code": "while True: pass", "run_timeout": 30})
+            threads.submit(one.post, "/run_code", {"code": "import time\ntime.sleep(30)", "run_timeout": 30})
         time.sleep(1)
         assert one.end(signal.SIGKILL) == -signal.SIGKILL
     deadline = time.monotonic() + 120
