@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
 from sandbox import BoxDestroyed, BoxLost, EngineUnavailable, Sandbox, Starved
 from toolkit.service import fusion, shapes
 from toolkit.service import room as rooms
+from toolkit.service.asked import Inlet, Quotas
 from toolkit.service.errors import Failed, Unanswered
 from toolkit.service.room import Room
-from toolkit.service.settings import Settings
+from toolkit.service.settings import Key, Settings
 
 ROW = {"solution": "def f(x):\n    return x", "tests": {"asserts": ["assert f(1) == 1"]}}
 
@@ -104,3 +106,46 @@ def test_broken_tests_are_the_rows_own(room: Room, monkeypatch: pytest.MonkeyPat
 ])  # fmt: skip
 def test_how_long_clients_wait(body: dict[str, Any], wanted: tuple[float, float]) -> None:
     assert fusion.patience_s(shapes.RunCode.model_validate(body)) == wanted
+
+
+async def read(parts: list[bytes], settings: Settings, *, is_over: bool = True, length: int | None = None) -> Any:
+    """Return what a body is read as; after the parts come nothing, or nothing more."""
+    messages = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+
+    async def receive() -> Any:
+        if messages:
+            return messages.pop(0)
+        return {"type": "http.request", "body": b"", "more_body": False} if is_over else await asyncio.sleep(60)
+
+    headers = [] if length is None else [(b"content-length", str(length).encode())]
+    inlet = Inlet(settings)
+    try:
+        async with inlet.body(Request({"type": "http", "headers": headers}, receive)) as body:
+            assert inlet.held == sum(map(len, parts))
+            return body
+    finally:
+        assert inlet.held == 0
+
+
+@pytest.mark.parametrize(("parts", "more", "status"), [
+    ([b'{"a":', b"1}"], {}, 200), ([b"{"], {"is_over": False}, 408), ([b"x" * 600, b"x" * 600], {}, 413), ([], {"length": 9999}, 413),
+    ([b"[1, "], {}, 422), ([b"x" * 500, b"x" * 400], {}, 504),
+])  # fmt: skip
+def test_bodies_are_bounded_in_size_in_time_and_together(parts: list[bytes], more: dict[str, Any], status: int) -> None:
+    settings = Settings(max_body_bytes=1000, max_held_bytes=800 if status == 504 else 5000, body_s=0.2)
+    if status == 200:
+        assert asyncio.run(read(parts, settings, **more)) == {"a": 1}
+        return
+    with pytest.raises(Failed) as found:
+        asyncio.run(read(parts, settings, **more))
+    assert found.value.status == status
+
+
+def test_a_key_in_flight_and_a_minute() -> None:
+    quotas, key = Quotas(), Key(name="a", in_flight=2, per_minute=3)
+    assert quotas.take(key, 1, 0) == quotas.take(key, 1, 1) == ""
+    assert "in flight" in quotas.take(key, 1, 2)
+    assert "a minute" in quotas.take(key, 2, 0)
+    assert quotas.take(key, 1, 0) == ""
+    assert "a minute" in quotas.take(key, 1, 0)
+    assert quotas.take(Key(name="b"), 10**6, 10**6) == ""
