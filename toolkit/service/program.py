@@ -24,7 +24,7 @@ FETCHED_BYTES = 32 << 20
 EARLY = 120
 """Exit code, with `strict_exit`, of a program that ended itself with 0 before its last statement."""
 _AROUND = '''
-def _around(source, files, mark, wanted, is_called):
+def _around(source, files, mark, wanted):
     import binascii, os, sys, types
     error_fd = os.dup(2)
     folder = os.getcwd()
@@ -66,7 +66,9 @@ def _around(source, files, mark, wanted, is_called):
             os.write(error_fd, mark)
         except BaseException:
             pass
-    import atexit, threading
+'''
+_SCRIPT = "{around}    raise SystemExit(code)\n\n_around({source!r}, {files!r}, {mark!r}, [])\n"
+_CALLED = '''{around}    import atexit, threading
     try:
         threading._shutdown()
         atexit._run_exitfuncs()
@@ -77,9 +79,7 @@ def _around(source, files, mark, wanted, is_called):
             stream.flush()
         except BaseException:
             code = code or 120
-    if not is_called:
-        os._exit(code)
-    found, left = {}, FETCHED
+    found, left = dict(), {fetched}
     for name in wanted:
         try:
             inside = os.path.realpath(os.path.join(folder, name)).startswith(os.path.realpath(folder) + os.sep)
@@ -91,9 +91,11 @@ def _around(source, files, mark, wanted, is_called):
             found[name] = binascii.b2a_base64(data, newline=False).decode()
             left -= len(data)
     return [code, found]
+
+def _go(wanted):
+    return _around({source!r}, {files!r}, {mark!r}, wanted)
 '''
-_SCRIPT = "{around}\n_around({source!r}, {files!r}, {mark!r}, [], False)\n"
-_CALLED = "{around}\ndef _go(wanted):\n    return _around({source!r}, {files!r}, {mark!r}, wanted, True)\n"
+"""The first goes on as a script does that leaves; the second ends here, and returns what is wanted."""
 
 
 class BadFiles(ValueError):
@@ -147,7 +149,7 @@ def run(
     mark = f"\0{secrets.token_hex(16)}\0"
     form = _CALLED if wanted else _SCRIPT
     text = form.format(
-        around=_AROUND.replace("FETCHED", str(FETCHED_BYTES)),
+        around=_AROUND, fetched=FETCHED_BYTES,
         source=base64.b64encode(code.encode("utf-8", "surrogatepass")),
         files=[(name, base64.b64encode(data)) for name, data in files or []], mark=mark.encode(),
     )  # fmt: skip

@@ -88,15 +88,7 @@ class Books:
         """Return the benchmarks that may be named."""
         if self._allowed is not None:
             return [name for name in BENCHMARKS if name in self._allowed]
-        found = []
-        for name, benchmark in BENCHMARKS.items():
-            try:
-                file = benchmark.data_file()
-            except DataMissing:
-                continue
-            if file is None or file.exists():
-                found.append(name)
-        return found
+        return [name for name, benchmark in BENCHMARKS.items() if _is_here(benchmark)]
 
     def tasks(self, name: str) -> tuple[Benchmark, dict[str, Task], str]:
         """Return a benchmark, its tasks and their hash. Raises `Failed` (404) if it may not be named, or is not here."""
@@ -108,6 +100,9 @@ class Books:
             raise Failed(404, f"benchmark: {benchmark.name} is not served here; there are {', '.join(self.names())}")
         with self._lock:
             if benchmark.name not in self._read:
+                if self._allowed is None and not _is_here(benchmark):
+                    said = f"the data of {benchmark.name} is not here; --benchmarks {benchmark.name} fetches it at the start"
+                    raise Failed(404, f"benchmark: {said}")
                 try:
                     self._load(benchmark)
                 except DataMissing as error:
@@ -189,6 +184,14 @@ class Books:
     def program(self, task: Task, name: str, text: str) -> str:
         """Return the program that a text is, as `toolkit eval` finds it."""
         return text if unjudgeable(text) else self._sanitizer.solution(task, name, text)
+
+
+def _is_here(benchmark: Benchmark) -> bool:
+    try:
+        file = benchmark.data_file()
+    except DataMissing:
+        return False
+    return file is None or file.exists()
 
 
 def label_of(label: Any) -> dict[str, Any]:

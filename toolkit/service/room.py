@@ -283,6 +283,7 @@ class Room:
 
 _NOT_RUN: dict[str, Any] = {
     "status": "Failed", "message": "", "compile_result": None, "run_result": None, "executor_pod_name": None, "files": {},
+    "exogate": None,
 }  # fmt: skip
 
 

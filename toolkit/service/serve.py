@@ -12,7 +12,7 @@ import uvicorn
 
 from toolkit.errors import UsageError
 from toolkit.service.app import Service
-from toolkit.service.protocol import Bounded
+from toolkit.service.protocol import protocol
 from toolkit.service.room import Room
 from toolkit.service.settings import Settings, check
 
@@ -71,13 +71,13 @@ def serve(settings: Settings, announce: Callable[[str], object]) -> None:
         room = Room(settings)
         try:
             room.start()
-            protocol = type("_Bounded", (Bounded,), {"header_s": settings.header_s})
             config = uvicorn.Config(
-                Service(room).app(), http=protocol, ws="none", lifespan="on", access_log=False, log_config=None,
-                log_level="warning", server_header=False, backlog=BACKLOG, timeout_keep_alive=30,
+                Service(room).app(), http=protocol(settings.header_s), ws="none", lifespan="on", access_log=False,
+                log_config=None, log_level="warning", server_header=False, backlog=BACKLOG, timeout_keep_alive=30,
                 timeout_graceful_shutdown=int(settings.drain_s) or 1,
             )  # fmt: skip
-            asyncio.run(_Server(config, room, announce).serve([listening]))
+            with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:  # uvloop's, where it is installed
+                runner.run(_Server(config, room, announce).serve([listening]))
         finally:
             room.close()
 

@@ -53,7 +53,7 @@ def test_sandbox_fusions_client(fusion: Any) -> None:
     found = fusion.run_code(asked)
     assert (found.status, found.run_result.stdout, found.run_result.return_code) == ("Success", "in\n", 0)
     assert base64.b64decode(found.files["b.txt"]) == b"out"
-    late = fusion.run_code(fusion.RunCodeRequest(code="while True: pass", language="python", run_timeout=0.5))
+    late = fusion.run_code(fusion.RunCodeRequest(code="import time\ntime.sleep(60)", language="python", run_timeout=0.5))
     assert (late.status, late.run_result.status) == ("Failed", "TimeLimitExceeded")
     assert asyncio.run(fusion.run_code_async(asked)).status == "Success"
     assert fusion.summary_run_code_result(found, fusion.SummaryMapping()) == "Success"

@@ -41,7 +41,7 @@ def test_a_task_of_a_benchmark(plain: Server) -> None:
     wrong = judged(plain, {"benchmark": "humaneval", "task_id": 53, "solution": ADD.replace("+", "-")})
     assert (wrong["status"], wrong["passed"], wrong["score"]) == ("wrong_answer", False, 0.0)
     assert "detail" not in wrong, "hidden tests leak into no prompt"
-    endless = {"benchmark": "humaneval", "task_id": 53, "solution": ADD + "while True: pass", "timeout": 0.3, "detail": True}
+    endless = {"benchmark": "humaneval", "task_id": 53, "solution": ADD + "import time\ntime.sleep(60)", "timeout": 0.3, "detail": True}
     assert judged(plain, endless)["status"] == "time_limit"
     assert judged(plain, {"benchmark": "humaneval", "task_id": 53, "solution": ADD})["exogate"]["cached"]
 

@@ -1,0 +1,151 @@
+"""What fails on our side is 504 and counted, never a reward; what a program does to its box is the program's. No box is needed."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from sandbox import BoxDestroyed, BoxLost, EngineUnavailable, Sandbox, Starved
+from toolkit.service import fusion, shapes
+from toolkit.service import room as rooms
+from toolkit.service.asked import Inlet, Quotas
+from toolkit.service.errors import Failed, Unanswered
+from toolkit.service.room import Room
+from toolkit.service.settings import Key, Settings
+
+ROW = {"solution": "def f(x):\n    return x", "tests": {"asserts": ["assert f(1) == 1"]}}
+
+
+class Engine:
+    """One that is never asked to start anything."""
+
+    def capacity(self, _image: str, wanted: int) -> int:
+        return wanted
+
+    def image_digest(self, image: str = "run") -> str:
+        return image
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
+    monkeypatch.setattr(rooms, "open_engine", lambda _: Engine())
+    made = Room(Settings(boxes=1, use_cache=False))
+    made.why_not_ready = ""
+    yield made
+    made.admission.join()
+    made.close()
+
+
+def raising(error: Exception) -> Any:
+    def attempt(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return attempt
+
+
+async def both(room: Room) -> list[Any]:
+    """Ask for a run and for a verdict; return the answers, or what was raised."""
+    asked = room.books.question(ROW)
+    work = [room.run_code("", shapes.RunCode(code="print(1)"), 30), room.judge("", asked, 30)]
+    return list(await asyncio.gather(*work, return_exceptions=True))
+
+
+@pytest.mark.parametrize(("error", "why"), [
+    (BoxLost("gone"), "box"), (Starved("busy"), "box"), (EngineUnavailable("gone"), "box"), (OSError("disk"), "box"),
+    (ZeroDivisionError("ours"), "defect"),
+])  # fmt: skip
+def test_our_own_failure_is_504(room: Room, monkeypatch: pytest.MonkeyPatch, error: Exception, why: str, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(Sandbox, "attempt", raising(error))
+    with caplog.at_level(logging.CRITICAL, "toolkit.serve"):
+        found = asyncio.run(both(room))
+    assert [type(each) for each in found] == [Unanswered, Unanswered], found
+    assert {(each.status, each.why) for each in found} == {(504, why)}
+    assert room.metrics.of("exogate_unscored_total") == {f'{{reason="{why}"}}': 2}
+
+
+def test_a_box_that_fails_once_costs_nobody(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def attempt(*_: Any, **__: Any) -> Any:
+        tried.append(1)
+        raise Starved("busy")
+
+    monkeypatch.setattr(Sandbox, "attempt", attempt)
+    asyncio.run(both(room))
+    assert len(tried) == 2 * rooms.TRIES
+
+
+def test_what_a_program_does_to_its_box_is_its_own(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sandbox, "attempt", raising(BoxDestroyed("twice")))
+    ran, judged = asyncio.run(both(room))
+    assert (ran["status"], ran["run_result"]["return_code"]) == ("Failed", -9)
+    assert (judged["status"], judged["passed"]) == ("runtime_error", False)
+
+
+def test_nothing_is_judged_while_known_programs_are_judged_wrongly(room: Room) -> None:
+    room.trust("a program known to be passed was judged wrong_answer")
+    assert {(each.status, each.why) for each in asyncio.run(both(room))} == {(504, "canary")}
+    assert room.metrics.of("exogate_canary_failures_total") == {"": 1}
+
+
+def test_broken_tests_are_the_rows_own(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sandbox, "attempt", raising(rooms.BrokenTest("the test fails before its first call")))
+    assert isinstance(asyncio.run(both(room))[1], Failed)
+    assert room.metrics.of("exogate_unscored_total") == {}
+
+
+@pytest.mark.parametrize(("body", "wanted"), [
+    ({"code": ""}, (30, 30)), ({"code": "", "compile_timeout": 1, "run_timeout": 2}, (13, 13)),
+    ({"code": "", "language": "python", "stdin": "", "run_timeout": 30}, (50, 1)),
+])  # fmt: skip
+def test_how_long_clients_wait(body: dict[str, Any], wanted: tuple[float, float]) -> None:
+    assert fusion.patience_s(shapes.RunCode.model_validate(body)) == wanted
+
+
+async def read(parts: list[bytes], settings: Settings, *, is_over: bool = True, length: int | None = None) -> Any:
+    """Return what a body is read as; after the parts come nothing, or nothing more."""
+    messages = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+
+    async def receive() -> Any:
+        if messages:
+            return messages.pop(0)
+        return {"type": "http.request", "body": b"", "more_body": False} if is_over else await asyncio.sleep(60)
+
+    headers = [] if length is None else [(b"content-length", str(length).encode())]
+    inlet = Inlet(settings)
+    try:
+        async with inlet.body(Request({"type": "http", "headers": headers}, receive)) as body:
+            assert inlet.held == sum(map(len, parts))
+            return body
+    finally:
+        assert inlet.held == 0
+
+
+@pytest.mark.parametrize(("parts", "more", "status"), [
+    ([b'{"a":', b"1}"], {}, 200), ([b"{"], {"is_over": False}, 408), ([b"x" * 600, b"x" * 600], {}, 413), ([], {"length": 9999}, 413),
+    ([b"[1, "], {}, 422), ([b"x" * 500, b"x" * 400], {}, 504),
+])  # fmt: skip
+def test_bodies_are_bounded_in_size_in_time_and_together(parts: list[bytes], more: dict[str, Any], status: int) -> None:
+    settings = Settings(max_body_bytes=1000, max_held_bytes=800 if status == 504 else 5000, body_s=0.2)
+    if status == 200:
+        assert asyncio.run(read(parts, settings, **more)) == {"a": 1}
+        return
+    with pytest.raises(Failed) as found:
+        asyncio.run(read(parts, settings, **more))
+    assert found.value.status == status
+
+
+def test_a_key_in_flight_and_a_minute() -> None:
+    quotas, key = Quotas(), Key(name="a", in_flight=2, per_minute=3)
+    assert quotas.take(key, 1, 0) == quotas.take(key, 1, 1) == ""
+    assert "in flight" in quotas.take(key, 1, 2)
+    assert "a minute" in quotas.take(key, 2, 0)
+    assert quotas.take(key, 1, 0) == ""
+    assert "a minute" in quotas.take(key, 1, 0)
+    assert quotas.take(Key(name="b"), 10**6, 10**6) == ""
