@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -90,9 +91,11 @@ def test_inspect_scores_and_runs(engine: DockerEngine, boxes: None, tmp_path: Pa
     from toolkit.oracle import Oracle
     from toolkit.reward import inspect_
 
+    words = SimpleNamespace(encode=lambda text, **_: text.split())
+    monkeypatch.setattr("tiktoken.get_encoding", lambda _: words)  # it would be downloaded, only to count tokens
     def task(**settings: Any) -> Any:
         return inspect_ai.Task(
-            dataset=[Sample(id=f"HumanEval/{n}", input="write it") for n in (2, 2)][:1],
+            dataset=[Sample(id="HumanEval/2", input="write it")],
             solver=[use_tools(inspect_.python(timeout=2)), generate()],
             scorer=inspect_.judged("humaneval", parallel=2, **settings),
         )
