@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,6 +91,7 @@ class Cluster:
         self._nodes: dict[str, _Node] = {}
         self._failed: dict[str, float] = {}
         self.refused: dict[str, str] = {}
+        self._n_failed: Counter[str] = Counter()
         self._looked = 0.0
         self._had_some = False
         self.is_closed = False
@@ -175,7 +176,10 @@ class Cluster:
             if node.about is None and self.ray.wait([node.starting], timeout=0)[0]:
                 try:
                     about = self.ray.get(node.starting)
-                except self.ray.exceptions.RayError:
+                except self.ray.exceptions.RayError as error:
+                    self._n_failed[name] += 1
+                    if self._n_failed[name] == TRIES:
+                        self.refused[name] = f"its actor does not start: {' '.join(str(error).split())[-300:]}"
                     self._drop(name)
                     continue
                 if about.error:
