@@ -43,7 +43,7 @@ def measured(what: str, n: int, judging: Any) -> None:
     found = sum(1 for _ in judging)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     assert found == n
-    print(f"{what}: {n / wall:,.0f} verdicts/s, {1e6 * cpu / n:,.0f} us of the driver's processor each ({n / cpu:,.0f}/s at most)")
+    print(f"{what}: {n / wall:,.0f} verdicts/s, {1e6 * cpu / n:,.0f} us of the driver's processor each ({n / cpu:,.0f}/s at most)", flush=True)
 
 
 def driver(n_nodes: int = 2, n_samples: int = 20_000) -> None:

@@ -130,7 +130,7 @@ def test_gates_say_the_same_as_on_one_machine(cluster: Any, tmp_path: Path) -> N
     texts = ["def f(x):\n    return x\n", "import os\n", "def f(:\n", "x = 1\n", "raise ValueError\n"]
     rows = [{"code": f"{text}# {i}\n", "test": "assert f(1) == 1\n"} for i in range(4) for text in texts]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    common = {"kind": "compile+duplicate+import+quality+tests", "files": (str(file),), "use_cache": False, "parallel": 2}
+    common = {"kind": "duplicate+import+tests", "files": (str(file),), "use_cache": False, "parallel": 2}
     gate.gate(gate.Settings(output=tmp_path / "here", **common))
     gate.gate(gate.Settings(output=tmp_path / "there", ray=cluster.address, boxes_a_node=1, **common))
     for name in ("accepted.jsonl", "rejected.jsonl"):

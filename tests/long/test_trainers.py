@@ -1,9 +1,12 @@
 """Real steps of trainers and harnesses, with real boxes: a tiny model learns nothing, but every part of the way is walked."""
 
+import importlib
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -90,9 +93,11 @@ def test_inspect_scores_and_runs(engine: DockerEngine, boxes: None, tmp_path: Pa
     from toolkit.oracle import Oracle
     from toolkit.reward import inspect_
 
+    words = SimpleNamespace(encode=lambda text, **_: text.split())
+    monkeypatch.setattr("tiktoken.get_encoding", lambda _: words)  # it would be downloaded, only to count tokens
     def task(**settings: Any) -> Any:
         return inspect_ai.Task(
-            dataset=[Sample(id=f"HumanEval/{n}", input="write it") for n in (2, 2)][:1],
+            dataset=[Sample(id="HumanEval/2", input="write it")],
             solver=[use_tools(inspect_.python(timeout=2)), generate()],
             scorer=inspect_.judged("humaneval", parallel=2, **settings),
         )
@@ -123,12 +128,9 @@ def test_inspect_scores_and_runs(engine: DockerEngine, boxes: None, tmp_path: Pa
 
 def test_inspect_finds_the_entry_point() -> None:
     pytest.importorskip("inspect_ai", reason="NOT CHECKED: inspect_ai is not here")
-    from importlib.metadata import entry_points
+    from inspect_ai._util.registry import registry_info
 
-    from inspect_ai._util.registry import registry_find
-
-    for point in entry_points(group="inspect_ai"):
-        if point.name == "exogate":
-            point.load()
-    names = {info.name for info in registry_find(lambda info: info.type in ("scorer", "tool"))}
-    assert any(name.endswith("judged") for name in names)
+    points = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["entry-points"]["inspect_ai"]
+    module = importlib.import_module(points["exogate"])
+    names = {registry_info(made).name.removeprefix("exogate/") for made in (module.judged("humaneval"), module.python())}
+    assert names == {"judged", "python"}

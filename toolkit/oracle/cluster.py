@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,6 +91,8 @@ class Cluster:
         self._nodes: dict[str, _Node] = {}
         self._failed: dict[str, float] = {}
         self.refused: dict[str, str] = {}
+        self._n_failed: Counter[str] = Counter()
+        self._digests: dict[str, str] = {}
         self._looked = 0.0
         self._had_some = False
         self.is_closed = False
@@ -114,9 +116,11 @@ class Cluster:
         return [node.about for node in self._nodes.values() if node.about]
 
     def image_digest(self, image: str = recipes.RUN) -> str:
-        """Return the image's ID if all nodes have the same, else the name of its recipe, which they do have in common."""
-        found = {about.images[image] for about in self.ready()}
-        return found.pop() if len(found) == 1 else recipes.tag(image)
+        """Return the image's ID if all the first nodes have the same, else the name of its recipe, which they have in common."""
+        if image not in self._digests:
+            found = {about.images[image] for about in self.ready()}
+            self._digests[image] = found.pop() if len(found) == 1 else recipes.tag(image)
+        return self._digests[image]
 
     def prove(self) -> None:
         """Judge known programs on every node. Raises `InfrastructureError` if one of them judges them otherwise."""
@@ -175,7 +179,10 @@ class Cluster:
             if node.about is None and self.ray.wait([node.starting], timeout=0)[0]:
                 try:
                     about = self.ray.get(node.starting)
-                except self.ray.exceptions.RayError:
+                except self.ray.exceptions.RayError as error:
+                    self._n_failed[name] += 1
+                    if self._n_failed[name] == TRIES:
+                        self.refused[name] = f"its actor does not start: {' '.join(str(error).split())[-300:]}"
                     self._drop(name)
                     continue
                 if about.error:
