@@ -155,8 +155,8 @@ def _of_planted(rows: Sequence[Mapping[str, Any]]) -> str | None:
     for row in rows:
         visible = SEES * (row["high"] - row["low"]) / 2 / 1.959964
         each.append(
-            f"{row['cell']} {row['value']:.3g} [{row['low']:.3g}, {row['high']:.3g}], {row['failures']} failures where plain "
-            f"sampling saw {row['plain_failures']} in {row['n']:,}, {row['saved'] or 0:,.0f} times fewer problems, smallest "
+            f"{row['cell']} {row['value']:.3g} [{row['low']:.3g}, {row['high']:.3g}], {row['failures']} failures where "
+            f"plain sampling saw {row['plain_failures']} in {row['n']:,}, {row['saved'] or 0:,.0f} times fewer problems, smallest "
             f"effect visible {visible:.3g}"
         )
     return f"{'answered: every' if held else 'open: not every'} interval has the planted rate in it; " + "; ".join(each)
