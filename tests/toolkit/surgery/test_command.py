@@ -8,11 +8,11 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("peft")
 
-from click.testing import CliRunner  # noqa: E402
-from typer.main import get_command  # noqa: E402
+from click.testing import CliRunner
+from typer.main import get_command
 
-from tests.toolkit.test_formats import documented, keys  # noqa: E402
-from toolkit.cli.main import app  # noqa: E402
+from tests.toolkit.test_formats import documented, keys
+from toolkit.cli.main import app
 
 
 def test_a_mixture_in_a_folder(dense: str, tmp_path: Path) -> None:
