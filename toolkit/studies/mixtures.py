@@ -32,7 +32,7 @@ class MixtureSettings(StudySettings):
     lr: float = Field(5e-5, gt=0, description="Learning rate.")
     data: str = Field("", description="JSONL to train on, as toolkit train reads it [default: functions of the standard "
                       "library, which full training wants to replace].")  # fmt: skip
-    texts: int = Field(400, ge=2, description="Of those functions, how many are trained on; of data, all but held_texts are.")
+    texts: int = Field(400, ge=2, description="Functions that are trained on; of other data, all but held_texts are.")
     held_texts: int = Field(16, ge=1, description="Other texts, on which loss and loads are measured.")
 
 

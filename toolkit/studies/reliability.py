@@ -79,7 +79,7 @@ class Reliability(Study[ReliabilitySettings]):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {**TINY, "rounds": 1, "each": 3, "n": 3},
         "small": {"dtype": "bfloat16", "device": "cpu", "max_new_tokens": 96},
-        "gpu": {"each": 200, "n": 800, "max_new_tokens": 256, "machine": "h200"},
+        "gpu": {"minutes": 7, "each": 200, "n": 800, "max_new_tokens": 256, "machine": "h200"},
         "full": {"model": "Qwen/Qwen2.5-Coder-7B-Instruct", "models": ("Qwen/Qwen2.5-Coder-32B-Instruct",), "rounds": 6,
                  "each": 500, "n": 2000, "max_new_tokens": 512, "tolerated": 0.001, "parameters": 2e10, "machine": "h100",
                  "seeds": (0, 1, 2)},

@@ -34,6 +34,7 @@ class StudySettings(Settings):
     margin_pass: float = Field(0.05, gt=0, description="Differences of pass@1 below this are taken for none.")
     margin_nll: float = Field(0.05, gt=0, description="Differences in nats a token below this are taken for none.")
     stages: Annotated[tuple[Stage, ...], FromText] = Field(get_args(Stage), description="Those that run here.")
+    minutes: float = Field(0.0, ge=0, description="No stage begins after so many; the same command goes on. 0: no end.")
     timeout: float = Field(5.0, gt=0, description="Seconds, of the oracle.")
     parallel: int = Field(2, ge=1, description="Boxes at one time.")
     device: Literal["", "cpu", "cuda"] = Field("", description="cpu or cuda [default: the GPU, if any].")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.toolkit.test_formats import missing
 from toolkit.errors import UsageError
 from toolkit.store import stages
 from toolkit.studies import STUDIES, lab, plan
@@ -159,6 +160,24 @@ def test_other_settings_are_refused_and_say_what_differs(tmp_path: Path) -> None
     run(STUDIES["reliability"], settings("reliability", tmp_path, **told))
     with pytest.raises(UsageError, match=r"planted-0.001: the stage measure was made with other settings"):
         run(STUDIES["reliability"], settings("reliability", tmp_path, **{**told, "planted_n": "60"}))
+
+
+def test_a_piece_of_a_run_ends_in_time_and_the_next_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter(range(0, 10**6, 20))
+    monkeypatch.setattr(lab.time, "monotonic", lambda: float(next(seconds)))  # each look at the clock is 20 s after the last
+    told = {"planted": "0.1,0.001,0.01", "planted_n": "50", "minutes": "0.5"}
+    summary = run(STUDIES["reliability"], settings("reliability", tmp_path, **told))
+    assert summary["waiting"] == ["no stage began after 0.5 minutes: the same command goes on"]
+    assert [row["cell"] for row in summary["rows"]] == ["planted-0.1"]
+    for _ in range(20):
+        summary = run(STUDIES["reliability"], settings("reliability", tmp_path, **told))
+    assert summary["waiting"] == []
+    assert len(summary["rows"]) == 4
+
+
+def test_every_key_of_every_file_is_on_a_page(whole: Whole) -> None:
+    for name in NAMES:
+        assert missing(whole(name)[0], leave="^tiny/") == {}
 
 
 def test_stages_that_run_elsewhere_are_waited_for(tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""What the study `per` adds to ratios: what follows for difficulty, children, and budgets in four units."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import toolkit.published
+from toolkit.analysis import efficiency
+from toolkit.studies.per import Per, PerSettings, _budgets, _child, costs
+
+
+def published() -> list[dict[str, Any]]:
+    rows = list(csv.DictReader((Path(toolkit.published.__file__).parent / "efficiency.csv").read_text().splitlines()))
+    return [{"model": row["model"], **{axis: float(row[axis]) for axis in efficiency.AXES}} for row in rows]
+
+
+def test_a_uniformly_harder_benchmark_cannot_move_the_ratio() -> None:
+    models = published()
+    harder = [{**model, "accuracy": 0.4 * model["accuracy"] + 0.02} for model in models]
+    assert efficiency.per(harder) == pytest.approx(efficiency.per(models), abs=1e-12)
+    fixed, lower = efficiency.per(models, efficiency.FIXED), efficiency.per(harder, efficiency.FIXED)
+    assert all(a > b for a, b in zip(fixed, lower, strict=True) if a and b)  # type: ignore[operator]
+    uneven = [{**model, "accuracy": model["accuracy"] ** 2} for model in models]
+    assert efficiency.per(uneven) != pytest.approx(efficiency.per(models), abs=1e-3)
+
+
+def test_leaving_one_other_model_out() -> None:
+    models = published()
+    at = [model["model"] for model in models].index(next(m["model"] for m in models if "1.5B" in m["model"]))
+    between = efficiency.leave_one_out(models)[at]
+    assert between is not None
+    assert between == pytest.approx((0.651, 0.796), abs=0.0006)
+
+
+def test_costs_in_four_units() -> None:
+    model = {"parameters": 1e8, "ms_per_token": 20.0, "memory_mb": 500.0}
+    assert costs(model, 100) == {"tokens": 100, "flops": 2e10, "seconds": 2.0, "gb_s": 1.0}
+
+
+def test_a_budget_is_exact_at_its_boundaries() -> None:
+    def model(parameters: float, ms: float) -> dict[str, Any]:
+        return {"cell": "x", "seed": 0, "parameters": parameters, "ms_per_token": ms, "memory_mb": 1000.0, "passes": {"a": 0.5, "b": 0.0}}
+
+    told = PerSettings(samples=4, temperature=0.2, max_new_tokens=100, budget_tokens=300)
+    rows = {(row["unit"], at): row["k"] for at, some in enumerate((_budgets([model(2e8, 10.0)], told),)) for row in some}
+    assert rows == {("tokens", 0): 3, ("flops", 0): 3, ("seconds", 0): 3, ("gb_s", 0): 3}
+    less = {row["unit"]: row["k"] for row in _budgets([model(2e8, 10.0)], told.model_copy(update={"budget_tokens": 299}))}
+    assert set(less.values()) == {2}
+    two = _budgets([model(2e8, 10.0), model(1e8, 5.0)], told)
+    assert [row["k"] for row in two] == [3, 3, 3, 3, 3, 6, 6, 6]  # half the size and twice as fast: as many tokens, twice the rest
+    assert two[-1]["at_least"]
+    assert two[0]["pass_at_k"] == pytest.approx((1 + 0) / 2)  # 2 of 4 pass: any 3 of them hold one
+
+
+def test_children_and_what_a_plan_reckons_their_sizes_to_be() -> None:
+    assert _child("ffn0.2") == (0.2, 0)
+    assert _child("depth6") == (0.0, 6)
+    for wrong in ("ffn1.5", "ffn", "depth0", "heads2"):
+        with pytest.raises(ValueError, match=""):
+            _child(wrong)
+    told = PerSettings(benchmarks=("humaneval", "humaneval-pro"))
+    found = Per().contrasts(told)
+    assert [c.name for c in found] == ["slope per tenfold size, humaneval-pro less humaneval"] * 2
+    assert all(abs(sum(term.weight for term in c.terms)) < 1e-6 for c in found)
+    assert sum(t.weight for t in found[0].terms if t.score == "pass@humaneval") == pytest.approx(0, abs=1e-6)
