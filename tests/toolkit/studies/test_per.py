@@ -58,7 +58,7 @@ def test_children_and_what_a_plan_reckons_their_sizes_to_be() -> None:
     assert _child("ffn0.2") == (0.2, 0)
     assert _child("depth6") == (0.0, 6)
     for wrong in ("ffn1.5", "ffn", "depth0", "heads2"):
-        with pytest.raises(ValueError, match=""):
+        with pytest.raises(ValueError, match=f"{wrong}|{wrong.strip('fndepthas')}|float"):
             _child(wrong)
     told = PerSettings(benchmarks=("humaneval", "humaneval-pro"))
     found = Per().contrasts(told)
