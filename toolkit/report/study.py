@@ -57,7 +57,7 @@ def html(summary: Summary) -> str:
         (name, _named(leaves(found)), found) for name, found in summary["more"].items()
         if isinstance(found, list) and found and isinstance(found[0], Mapping)
     ]  # fmt: skip
-    notes = [f"{name}: {text}" for name, text in summary["more"].items() if isinstance(text, str)]
+    notes = summary["notes"] + [f"{name}: {text}" for name, text in summary["more"].items() if isinstance(text, str)]
     return fill(
         "study.html", study=summary["study"], question=summary["question"], limits=summary["limits"],
         waiting=summary["waiting"], model=summary["settings"]["model"], one_seed=len(summary["settings"]["seeds"]) == 1,
@@ -85,7 +85,7 @@ def told(summary: Summary) -> str:
     lines += [f"{name}: {text}" for name, text in summary["more"].items() if isinstance(text, str)]
     for name, it in summary["agreement"].items():
         lines.append(f"nats a token and pass@1 on {name}: Kendall's tau {it['tau']:+.2f} over {it['cells']} cells")
-    lines += summary["waiting"]
+    lines += [*summary["notes"], *summary["waiting"]]
     if summary["boxes_share"] is not None:
         total = sum(summary["seconds"].values())
         lines.append(f"stages took {total:.0f} s, boxes' share {summary['boxes_share']:.1%}")

@@ -78,6 +78,7 @@ class Reliability(Study[ReliabilitySettings]):
     settings = ReliabilitySettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {**TINY, "rounds": 1, "each": 3, "n": 3},
+        "planted": {"model": ""},
         "small": {"dtype": "bfloat16", "device": "cpu", "max_new_tokens": 96},
         "gpu": {"minutes": 7, "each": 200, "n": 800, "max_new_tokens": 256, "machine": "h200"},
         "full": {"model": "Qwen/Qwen2.5-Coder-7B-Instruct", "models": ("Qwen/Qwen2.5-Coder-32B-Instruct",), "rounds": 6,
@@ -88,7 +89,7 @@ class Reliability(Study[ReliabilitySettings]):
     def cells(self, settings: ReliabilitySettings) -> list[Cell]:
         """Return planted models, and real ones."""
         found = [Cell(f"planted-{rate:g}", {"model": "planted", "rate": rate}) for rate in settings.planted]
-        names = [settings.model, *settings.models]
+        names = [*filter(None, [settings.model]), *settings.models]
         return found + [Cell(name.replace("/", "_"), {"model": name, "rate": None}) for name in names]
 
     def contrasts(self, settings: ReliabilitySettings, rows: Sequence[Mapping[str, Any]] = ()) -> list[Contrast]:
@@ -128,9 +129,10 @@ class Reliability(Study[ReliabilitySettings]):
         self, settings: ReliabilitySettings, contrasts: Sequence[Mapping[str, Any]], more: Mapping[str, Any]
     ) -> str | None:
         """Say whether the first model's rate is above or below what is tolerated."""
-        mine = [row for row in more.get("Failure rates", []) if row["true rate"] is None]
+        every = more.get("Failure rates", [])
+        mine = [row for row in every if row["true rate"] is None]
         if not mine:
-            return None
+            return _of_planted(every)
         it, limit = mine[0], settings.tolerated
         decided = it["low"] > limit or it["high"] < limit
         se = (it["high"] - it["low"]) / 2 / 1.959964
@@ -142,6 +144,22 @@ class Reliability(Study[ReliabilitySettings]):
         if not decided and apart:
             line += f"; about {int(it['n'] * (SEES * se / apart) ** 2) + 1:,} problems would decide it"
         return line
+
+
+def _of_planted(rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """Say whether the intervals of planted models have their rates in them, and how many samples were saved."""
+    if not rows:
+        return None
+    held = all(row["low"] <= row["true rate"] <= row["high"] for row in rows)
+    each = []
+    for row in rows:
+        visible = SEES * (row["high"] - row["low"]) / 2 / 1.959964
+        each.append(
+            f"{row['cell']} {row['value']:.3g} [{row['low']:.3g}, {row['high']:.3g}], {row['failures']} failures where "
+            f"plain sampling saw {row['plain_failures']} in {row['n']:,}, {row['saved'] or 0:,.0f} times fewer problems, smallest "
+            f"effect visible {visible:.3g}"
+        )
+    return f"{'answered: every' if held else 'open: not every'} interval has the planted rate in it; " + "; ".join(each)
 
 
 def _measured(loss: rare.Loss, nominal: rare.Table, rounds: int, each: int, n: int, seed: int) -> dict[str, Any]:

@@ -20,6 +20,9 @@ from toolkit.studies.settings import S, Stage
 
 LEDGER, TABLE, SUMMARY, PAGE = "ledger.jsonl", "study.csv", "summary.json", "report.html"
 
+FLOOR = 0.1
+"""A pass@1 up to this can hardly fall."""
+
 
 def run(study: Study[S], settings: S, advance: Advance = lambda *_: None) -> dict[str, Any]:
     """Run or resume all cells; write ledger, table, summary and page, and return the summary.
@@ -64,7 +67,7 @@ def summarise(
         "study": study.name, "question": study.question, "limits": list(study.limits), "settings": settings.plain(),
         "rows": [_shown(row) for row in rows], "contrasts": results, "agreement": _agreement(rows), "more": more,
         "seconds": seconds, "boxes_share": round(seconds.get("judge", 0) / total, 4) if total else None,
-        "waiting": list(waiting),
+        "waiting": list(waiting), "notes": _floors(rows),
         "verdict": study.verdict(settings, results, more) or tests.told(results, settings.samples),
     }  # fmt: skip
 
@@ -80,6 +83,19 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
         else:
             means[name] = round(fmean(values), 6)
     return {"cell": row["cell"], "seed": row["seed"], "levels": row["levels"], "scores": means, "numbers": row["numbers"]}
+
+
+def _floors(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each benchmark that no cell solves to speak of."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        for name, tasks in row["scores"].items():
+            if name.startswith("pass@"):
+                found.setdefault(name.partition("@")[2], []).append(fmean(tasks.values()))
+    return [
+        f"no cell solves more than {FLOOR:.0%} of {name}: pass@1 is at its floor there and tells little; nats carry this run"
+        for name, values in found.items() if max(values) <= FLOOR
+    ]  # fmt: skip
 
 
 def _agreement(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,46 @@
+"""`toolkit study` and `toolkit prune` on the command line, as far as no model is loaded."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from toolkit.cli.main import app
+
+
+def test_a_dry_run_prints_cells_cost_and_what_can_be_seen(tmp_path: Path) -> None:
+    words = ["study", "pruning-fl", "small", "--dry-run", "--seeds", "0,1", "--output", str(tmp_path / "run")]
+    found = CliRunner().invoke(app, words)
+    assert found.exit_code == 0
+    assert "18 cells" in found.stdout
+    assert "seed1/s0.2-a0.1-prune-fl" in found.stdout
+    assert "* cannot see less than" in found.stdout
+    assert not (tmp_path / "run").exists()
+    told = json.loads(CliRunner().invoke(app, [*words, "--json", "--machine", "h100"]).stdout)
+    assert told["machine"] == "h100"
+    assert told["settings"]["seeds"] == [0, 1]
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    (["study", "pruning", "small"], "there is no study 'pruning'; there are per, pruning-fl"),
+    (["study", "per", "none.toml"], "No such file or directory; presets are tiny, small, gpu, full"),
+    (["study", "per", "small", "--nll-tasks", "many"], "nll_tasks must be a"),
+    (["study", "per", "small", "--dry-run", "--machine", "abacus"], "machine: 'abacus' is not known"),
+    (["prune", "smollm2", "-o", "there"], "nothing is to be pruned: say --ffn SHARE"),
+    (["prune", "smollm2", "-o", "there", "--ffn", "1.5"], "at least 0 and below 1, not 1.5"),
+    (["prune", "smollm2", "-o", "there", "--ffn", "0.2"], "wants --calibration"),
+])  # fmt: skip
+def test_what_is_wrong_is_said_in_a_line(words: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = CliRunner().invoke(app, words)
+    assert found.exit_code == 2
+    assert says in found.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_lists_what_a_study_is_told() -> None:
+    said = CliRunner().invoke(app, ["study", "--help"]).stdout
+    assert "--sparsities" in said
+    assert "--nll-tasks" in said
+    assert "Of pruning-fl" in said
