@@ -144,7 +144,7 @@ class MoeDense(Study[DenseSettings]):
 
     def summary(self, settings: DenseSettings, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return published gaps, what routing tells, and whether answers are at the floor."""
-        found: dict[str, Any] = {"Published gaps (percentage points)": published_gap.rows()}
+        found: dict[str, Any] = {"Published gaps": published_gap.rows()}
         found |= telemetry.tables(rows)
         scores = [each for row in rows for each in row["scores"].items()]
         passes = [fmean(values.values()) for name, values in scores if name.startswith("pass@")]
