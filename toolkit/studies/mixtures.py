@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.analysis import routing as measures
+from toolkit.errors import UsageError
 from toolkit.studies.lab import Lab
 from toolkit.studies.settings import Field, S, StudySettings
 
@@ -29,8 +30,10 @@ class MixtureSettings(StudySettings):
     micro_batch: int = Field(2, ge=1, description="Blocks at a time.")
     sequence: int = Field(128, ge=2, description="Tokens of a block.")
     lr: float = Field(5e-5, gt=0, description="Learning rate.")
-    texts: int = Field(400, ge=2, description="Functions of the standard library that are trained on.")
-    held_texts: int = Field(16, ge=1, description="Others, on which loss and loads are measured.")
+    data: str = Field("", description="JSONL to train on, as toolkit train reads it [default: functions of the standard "
+                      "library, which full training wants to replace].")  # fmt: skip
+    texts: int = Field(400, ge=2, description="Functions that are trained on; of other data, all but held_texts are.")
+    held_texts: int = Field(16, ge=1, description="Other texts, on which loss and loads are measured.")
 
 
 def texts(lab: Lab[Any], seed: int) -> dict[str, Any]:
@@ -39,11 +42,13 @@ def texts(lab: Lab[Any], seed: int) -> dict[str, Any]:
     folder = settings.output / f"seed{seed}" / "texts"
 
     def act() -> dict[str, Any]:
-        from toolkit.federation.topics import functions
-
-        found = [row["text"] for row in functions()]
+        found = _given(Path(settings.data)) if settings.data else _functions()
         random.Random(seed).shuffle(found)
-        parts = {"train": found[: settings.texts], "held": found[settings.texts :][: settings.held_texts]}
+        n = len(found) - settings.held_texts if settings.data else min(settings.texts, len(found) - settings.held_texts)
+        if n < 1:
+            raise UsageError(f"{settings.data or 'the standard library'} has {len(found)} texts: too few to hold "
+                             f"{settings.held_texts} out")  # fmt: skip
+        parts = {"train": found[:n], "held": found[n:][: settings.held_texts]}
         hashes = {}
         for name, part in parts.items():
             written = "".join(json.dumps({"text": text}) + "\n" for text in part).encode()
@@ -52,9 +57,22 @@ def texts(lab: Lab[Any], seed: int) -> dict[str, Any]:
         return hashes
 
     folder.mkdir(parents=True, exist_ok=True)
-    asked = {"seed": seed, "texts": settings.texts, "held": settings.held_texts}
+    asked = {"seed": seed, "texts": settings.texts, "held": settings.held_texts, "data": settings.data}
     hashes = lab.stage(f"seed{seed}/texts", "prepare", asked, act)
     return {"train": folder / "train.jsonl", "held": folder / "held.jsonl", "sha256": hashes}
+
+
+def _functions() -> list[str]:
+    from toolkit.federation.topics import functions
+
+    return [row["text"] for row in functions()]
+
+
+def _given(file: Path) -> list[str]:
+    from toolkit.training import data
+
+    texts = [each.text if isinstance(each, data.Learnt) else each for each in data.read([file])[0]]
+    return [text if isinstance(text, str) else "".join(text) for text in texts]
 
 
 class Upcycled:
@@ -196,6 +214,7 @@ def held_out(lab: Lab[Any], folder: str, digest: str, seed: int, build: "Callabl
 
 
 def trained_tokens(settings: S, n: int) -> float:
-    """Return the tokens of so many trainings."""
+    """Return the tokens of so many trainings; of the last layers alone, which have half of the work, half of them."""
     assert isinstance(settings, MixtureSettings)
-    return float(n * settings.steps * settings.batch * settings.sequence)
+    part = 0.5 if settings.layers and settings.trains == "feed-forward" else 1.0
+    return part * n * settings.steps * settings.batch * settings.sequence

@@ -66,20 +66,20 @@ class MoeBalance(Study[BalanceSettings]):
     )
     settings = BalanceSettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "tiny": {**TINY, "experts": 4, "layers": 1, "steps": 2, "sequence": 32, "texts": 8, "held_texts": 2},
-        "small": {"dtype": "bfloat16", "device": "cpu", "nll_tasks": 64, "pass_tasks": 32, "parameters": 2.1e8},
+        "tiny": {**TINY, "experts": 4, "layers": 1, "steps": 2, "sequence": 32, "texts": 8, "held_texts": 2,
+                 "balancers": ("aux0.5", "alf0.01")},
+        "small": {"dtype": "bfloat16", "device": "cpu", "nll_tasks": 64, "pass_tasks": 32, "parameters": 1.45e8},
         "gpu": {"balancers": ("none", "aux0.01", "aux0.1", "alf0.001", "alf0.001+seq"), "inits": ("copy", "drop", "skewed"),
                 "capacities": (0, 1.0), "layers": 0, "trains": "all", "steps": 150, "batch": 32, "micro_batch": 8,
                 "sequence": 1024, "texts": 4000, "held_texts": 128, "nll_tasks": 164, "pass_tasks": 164,
-                "max_new_tokens": 256, "machine": "h200", "parameters": 7.2e8},
+                "max_new_tokens": 256, "machine": "h200", "parameters": 2.1e8},
         "full": {"model": "Qwen/Qwen2.5-Coder-1.5B", "layers": 0, "trains": "all", "seeds": (0, 1, 2),
-                 "balancers": ("none", "aux0.001", "aux0.01", "aux0.1", "alf0.0001", "alf0.001", "alf0.01",
-                               "alf0.001+seq", "magnitude0.001", "multiplicative0.001"),
-                 "inits": ("copy", "noise", "drop", "partition", "virtual", "random", "skewed", "dead"),
-                 "capacities": (0, 1.0, 1.25, 2.0), "reads": (0, 1.0, 1.25, 2.0), "steps": 20000, "batch": 1024,
-                 "micro_batch": 8, "sequence": 2048, "texts": 4000, "held_texts": 500,
+                 "balancers": ("none", "aux0.001", "aux0.01", "aux0.1", "alf0.0001", "alf0.001", "alf0.001+seq",
+                               "magnitude0.001"),
+                 "inits": ("copy", "drop", "skewed", "random"), "capacities": (0, 1.25), "reads": (0, 1.0, 1.25),
+                 "steps": 2000, "batch": 512, "micro_batch": 8, "sequence": 2048, "held_texts": 500,
                  "benchmarks": ("humaneval", "mbpp+"), "nll_tasks": 378, "pass_tasks": 378, "samples": 20,
-                 "temperature": 0.2, "max_new_tokens": 1024, "machine": "h200", "parameters": 8.5e9},
+                 "temperature": 0.2, "max_new_tokens": 1024, "machine": "h200", "parameters": 2.7e9},
     }  # fmt: skip
 
     def cells(self, settings: BalanceSettings) -> list[Cell]:

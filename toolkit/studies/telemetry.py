@@ -66,9 +66,10 @@ def routing(lab: Lab[Any], folder: str, digest: str, build: Callable[[], Loaded]
         sides = np.repeat([0, 1], len(heads))
         return {
             "benchmarks": _told(heads, labels), "sides": _told(pair, sides),
-            "entropy": {
-                name: round(fmean(measures.entropy(layer) for layer in each[name][0].sum(0).tolist()), 6) for name in names
-            },
+            "entropies": [
+                {"benchmark": name, "value": round(fmean(map(measures.entropy, each[name][0].sum(0).tolist())), 6)}
+                for name in names
+            ],
         }  # fmt: skip
 
     asked = {"model": digest, "tasks": {name: len(found) for name, (found, _) in tasks.items()},

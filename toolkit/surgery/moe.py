@@ -154,10 +154,14 @@ class Routing:
         self.history, self.dropped = state["history"], state["dropped"]
 
     def report(self) -> dict[str, Any]:
-        """Return how even each step was: lists of `max_vio`, `worst`, `entropy`, `dead` (see `of_layers`) and `dropped`."""
+        """Return how even each step was: lists of `max_vio`, `worst`, `entropy`, `dead` (see `of_layers`) and `dropped`.
+
+        Empty where nothing was counted, as of a dense model.
+        """
         steps = [of_layers(loads) for loads in self.history]
-        names = steps[0] if steps else {}
-        return {name: [round(step[name], 6) for step in steps] for name in names} | {"dropped": self.dropped}
+        if not steps:
+            return {}
+        return {name: [round(step[name], 6) for step in steps] for name in steps[0]} | {"dropped": self.dropped}
 
     def _hook(self, gate: Any, given: Any, said: Any) -> Any:
         if not isinstance(said, tuple) or len(said) != 3:

@@ -1,11 +1,5 @@
-"""The studies of mixtures, end to end on a model that knows nothing; without boxes."""
+"""The studies of mixtures: weights that are made again, matched pairs, differences of gaps. Their runs are in test_studies."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,29 +10,14 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 pytest.importorskip("accelerate")
 
-from tests.processes import started  # noqa: E402
 from toolkit.errors import UsageError  # noqa: E402
 from toolkit.studies import STUDIES  # noqa: E402
-from toolkit.studies.plan import plan  # noqa: E402
 from toolkit.studies.run import run  # noqa: E402
 from toolkit.studies.settings import read  # noqa: E402
 
-WORDS = {"humaneval-pro": "sum", "mbpp-pro": "max"}
-FEW = {"moe-balance": {"inits": "copy,drop", "balancers": "aux0.5,alf0.01"}, "moe-dense": {}}
-
 
 @pytest.fixture(autouse=True)
-def pro(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Pro sets of five tasks, and one thread."""
-    for name, word in WORDS.items():
-        file = tmp_path_factory.mktemp("pro") / f"{name}.jsonl"
-        rows = [
-            {"id": n, "raw_problem": f"def f{n}(items):\n    ", "raw_solution": f"return {word}(items) + {n}\n",
-             "new_problem": f"def g{n}(lists):\n    ", "new_solution": f"return [f{n}(items) for items in lists]\n",
-             "test_code": f"assert g{n}([[1, 2]]) == [{word}([1, 2]) + {n}]\n"} for n in range(5)
-        ]  # fmt: skip
-        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        monkeypatch.setenv(f"{name.replace('-', '_').upper()}_PATH", str(file))
+def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -47,42 +26,11 @@ def pro(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatc
 
 def settings(name: str, folder: Path, **more: Any) -> Any:
     study: Any = STUDIES[name]
-    return read(study.settings, study.presets, "tiny", {"output": str(folder), "pass_tasks": 0, "nll_tasks": 2, **FEW[name], **more})
+    return read(study.settings, study.presets, "tiny", {"output": str(folder), "pass_tasks": 0, "nll_tasks": 2, **more})
 
 
 def left(folder: Path) -> dict[str, bytes]:
-    """Ledger and table: what must not depend on how often a run was interrupted."""
     return {name: (folder / name).read_bytes() for name in ("ledger.jsonl", "study.csv")}
-
-
-@pytest.mark.parametrize("name", FEW)
-def test_a_study_goes_on_where_it_was_killed(name: str, tmp_path: Path) -> None:
-    study: Any = STUDIES[name]
-    planned = plan(study, settings(name, tmp_path / "whole"))
-    assert planned["effects"]
-    summary = run(study, settings(name, tmp_path / "whole"))
-    assert [f"seed{row['seed']}/{row['cell']}" for row in summary["rows"]] == planned["cells"]
-    assert {it["contrast"] for it in summary["contrasts"]} == {it["contrast"] for it in planned["effects"]}
-    assert summary["verdict"].split()[0].strip(":") in ("answered", "bounded", "open")
-    assert not list((tmp_path / "whole").rglob("*/model/*.safetensors")), "weights are not kept"
-    again = run(study, settings(name, tmp_path / "whole"))
-    assert again["rows"] == summary["rows"]
-    killed = tmp_path / "killed"
-    told = {"pass_tasks": 0, "nll_tasks": 2, **FEW[name]}
-    words = [word for key, value in told.items() for word in (f"--{key.replace('_', '-')}", str(value))]
-    command = [sys.executable, "-m", "toolkit.cli", "study", name, "tiny", "--output", str(killed), *words]
-    with started(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        until = time.monotonic() + 300
-        while len(list(killed.rglob("train.json"))) < 2:
-            assert process.poll() is None, process.stderr.read()
-            assert time.monotonic() < until
-            time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-    assert not (killed / "ledger.jsonl").exists()
-    run(study, settings(name, killed))
-    assert left(killed) == left(tmp_path / "whole")
-    with pytest.raises(UsageError, match="steps: 2 -> 3"):
-        run(study, settings(name, killed, steps=3))
 
 
 def test_weights_that_are_gone_are_made_again(tmp_path: Path) -> None:
@@ -90,11 +38,14 @@ def test_weights_that_are_gone_are_made_again(tmp_path: Path) -> None:
     study: Any = STUDIES["moe-balance"]
     told = {"inits": "copy", "balancers": "aux0.5,alf0.01"}
     run(study, settings("moe-balance", tmp_path, **told))
+    assert not list(tmp_path.rglob("*/model/*.safetensors")), "weights are not kept"
     before = left(tmp_path)
     for file in tmp_path.rglob("score-*.json"):
         file.unlink()
     run(study, settings("moe-balance", tmp_path, **told))
     assert left(tmp_path) == before
+    with pytest.raises(UsageError, match="steps: 2 -> 3"):
+        run(study, settings("moe-balance", tmp_path, **told, steps=3))
 
 
 def test_the_pair_is_matched_on_max_vio() -> None:

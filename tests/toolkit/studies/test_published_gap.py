@@ -38,5 +38,5 @@ def test_the_study_of_published_numbers_needs_no_model(tmp_path: Path) -> None:
         "DeepSeek-Coder-V2-Instruct less Qwen2.5-Coder-32B-Instruct +5.7 [-5.8, +17.2]"
     )
     assert "tasks would decide it" in summary["verdict"]
-    assert summary["more"]["Published gaps (percentage points)"][0]["difference"] == 7.04
+    assert summary["more"]["Published gaps"][0]["difference"] == 7.04
     assert "+13.2" in (tmp_path / "report.html").read_text() or "13.16" in (tmp_path / "report.html").read_text()

@@ -263,6 +263,18 @@ def test_a_step_moves_biases_once_whatever_the_micro_batch(saved: str, data: Pat
         assert any(map(any, moved))
 
 
+def test_two_processes_count_together(saved: str, data: Path, tmp_path: Path) -> None:
+    """A process that saw its own half alone would move the biases another way."""
+    from toolkit.training import launch
+
+    told = {"full": True, "steps": 1, "balance": "alf", "balance_rate": 0.01}
+    one, two = train(small(saved, data, tmp_path / "one", **told)), launch.train(small(saved, data, tmp_path / "two", **told), 2)
+    assert two.losses == pytest.approx(one.losses, abs=1e-4)
+    history = [json.loads((each.folder / "training.json").read_text())["routing"] for each in (one, two)]
+    assert history[0]["max_vio"][0] == history[1]["max_vio"][0]
+    assert biases(one.weights) == biases(two.weights)
+
+
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_going_on_keeps_biases_to_the_bit(saved: str, data: Path, tmp_path: Path, checkpointing: bool) -> None:
     told = small(saved, data, tmp_path / "whole", full=True, steps=6, balance="alf", balance_rate=0.01, capacity=1.0, micro_batch=2,
