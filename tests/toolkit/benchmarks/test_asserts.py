@@ -227,6 +227,7 @@ def test_a_hub_that_does_not_answer_is_asked_once_and_for_gigabytes_never_unaske
     for name in ("MBPP_PATH", "MBPP_SANITIZED_PATH", "HUMANEVAL_PRO_PATH", "MBPP_PRO_PATH", "LIVECODEBENCH_PATH"):
         monkeypatch.delenv(name, raising=False)
     left_out = {line.partition(":")[0]: line for line in known_benchmarks().left_out}
-    assert sorted(asked) == sorted(["google-research-datasets/mbpp"] * 2 + ["CodeEval-Pro/humaneval-pro", "CodeEval-Pro/mbpp-pro"])
+    repos = ["google-research-datasets/mbpp"] * 2 + [f"CodeEval-Pro/{name}" for name in ("humaneval-pro", "mbpp-pro", "bigcodebench-lite-pro")]
+    assert sorted(asked) == sorted([*repos, "bigcode/bigcodebench", "bigcode/bigcodebench-hard"])
     assert "cannot be downloaded (nobody there)" in left_out["mbpp"]
     assert "livecodebench has gigabytes, which are downloaded when it is named only" in left_out["livecodebench"]

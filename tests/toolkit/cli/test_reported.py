@@ -42,6 +42,10 @@ def commands(group: Any) -> Iterator[tuple[str, Any]]:
 NAMES = [name for name, _ in commands(typer.main.get_command(app))]
 
 
+OF_OTHERS = ("flwr", "inspect_ai")
+"""Packages that adapters are written for, and which no environment of ours has to have."""
+
+
 def errors() -> dict[str, type[Exception]]:
     """Every class of errors of ours, by name."""
     found: dict[str, type[Exception]] = {}
@@ -49,7 +53,13 @@ def errors() -> dict[str, type[Exception]]:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if module.name.startswith("toolkit.cli.__main__"):
                 continue
-            classes = inspect.getmembers(importlib.import_module(module.name), inspect.isclass)
+            try:
+                loaded = importlib.import_module(module.name)
+            except ModuleNotFoundError as error:
+                if (error.name or "").partition(".")[0] not in OF_OTHERS:
+                    raise
+                continue  # an adapter to what is not installed here
+            classes = inspect.getmembers(loaded, inspect.isclass)
             own = [(name, each) for name, each in classes if each.__module__ == module.name and name[0] != "_"]
             found |= {name: each for name, each in own if issubclass(each, Exception)}
     return found

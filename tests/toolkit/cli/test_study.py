@@ -23,7 +23,7 @@ def test_a_dry_run_prints_cells_cost_and_what_can_be_seen(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("words", "says"), [
-    (["study", "pruning", "small"], "there is no study 'pruning'; there are per, pruning-fl"),
+    (["study", "pruning", "small"], "there is no study 'pruning'; there are per, moe-balance, moe-dense, pruning-fl, reliability"),
     (["study", "per", "none.toml"], "No such file or directory; presets are tiny, small, gpu, full"),
     (["study", "per", "small", "--nll-tasks", "many"], "nll_tasks must be a"),
     (["study", "per", "small", "--dry-run", "--machine", "abacus"], "machine: 'abacus' is not known"),

@@ -25,7 +25,7 @@ def judge(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         def judge_many(samples: Iterable[Sample]) -> Iterator[tuple[Sample, Result, Facts]]:
             return ((sample, believed.judged(sample), Facts()) for sample in samples)
 
-        engine = SimpleNamespace(image_digest=lambda: "sha256:0")
+        engine = SimpleNamespace(image_digest=lambda _: "sha256:0")
         pool = SimpleNamespace(engine=engine, close=lambda: None)
         yield SimpleNamespace(tasks=tasks, pool=pool, judge_many=judge_many, start=lambda: None, defects=[])
 
