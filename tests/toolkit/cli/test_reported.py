@@ -27,7 +27,7 @@ from toolkit.samples.lines import Problems
 
 ROOT = Path(__file__).parents[3]
 TOOLKIT = str(Path(sys.executable).parent / "toolkit")
-INSIDE = {"CodecError", "Nonconforming", "ProtocolError", "Waiting"}
+INSIDE = {"CodecError", "Nonconforming", "ProtocolError", "Waiting", "Failed", "Unanswered", "Gone", "BadFiles"}
 """Errors that are always caught by who calls: of a message of a box, and of a stage of `rounds` that runs elsewhere."""
 
 

@@ -369,4 +369,4 @@ def test_what_does_not_change_the_text_may_change(tmp_path: Path) -> None:
     row = {"solution": "x = 1", "reports": []}
     row[JUDGED] = Row.of(row).sha256
     file = write(tmp_path / "rows.jsonl", {"text": row["solution"], JUDGED: row[JUDGED]}, row | {"content": "y", "reports": [1]})
-    assert training.read([file])[0] == ["x = 1", "x = 1"]
+    assert list(training.read([file])[0]) == ["x = 1", "x = 1"]
