@@ -35,8 +35,8 @@ def _benchmark(name: str, thing: Any, origin: str) -> Benchmark:
 
 _OWN = (
     humaneval.BENCHMARK, humaneval_plus.BENCHMARK, pro.HUMANEVAL_PRO, livecodebench.BENCHMARK,
-    mbpp.BENCHMARK, mbpp_plus.BENCHMARK, pro.MBPP_PRO, mbpp.SANITIZED,
     bigcodebench.FULL, bigcodebench.HARD, bigcodebench.LITE_PRO,
+    mbpp.BENCHMARK, mbpp_plus.BENCHMARK, pro.MBPP_PRO, mbpp.SANITIZED,
 )  # fmt: skip
 BENCHMARKS: Registry[Benchmark] = Registry("benchmark", [(each.name, each) for each in _OWN], _benchmark)
 """Every benchmark by its name; `toolkit.testing.check_benchmark` says whether one is what it says of itself."""

@@ -44,17 +44,10 @@ def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Fi
             return Finding(Verdict.MEMORY_LIMIT, OF_THE_BOX, shared=is_shared)
 
     def placing(solution: str, is_shared: bool) -> Finding:
-        try:
-            return found("\n".join(filter(None, (tests.before, solution))), is_shared, Facts())
-        except _TestFails as error:
-            return Finding(Verdict.RUNTIME_ERROR, str(error))
+        return found("\n".join(filter(None, (tests.before, solution))), is_shared, Facts())
 
     image = rules.pool.engine.image_digest(rules.benchmark.image)
     return found(program, is_shared(task, tests, image, placing), facts), None
-
-
-class _TestFails(SandboxError):
-    """A test that runs apart ends before it calls the program: whatever it needs, the program is not to blame."""
 
 
 def names_of(tests: UnitTests) -> list[str]:
@@ -91,7 +84,7 @@ def _apart(
         if end.status is Status.VIOLATED:
             return of_end(end, "beside its answers")
         if ending.by_test and not ending.n_calls and ending.execution is None:
-            raise _TestFails(f"the benchmark's test ends before its first call: {text_of(ending.body)}")
+            return Finding(Verdict.RUNTIME_ERROR, f"its test ends before the first call: {text_of(ending.body)}")
         found = of_ending(ending)
         if ending.by_test and ending.kind == codec.RAISED:
             said = text_of(ending.body).removeprefix("Failed: ")
