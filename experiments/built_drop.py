@@ -36,7 +36,7 @@ def main() -> None:
     print(f"built: {log['kept']} of {log['tasks']} tasks; {data}", flush=True)
     toolkit("eval", "humaneval", "--limit", given.limit, *again("base"), *more, "--json")
     toolkit("eval", "humaneval-pro", "--data", data, *again("built"), *more, "--json")
-    words = [str(folder["base"]), str(folder["built"]), "--data", data, "--output", str(folder["pairs"])]
+    words = [str(folder["base"]), str(folder["built"]), "--verdicts-only", "--output", str(folder["pairs"])]
     (pair,) = json.loads(toolkit("pairs", *words, "--json"))["pairs"]
     shares = f"base {pair['base']['value']:.1%}, built {pair['pro']['value']:.1%}"
     print(f"solved of {pair['n_tasks']} tasks: {shares}; {pair['matrix']}")
