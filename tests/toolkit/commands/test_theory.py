@@ -38,7 +38,7 @@ def test_the_toy_tells_a_constant_gate_from_the_oracle(engine: DockerEngine) -> 
     verdicts = {row["regime"]: row["confirmation"]["verdict"] for row in rows if row["round"] == 0}
     assert verdicts == {"none": "yes", theory.LOT: "yes", "tests": "no"}
     correct = {row["regime"]: row["correct"] for row in rows if row["round"] == 1}
-    assert correct["tests"] > correct["none"] + 0.05
+    assert correct["tests"] > correct["none"] + 0.02
     assert all(row["confirmation"]["bound"]["violated"] == 0 for row in rows)
     held_out = {p.text for p in theory.prompts(4) if theory.is_held_out(p)}
     assert 0 < len(held_out) < len(theory.prompts(4))
