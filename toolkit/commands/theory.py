@@ -142,7 +142,7 @@ def toy(
                     "acceptance": sum(decided[i] for i in of_learnt) / len(of_learnt), "correct": sum(truth) / len(truth),
                     "confirmation": told,
                 })  # fmt: skip
-                written.append([solution.code for solution in solutions])
+                written.append([solution.code for solution in solutions[:: max(1, each // 50)]])
                 taken = [(rows[i][0].text, rows[i][1]) for i in of_learnt if decided[i] and rows[i][2]]
                 if not taken:
                     break
