@@ -82,7 +82,7 @@ class Service:
             try:
                 for row, wanted in rows:
                     asked = await asyncio.to_thread(self.room.books.question, row)
-                    found = await self.room.judge("/known", asked, self.settings.client_s, is_proof=True)
+                    found = await self.room.judge("/known", asked, self.settings.client_s, is_late=True, is_proof=True)
                     if found["status"] != wanted:
                         why = f"a program known to be {wanted} was judged {found['status']}"
             except Failed:  # busy, or boxes fail: that says nothing of verdicts
