@@ -116,7 +116,7 @@ class Cluster:
         return [node.about for node in self._nodes.values() if node.about]
 
     def image_digest(self, image: str = recipes.RUN) -> str:
-        """Return the image's ID if all the first nodes have the same, else the name of its recipe, which they have in common."""
+        """Return the image's ID if the first nodes all have the same, else the name of its recipe, which they share."""
         if image not in self._digests:
             found = {about.images[image] for about in self.ready()}
             self._digests[image] = found.pop() if len(found) == 1 else recipes.tag(image)
