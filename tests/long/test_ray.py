@@ -145,7 +145,7 @@ def plain(line: str) -> Any:
     """Return a row without the seconds that its reports took, which are measured."""
     row = json.loads(line)
     for report in row["reports"]:
-        report.pop("seconds")
+        report.pop("seconds", None)
     return row
 
 
