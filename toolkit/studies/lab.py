@@ -54,7 +54,8 @@ class Lab(Generic[S]):
         Its kind, what its name begins with up to a dash, is one of `toolkit.studies.settings.Stage`.
         """
         where, minutes = self.settings.output / folder, self.settings.minutes
-        if minutes and time.monotonic() - self._started > 60 * minutes and not (where / f"{name}.json").exists():
+        is_new = not (where / f"{name}.json").exists()
+        if minutes and is_new and time.monotonic() - self._started > 60 * minutes:
             raise Waiting(f"no stage began after {minutes:g} minutes: the same command goes on")
         return stage(where, name, inputs, self.settings.stages, act)
 
@@ -89,7 +90,8 @@ class Lab(Generic[S]):
         from toolkit.studies import tiny
 
         folder = self.settings.output / "tiny"
-        self.stage("tiny", "prepare-tiny", {"seed": 0}, lambda: tiny.write(folder))
+        # within another stage, so whatever the time is
+        stage(folder, "prepare-tiny", {"seed": 0}, self.settings.stages, lambda: tiny.write(folder))
         return str(folder)
 
     # -- scores --------------------------------------------------------------------------------------------------------
