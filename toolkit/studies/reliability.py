@@ -154,10 +154,10 @@ def _of_planted(rows: Sequence[Mapping[str, Any]]) -> str | None:
     each = []
     for row in rows:
         visible = SEES * (row["high"] - row["low"]) / 2 / 1.959964
+        between, saved = f"[{row['low']:.3g}, {row['high']:.3g}]", f"{row['saved'] or 0:,.0f} times fewer problems"
         each.append(
-            f"{row['cell']} {row['value']:.3g} [{row['low']:.3g}, {row['high']:.3g}], {row['failures']} failures where "
-            f"plain sampling saw {row['plain_failures']} in {row['n']:,}, {row['saved'] or 0:,.0f} times fewer problems, smallest "
-            f"effect visible {visible:.3g}"
+            f"{row['cell']} {row['value']:.3g} {between}, {row['failures']} failures where plain sampling saw "
+            f"{row['plain_failures']} in {row['n']:,}, {saved}, smallest effect visible {visible:.3g}"
         )
     return f"{'answered: every' if held else 'open: not every'} interval has the planted rate in it; " + "; ".join(each)
 
