@@ -86,3 +86,18 @@ def test_the_difference_is_that_of_gaps(tmp_path: Path) -> None:
     found = evaluate(named, rows)
     assert found is not None
     assert found["value"] == pytest.approx((60 - 50) - (40 - 35))
+
+
+def test_own_texts_are_held_out_too(tmp_path: Path) -> None:
+    from toolkit.studies.lab import Lab
+    from toolkit.studies.mixtures import texts
+
+    file = tmp_path / "own.jsonl"
+    file.write_text("".join(f'{{"text": "x = {n}"}}\n' for n in range(5)))
+    told = settings("moe-balance", tmp_path / "run", data=str(file), held_texts=2)
+    found = texts(Lab(told), 0)
+    parts = [found[name].read_text().splitlines() for name in ("train", "held")]
+    assert [len(part) for part in parts] == [3, 2]
+    assert sorted(parts[0] + parts[1]) == sorted(file.read_text().splitlines())
+    with pytest.raises(UsageError, match="has 5 texts: too few to hold 5 out"):
+        texts(Lab(settings("moe-balance", tmp_path / "few", data=str(file), held_texts=5)), 0)
