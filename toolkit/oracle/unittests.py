@@ -5,6 +5,7 @@ mixed in under names like the others', have failed: whatever makes every test pa
 """
 
 import ast
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,6 +27,8 @@ MOST_S = 240.0
 SLOW = 4.0
 """Each test may take this times the limit: what they import, fit and draw takes seconds."""
 N_DECOYS = 2
+MOST_TOLD = 1 << 16
+"""Bytes of what is said of one test."""
 
 
 def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Findings:
@@ -122,7 +125,10 @@ def _asked(session: Session, real: set[str], decoys: set[str], call_s: float) ->
         for kind, body in session.frames(batch, n_tests):
             if kind != codec.RETURNED:
                 return of_frame(kind, body, "in the tests")
-            name, outcome, detail = _told(body)
+            told = _told(body)
+            if told is None:
+                return Finding(Verdict.RUNTIME_ERROR, "what was written as the outcome of a test is none")
+            name, outcome, detail = told
             heard.add(name)
             if outcome == "passed":
                 passed.add(name)
@@ -140,10 +146,14 @@ def _asked(session: Session, real: set[str], decoys: set[str], call_s: float) ->
     return earned(len(real), len(passed & real))
 
 
-def _told(body: bytes) -> tuple[str, str, str]:
-    found: Any = codec.decode(body)
+def _told(body: bytes) -> tuple[str, str, str] | None:
+    """Return a test's name, outcome and detail; None if it is something else: the program could have written it."""
+    try:
+        found: Any = json.loads(body) if len(body) <= MOST_TOLD else None
+    except (ValueError, RecursionError):
+        return None
     if type(found) is not list or len(found) != 3 or {str} != set(map(type, found)):
-        raise SandboxError("the outcome of a test is none")
+        return None
     return found[0], found[1], found[2]
 
 
