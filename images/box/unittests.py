@@ -272,7 +272,11 @@ def _listen(path: str, seen: "list[str]") -> None:
 def _guard(path: str) -> None:
     """Let no assertion take a value whose class, one of the program's own, says itself what it is equal to."""
 
+    equal_to_all = type(importlib.import_module("unittest.mock").ANY)
+
     def is_honest(value: Any) -> bool:
+        if type(value) is equal_to_all:
+            return False
         for kind in type(value).__mro__:
             for name in _SELF_JUDGING:
                 own = vars(kind).get(name)
