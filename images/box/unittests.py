@@ -235,7 +235,9 @@ def _watched(*, not_builtins: bool) -> "list[tuple[dict[str, Any], dict[str, Any
     ]  # fmt: skip
     spaces: list[Any] = [vars(each) for each in watched]
     kept = (types.FunctionType, types.BuiltinFunctionType, type)
-    return [(space, {name: _contents(it) for name, it in space.items() if isinstance(it, kept)}) for space in spaces]
+    found = [(space, {name: _contents(it) for name, it in space.items() if isinstance(it, kept)}) for space in spaces]
+    modules = (unittest, unittest.case, unittest.suite, unittest.result, mock, builtins)
+    return [*found, (sys.modules, {each.__name__: (each,) for each in modules})]
 
 
 def _same(watched: "list[tuple[dict[str, Any], dict[str, Any]]]", seen: "list[str]") -> None:
@@ -272,7 +274,11 @@ def _listen(path: str, seen: "list[str]") -> None:
 def _guard(path: str) -> None:
     """Let no assertion take a value whose class, one of the program's own, says itself what it is equal to."""
 
+    equal_to_all = type(importlib.import_module("unittest.mock").ANY)
+
     def is_honest(value: Any) -> bool:
+        if type(value) is equal_to_all:
+            return False
         for kind in type(value).__mro__:
             for name in _SELF_JUDGING:
                 own = vars(kind).get(name)
