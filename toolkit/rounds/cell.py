@@ -17,7 +17,7 @@ from toolkit.errors import UsageError
 from toolkit.records import Task
 from toolkit.rounds import learnt, opinion, pool, probe
 from toolkit.rounds.learnt import is_learnable
-from toolkit.rounds.machine import Machine, Weights, judged_by
+from toolkit.rounds.machine import Machine, Weights, images_of, judged_by
 from toolkit.rounds.settings import gates_of, name_of
 from toolkit.rounds.verdicts import label
 from toolkit.store.files import file_hash, read_rows, texts_hash, write_rows
@@ -113,6 +113,7 @@ class Cell:
         judged: dict[str, Any] = {"judge": judge} if "judge_model" in fields_of(self.regime) else {}
         judged |= {"seed": self.seed} if "~" in self.regime and self.seed else {}  # of the noise
         judged |= self.settings.told(*fields_of(self.regime) & {"empty", "cot"})
+        judged |= {"images": used} if (used := images_of(self.regime)) else {}
         return {"candidates": made["sha256"], "regime": self.regime, "thresholds": self._thresholds()} | judged
 
     def _sampling(self, weights: Weights, number: int, prompts: Iterable[str]) -> dict[str, Any]:
@@ -330,7 +331,7 @@ class Cell:
 
         programs = texts_hash(row["solution"] for row in [*candidates, *probes.rows])
         asked = {"candidates": programs, "accepted": n_accepted, "scores": scores, "measured": self.settings.measured,
-                 **self.settings.told("overlap")}  # fmt: skip
+                 "images": images_of("import"), **self.settings.told("overlap")}  # fmt: skip
         self._aside(folder, "measure", asked, act)
 
 

@@ -24,7 +24,7 @@ from toolkit.records import Task
 from toolkit.report.summary import counts
 from toolkit.rounds import pool
 from toolkit.rounds.models import Models, Weights
-from toolkit.rounds.settings import RoundsSettings, name_of
+from toolkit.rounds.settings import RoundsSettings, gates_of, name_of
 from toolkit.store import run_folder
 from toolkit.store.cache import VerdictCache
 from toolkit.store.files import read_rows, texts_hash, write_rows
@@ -248,6 +248,12 @@ class Machine(Models):
         results = run_folder.read(folder).values()
         tasks = {part: {task: f"{c}/{n}" for task, (n, c) in counts(results, part).items()} for part in summary["pass_at_k"]}
         return {"pass_at_k": summary["pass_at_k"], "verdicts": summary["verdicts"], "tasks": tasks}
+
+
+def images_of(kind: str) -> dict[str, str]:
+    """Return the images that the gates of `kind` run in, as far as a machine without an engine can tell."""
+    used = sorted({gate.image for gate in gates_of(kind, {}).gates if gate.image})
+    return {name: images.tag(name) for name in used}
 
 
 def judged_by() -> dict[str, Any]:
