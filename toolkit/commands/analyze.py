@@ -20,7 +20,7 @@ from toolkit.rounds.probe import labels
 from toolkit.rounds.settings import name_of
 from toolkit.rounds.verdicts import label
 from toolkit.samples.lines import Problems, lines
-from toolkit.store import run_folder
+from toolkit.store import refusals, run_folder
 from toolkit.store.files import plain, read_json, read_rows, write_atomically, writing
 
 FILE, THEORY = "analysis.json", "theory.json"
@@ -94,7 +94,7 @@ def _eval(folder: Path) -> whole.Run:
     """Read a run folder of `eval`: one model, so what rounds have is empty."""
     try:
         results = run_folder.read(folder)
-    except (run_folder.NoRun, run_folder.RunFolderError) as error:
+    except (refusals.NoRun, refusals.RunFolderError) as error:
         raise UsageError(f"{error}; name a folder that `toolkit rounds` or `toolkit eval` wrote to its end") from None
     said = json.loads((folder / run_folder.RUN).read_bytes())
     name = said["settings"]["benchmark"]

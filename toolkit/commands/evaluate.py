@@ -22,7 +22,7 @@ from toolkit.samples import read as sample_files
 from toolkit.samples.lines import Problems
 from toolkit.samples.read import Given
 from toolkit.samples.rows import spooled
-from toolkit.store import cost
+from toolkit.store import cost, refusals
 from toolkit.store import run_folder as runs
 
 STDIN = Path("-")
@@ -208,7 +208,7 @@ def _judge(question: _Question, written: _Written, oracle: Oracle, advance: Adva
         for sample, result, facts in judging:
             try:
                 written.folder.append(result, asdict(facts))
-            except runs.RunFolderError:
+            except refusals.RunFolderError:
                 raise
             except Exception as error:
                 result = oracle.failed(sample, error)

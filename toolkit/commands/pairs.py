@@ -19,6 +19,7 @@ from toolkit.records import Check, Result, Task
 from toolkit.report.summary import counts
 from toolkit.samples.examined import Examined, Row, examined, traced
 from toolkit.samples.lines import Problems, lines
+from toolkit.store import refusals
 from toolkit.store import run_folder as runs
 
 MEASURES = ("lines", "nodes", "cyclomatic")
@@ -134,7 +135,7 @@ def _read(path: Path) -> _Run:
         results = runs.read(path).values()
         run = json.loads((path / runs.RUN).read_bytes())
         name, data = str(run["settings"]["benchmark"]), dict(run["data"])
-    except runs.RunFolderError as error:
+    except refusals.RunFolderError as error:
         raise UsageError(str(error)) from None
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise UsageError(f"{path / runs.RUN} cannot be read: {error!r}") from None

@@ -18,7 +18,7 @@ from toolkit.report.figures import Figure
 from toolkit.report.table import Section, csv, leaves, markdown
 from toolkit.rounds import verdicts
 from toolkit.samples.lines import Problems, lines
-from toolkit.store import gate_folder
+from toolkit.store import gate_folder, refusals
 from toolkit.store import run_folder as runs
 from toolkit.store.files import check_output, write_atomically
 
@@ -142,7 +142,7 @@ def _judged(
     """Read a run folder; `stack` closes its files."""
     try:
         results = list(runs.read(folder).values())
-    except runs.RunFolderError as error:
+    except refusals.RunFolderError as error:
         raise UsageError(str(error)) from None
     run = _json(folder / runs.RUN) or {}
     settings = run.get("settings") or {}

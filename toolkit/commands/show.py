@@ -6,6 +6,7 @@ from pathlib import Path
 from toolkit.errors import UsageError, nearest
 from toolkit.records import Result
 from toolkit.samples.lines import Problems, lines, printable
+from toolkit.store import refusals
 from toolkit.store import run_folder as runs
 
 
@@ -30,7 +31,7 @@ def show(folder: Path, task: str, sample: int | None = None) -> list[Judged]:
     """
     try:
         results = runs.read(folder)
-    except runs.RunFolderError as error:
+    except refusals.RunFolderError as error:
         raise UsageError(f"{error}; name the folder that `toolkit eval` wrote") from None
     task_id = _task_id(task, list(dict.fromkeys(task_id for task_id, _ in results)), folder)
     found = {key: result for key, result in sorted(results.items()) if key[0] == task_id}

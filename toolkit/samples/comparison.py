@@ -12,6 +12,7 @@ from toolkit.errors import UsageError
 from toolkit.records import Result, Verdict
 from toolkit.samples.lines import Problems
 from toolkit.samples.truth import rows, verdict_of
+from toolkit.store import refusals
 from toolkit.store import run_folder as runs
 
 _QUESTION = {"benchmark": None, "base_only": False, "mini": False, "noextreme": False}
@@ -54,7 +55,7 @@ def read(path: Path, rules: Mapping[str, Any], data_hash: str, tasks: Collection
         warnings = _checked(path, run, rules, data_hash)
         try:
             results = runs.read(folder).values()
-        except (runs.NoRun, runs.RunFolderError) as error:
+        except (refusals.NoRun, refusals.RunFolderError) as error:
             raise UsageError(f"--compare: {error}") from None
         counts = counted(results)
     if not counts.keys() & set(tasks):

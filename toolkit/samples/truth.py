@@ -9,6 +9,7 @@ from typing import Any
 from toolkit.errors import UsageError
 from toolkit.records import Verdict
 from toolkit.samples.lines import Problems, document, lines
+from toolkit.store import refusals
 from toolkit.store import run_folder as runs
 
 Truth = Mapping[runs.Key, Sequence[bool | None]]
@@ -26,7 +27,7 @@ def read(paths: Sequence[Path]) -> Truth:
             try:
                 for key, result in runs.read(path).items():
                     truth[key].append(None if result.verdict is None else result.verdict is Verdict.PASSED)
-            except (runs.NoRun, runs.RunFolderError) as error:
+            except (refusals.NoRun, refusals.RunFolderError) as error:
                 problems.add("--against", error)
             continue
         seen: Counter[str] = Counter()

@@ -1,7 +1,6 @@
 """The folder of a run, from which it resumes after a kill: whatever is finished is in it at all times, once."""
 
 import contextlib
-import errno
 import json
 import os
 import platform
@@ -13,10 +12,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from toolkit.errors import InfrastructureError, UsageError
 from toolkit.records import Result, Sample, Task
 from toolkit.store.cost import SUFFIX
 from toolkit.store.files import Journal, check_output, check_same, lock, plain, repair, together
+from toolkit.store.refusals import NoRun, RunExists, RunFolderError, RunFolderUnwritable, RunInUse
 from toolkit.store.rows import from_row, sample_row, to_line, to_row
 
 RUN, SAMPLES, RESULTS, EXECUTIONS = "run.json", "samples.jsonl", "results.jsonl", "executions.jsonl"
@@ -31,31 +30,6 @@ FILES = (
 
 Key = tuple[str, int]
 """(task_id, sample_id)"""
-
-
-class RunExists(UsageError):
-    """The folder holds a run already."""
-
-
-class NoRun(UsageError):
-    """The folder holds no run."""
-
-
-class RunFolderError(InfrastructureError):
-    """The run folder cannot be used; the text says why, and what to do."""
-
-
-class RunInUse(RunFolderError):
-    """Another process is writing the same folder."""
-
-
-class RunFolderUnwritable(RunFolderError):
-    """The operating system refused a write: disk full, quota, input/output error, no permission. Nothing is lost."""
-
-    def __init__(self, path: Path, error: OSError) -> None:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "free some space there" if full else "make it writable, or choose another --output"
-        super().__init__(f"{path}: {error.strerror}; {remedy}, then go on with --resume")
 
 
 class RunFolder:

@@ -20,7 +20,8 @@ from toolkit.report import summary as report
 from toolkit.store import run_folder as runs
 from toolkit.store.files import SettingsChanged
 from toolkit.store.rows import from_row
-from toolkit.store.run_folder import NoRun, RunExists, RunFolder, RunFolderError, RunFolderUnwritable, RunInUse
+from toolkit.store.refusals import NoRun, RunExists, RunFolderError, RunFolderUnwritable, RunInUse
+from toolkit.store.run_folder import RunFolder
 
 SETTINGS = {"benchmark": "humaneval+", "timeout_s": 5.0, "samples": Path("s.jsonl")}
 DATA = {"humaneval+": "fe585eb4df8c88d844eeb463ea4d0302"}
@@ -280,7 +281,7 @@ import resource, sys
 sys.path[:0] = [{str(Path(__file__).parents[3])!r}]
 from pathlib import Path
 from tests.toolkit.store.test_run_folder import create, judge, samples
-from toolkit.store.run_folder import RunFolderUnwritable
+from toolkit.store.refusals import RunFolderUnwritable
 with create(Path({str(tmp_path)!r})) as folder:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
     try:
