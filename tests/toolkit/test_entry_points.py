@@ -209,8 +209,8 @@ def test_ours_are_asked_first() -> None:
 WEAK = {
     "no tests": ("BENCHMARK", 'tests=Table(base=(), plus=([1],))', "Weak/0: it has no tests"),
     "no check": ("BENCHMARK", 'tests=Check(source=" ")', "Weak/0: it has no tests"),
-    "a kind of its own": ("BENCHMARK", 'tests=Mine(base=([1],))', "Weak/0: its tests are Mine; a task has a Table, a Check or a Stdin"),
-    "none at all": ("BENCHMARK", 'tests=TaskTests()', "Weak/0: its tests are TaskTests; a task has a Table, a Check or a Stdin"),
+    "a kind of its own": ("BENCHMARK", 'tests=Mine(base=([1],))', "Weak/0: its tests are Mine; a task has a Table, a Check, a Stdin or UnitTests"),
+    "none at all": ("BENCHMARK", 'tests=TaskTests()', "Weak/0: its tests are TaskTests; a task has a Table, a Check, a Stdin or UnitTests"),
     "a class of its own": ("Own", 'tests=Table(base=([1],))', "a benchmark is a toolkit.benchmarks.Benchmark, not "),
 }
 

@@ -79,7 +79,7 @@ def task_of(row: Mapping[str, Any]) -> Task:
     if not isinstance(tests, Mapping):
         raise BadTests(f"tests: an object is wanted, not {_kind_of(tests)}")
     kind = tests.get("kind", _inferred(tests))
-    if kind not in _MAKERS:
+    if not isinstance(kind, str) or kind not in _MAKERS:
         raise BadTests(f"tests.kind: one of asserts, inputs or stdin is wanted, not {str(kind)[:40]!r}")
     prompt = row.get("prompt") or ""
     if not isinstance(prompt, str):

@@ -81,7 +81,7 @@ class Service:
             why = ""
             try:
                 for row, wanted in rows:
-                    asked = await asyncio.to_thread(self.room.books.question, row)
+                    asked = await self.room.question(row)
                     found = await self.room.judge("/known", asked, self.settings.client_s, is_late=True, is_proof=True)
                     if found["status"] != wanted:
                         why = f"a program known to be {wanted} was judged {found['status']}"
@@ -120,6 +120,8 @@ class Service:
                 return failed(error)
             except Gone:
                 return Response(status_code=GONE)
+            except Exception:
+                return failed(self.room.defect())
 
         return serve
 
@@ -157,7 +159,7 @@ class Service:
         row = {**label_of(label), "raw_response": text}
         for name in ("solution", "completion"):
             row.pop(name, None)
-        return await self.room.judge(key, await asyncio.to_thread(self.room.books.question, row), patience_s)
+        return await self.room.judge(key, await self.room.question(row), patience_s)
 
     # -- /judge --------------------------------------------------------------------------------------------------------
 
@@ -174,13 +176,15 @@ class Service:
                         raise Failed(422, f"{len(body)} rows are over the bound of {MAX_ROWS}; send them in parts")
                     return answer(await unless_gone(request, self._listed(body, key, patience_s)))
                 self._take(key, 1)
-                asked = await asyncio.to_thread(self.room.books.question, body)
+                asked = await self.room.question(body)
                 found = await unless_gone(request, self.room.judge(key.name, asked, patience_s))
                 return answer({"id": body["id"], **found} if "id" in body else found)
         except Failed as error:
             return failed(error)
         except Gone:
             return Response(status_code=GONE)
+        except Exception:
+            return failed(self.room.defect())
 
     def _take(self, key: Key, n: int) -> None:
         if why := self.quotas.take(key, n, self.room.admission.of_key(key.name)):
@@ -206,7 +210,7 @@ class Service:
     async def _row(self, row: Any, key: Key, patience_s: float) -> dict[str, Any]:
         """Judge one row of many; what is wrong with it, or with us, is in its answer."""
         try:
-            asked = await asyncio.to_thread(self.room.books.question, row)
+            asked = await self.room.question(row)
             found = await self.room.judge(key.name, asked, patience_s, is_late=True)
         except Failed as error:
             return unjudged(row, error.detail if isinstance(error.detail, str) else json.dumps(error.detail))

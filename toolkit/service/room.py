@@ -1,9 +1,10 @@
 """The boxes of a server, and what is done in them: programs of `/run_code`, and questions of `/judge`."""
 
+import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -173,24 +174,40 @@ class Room:
         self, key: str, work: Callable[[Job], R], limit_s: float, patience_s: float, *, wait_s: float = float("inf"),
         is_late: bool = False, is_proof: bool = False,
     ) -> R:  # fmt: skip
-        try:
+        with self._ours():
             if self.why_not_ready and not is_proof:
                 raise Unanswered("canary", self.why_not_ready)
             return await self.admission.run(
                 key, work, limit_s=limit_s, patience_s=patience_s, wait_s=wait_s, is_late=is_late
             )
-        except Unanswered as error:
-            self.metrics.count("exogate_unscored_total", "reason", error.why)
+
+    async def question(self, row: Any) -> Question:
+        """Return what a row asks, read in another thread. Raises `Failed`."""
+        with self._ours():
+            return await asyncio.to_thread(self.books.question, row)
+
+    @contextlib.contextmanager
+    def _ours(self) -> Iterator[None]:
+        """Answer 504 where we fail, and count it: it says nothing about the program. Raises `Failed`."""
+        try:
+            yield
+        except Failed as error:
+            if isinstance(error, Unanswered):
+                self.metrics.count("exogate_unscored_total", "reason", error.why)
             raise
         except BrokenTest as error:
             raise Failed(422, f"tests: {' '.join(str(error).split())[:300]}") from None
         except (InfrastructureError, OSError) as error:
             self.metrics.count("exogate_unscored_total", "reason", "box")
             raise Unanswered("box", f"not judged: {' '.join(str(error).split())[:300]}") from None
-        except Exception:  # a defect of ours says nothing about the program either
-            self.metrics.count("exogate_unscored_total", "reason", "defect")
-            LOG.exception("a defect of the toolkit")
-            raise Unanswered("defect", "not judged: a defect of the toolkit; the server's log has its traceback") from None
+        except Exception:
+            raise self.defect() from None
+
+    def defect(self) -> Unanswered:
+        """Log the exception that is being handled, which is a defect of ours, and return what is answered."""
+        self.metrics.count("exogate_unscored_total", "reason", "defect")
+        LOG.exception("a defect of the toolkit")
+        return Unanswered("defect", "not judged: a defect of the toolkit; the server's log has its traceback")
 
     def _limits(self, asked: RunCode) -> tuple[Limits, list[str]]:
         most, notes = self.pool.limits.memory_bytes, []

@@ -1,9 +1,12 @@
 """A row's own tests: what they accept, what they refuse, and that no program decides for them."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sandbox import DockerEngine, Limits, Sandbox
 from toolkit.benchmarks.own_tests import BENCHMARK, BadTests, count, singles, task_of
@@ -64,6 +67,7 @@ REFUSED: list[tuple[Any, str]] = [
     (None, "tests: an object"),
     ({}, "tests.kind"),
     ({"kind": "x"}, "tests.kind"),
+    ({"kind": ["asserts"], "asserts": ["assert f(1)"]}, "tests.kind"),
     ({"asserts": []}, "tests.asserts: a text"),
     ({"asserts": ["assert f(1) == 1", "assert ("]}, r"tests.asserts\[1\] does not parse"),
     ({"asserts": "assert 1 == 1"}, "calls a function"),
@@ -105,6 +109,21 @@ def test_what_cannot_be_judged_is_refused_in_one_line(tests: Any, why: str) -> N
         task_of({"tests": tests})
     assert "\n" not in str(found.value)
     assert len(str(found.value)) < 300
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.sampled_from(["asserts", "inputs", "stdin", "f", "assert f(1)"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "args"]), inner, max_size=2), max_leaves=5,
+)
+KEYS = ("kind", "asserts", "inputs", "outputs", "entry_point", "fn_name")
+
+
+@given(JSON | st.dictionaries(st.sampled_from(KEYS), JSON), JSON)
+def test_whatever_a_row_says_is_a_task_or_refused(tests: Any, prompt: Any) -> None:
+    row = {"tests": tests, "prompt": prompt}
+    with contextlib.suppress(BadTests):
+        assert count(task_of(row)) >= 1
+        singles(row)
 
 
 def test_equal_tests_are_one_task() -> None:

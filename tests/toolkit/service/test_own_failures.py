@@ -69,6 +69,14 @@ def test_our_own_failure_is_504(room: Room, monkeypatch: pytest.MonkeyPatch, err
     assert room.metrics.of("exogate_unscored_total") == {f'{{reason="{why}"}}': 2}
 
 
+def test_a_defect_in_reading_a_row_is_504_and_counted(room: Room, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(room.books, "question", raising(TypeError("ours")))
+    with caplog.at_level(logging.CRITICAL, "toolkit.serve"), pytest.raises(Unanswered) as caught:
+        asyncio.run(room.question(ROW))
+    assert (caught.value.status, caught.value.why) == (504, "defect")
+    assert room.metrics.of("exogate_unscored_total") == {'{reason="defect"}': 1}
+
+
 def test_a_box_that_fails_once_costs_nobody(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
 

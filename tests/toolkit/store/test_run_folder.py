@@ -19,8 +19,8 @@ from toolkit.records import Result, Sample, Verdict
 from toolkit.report import summary as report
 from toolkit.store import run_folder as runs
 from toolkit.store.files import SettingsChanged
-from toolkit.store.rows import from_row
 from toolkit.store.refusals import NoRun, RunExists, RunFolderError, RunFolderUnwritable, RunInUse
+from toolkit.store.rows import from_row
 from toolkit.store.run_folder import RunFolder
 
 SETTINGS = {"benchmark": "humaneval+", "timeout_s": 5.0, "samples": Path("s.jsonl")}

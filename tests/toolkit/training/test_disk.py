@@ -15,10 +15,10 @@ from toolkit.training import disk
 from toolkit.training.disk import OnDisk
 
 GROWTH = """
-import pathlib, resource, sys
+import pathlib, sys
 import numpy
 from toolkit.training import data, disk
-def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+def peak(): return int(pathlib.Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) >> 10  # MiB, of this program
 data.read([pathlib.Path(sys.argv[2])])
 before = peak()
 texts, _ = data.read([pathlib.Path(sys.argv[1])])
