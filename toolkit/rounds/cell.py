@@ -113,6 +113,7 @@ class Cell:
         judged: dict[str, Any] = {"judge": judge} if "judge_model" in fields_of(self.regime) else {}
         judged |= {"seed": self.seed} if "~" in self.regime and self.seed else {}  # of the noise
         judged |= self.settings.told(*fields_of(self.regime) & {"empty", "cot"})
+        judged |= self.settings.told("dtype") if fields_of(self.regime) & {"model", "judge_model"} else {}
         judged |= {"images": used} if (used := images_of(self.regime)) else {}
         return {"candidates": made["sha256"], "regime": self.regime, "thresholds": self._thresholds()} | judged
 
@@ -239,7 +240,7 @@ class Cell:
             "seed": self.seed, "steps": settings.steps, "full": settings.full,
             "learning_rate": settings.learning_rate, "batch_size": settings.batch_size, "sequence": settings.sequence,
             **settings.told("epochs", "warmup", "weight_decay", "fim_rate", "spm_rate", "unfinished", "processes"),
-            **settings.told("document_mask"),
+            **settings.told("document_mask", "dtype"),
         }  # fmt: skip
 
         def act() -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Models:
         adapter = str(weights.adapter) if weights.adapter else None
         return Source(
             model=weights.model or "smollm2", adapter=adapter, device=self.settings.device or None,
-            generator=self.settings.generator or None,
+            dtype=self.settings.dtype or None, generator=self.settings.generator or None,
         )  # fmt: skip
 
     def _load(self, weights: Weights) -> Any:
@@ -162,7 +162,7 @@ class Models:
                 fim_rate=settings.fim_rate, spm_rate=settings.spm_rate, unfinished=settings.unfinished, loss="all",
                 document_mask=settings.document_mask,
                 gradient_checkpointing=settings.gradient_checkpointing, checkpoint_every=settings.checkpoint_every,
-                seed=seed, device=source.device, resume=output.exists(),
+                seed=seed, device=source.device, dtype=source.dtype, resume=output.exists(),
                 **({"epochs": settings.epochs} if settings.epochs else {"steps": settings.steps}),
             ),
             settings.processes,

@@ -71,6 +71,14 @@ def test_a_machine_without_an_engine_goes_on_and_one_with_it_completes(
     assert [(row["regime"], row["round"]) for row in summary["rows"]] == [*itertools.product(asked["regimes"], range(3))]
 
 
+def test_all_that_a_model_does_is_in_the_arithmetic_that_is_asked_for(tmp_path: Path, model: str) -> None:
+    asked = settings(tmp_path, model, dtype="bfloat16", regimes=("self-score",), stages=WITHOUT)
+    rounds.run(asked)
+    assert {json.loads(it.read_text())["dtype"] for it in asked.output.glob("**/training.json")} == {"bfloat16"}
+    with pytest.raises(SettingsChanged, match="dtype"):
+        rounds.run(asked.model_copy(update={"dtype": ""}))
+
+
 def test_two_processes_train_what_one_does(tmp_path: Path, model: str) -> None:
     losses = []
     for n in (1, 2):
