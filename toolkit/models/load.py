@@ -6,8 +6,8 @@ import importlib.util
 import logging
 import os
 import re
+import secrets
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -269,10 +269,10 @@ def _converted(file: Path) -> Path:
     del model.config.quantization_config, model.hf_quantizer, model.quantization_method
     model.is_quantized = False
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made = tempfile.mkdtemp(dir=folder.parent, prefix=".")
+        made = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+        made.mkdir(parents=True)
         try:
-            save(model, loaded.tokenizer, Path(made), "")
+            save(model, loaded.tokenizer, made, "")
             try:
                 os.rename(made, folder)
             except OSError:
