@@ -96,6 +96,13 @@ def test_a_model_that_takes_no_time_is_refused_before_it_writes(tmp_path: Path) 
     assert summary("--model", file, "--n", 3, "--limit", 2, "--budget", "tokens=150")["budget"]["affordable"] == 3
 
 
+def test_samples_of_a_file_have_the_name_of_the_model_that_wrote_them(tmp_path: Path) -> None:
+    file = samples(tmp_path / "s.jsonl", seconds=12, model="own/model + adapter")
+    assert run("--samples", file, "--limit", 2, "--output", "run").exit_code == 0
+    (row,) = json.loads(efficiency("run", "--json").stdout)["models"]
+    assert row["model"] == "own/model + adapter"
+
+
 def test_runs_are_compared(tmp_path: Path) -> None:
     slow = samples(tmp_path / "slow.jsonl", seconds=60, n_active=10**10, batch_size=4, memory_bytes=4 << 30)
     fast = samples(tmp_path / "fast.jsonl", seconds=6, n_active=10**9)
