@@ -51,6 +51,8 @@ def test_what_it_took_is_said_in_one_line(tmp_path: Path) -> None:
     file = samples(tmp_path / "s.jsonl", seconds=12)
     done = run("--samples", file, "--limit", 2, "--budget", "tokens=20000", "--output", "run")
     assert done.exit_code == 0, done.output
+    at = done.stdout.splitlines().index("written: 25.0 tokens/s · 80.0 ms a token · 4.00 s an answer ·")
+    assert done.stdout.splitlines()[at + 1] == "1,024 MB at its peak (rss)"
     said = " ".join(done.stdout.split())
     assert "written: 25.0 tokens/s · 80.0 ms a token · 4.00 s an answer · 1,024 MB at its peak (rss)" in said
     assert "400 samples a task for 20000 tokens (50 each): pass@3, base tests, at least 100.0 %" in said
