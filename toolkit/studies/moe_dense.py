@@ -66,7 +66,7 @@ class MoeDense(Study[DenseSettings]):
                  "micro_batch": 4, "sequence": 2048, "held_texts": 500, "seeds": (0, 1, 2), "nll_tasks": 378,
                  "pass_tasks": 378, "samples": 20, "temperature": 0.2, "max_new_tokens": 1024, "calibration": 128,
                  "telemetry_tasks": 378, "machine": "h200", "parameters": 7e9},
-        "published": {"published": True, "nll_tasks": 378, "pass_tasks": 378},
+        "published": {"published": True, "model": "", "nll_tasks": 378, "pass_tasks": 378},
     }  # fmt: skip
 
     def cells(self, settings: DenseSettings) -> list[Cell]:
