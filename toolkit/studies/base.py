@@ -80,6 +80,14 @@ class Study(ABC, Generic[S]):
         """Return how many times a model is scored on each benchmark, in all cells of one seed."""
         return len(self.cells(settings))
 
+    def problems(self, settings: S) -> int:
+        """Return how many problems that are of no benchmark are read and answered, in all cells of one seed."""
+        return 0
+
+    def sees(self, settings: S) -> Sequence[tuple[str, int, float]]:
+        """Return what is asked beside contrasts, for --dry-run: its name, of how many problems, and the share visible."""
+        return []
+
 
 def both(name: str, weights: Mapping[str, float], settings: StudySettings, *, named: bool = False) -> list[Contrast]:
     """Return a contrast on pass@1 and on nats a token, for each benchmark."""

@@ -24,6 +24,8 @@ PUBLISHED = [
 ]
 """arXiv 2408.15664, table 2: DeepSeekMoE, 100B and 200B tokens, MaxVio over the validation set."""
 _FORM = re.compile(r"(none|aux|alf|magnitude|multiplicative)(\d+(?:\.\d+)?(?:e-?\d+)?)?(\+seq)?")
+ALIKE = 0.1
+"""How far two MaxVio that are taken for matched may be apart, as a share of the larger one."""
 SEQUENCE = 1e-4
 """Weight of the loss of each sequence in `+seq`, as in DeepSeek-V3."""
 
@@ -59,8 +61,8 @@ class MoeBalance(Study[BalanceSettings]):
     )
     limits = (
         "Mixtures are upcycled and trained briefly: a router that has just begun to learn is not one after 100B tokens.",
-        "A rate means something else for each balancer. The pair that answers has about the same MaxVio where experts begin "
-        "as copies; the other pairs are told beside it.",
+        "A rate means something else for each balancer. The pair that answers has the nearest MaxVio where experts begin as "
+        "copies, which need not be near; the other pairs are told beside it.",
         "Copies give the router no gradient until they differ: at first what balances is the whole of what moves it.",
         "Answers are always written without capacity, which at inference would make pass@1 depend on the batch.",
     )
@@ -206,9 +208,18 @@ class MoeBalance(Study[BalanceSettings]):
             for row in even
         ]  # fmt: skip
         free = [name for name in settings.balancers if not name.startswith(("none", "aux"))]
-        pairs = "; ".join(f"{one} with {self.matched(settings, rows, one)}" for one in free)
+        pairs = "; ".join(self._pair(settings, rows, one) for one in free)
         found: dict[str, Any] = {"Loads": table, "Published": PUBLISHED}
         return {**found, "Matched": f"by MaxVio where experts begin as {settings.inits[0]}: {pairs or 'none'}"}
+
+    def _pair(self, settings: BalanceSettings, rows: Sequence[Mapping[str, Any]], one: str) -> str:
+        other, found = self.matched(settings, rows, one), _balances(rows)
+        mine, its = (found.get(_name(str(name), settings.inits[0], 0, 0)) for name in (one, other))
+        if mine is None or its is None:
+            return f"{one} with {other}"
+        unlike = abs(mine - its) > ALIKE * max(mine, its)
+        more = ", which are not alike: the answer is of these two rates" if unlike else ""
+        return f"{one} with {other} ({mine:.2f} and {its:.2f}{more})"
 
     def trained(self, settings: BalanceSettings) -> float:
         """Return the tokens of all trainings of a seed."""

@@ -100,6 +100,19 @@ class Reliability(Study[ReliabilitySettings]):
         """Return none: no benchmark is scored."""
         return 0
 
+    def problems(self, settings: ReliabilitySettings) -> int:
+        """Return the problems that real models are asked: for the estimate, and as many plainly."""
+        n_models = sum(cell.levels["rate"] is None for cell in self.cells(settings))
+        return 2 * (settings.rounds * settings.each + settings.n) * n_models
+
+    def sees(self, settings: ReliabilitySettings) -> list[tuple[str, int, float]]:
+        """Return how far a rate has to be from the tolerated one, if the proposal is no better than plain sampling."""
+        if not self.problems(settings):
+            return []
+        rate = settings.tolerated
+        se = math.sqrt(rate * (1 - rate) / settings.n)
+        return [(f"a failure rate beside {rate:g}, if nothing is learnt", settings.n, SEES * se)]
+
     def run(self, lab: Lab[ReliabilitySettings], cell: Cell, seed: int) -> Found:
         """Learn a proposal, estimate the rate with it, and ask as many problems plainly."""
         settings, folder = lab.settings, f"seed{seed}/{cell.name}"
