@@ -36,8 +36,8 @@ class BalanceSettings(MixtureSettings):
     balancers: Names = Field(("none", "aux0.01", "alf0.01"), description="none, or aux, alf, magnitude, multiplicative with "
                              "their rate; +seq adds a loss for each sequence.")  # fmt: skip
     inits: Names = Field(("copy", "drop"), description="What experts begin as; the first is what others are compared with.")
-    capacities: Numbers = Field((0,), description="Capacity factors in training; 0: none.")
-    reads: Numbers = Field((0, 1.0), description="Capacity factors at reading, in each text by itself; 0: none.")
+    capacities: Numbers = Field((0,), description="Capacity factors in training; 0: no limit.")
+    reads: Numbers = Field((0, 1.0), description="Capacity factors when texts are read, within each text; 0: no limit.")
     skew: float = Field(0.1, gt=0, description="Bias of the first expert of the init skewed.")
 
     def wrong(self) -> list[str]:

@@ -25,7 +25,7 @@ class DenseSettings(MixtureSettings):
     benchmarks: Names = Field(PRO, description="Two: the difference is that of the first less that of the second.")
     published: bool = Field(False, description="Take published numbers, and no model.")
     balancer: Balancer = Field("alf", description="How the mixture is balanced in training.")
-    balance_rate: float = Field(0.01, ge=0, description="Its rate.")
+    balance_rate: float = Field(0.01, ge=0, description="Rate of the balancer.")
     keep: int = Field(4, ge=0, description="Experts of a layer that are kept when others are taken off; 0: none is.")
     calibration: int = Field(4, ge=1, description="Tasks of a benchmark by whose texts experts are taken off.")
     telemetry_tasks: int = Field(24, ge=5, description="Tasks of each benchmark whose routing is looked at.")
