@@ -44,7 +44,7 @@ class RoundsSettings(Settings):
     pool_min_tokens: int = Field(0, ge=0, description="Leave out prompts that have fewer tokens.")
     prompt_tokens: int = Field(0, ge=0, description="Cut prompts after so many tokens; the rest is the human "
                                "continuation; 0: keep them whole.")  # fmt: skip
-    prompts: Literal["shuffled", "same"] = Field("shuffled", description="Order of a round's prompts: a new one each time, or "
+    prompts: Literal["shuffled", "same"] = Field("shuffled", description="Order of a round's prompts: new each time, or "
                                                  "always the same.")  # fmt: skip
     regimes: Names = Field(("none", "compile", "compile+quality"), description="Gates, as toolkit gate --kind; compile~0.1 "
                            "flips one decision in ten.")  # fmt: skip
@@ -56,8 +56,8 @@ class RoundsSettings(Settings):
     thresholds: Names = Field((), description="Thresholds of the gates, as toolkit gate --threshold: pylint=8,cc=10.")
     freeze: Flag = Field(False, description="Gates that keep a fraction do so in round 1; later they keep all that score at "
                          "least as well as the worst kept then, so that their acceptance can change.")  # fmt: skip
-    calibrate: int = Field(0, ge=0, description="With freeze, set the threshold on so many candidates of the first model, written "
-                           "before round 1 and not trained on; 0: on those of round 1.")  # fmt: skip
+    calibrate: int = Field(0, ge=0, description="With freeze, set the threshold on so many candidates of the first model, "
+                           "written before round 1 and not trained on; 0: on those of round 1.")  # fmt: skip
     empty: Literal["counted", "excluded"] = Field("counted", description="Whether completions without a token count where "
                                                   "perplexity keeps a fraction.")  # fmt: skip
     unfinished: Literal["leave-out", "open", "closed"] = Field("leave-out", description="Candidates that were cut off at "

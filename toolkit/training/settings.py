@@ -65,13 +65,13 @@ class TrainSettings(Settings):
         "or all [default: completion for answers in a chat, all for texts that go on].")  # fmt: skip
     eval: tuple[Path, ...] = Field((), description="JSONL that is not trained on: its loss before and after is in "
                                    "training.json.")  # fmt: skip
-    balance: Balancer = Field("none", description="How the loads of experts are balanced: none, aux (by a loss), alf (by the "
+    balance: Balancer = Field("none", description="How experts' loads are balanced: none, aux (by a loss), alf (by the "
                               "routers' bias; also magnitude, multiplicative) [default: none].")  # fmt: skip
     balance_rate: float = Field(0.001, ge=0, description="Weight of the loss aux, or how far a bias moves in a step.")
     sequence_loss: float = Field(0.0, ge=0, description="Weight of the loss aux of each sequence by itself [default: 0].")
     z_loss: float = Field(0.0, ge=0, description="Weight of the mean square of the routers' logsumexp [default: 0].")
-    capacity: float | None = Field(None, gt=0, description="Tokens that an expert takes in training, as a multiple of the mean, such as "
-                                   "1.25; the others pass it by [default: all].")  # fmt: skip
+    capacity: float | None = Field(None, gt=0, description="Tokens that an expert takes in training, as a multiple of the "
+                                   "mean, such as 1.25; the others pass it by [default: all].")  # fmt: skip
     checkpoint_every: int = Field(100, ge=0, description="Steps between checkpoints, each of which replaces the one before; "
                                   "0: none.")  # fmt: skip
     seed: int = Field(0, ge=0, description="Seed of a new adapter, the order of data, cuts and dropout [default: 0].")
