@@ -57,7 +57,7 @@ def over(name: str, weights: Mapping[str, float], score: str, margin: float, *, 
 
 
 def evaluate(contrast: Contrast, rows: Sequence[Mapping[str, Any]], *, seed: int = 0) -> dict[str, Any] | None:
-    """Return what a contrast is in the rows of a study; None where a cell has no such score of two tasks yet.
+    """Return what a contrast is in the rows of a study; None while a cell lacks that score for two tasks.
 
     Args:
         rows: of each cell and seed, `cell`, `seed` and `scores`, by score and task.

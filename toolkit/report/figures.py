@@ -9,7 +9,7 @@ from math import inf
 from typing import Any
 
 COLOURS = ["#0b6e99", "#c4452d", "#3a7d34", "#8a4fb0", "#b07b10", "#4a4a4a", "#d0588f", "#1f9e9e", "#6b6f00", "#7c3f00"]
-"""Of lines; a page may give others by the CSS variables `--c0` to `--c9`."""
+"""Colours of lines; a page may set others by the CSS variables `--c0` to `--c9`."""
 MISSING = 'The figures are left out, because matplotlib is not installed here: pip install "exogate[figures]"'
 _INK, _FAINT = "#010203", "#010204"
 _OF_PAGE = {_INK: "currentColor", _FAINT: "var(--line,#d9d9d9)"} | {
@@ -38,7 +38,7 @@ def available() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure; of what people or programs named, only the page shows anything.
+    """A figure. Names that people or programs chose stand on the page alone, not in the drawing.
 
     Attributes:
         svg: one element, without text but for the axes; empty if it is for files only, because the page has a table of it.

@@ -58,18 +58,18 @@ class Study(ABC, Generic[S]):
 
     @abstractmethod
     def contrasts(self, settings: S, rows: Sequence[Mapping[str, Any]] = ()) -> Sequence[Contrast]:
-        """Return what is asked; that on pass@1 first, and named those that the last line tells.
+        """Return what is asked, that on pass@1 first; those that the last line may tell are `named`.
 
         Args:
-            rows: those that there are, of the ledger; none before anything ran. Few studies look at them.
+            rows: of the ledger so far; none before anything ran. Few studies look at them.
         """
 
     def summary(self, settings: S, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Return what only this study makes of its rows, for `summary.json` and the page: lists of rows, by heading."""
+        """Return what this study alone derives from its rows, for `summary.json` and the page: lists of rows, by heading."""
         return {}
 
     def verdict(self, settings: S, contrasts: Sequence[Mapping[str, Any]], more: Mapping[str, Any]) -> str | None:
-        """Return the last line, if it is another one than that of the named contrasts; `more` is what `summary` made."""
+        """Return the last line, unless it is that of the named contrasts; `more` is what `summary` returned."""
         return None
 
     def trained(self, settings: S) -> float:

@@ -63,7 +63,7 @@ class MoeBalance(Study[BalanceSettings]):
         "Mixtures are upcycled and trained briefly: a router that has just begun to learn is not one after 100B tokens.",
         "A rate means something else for each balancer. The pair that answers has the nearest MaxVio where experts begin as "
         "copies, which need not be near; the other pairs are told beside it.",
-        "Copies give the router no gradient until they differ: at first what balances is the whole of what moves it.",
+        "Copies give the router no gradient until they differ: at first, only balancing moves it.",
         "Answers are always written without capacity, which at inference would make pass@1 depend on the batch.",
     )
     settings = BalanceSettings

@@ -69,8 +69,8 @@ class Reliability(Study[ReliabilitySettings]):
     name = "reliability"
     question = "How often does a model fail on parametrised problems, and how many fewer samples tell it?"
     limits = (
-        "A rate is that of these templates with these levels, not of programming.",
-        "Answers are greedy: a problem is failed or not, and the only chance is which problem is asked.",
+        "A rate is that of these templates with these levels, not of programming in general.",
+        "Answers are greedy: a problem is failed or not, and chance lies only in which problems are asked.",
         "Where nothing failed yet, the model's surprise at the right answer says where to look; where that tells nothing of "
         "failures, the estimate is unbiased still, and no better than plain sampling.",
         "Each round needs the verdicts of the one before: boxes have to be where the model is.",
