@@ -53,7 +53,7 @@ _AGAINST = (
     "while less is right. Means over seeds; nothing is tested."
 )
 _ENDS = "All seeds together; “ran” means that a program loads and passes the pool's tests where there are some."
-_SPECTRA = {"effective_rank": "effective rank", "ratio": "first over second eigenvalue", "top_share": "share of the first one"}
+_SPECTRA = {"effective_rank": "effective rank", "ratio": "first over second eigenvalue", "top_share": "share of the first"}
 _SPECTRUM = (
     "From the covariance of the model's hidden states on the same texts in every round: concentration shows as a falling "
     "rank and a rising ratio. It says nothing of whether what the model writes is right."

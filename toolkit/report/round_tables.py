@@ -137,9 +137,9 @@ SAYS = {
     "heat": "pass@1 in percent, mean over seeds; a regime that stopped has no later rounds.",
     "rubber-stamps": (
         "Shown if acceptance rises over the rounds and pass@1 of the last round is below the first model's: both one-sided, "
-        "in directions fixed beforehand, at 5 % after Holm over regimes and benchmarks. “Not shown” does not mean “is "
-        "none”: power is the chance of showing a rise of 20 points with a fall of 30 % in a run like this one. It speaks of these "
-        "trainings, not of other seeds."),
+        "in directions fixed beforehand, at 5 % after Holm over regimes and benchmarks. “Not shown” does not "
+        "mean “is none”: power is the chance of showing a rise of 20 points with a fall of 30 % in a run like this one. It "
+        "speaks of these trainings, not of other seeds."),
     "comparisons": (
         "Over tasks: would other tasks say the same of these trainings (95 % interval, sign flips)? Over seeds: would other "
         "trainings say the same of these tasks (Student's t; empty with one seed)? “No worse” is at most 2 points below. "

@@ -1,12 +1,15 @@
 """The page of a study: what is drawn of its contrasts and of its tables."""
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("matplotlib")
 
+from tests.toolkit.report.test_rounds_page import without_figures
 from toolkit.report import figures, study
 
 
@@ -41,6 +44,16 @@ def test_rates_are_drawn_beside_plain_sampling_on_a_scale_that_has_room_for_them
     assert [name for name, *_ in figure.legend] == ["c", "c, plain sampling"]
     assert figure.svg.count('id="line-') == 1  # no point at 0
     assert ">1e-05<" in figure.svg
+
+
+STUDIED = [file.parent for file in sorted((Path(__file__).parents[3] / "experiments").glob("*/summary.json"))
+           if "study" in json.loads(file.read_bytes())]  # fmt: skip
+
+
+@pytest.mark.parametrize("folder", STUDIED, ids=lambda folder: str(folder.name))
+def test_a_committed_page_is_what_this_code_makes_of_its_summary(folder: Path) -> None:
+    made = study.html(json.loads((folder / "summary.json").read_bytes()))
+    assert without_figures(made) == without_figures((folder / "report.html").read_text()), "the command in its README makes it again"
 
 
 def test_a_page_without_matplotlib_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
