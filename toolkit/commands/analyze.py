@@ -51,7 +51,7 @@ def analyze(
         raise UsageError(f"{error.filename}: {error.strerror}") from None
     day, stated = _day(split, run) if split else (None, None)
     if day:
-        run = replace(run, dates=_dates(run.about, dates), about=run.about | {"cutoff": stated})
+        run = replace(run, dates=_dates(run.about, dates), about=dict(run.about) | {"cutoff": stated})
     if more is not None:
         run = more(folder, run)
     found: dict[str, Any] = plain(whole.analyze(run, day=day, **asked))
