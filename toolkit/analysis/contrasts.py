@@ -67,7 +67,7 @@ def evaluate(contrast: Contrast, rows: Sequence[Mapping[str, Any]], *, seed: int
         `visible` (the smallest effect that would have been seen with a chance of 80 %), `tasks`, `seeds`, and `verdict`:
         `answered` (the interval excludes 0), `bounded` (it lies within the margin), or `open`, with `tasks_needed` for an
         effect of the size found, or to show that there is none beyond the margin, whichever is fewer; None where the data
-        have no spread at all.
+        have no spread at all, or most of it between seeds.
     """
     import numpy as np
 
@@ -93,7 +93,8 @@ def evaluate(contrast: Contrast, rows: Sequence[Mapping[str, Any]], *, seed: int
     each = [float(d) * n / group.shape[1] for group in groups for d in group.mean(axis=0)]
     most = max(map(abs, each)) or 1.0
     *_, p, exact = stats.paired([d / most for d in each], seed=seed)
-    if len(seeds) > 1 and (over_both := _student(groups)[1]) > p:  # flips over tasks know nothing of seeds
+    _, over_both, of_seeds = _student(groups)
+    if len(seeds) > 1 and over_both > p:  # flips over tasks know nothing of seeds
         p, exact = over_both, False
     if contrast.is_pass:  # few tasks differ: a resample of none that does says nothing of others
         ends = [_of_few(contrast, score, group.mean(axis=0)) for score, group in zip(scores, groups, strict=True)]
@@ -102,10 +103,11 @@ def evaluate(contrast: Contrast, rows: Sequence[Mapping[str, Any]], *, seed: int
     se = (high - low) / 2 / 1.959964
     within = -contrast.margin < low and high < contrast.margin
     verdict = "answered" if low > 0 or high < 0 else "bounded" if within else "open"
+    needed = _needed(n, se, value, contrast.margin) if verdict == "open" and of_seeds <= 0.5 else None
     return {
         "contrast": contrast.name, "scores": scores, "named": contrast.named, "value": value, "low": low, "high": high,
         "p": p, "exact": exact, "se": se, "visible": SEES * se, "tasks": n, "seeds": len(seeds), "margin": contrast.margin,
-        "verdict": verdict, "tasks_needed": _needed(n, se, value, contrast.margin) if verdict == "open" else None,
+        "verdict": verdict, "tasks_needed": needed,
     }  # fmt: skip
 
 
@@ -136,25 +138,25 @@ def _interval(groups: Sequence[Any], seed: int) -> tuple[float, float]:
     return min(float(low), middle - half), max(float(high), middle + half)
 
 
-def _student(groups: Sequence[Any]) -> tuple[float, float]:
-    """Return half of Student's interval of the sum of means, and its two-sided p-value.
+def _student(groups: Sequence[Any]) -> tuple[float, float, float]:
+    """Return half of Student's interval of the sum of means, its two-sided p-value, and the seeds' share of the variance.
 
     Variances are those over the tasks of each group and, where there are several, over seeds. Degrees of freedom are Welch's
     and Satterthwaite's: where seeds make all the difference, one less than there are.
     """
     from scipy.stats import t
 
-    parts = [(float(group.mean(axis=0).var(ddof=1)) / group.shape[1], group.shape[1] - 1) for group in groups]
-    by_seed = sum(group.mean(axis=1) for group in groups)
-    if len(by_seed) > 1:
-        parts.append((float(by_seed.var(ddof=1)) / len(by_seed), len(by_seed) - 1))
+    by_tasks = [(float(group.mean(axis=0).var(ddof=1)) / group.shape[1], group.shape[1] - 1) for group in groups]
+    means = sum(group.mean(axis=1) for group in groups)
+    by_seeds = [(float(means.var(ddof=1)) / len(means), len(means) - 1)] if len(means) > 1 else []
+    parts = by_tasks + by_seeds
     variance = math.fsum(each for each, _ in parts)
     spread = math.fsum(each**2 / df for each, df in parts)
     value = abs(float(sum(group.mean() for group in groups)))
     if not spread:
-        return 0.0, float(value == 0)
+        return 0.0, float(value == 0), 0.0
     df, se = variance**2 / spread, math.sqrt(variance)
-    return float(t.ppf(0.975, df)) * se, 2 * float(t.sf(value / se, df))
+    return float(t.ppf(0.975, df)) * se, 2 * float(t.sf(value / se, df)), sum(each for each, _ in by_seeds) / variance
 
 
 def _needed(n: int, se: float, value: float, margin: float) -> int | None:
@@ -213,4 +215,6 @@ def _line(it: Mapping[str, Any], samples: int) -> str:
     if it["verdict"] == "open" and it["tasks_needed"]:
         n = f"{samples} {'sample' if samples == 1 else 'samples'} each" if is_pass else "one reading each"
         line += f"; about {it['tasks_needed']:,} tasks, {n}, would decide it"
+    elif it["verdict"] == "open" and it["seeds"] > 1 and it["se"]:
+        line += "; more seeds would decide it, not more tasks"
     return line

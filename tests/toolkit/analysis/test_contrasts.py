@@ -105,7 +105,8 @@ def test_one_seed_has_students_interval_and_two_benchmarks_have_welchs() -> None
     assert _student([one])[0] == pytest.approx(t.ppf(0.975, 11) * se)
     welch = ttest_ind(one[0], -two[0], equal_var=False)
     between = welch.confidence_interval()
-    half, p = _student([one, two])
+    half, p, of_seeds = _student([one, two])
+    assert of_seeds == 0
     assert 2 * half == pytest.approx(between.high - between.low)
     assert p == pytest.approx(welch.pvalue)
 
@@ -119,6 +120,8 @@ def test_what_one_seed_in_three_contradicts_is_not_certain() -> None:
     assert found is not None
     assert found["low"] < 0 < found["high"]
     assert found["p"] > 0.05  # flips over tasks alone say less than 1e-5
+    assert found["tasks_needed"] is None
+    assert told([{**found, "named": True}], 1).endswith("3 seeds; more seeds would decide it, not more tasks")
 
 
 def test_a_cell_that_waits_leaves_its_contrasts_out() -> None:
