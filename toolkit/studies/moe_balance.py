@@ -70,7 +70,8 @@ class MoeBalance(Study[BalanceSettings]):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {**TINY, "experts": 4, "layers": 1, "steps": 2, "sequence": 32, "texts": 8, "held_texts": 2,
                  "balancers": ("aux0.5", "alf0.01")},
-        "small": {"dtype": "bfloat16", "device": "cpu", "nll_tasks": 64, "pass_tasks": 32, "parameters": 1.45e8},
+        "small": {"dtype": "bfloat16", "device": "cpu", "balancers": ("none", "aux0.01", "aux0.1", "alf0.01"),
+                  "nll_tasks": 64, "pass_tasks": 32, "parameters": 1.45e8},
         "gpu": {"balancers": ("none", "aux0.01", "aux0.1", "alf0.001", "alf0.001+seq"), "inits": ("copy", "drop", "skewed"),
                 "capacities": (0, 1.0), "layers": 0, "trains": "all", "steps": 150, "batch": 32, "micro_batch": 8,
                 "sequence": 1024, "texts": 4000, "held_texts": 128, "nll_tasks": 164, "pass_tasks": 164,

@@ -58,7 +58,7 @@ class MoeDense(Study[DenseSettings]):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {**TINY, "experts": 4, "layers": 1, "steps": 2, "sequence": 32, "texts": 8, "held_texts": 2, "keep": 2,
                  "calibration": 1, "telemetry_tasks": 5},
-        "small": {"dtype": "bfloat16", "device": "cpu", "nll_tasks": 32, "pass_tasks": 32, "parameters": 1.35e8},
+        "small": {"dtype": "bfloat16", "device": "cpu", "nll_tasks": 64, "pass_tasks": 32, "parameters": 1.35e8},
         "gpu": {"layers": 0, "steps": 150, "batch": 32, "micro_batch": 8, "sequence": 1024, "texts": 4000, "held_texts": 128,
                 "seeds": (0, 1, 2), "nll_tasks": 378, "pass_tasks": 378, "samples": 5, "temperature": 0.2,
                 "max_new_tokens": 512, "calibration": 32, "telemetry_tasks": 164, "machine": "h200", "parameters": 1.35e8},

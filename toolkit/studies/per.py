@@ -73,7 +73,7 @@ class Per(Study[PerSettings]):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {**TINY, "children": ("ffn0.25", "depth1"), "calibration_texts": 2, "speed_prompts": 2, "speed_tokens": 4,
                  "repeats": 1},
-        "small": {"benchmarks": ("humaneval", "humaneval-pro"), "skip_missing": True, "nll_tasks": 24, "pass_tasks": 24,
+        "small": {"benchmarks": ("humaneval", "humaneval-pro"), "skip_missing": True, "nll_tasks": 64, "pass_tasks": 24,
                   "dtype": "bfloat16", "device": "cpu"},
         "gpu": {"minutes": 7,
                 "benchmarks": ("humaneval", "humaneval-pro"), "skip_missing": True, "nll_tasks": 164, "pass_tasks": 164,

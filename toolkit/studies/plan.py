@@ -10,7 +10,7 @@ from toolkit.studies.base import Study
 from toolkit.studies.run import cells_of
 from toolkit.studies.settings import S
 
-READ = 300
+READ = 200
 """Tokens of a prompt with its canonical solution, about."""
 PIECE_S = 540.0
 """Seconds that a piece of a run on a lent machine may take; stages that are done are not done again in the next."""
