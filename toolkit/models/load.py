@@ -202,7 +202,7 @@ def _with_adapter(model: Any, adapter: str) -> Any:
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        raise BadModel(f"--adapter {adapter} does not fit this model; is it for another one? {_line(error)}") from None
+        raise BadModel(f"--adapter {adapter} cannot be put on this model; is it for another one? {_line(error)}") from None
     if wanted != found:
         raise BadModel(f"--adapter {adapter} is for another model: they differ in {min(wanted ^ found)}")
     if not hasattr(fitted.base_model, "merge_and_unload"):

@@ -139,7 +139,7 @@ class Service:
         prompts = _texts(body, "prompts", len(queries)) if body.get("prompts") is not None else [""] * len(queries)
         labels = body.get("labels")
         if not isinstance(labels, list) or len(labels) != len(queries):
-            raise Failed(422, f"labels must be a list of {len(queries)}, one for each query")
+            raise Failed(422, f"labels: must be a list of {len(queries)}, one for each query")
         texts = [query.removeprefix(prompt) for query, prompt in zip(queries, prompts, strict=True)]
         pairs = zip(labels, texts, strict=True)
         found = await asyncio.gather(*(self._reward(key, label, text, OPENRLHF_S) for label, text in pairs))
@@ -266,9 +266,9 @@ class Service:
 def _texts(body: Any, name: str, n: int | None = None) -> list[str]:
     found = body.get(name) if isinstance(body, dict) else None
     if not isinstance(found, list) or not found or not all(isinstance(one, str) for one in found):
-        raise Failed(422, f"{name} must be a list of texts")
+        raise Failed(422, f"{name}: must be a list of texts")
     if n is not None and len(found) != n:
-        raise Failed(422, f"{name} must be a list of {n}, one for each query")
+        raise Failed(422, f"{name}: must be a list of {n}, one for each query")
     return found
 
 
@@ -279,6 +279,6 @@ def _wait(request: Request, default: float) -> float:
     except ValueError:
         seconds = 0.0
     if not 2 <= seconds <= 3600:
-        raise Failed(422, f"wait must be the seconds that the client waits, 2 to 3600, not {str(given)[:40]!r}")
+        raise Failed(422, f"wait: must be the seconds that the client waits, 2 to 3600, not {str(given)[:40]!r}")
     return seconds
 
