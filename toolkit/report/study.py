@@ -10,6 +10,8 @@ from toolkit.report.templates import fill
 
 Summary = Mapping[str, Any]
 
+ONE_SEED = "One seed: intervals are over tasks alone. Another seed may differ as much as cells do."
+
 
 def _form(row: Mapping[str, Any], value: float | None) -> str:
     if value is None:
@@ -104,7 +106,7 @@ def html(summary: Summary) -> str:
     return fill(
         "study.html", study=summary["study"], question=summary["question"], limits=summary["limits"],
         waiting=summary["waiting"], model=summary["settings"]["model"] or "no model",
-        one_seed=bool(summary["contrasts"]) and len(summary["settings"]["seeds"]) == 1,
+        one_seed=_one_seed(summary),
         verdict=summary["verdict"], contrasts=contrasts(summary), contrast_columns=_CONTRASTS, rows=rows,
         columns=[*head, *(c for c in columns if c not in head)], more=more, notes=notes,
         agreement=[f"{name}: {it['tau']:+.2f} over {it['cells']} cells" for name, it in summary["agreement"].items()],
@@ -115,6 +117,10 @@ def html(summary: Summary) -> str:
         settings=[(name.replace("_", " "), ", ".join(map(str, it)) if isinstance(it, list) else it)
                   for name, it in summary["settings"].items() if it not in ("", [], None)],
     )  # fmt: skip
+
+
+def _one_seed(summary: Summary) -> str:
+    return ONE_SEED if summary["contrasts"] and len(summary["settings"]["seeds"]) == 1 else ""
 
 
 def told(summary: Summary) -> str:
@@ -131,7 +137,7 @@ def told(summary: Summary) -> str:
     lines += [f"{name}: {text}" for name, text in summary["more"].items() if isinstance(text, str)]
     for name, it in summary["agreement"].items():
         lines.append(f"nats a token and pass@1 on {name}: Kendall's tau {it['tau']:+.2f} over {it['cells']} cells")
-    lines += [*summary["notes"], *summary["waiting"]]
+    lines += [*summary["notes"], *summary["waiting"], *filter(None, [_one_seed(summary)])]
     if summary["boxes_share"] is not None:
         total = sum(summary["seconds"].values())
         lines.append(f"stages took {total:.0f} s, boxes' share {summary['boxes_share']:.1%}")
