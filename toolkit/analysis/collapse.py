@@ -112,21 +112,27 @@ def detectable(low: float, high: float, *, power: float = POWER, level: float = 
     return float((norm.isf(level / 2) + norm.ppf(power)) * error)
 
 
-def said(difference: float, low: float, high: float, p_value: float, *, level: float = 0.05) -> str:
-    """Say what a comparison shows: that the two differ, or that they do not and what would have been found."""
+def said(difference: float, low: float, high: float, p_value: float, *, level: float = 0.05, tests: int = 1) -> str:
+    """Say what a comparison shows: that the two differ, or that they do not and what would have been found.
+
+    Args:
+        p_value: adjusted for being one of so many `tests`.
+    """
     if p_value <= level:
         return f"differ by {100 * difference:+.1f} points (p = {p_value:.2g})"
-    least = 100 * detectable(low, high)
+    least = 100 * detectable(low, high, level=level / tests)
     return f"these do not differ (p = {p_value:.2g}); 80 % of such comparisons find a difference of {least:.0f} points"
 
 
 def comparisons(verdicts: Sequence[Mapping[str, Any]], *, margin: float = seeds.MARGIN) -> list[dict[str, Any]]:
-    """Return `seeds.comparisons`, each with `detectable` (a difference of pass@1, over tasks) and what it `says` after
-    Holm."""
+    """Return `seeds.comparisons`, each with `detectable` (a difference of pass@1, over tasks) and what it `says`.
+
+    Both are after Holm: what is detectable, if it were the first of all comparisons.
+    """
     rows = seeds.comparisons(verdicts, margin=margin)
     for row in rows:
-        row["detectable"] = round(detectable(row["low"], row["high"]), 4)
-        row["says"] = said(row["difference"], row["low"], row["high"], row["p_tasks_holm"])
+        row["detectable"] = round(detectable(row["low"], row["high"], level=0.05 / len(rows)), 4)
+        row["says"] = said(row["difference"], row["low"], row["high"], row["p_tasks_holm"], tests=len(rows))
     return rows
 
 
@@ -135,8 +141,8 @@ def unpaired(before: Sequence[tuple[int, int]], after: Sequence[tuple[int, int]]
 
     Returns:
         `before` and `after` with their intervals (`stats.interval`) and numbers of `tasks`, `difference` (after - before)
-        with `low` and `high` (Newcombe's, of those two intervals), `p` (two-sided permutation of tasks, estimated from
-        `stats.DRAWS` draws), `detectable`, and what it `says`.
+        with `low` and `high` (Newcombe's, of those two intervals), `p` (two-sided permutation of tasks: exact with values
+        of 0 and 1, else estimated from `SHUFFLES` draws), `detectable`, and what it `says`.
 
     Raises:
         ValueError: one of the sets is empty.

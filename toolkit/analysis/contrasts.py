@@ -57,16 +57,17 @@ def over(name: str, weights: Mapping[str, float], score: str, margin: float, *, 
 
 
 def evaluate(contrast: Contrast, rows: Sequence[Mapping[str, Any]], *, seed: int = 0) -> dict[str, Any] | None:
-    """Return what a contrast is in the rows of a study; None where a cell has no such score of two tasks yet.
+    """Return what a contrast is in the rows of a study; None while a cell lacks that score for two tasks.
 
     Args:
         rows: of each cell and seed, `cell`, `seed` and `scores`, by score and task.
 
     Returns:
-        `value` with `low` and `high` (95 %), `p` (sign flips over tasks), `se`, `visible` (the smallest effect that would
-        have been seen with a chance of 80 %), `tasks`, `seeds`, and `verdict`: `answered` (the interval excludes 0),
-        `bounded` (it lies within the margin), or `open`, with `tasks_needed` for an effect of the size found, or to show
-        that there is none beyond the margin, whichever is fewer; None where the data have no spread at all.
+        `value` with `low` and `high` (95 %), `p` (sign flips over tasks; of several seeds at least Student's), `se`,
+        `visible` (the smallest effect that would have been seen with a chance of 80 %), `tasks`, `seeds`, and `verdict`:
+        `answered` (the interval excludes 0), `bounded` (it lies within the margin), or `open`, with `tasks_needed` for an
+        effect of the size found, or to show that there is none beyond the margin, whichever is fewer; None where the data
+        have no spread at all, or most of it between seeds.
     """
     import numpy as np
 
@@ -91,29 +92,38 @@ def evaluate(contrast: Contrast, rows: Sequence[Mapping[str, Any]], *, seed: int
     n = sum(group.shape[1] for group in groups)
     each = [float(d) * n / group.shape[1] for group in groups for d in group.mean(axis=0)]
     most = max(map(abs, each)) or 1.0
-    middle_low, middle_high, p, exact = stats.paired([d / most for d in each], seed=seed)
+    *_, p, exact = stats.paired([d / most for d in each], seed=seed)
+    _, over_both, of_seeds = _student(groups)
+    if len(seeds) > 1 and over_both > p:  # flips over tasks know nothing of seeds
+        p, exact = over_both, False
     if contrast.is_pass:  # few tasks differ: a resample of none that does says nothing of others
-        reach = sum(abs(term.weight) for term in contrast.terms) / 2
-        wide = stats.paired([max(-1.0, min(1.0, d / reach / len(groups))) for d in each], seed=seed)
-        middle_low, middle_high = (end * reach * len(groups) for end in wide[:2])
-        low, high = min(low, middle_low), max(high, middle_high)
+        ends = [_of_few(contrast, score, group.mean(axis=0)) for score, group in zip(scores, groups, strict=True)]
+        middle, half = math.fsum(a + b for a, b in ends) / 2, math.hypot(*((b - a) / 2 for a, b in ends))
+        low, high = min(low, middle - half), max(high, middle + half)
     se = (high - low) / 2 / 1.959964
     within = -contrast.margin < low and high < contrast.margin
     verdict = "answered" if low > 0 or high < 0 else "bounded" if within else "open"
+    needed = _needed(n, se, value, contrast.margin) if verdict == "open" and of_seeds <= 0.5 else None
     return {
         "contrast": contrast.name, "scores": scores, "named": contrast.named, "value": value, "low": low, "high": high,
         "p": p, "exact": exact, "se": se, "visible": SEES * se, "tasks": n, "seeds": len(seeds), "margin": contrast.margin,
-        "verdict": verdict, "tasks_needed": _needed(n, se, value, contrast.margin) if verdict == "open" else None,
+        "verdict": verdict, "tasks_needed": needed,
     }  # fmt: skip
+
+
+def _of_few(contrast: Contrast, score: str, differences: Sequence[float]) -> tuple[float, float]:
+    """Return the interval of one score's part that counts a few more tasks, which differ by as much as they can."""
+    reach = math.fsum(abs(term.weight) for term in contrast.terms if term.score == score) / 2
+    low, high = stats.paired_interval([max(-1.0, min(1.0, float(d) / reach)) for d in differences])
+    return low * reach, high * reach
 
 
 def _interval(groups: Sequence[Any], seed: int) -> tuple[float, float]:
     """Return the 95 % interval of the sum of means by resampling seeds, together for all groups, and tasks of each.
 
-    It is at least as wide as Student's with that standard error: of few tasks a resample knows too little.
+    It is at least as wide as Student's, see `_student`: of few tasks, or few seeds, a resample knows too little.
     """
     import numpy as np
-    from scipy.stats import t
 
     rng = np.random.default_rng(seed)
     n_seeds = groups[0].shape[0]
@@ -124,9 +134,29 @@ def _interval(groups: Sequence[Any], seed: int) -> tuple[float, float]:
         drawn = rng.multinomial(n, [1 / n] * n, size=DRAWS) / n
         total += ((drawn_seeds @ group) * drawn).sum(axis=1)
     low, high = np.quantile(total, [0.025, 0.975])
-    fewest, middle = min(group.shape[1] for group in groups), float(sum(group.mean() for group in groups))
-    half = float(t.ppf(0.975, fewest - 1)) * float(total.std()) * math.sqrt(fewest / (fewest - 1))
+    middle, half = float(sum(group.mean() for group in groups)), _student(groups)[0]
     return min(float(low), middle - half), max(float(high), middle + half)
+
+
+def _student(groups: Sequence[Any]) -> tuple[float, float, float]:
+    """Return half of Student's interval of the sum of means, its two-sided p-value, and the seeds' share of the variance.
+
+    Variances are those over the tasks of each group and, where there are several, over seeds. Degrees of freedom are Welch's
+    and Satterthwaite's: where seeds make all the difference, one less than there are.
+    """
+    from scipy.stats import t
+
+    by_tasks = [(float(group.mean(axis=0).var(ddof=1)) / group.shape[1], group.shape[1] - 1) for group in groups]
+    means = sum(group.mean(axis=1) for group in groups)
+    by_seeds = [(float(means.var(ddof=1)) / len(means), len(means) - 1)] if len(means) > 1 else []
+    parts = by_tasks + by_seeds
+    variance = math.fsum(each for each, _ in parts)
+    spread = math.fsum(each**2 / df for each, df in parts)
+    value = abs(float(sum(group.mean() for group in groups)))
+    if not spread:
+        return 0.0, float(value == 0), 0.0
+    df, se = variance**2 / spread, math.sqrt(variance)
+    return float(t.ppf(0.975, df)) * se, 2 * float(t.sf(value / se, df)), sum(each for each, _ in by_seeds) / variance
 
 
 def _needed(n: int, se: float, value: float, margin: float) -> int | None:
@@ -177,11 +207,14 @@ def _line(it: Mapping[str, Any], samples: int) -> str:
         return f"{100 * value:+.1f}" if is_pass else f"{value:+.3f}"
 
     size = form(it["visible"]).lstrip("+")
+    holm = "" if it.get("p_holm") in (None, it["p"]) else f" (p {it['p_holm']:.3f} after Holm)"
     within = f" (within +-{form(it['margin']).lstrip('+')})" if it["verdict"] == "bounded" else ""
     line = (f"{it['verdict']}{within}: {it['contrast']} on {' and '.join(it['scores'])} {form(it['value'])} {unit} "
-            f"[{form(it['low'])}, {form(it['high'])}], smallest effect visible {size} {unit} over {it['tasks']} tasks, "
-            f"{it['seeds']} {'seed' if it['seeds'] == 1 else 'seeds'}")  # fmt: skip
+            f"[{form(it['low'])}, {form(it['high'])}]{holm}, smallest effect visible {size} {unit} over {it['tasks']} "
+            f"tasks, {it['seeds']} {'seed' if it['seeds'] == 1 else 'seeds'}")  # fmt: skip
     if it["verdict"] == "open" and it["tasks_needed"]:
         n = f"{samples} {'sample' if samples == 1 else 'samples'} each" if is_pass else "one reading each"
         line += f"; about {it['tasks_needed']:,} tasks, {n}, would decide it"
+    elif it["verdict"] == "open" and it["seeds"] > 1 and it["se"]:
+        line += "; more seeds would decide it, not more tasks"
     return line

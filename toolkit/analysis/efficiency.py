@@ -104,7 +104,7 @@ def scaling(parameters: Sequence[float], accuracies: Sequence[float], level: flo
         interval with slopes of both signs.
 
     Raises:
-        ValueError: a size is not above 0, or as many accuracies are not there.
+        ValueError: a size is not above 0, or there are more sizes than accuracies, or fewer.
     """
     if len(parameters) != len(accuracies) or any(not size > 0 for size in parameters):
         raise ValueError("a fit over size wants a number of parameters above 0 for each accuracy")

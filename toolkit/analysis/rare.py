@@ -77,7 +77,7 @@ def learn(
 ) -> tuple[list[list[float]], int, list[dict[str, float]]]:
     """Learn a proposal that draws where a model fails.
 
-    In each round the points with the highest losses, of failures all, say where the next round looks: the levels that they
+    In each round the points with the highest losses, and every failure, say where the next round looks: the levels that they
     have, weighted by nominal over proposed probability.
 
     Args:

@@ -202,7 +202,12 @@ def paired(differences: Sequence[float], scale: int = _SCALE, *, seed: int = 0) 
         scale: all of them are multiples of its inverse, if it is small enough.
     """
     p_value, exact = _sign_flip(list(differences), min(scale, _SCALE), seed)
-    return *_paired(*_sums(differences)), p_value, exact
+    return *paired_interval(differences), p_value, exact
+
+
+def paired_interval(differences: Sequence[float]) -> tuple[float, float]:
+    """Return the 95 % interval of `paired`, which is cheap without the p-value."""
+    return _paired(*_sums(differences))
 
 
 def no_worse(differences: Sequence[float], margin: float) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from toolkit.analysis import alarm, collapse, confirmation, diversity, stop, temporal
+from toolkit.analysis import alarm, collapse, confirmation, diversity, stats, stop, temporal
 
 VERSION = 1
 Key = tuple[str, int, int]
@@ -142,11 +142,17 @@ def _stops(run: Run) -> list[dict[str, Any]]:
 
 
 def _temporal(run: Run, day: str) -> list[dict[str, Any]]:
-    return [
+    rows: list[dict[str, Any]] = [
         {**_name((row["regime"], row["seed"], row["round"])), "benchmark": row["benchmark"],
          **temporal.split({task: (n, c) for task, (c, n) in row["tasks"].items()}, run.dates, day)}
         for row in run.verdicts
     ]  # fmt: skip
+    tests = [row for row in rows if "p" in row]
+    for row, p in zip(tests, stats.holm([row["p"] for row in tests]), strict=True):
+        ends = (row["low"], row["high"])
+        row |= {"p_holm": p, "detectable": collapse.detectable(*ends, level=0.05 / len(tests)),
+                "says": collapse.said(row["difference"], *ends, float(p or 0), tests=len(tests))}  # fmt: skip
+    return rows
 
 
 def _diversity(run: Run) -> list[dict[str, Any]]:

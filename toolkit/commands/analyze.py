@@ -49,9 +49,9 @@ def analyze(
         raise UsageError(f"{folder}: a file in it is not as toolkit writes it ({error!r})") from None
     except OSError as error:
         raise UsageError(f"{error.filename}: {error.strerror}") from None
-    day = _day(split, run) if split else None
+    day, stated = _day(split, run) if split else (None, None)
     if day:
-        run = replace(run, dates=_dates(run.about, dates))
+        run = replace(run, dates=_dates(run.about, dates), about=dict(run.about) | {"cutoff": stated})
     if more is not None:
         run = more(folder, run)
     found: dict[str, Any] = plain(whole.analyze(run, day=day, **asked))
@@ -177,11 +177,12 @@ def _spectra(folder: Path, settings: Mapping[str, Any]) -> Iterator[dict[str, An
 # -- days --------------------------------------------------------------------------------------------------------------
 
 
-def _day(split: str, run: whole.Run) -> str:
+def _day(split: str, run: whole.Run) -> tuple[str, str | None]:
+    """Return the day to split at and, where it is a model's cut-off, what was stated and where."""
     kind, _, named = split.partition(":")
     if kind != CUTOFF:
         try:
-            return slices.day(split)
+            return slices.day(split), None
         except ValueError:
             raise UsageError(f"--split wants a day such as 2024-05-31, {CUTOFF} or {CUTOFF}:MODEL; got {split!r}") from None
     model = named or str(run.about.get("model") or "")
@@ -191,7 +192,7 @@ def _day(split: str, run: whole.Run) -> str:
         what = model or "the model that wrote these samples"
         remedy = f"name a day, or {CUTOFF}:MODEL with one of {there}"
         raise UsageError(f"--split {split}: no cut-off of {what} is known here; {remedy}")
-    return known.day
+    return known.day, f"{known.model}: {known.says} ({known.source})"
 
 
 def _dates(about: Mapping[str, Any], file: Path | None) -> dict[str, str]:

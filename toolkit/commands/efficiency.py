@@ -81,9 +81,10 @@ def _run(folder: Path, budget: tuple[str, float] | None) -> dict[str, Any]:
         part, score = list(summary["pass_at_k"].items())[-1]
         score, generation = score.get("1"), summary.get("generation") or {}
         said = run["settings"]["samples"]
-        parts = [said["model"], said.get("adapter")] if isinstance(said, dict) else [PurePath(said).name]
+        parts = [said["model"], said.get("adapter")] if isinstance(said, dict) else []
         row = {
-            "model": " + ".join(filter(None, parts)), "benchmark": summary["benchmark"], "tests": part,
+            "model": " + ".join(filter(None, parts)) or generation.get("model") or PurePath(said).name,
+            "benchmark": summary["benchmark"], "tests": part,
             "n_tasks": summary["n_tasks_scored"],
             **{end: score and score[key] for end, key in (("accuracy", "value"), ("low", "low"), ("high", "high"))},
             **{name: generation.get(name) for name in (*_NUMBERS[1:4], "s_per_answer", *_MIXED)},

@@ -154,7 +154,8 @@ class Writer:
                 with writing(cost.beside(path)):
                     cost.beside(path).unlink(missing_ok=True)
             machine = getattr(self.generator, "machine", {})
-            metered = {} if machine is None else {"timed": cost.Meter(path, machine).timed}
+            named = " + ".join(filter(None, (self.asked.get("model"), self.asked.get("adapter"))))
+            metered = {} if machine is None else {"timed": cost.Meter(path, {**machine, "model": named}).timed}
             with Sanitizer() as sanitizer:
 
                 def line(one: Generation) -> bytes:

@@ -6,8 +6,8 @@ import importlib.util
 import logging
 import os
 import re
+import secrets
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -143,7 +143,7 @@ def _place(source: Source) -> tuple[str, dict[str, Any]]:
     if place.is_dir() and not (place / "config.json").is_file():
         is_adapter = (place / "adapter_config.json").is_file()
         hint = "it is an adapter: say --adapter, and its model with --model" if is_adapter else "it has no config.json"
-        raise BadModel(f"{source.model} is no model: {hint}")
+        raise BadModel(f"{source.model} is not a model: {hint}")
     if place.exists():
         return name, flags
     if not is_hub_id(name):
@@ -166,7 +166,7 @@ def _is_on_hub(source: Source, name: str) -> bool:
     try:
         huggingface_hub.model_info(name, revision=source.revision, timeout=10)
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        raise BadModel(f"{source.model} is no folder here, and no model on the hub: {_line(error)}") from None
+        raise BadModel(f"{source.model} is neither a folder here nor a model on the hub: {_line(error)}") from None
     except Exception:  # offline, in one way or another
         return False
     return True
@@ -202,11 +202,11 @@ def _with_adapter(model: Any, adapter: str) -> Any:
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        raise BadModel(f"--adapter {adapter} cannot be put on this model; is it one of another? {_line(error)}") from None
+        raise BadModel(f"--adapter {adapter} cannot be put on this model; is it for another one? {_line(error)}") from None
     if wanted != found:
-        raise BadModel(f"--adapter {adapter} is one of another model: they differ in {min(wanted ^ found)}")
+        raise BadModel(f"--adapter {adapter} is for another model: they differ in {min(wanted ^ found)}")
     if not hasattr(fitted.base_model, "merge_and_unload"):
-        raise BadModel(f"--adapter {adapter} is none that changes weights, such as LoRA")
+        raise BadModel(f"--adapter {adapter} is not one that changes weights, as LoRA does")
     return fitted.merge_and_unload() if model.dtype.itemsize == 4 else fitted.base_model.model
 
 
@@ -217,7 +217,7 @@ def _loading_error(source: Source, error: Exception, flags: Mapping[str, Any]) -
         return GenerationFailed(f"{name}: no memory for it; take a smaller model, or --dtype bfloat16 ({_line(error)})")
     if flags.get("local_files_only") and isinstance(error, OSError):
         return GenerationFailed(
-            f"{name} is no folder or file here, the model hub does not answer, and nothing was downloaded from it before"
+            f"{name} is not a folder or file here, the model hub does not answer, and no earlier download is kept"
         )
     return BadModel(f"{name} cannot be loaded: {_line(error)}")
 
@@ -269,10 +269,10 @@ def _converted(file: Path) -> Path:
     del model.config.quantization_config, model.hf_quantizer, model.quantization_method
     model.is_quantized = False
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made = tempfile.mkdtemp(dir=folder.parent, prefix=".")
+        made = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+        made.mkdir(parents=True)
         try:
-            save(model, loaded.tokenizer, Path(made), "")
+            save(model, loaded.tokenizer, made, "")
             try:
                 os.rename(made, folder)
             except OSError:
@@ -281,5 +281,5 @@ def _converted(file: Path) -> Path:
         finally:
             shutil.rmtree(made, ignore_errors=True)
     except OSError as error:
-        raise GenerationFailed(f"{file} cannot be kept converted in {folder}: {error.strerror or error}") from None
+        raise GenerationFailed(f"{file}: converted weights cannot be kept in {folder}: {error.strerror or error}") from None
     return folder

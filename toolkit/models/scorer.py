@@ -142,7 +142,7 @@ class ModelScorer:
             head = list(tokenizer.encode(prompt, add_special_tokens=False, verbose=False)) or [tokenizer.eos_token_id]
             return self._fitted(head, tokens_of(tokenizer, completion, inside=True))
         if not getattr(tokenizer, "is_fast", False):
-            raise UsageError(f"perplexity needs a fast tokenizer, which {self.loaded.about['model']} has not")
+            raise UsageError(f"perplexity needs a fast tokenizer, which {self.loaded.about['model']} does not have")
         read = tokenizer(prompt + completion, return_offsets_mapping=True, split_special_tokens=True, verbose=False)
         ids = list(read.input_ids)
         n = sum(end > len(prompt) for _, end in read.offset_mapping)

@@ -67,6 +67,8 @@ def _comparisons(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _temporal(found: Mapping[str, Any]) -> Iterator[str]:
+    if stated := found["about"].get("cutoff"):
+        yield f"cut-off {found['about']['day']}: {stated}"
     for row in found["temporal"]:
         name = f"{row['benchmark']}, {_cell(row)}, split at {row['day']}"
         yield f"{name}: {row['says']}" if "before" not in row else (

@@ -112,7 +112,7 @@ def sections(compared: Compared) -> dict[str, Section]:
         "pairs": Section("Which differ", _PAIRS, pairs, (
             "Each on the tasks that both have: won is where more of the first run's samples pass. Points are the difference "
             "of pass@1 with its 95 % interval over tasks; p is the paired sign-flip test, Holm over all pairs here. “Not "
-            "told apart” is not “equal”."
+            "told apart” does not mean “equal”."
         )),
         "matrix": Section(f"Tasks ({len(solved):,}), those that differ first: share of samples that pass", [
             Column(("task",), "task"), *(Column(("shares", name), name, "heat", _share) for name in names),

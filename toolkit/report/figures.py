@@ -5,10 +5,11 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 COLOURS = ["#0b6e99", "#c4452d", "#3a7d34", "#8a4fb0", "#b07b10", "#4a4a4a", "#d0588f", "#1f9e9e", "#6b6f00", "#7c3f00"]
-"""Of lines; a page may give others by the CSS variables `--c0` to `--c9`."""
+"""Colours of lines; a page may set others by the CSS variables `--c0` to `--c9`."""
 MISSING = 'The figures are left out, because matplotlib is not installed here: pip install "exogate[figures]"'
 _INK, _FAINT = "#010203", "#010204"
 _OF_PAGE = {_INK: "currentColor", _FAINT: "var(--line,#d9d9d9)"} | {
@@ -37,7 +38,7 @@ def available() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure; of what people or programs named, only the page shows anything.
+    """A figure. Names that people or programs chose stand on the page alone, not in the drawing.
 
     Attributes:
         svg: one element, without text but for the axes; empty if it is for files only, because the page has a table of it.
@@ -162,6 +163,40 @@ def intervals(caption: str, rows: Sequence[tuple[str, float, float, float]], say
         axes.tick_params(length=0, pad=6)
 
     return _made(caption, draw, _legend([name for name, *_ in rows], dict.fromkeys(name for name, *_ in rows)), says)
+
+
+def forest(
+    caption: str, rows: Sequence[tuple[str, float, float, float]], says: str, *, x: str, margin: float = 0.0,
+    is_log: bool = False,
+) -> Figure:  # fmt: skip
+    """Draw a point with its interval for each (name, value, low, high), the first on top, beside a line at 0.
+
+    Args:
+        rows: at least one, and no more than there are colours.
+        margin: what lies within plus and minus this is shaded.
+        is_log: a logarithmic scale without that line; intervals from 0 begin at its end, and a value of 0 has no point.
+    """
+    least = min([end for _, *ends in rows for end in ends if end > 0], default=1.0) / 2 if is_log else -inf
+
+    def draw(axes: Any) -> None:
+        if is_log:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        else:
+            axes.axvspan(-margin, margin, color=COLOURS[5], alpha=0.12, linewidth=0)
+            axes.axvline(0, color=_INK, linewidth=0.8, linestyle="--")
+        for i, (_, value, low, high) in enumerate(rows):
+            axes.hlines([-i], [max(low, least)], [high], color=COLOURS[i], alpha=0.45, linewidth=3)
+            if value > least:
+                axes.plot([value], [-i], color=COLOURS[i], marker=list(_MARKS)[i], markersize=7, gid=f"line-{i}")
+        axes.set_ylim(0.5 - len(rows), 0.5)
+        axes.set_yticks([])
+        axes.grid(axis="x", linewidth=0.8)
+        axes.tick_params(length=0, which="both", pad=6)
+        axes.set_xlabel(x)
+
+    legend = [(name, _OF_PAGE[COLOURS[i]], list(_MARKS.values())[i]) for i, (name, *_) in enumerate(rows)]
+    return _made(caption, draw, legend, says)
 
 
 def bars(caption: str, bins: Sequence[Mapping[str, Any]], x: str, says: str = "") -> Figure:

@@ -22,19 +22,19 @@ _FIXED: dict[tuple[str, ...], tuple[str, str]] = {
         "shows that fraction."),
     ("raw", "strict"): (
         "Share of the candidates that run",
-        "The truth about what the model writes: it loads, and passes the pool's tests where there are some; without tests a "
-        "program that does nothing useful runs as well."),
+        "Whether what the model writes runs: it loads, and passes the pool's tests where there are some; without tests, a "
+        "program that does nothing useful counts too."),
     ("texts", "distinct_3"): (
         "Distinct-3 of the candidates",
-        "Share of different runs of three words; shorter or fewer texts have a higher one, so compare it only between "
+        "Share of distinct sequences of three words; it is higher for shorter or fewer texts, so compare it only between "
         "rounds of equal length."),
     ("last", "auc"): (
         "AUC of the regime's last gate, for candidates that run",
         "Whether the gate puts what runs before what does not (0.5: it does not); with few candidates that run the 95 % "
         "interval is wide, and the number alone means little."),
     ("texts", "compressed"): (
-        "Size of the candidates when compressed, of their own size",
-        "Less is more of the same; long texts compress better, so compare it only between rounds of equal length."),
+        "Compressed size of the candidates, as a share of their size",
+        "Less means more of the same; long texts compress better, so compare it only between rounds of equal length."),
     ("spent", "generate_s"): (
         "Seconds that writing the candidates took",
         "On that machine, with whatever else ran there; more candidates take longer."),
@@ -45,24 +45,24 @@ _FIXED: dict[tuple[str, ...], tuple[str, str]] = {
         "0 if the gate decides alike whatever the answer is, at most 0.5; a gate that decides by chance has one too."),
     ("held_out", "agrees"): (
         "Held-out prompts: how often the accepted answer is the one that runs",
-        "Of two answers to one prompt of which one runs and one is accepted; 0.5 is no knowledge of execution, and the "
+        "Of two answers to one prompt of which one runs and one is accepted; 0.5 means no knowledge of execution, and the "
         "exact interval says how sure that is."),
 }  # fmt: skip
 _AGAINST = (
-    "A path goes from the first round to the last, the large mark: to the right and down is a gate that lets more through "
-    "while less is right. Means over seeds; it tests nothing."
+    "A path goes from the first round to the last, the large mark; to the right and down, the gate lets more through "
+    "while less is right. Means over seeds; nothing is tested."
 )
 _ENDS = "All seeds together; “ran” means that a program loads and passes the pool's tests where there are some."
 _SPECTRA = {"effective_rank": "effective rank", "ratio": "first over second eigenvalue", "top_share": "share of the first"}
 _SPECTRUM = (
-    "Of the covariance of the model's hidden states on the same texts in every round: a concentration shows as a falling "
+    "From the covariance of the model's hidden states on the same texts in every round: concentration shows as a falling "
     "rank and a rising ratio. It says nothing of whether what the model writes is right."
 )
 _OPINION = (
-    "What the gate thinks of the candidates, in its own unit (of perplexity and repetition less is better): an opinion, "
+    "What the gate thinks of the candidates, in its own unit (for perplexity and repetition, less is better): an opinion, "
     "which may improve while they get worse."
 )
-_GOOD = "Share of candidates that the model calls good rather than bad, whatever the threshold; no truth is in it."
+_GOOD = "Share of candidates that the model calls good rather than bad, whatever the threshold; not whether they are."
 
 
 def drawn(name: str, summary: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]], mark: str = "") -> dict[str, Figure]:
@@ -144,7 +144,7 @@ def drawn(name: str, summary: Mapping[str, Any], verdicts: Sequence[Mapping[str,
 
 
 def spectra(name: str, analysis: Mapping[str, Any] | None, mark: str = "") -> dict[str, Figure]:
-    """Return the figures of an analysis's `spectra`, as `drawn` does: of its last layer, means over seeds.
+    """Return the figures of an analysis's `spectra`, as `drawn` does: for its last layer, means over seeds.
 
     Args:
         analysis: what `toolkit analyze` left, or None.

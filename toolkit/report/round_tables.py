@@ -1,4 +1,4 @@
-"""The tables of runs of rounds: which columns each has, and what is to be known when it is read."""
+"""The tables of runs of rounds: which columns each has, and what its readers have to know."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -137,13 +137,13 @@ SAYS = {
     "heat": "pass@1 in percent, mean over seeds; a regime that stopped has no later rounds.",
     "rubber-stamps": (
         "Shown if acceptance rises over the rounds and pass@1 of the last round is below the first model's: both one-sided, "
-        "in directions fixed beforehand, at 5 % after Holm over regimes and benchmarks. “Not shown” is not “is none”: power "
-        "is the chance to show a rise of 20 points with a fall of 30 % in a run like this one. It speaks of these "
-        "trainings, not of other seeds."),
+        "in directions fixed beforehand, at 5 % after Holm over regimes and benchmarks. “Not shown” does not "
+        "mean “is none”: power is the chance of showing a rise of 20 points with a fall of 30 % in a run like this one. It "
+        "speaks of these trainings, not of other seeds."),
     "comparisons": (
         "Over tasks: would other tasks say the same of these trainings (95 % interval, sign flips)? Over seeds: would other "
         "trainings say the same of these tasks (Student's t; empty with one seed)? “No worse” is at most 2 points below. "
-        "All p-values but that of “below” are after Holm. Power is the chance to show a fall of 30 % over seeds that "
+        "All p-values but that of “below” are after Holm. Power is the chance of showing a fall of 30 % over seeds that "
         "differ as these do. toolkit rounds --compare FOLDER makes all of it again from verdicts.jsonl."),
     "cells": (
         "Retention is the last pass@1 over the first model's; its area is 1 if nothing is lost in any round. A regime that "
@@ -157,17 +157,17 @@ SAYS = {
     "gates": (
         "The acceptance score is the last gate's, in its own unit. AUC is the chance that a candidate that runs has a "
         "better place in the order of decisions than one that does not, with its 95 % interval: what an earlier gate "
-        "refused is the worst. It is an opinion set beside execution; it says nothing of the benchmark."),
+        "refused counts as worst. It is an opinion set beside execution; it says nothing of the benchmark."),
     "opinions": (
         "Share of texts that a model accepts, by the threshold of round 1. Read across: what changes from the first to the "
         "second column is the text, from the second to the fourth the judge's opinion of the same text."),
     "held-out": (
         "Several answers to each prompt. A gate whose decision is the same whatever the answer has variance 0 within a "
         "prompt; as much as between prompts means that the prompt does not matter. “Picks what runs”: of two answers of "
-        "which one runs and one is accepted, the share in which it is the same; 0.5 knows nothing of execution (exact "
+        "which one runs and one is accepted, the share in which it is the same; 0.5 means no knowledge of execution (exact "
         "permutation test within prompts)."),
     "diversity": (
-        "Distinct-n is the share of different runs of n words among 500 at a time; shorter texts have a higher one."),
+        "Distinct-n is the share of distinct sequences of n words, among 500 at a time; it is higher for shorter texts."),
     "cost": "Seconds as measured on that machine, with whatever else ran there.",
 }  # fmt: skip
 

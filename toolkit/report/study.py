@@ -3,10 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from toolkit.report import figures
+from toolkit.report.page import figures_of
 from toolkit.report.table import Column, leaves
 from toolkit.report.templates import fill
 
 Summary = Mapping[str, Any]
+
+ONE_SEED = "One seed: intervals are over tasks alone. Another seed may differ as much as cells do."
 
 
 def _form(row: Mapping[str, Any], value: float | None) -> str:
@@ -38,6 +42,47 @@ _CONTRASTS = [
 ]  # fmt: skip
 
 
+_DRAWN = {
+    "Failure rates": ("share of problems that fail", True),
+    "Published gaps": ("points of pass@1, HumanEval Pro less MBPP Pro", False),
+}
+"""Tables of studies whose rows with intervals are drawn: what is along the axis, and whether it is logarithmic."""
+
+
+def drawn(summary: Summary) -> list[figures.Figure]:
+    """Return the figures of a run: contrasts by measure, those that the study asks first; needs matplotlib."""
+    seeds = summary["settings"]["seeds"]
+    model = summary["settings"]["model"] or "no model"
+    about = f"({summary['study']}, {model}, {'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))})"
+    found, most = [], len(figures.COLOURS)
+    for measure, x, scale in (("pass", "points of pass@1", 100.0), ("nll", "nats a token", 1.0)):
+        mine = [row for row in summary["contrasts"] if row["scores"][0].startswith(f"{measure}@")]
+        if not mine:
+            continue
+        mine.sort(key=lambda row: not row["named"])
+        n_named, margin = sum(row["named"] for row in mine), scale * mine[0]["margin"]
+        rows = [
+            (f"{row['contrast']}, {' and '.join(row['scores'])}", *(scale * row[end] for end in ("value", "low", "high")))
+            for row in mine[:most]
+        ]  # fmt: skip
+        asked = "the topmost is" if n_named == 1 else f"the topmost {n_named} are"
+        says = f"95 % intervals; {asked} what the study asks; shaded: within +-{margin:g}, no effect worth naming"
+        says += f"; {most} of {len(mine)}, all are in the table" if len(mine) > most else ""
+        found.append(figures.forest(f"Contrasts in {x} {about}", rows, says, x=x, margin=margin))
+    for name, (x, is_log) in _DRAWN.items():
+        if rows := [each for row in summary["more"].get(name, []) for each in _intervals(row)][:most]:
+            found.append(figures.forest(f"{name} {about}", rows, "95 % intervals", x=x, is_log=is_log))
+    return found
+
+
+def _intervals(row: Mapping[str, Any]) -> list[tuple[str, float, float, float]]:
+    name, value = str(row.get("cell") or row.get("models")), row.get("value", row.get("difference"))
+    found = [] if row["low"] is None or value is None else [(name, value, row["low"], row["high"])]
+    if "plain_low" in row:
+        found.append((f"{name}, plain sampling", row["plain"], row["plain_low"], row["plain_high"]))
+    return found
+
+
 def _named(columns: Sequence[Column]) -> list[Column]:
     return [Column(c.path, " ".join(part.replace("_", " ") for part in c.path[-2:] if part not in _PARTS), c.kind, c.form)
             for c in columns]  # fmt: skip
@@ -60,15 +105,22 @@ def html(summary: Summary) -> str:
     notes = summary["notes"] + [f"{name}: {text}" for name, text in summary["more"].items() if isinstance(text, str)]
     return fill(
         "study.html", study=summary["study"], question=summary["question"], limits=summary["limits"],
-        waiting=summary["waiting"], model=summary["settings"]["model"], one_seed=len(summary["settings"]["seeds"]) == 1,
+        waiting=summary["waiting"], model=summary["settings"]["model"] or "no model",
+        one_seed=_one_seed(summary),
         verdict=summary["verdict"], contrasts=contrasts(summary), contrast_columns=_CONTRASTS, rows=rows,
         columns=[*head, *(c for c in columns if c not in head)], more=more, notes=notes,
         agreement=[f"{name}: {it['tau']:+.2f} over {it['cells']} cells" for name, it in summary["agreement"].items()],
         seconds=", ".join(f"{name} {value:.0f} s" for name, value in summary["seconds"].items()),
         boxes=summary["boxes_share"],
+        figures=figures_of(drawn(summary)) if figures.available() else [],
+        missing="" if figures.available() else figures.MISSING,
         settings=[(name.replace("_", " "), ", ".join(map(str, it)) if isinstance(it, list) else it)
                   for name, it in summary["settings"].items() if it not in ("", [], None)],
     )  # fmt: skip
+
+
+def _one_seed(summary: Summary) -> str:
+    return ONE_SEED if summary["contrasts"] and len(summary["settings"]["seeds"]) == 1 else ""
 
 
 def told(summary: Summary) -> str:
@@ -85,7 +137,7 @@ def told(summary: Summary) -> str:
     lines += [f"{name}: {text}" for name, text in summary["more"].items() if isinstance(text, str)]
     for name, it in summary["agreement"].items():
         lines.append(f"nats a token and pass@1 on {name}: Kendall's tau {it['tau']:+.2f} over {it['cells']} cells")
-    lines += [*summary["notes"], *summary["waiting"]]
+    lines += [*summary["notes"], *summary["waiting"], *filter(None, [_one_seed(summary)])]
     if summary["boxes_share"] is not None:
         total = sum(summary["seconds"].values())
         lines.append(f"stages took {total:.0f} s, boxes' share {summary['boxes_share']:.1%}")

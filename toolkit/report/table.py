@@ -54,7 +54,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A table with its heading, and what is to be known when it is read."""
+    """A table with its heading, and what its readers have to know."""
 
     title: str
     columns: Sequence[Column]

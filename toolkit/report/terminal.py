@@ -32,12 +32,24 @@ def render(summary: Mapping[str, Any]) -> "RenderableType":
     if it := words.comparison(summary):
         parts += [Text(""), Text(it)]
     parts += [Text(line) for line in words.budget(summary)]
-    parts += [Text(""), Text(words.cost(summary), style="dim")]
+    parts += [Text(""), Text(_folded(words.cost(summary)), style="dim")]
     if written := words.generation(summary.get("generation")):
-        parts.append(Text(written, style="dim"))
+        parts.append(Text(_folded(written), style="dim"))
     if summary.get("folder"):
         parts.append(Text(f"{summary['folder']}/{'' if summary.get('interrupted') else 'report.html'}", style="dim"))
     return Group(*parts)
+
+
+def _folded(text: str, width: int = 80) -> str:
+    """Return a line as lines of at most that width, where its parts, which dots divide, allow it."""
+    lines = [""]
+    for part in text.split(" · "):
+        line = f"{lines[-1]} · {part}" if lines[-1] else part
+        if len(line) > width - 2 and lines[-1]:
+            lines[-1:] = [lines[-1] + " ·", part]
+        else:
+            lines[-1] = line
+    return "\n".join(lines)
 
 
 def table(columns: Sequence[Column], rows: Sequence[Row]) -> "Table":

@@ -135,7 +135,7 @@ def budget(summary: Mapping[str, Any]) -> list[str]:
 
 
 def cost(summary: Mapping[str, Any]) -> str:
-    """Say how long the run took, and under which limits."""
+    """Say how long the run took, and with which limits."""
     text = f"{summary['seconds']:.1f} s · {number(summary['n_cached'], 'verdict')} known without a run"
     text += f" · time limit {summary['timeout_s']:g} s" if "timeout_s" in summary else ""
     return text + (f" · {summary['parallel']} at a time" if "parallel" in summary else "")

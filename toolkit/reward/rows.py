@@ -60,7 +60,7 @@ class Asked:
 def asked(rows: Iterable[Row], *, own: bool, of: str = "tests") -> list[Asked]:
     """Check rows; `own` says whether they bring their tests, in the key `of`. Raise `UsageError` if one is wrong."""
     if isinstance(rows, str | bytes | Mapping):
-        raise UsageError('rows are a list, such as [("HumanEval/0", text)], not one of them')
+        raise UsageError('rows must be a list, such as [("HumanEval/0", text)], not a single row')
     found = []
     for i, row in enumerate(rows):
         try:

@@ -22,7 +22,7 @@ Stage = Literal["pool", "generate", "gate", "train", "write", "judge", "measure"
 STAGES: tuple[str, ...] = get_args(Stage)
 PRESETS = Path(__file__).parent / "presets"
 ELSEWHERE = "elsewhere"
-"""The table of a configuration that says, by setting, what other sources of its protocol have; nothing is set by it."""
+"""A configuration's table of what other sources of its protocol say, by setting; it sets nothing."""
 Names = Annotated[tuple[str, ...], FromText]
 
 
@@ -37,31 +37,31 @@ class RoundsSettings(Settings):
     cot: Flag = Field(False, description="Let the gate judge write a line about a program before its score.")
     pool: str = Field(STDLIB, min_length=1, description="stdlib, a JSONL file of prompts, or a data set of the hub, "
                       "OWNER/NAME[@REVISION][:CONFIG][:SPLIT].")  # fmt: skip
-    pool_columns: Names = Field((), description="Where that file or data set has other names, as prompt=text.")
+    pool_columns: Names = Field((), description="Columns that have other names in that file or data set, as prompt=text.")
     held_out: float = Field(0.1, ge=0, lt=1, description="Share of the prompts that are never trained on.")
-    pool_limit: int = Field(0, ge=0, description="Take the first so many prompts and read no further; a data set of the hub "
+    pool_limit: int = Field(0, ge=0, description="Take only the first so many prompts; a data set of the hub "
                             "is then streamed; 0: all.")  # fmt: skip
-    pool_min_tokens: int = Field(0, ge=0, description="Leave out prompts of fewer tokens of the model.")
-    prompt_tokens: int = Field(0, ge=0, description="Cut prompts after so many tokens of the model; the rest is the human "
-                               "continuation; 0: whole.")  # fmt: skip
-    prompts: Literal["shuffled", "same"] = Field("shuffled", description="Of a round: each time in another order, or "
-                                                 "the same ones in the same order.")  # fmt: skip
+    pool_min_tokens: int = Field(0, ge=0, description="Leave out prompts that have fewer tokens.")
+    prompt_tokens: int = Field(0, ge=0, description="Cut prompts after so many tokens; the rest is the human "
+                               "continuation; 0: keep them whole.")  # fmt: skip
+    prompts: Literal["shuffled", "same"] = Field("shuffled", description="Order of a round's prompts: new each time, or "
+                                                 "always the same.")  # fmt: skip
     regimes: Names = Field(("none", "compile", "compile+quality"), description="Gates, as toolkit gate --kind; compile~0.1 "
                            "flips one decision in ten.")  # fmt: skip
     rounds: int = Field(2, ge=1, description="Rounds of each cell: a regime with a seed.")
     seeds: Annotated[tuple[NonNegativeInt, ...], FromText] = Field((0,), description="Seeds of the cells.")
-    accept: int = Field(64, ge=1, description="Generate until so many programs are accepted.")
-    budget: int = Field(256, ge=1, description="Generate at most so many candidates a round.")
+    accept: int = Field(64, ge=1, description="Generate until this many programs are accepted.")
+    budget: int = Field(256, ge=1, description="Candidates generated in a round, at most.")
     chunk: int = Field(0, ge=0, description="Candidates at a time [default: accept; budget for gates that compare].")
-    thresholds: Names = Field((), description="Of the gates, as toolkit gate --threshold: pylint=8,cc=10.")
+    thresholds: Names = Field((), description="Thresholds of the gates, as toolkit gate --threshold: pylint=8,cc=10.")
     freeze: Flag = Field(False, description="Gates that keep a fraction do so in round 1; later they keep all that score at "
-                         "least as well as the worst kept there, so that their acceptance can change.")  # fmt: skip
-    calibrate: int = Field(0, ge=0, description="With freeze, do so among so many candidates that the first model writes "
-                           "before round 1, and train on none of them; 0: among those of round 1.")  # fmt: skip
-    empty: Literal["counted", "excluded"] = Field("counted", description="Whether completions without a token count among "
-                                                  "those of which perplexity keeps a fraction.")  # fmt: skip
+                         "least as well as the worst kept then, so that their acceptance can change.")  # fmt: skip
+    calibrate: int = Field(0, ge=0, description="With freeze, set the threshold on so many candidates of the first model, "
+                           "written before round 1 and not trained on; 0: on those of round 1.")  # fmt: skip
+    empty: Literal["counted", "excluded"] = Field("counted", description="Whether completions without a token count where "
+                                                  "perplexity keeps a fraction.")  # fmt: skip
     unfinished: Literal["leave-out", "open", "closed"] = Field("leave-out", description="Candidates that were cut off at "
-        "the token limit: not trained on, nor counted towards accept (leave-out); learnt without the end that they lack "
+        "the token limit: neither trained on nor counted towards accept (leave-out); learnt without an end "
         "(open); or as if they had ended there (closed).")  # fmt: skip
     data: Literal["replace", "accumulate", "mixed"] = Field("replace", description="Train on this round's programs "
         "(replace), on those of all rounds (accumulate), or on this round's and human programs (mixed).")  # fmt: skip
@@ -70,61 +70,60 @@ class RoundsSettings(Settings):
                            "added to every round's data.")  # fmt: skip
     weights: Literal["cumulative", "base"] = Field("cumulative", description="Go on from the last round's weights "
         "(cumulative), or from the first model's (base).")  # fmt: skip
-    temperature: float = Field(0.8, ge=0, lt=100, description="Of the candidates.")
-    top_p: float = Field(0.95, gt=0, le=1, description="Of candidates and answers, where not greedy.")
+    temperature: float = Field(0.8, ge=0, lt=100, description="Temperature of the candidates.")
+    top_p: float = Field(0.95, gt=0, le=1, description="Top-p of candidates and answers, where not greedy.")
     max_new_tokens: int = Field(256, ge=1, description="Length of a candidate, at most.")
     prompt: str = Field("", description=f"Prompt style: {', '.join(STYLES)} [default: the model's own].")
-    strip: Flag = Field(True, description="Strip prompts to be continued of white space at their ends, for candidates too.")
+    strip: Flag = Field(True, description="Strip white space from the ends of prompts to be continued, for candidates too.")
     stops: Literal["benchmark", "none"] = Field("benchmark", description="Strings that end a candidate that continues a "
         "prompt: those that end an answer to a benchmark, or none.")  # fmt: skip
     probe: int = Field(0, ge=0, description="Held-out prompts answered in each round, to see whether the gate tells the "
                        "answers to one prompt apart; nothing is trained on them.")  # fmt: skip
-    probe_samples: int = Field(4, ge=2, description="Answers to each of them.")
+    probe_samples: int = Field(4, ge=2, description="Answers to each of these prompts.")
     stop_on: Literal["", "rubber-stamp"] = Field("", description="Stop a regime when acceptance is shown to rise and pass@1 "
         "to fall: at most one stable run in 20 is stopped, over all its rounds.")  # fmt: skip
-    spectra: int = Field(0, ge=0, description="Held-out human programs on which each round's model is looked at: spectrum "
+    spectra: int = Field(0, ge=0, description="Held-out human programs on which each round's model is examined: spectrum "
                          "of its hidden states by layer, entropy and loss of its next tokens; 0: none.")  # fmt: skip
     overlap: Flag = Field(False, description="Compare each round's programs with prompts, solutions and tests of all "
                           "benchmarks, by tokens and by syntax trees, and human programs too.")  # fmt: skip
     steps: int = Field(50, ge=1, description="Training steps a round.")
-    epochs: int = Field(0, ge=0, description="Times that a round's data is seen, instead of steps; 0: steps.")
+    epochs: int = Field(0, ge=0, description="Passes over a round's data, instead of steps; 0: use steps.")
     learning_rate: float = Field(2e-4, ge=0, description="Highest learning rate.")
-    warmup: int | None = Field(None, ge=0, description="Steps of rising learning rate, in round 1 alone [default: a tenth].")
-    weight_decay: float = Field(0.05, ge=0, description="Of AdamW, for matrices.")
+    warmup: int | None = Field(None, ge=0, description="Warm-up steps, in round 1 only [default: a tenth].")
+    weight_decay: float = Field(0.05, ge=0, description="Weight decay of AdamW, for matrices.")
     batch_size: int = Field(8, ge=1, description="Blocks a training step.")
-    micro_batch: int = Field(1, ge=1, description="Blocks at a time, of these.")
+    micro_batch: int = Field(1, ge=1, description="How many of these are taken at a time.")
     processes: int = Field(1, ge=1, description="Processes that train, each with its share of batch_size: one a GPU.")
     sequence: int = Field(512, ge=2, description="Tokens of a block.")
-    fim_rate: float = Field(0.0, ge=0, le=1, description="Share of texts cut up to be filled in the middle.")
-    spm_rate: float = Field(0.5, ge=0, le=1, description="Share of those that show the suffix first.")
+    fim_rate: float = Field(0.0, ge=0, le=1, description="Share of texts cut up for filling in the middle.")
+    spm_rate: float = Field(0.5, ge=0, le=1, description="Share of these that show the suffix first.")
     document_mask: Flag = Field(False, description="Keep the texts of a block apart: none is read before another.")
     gradient_checkpointing: Flag = Field(False, description="Recompute activations: less memory, slower.")
     full: Flag = Field(False, description="Train all weights, rather than an adapter (LoRA).")
     checkpoint_every: int = Field(100, ge=0, description="Training steps between checkpoints; 0: none, and a killed "
                                   "training begins anew.")  # fmt: skip
-    keep_weights: Literal["auto", "all", "last", "none"] = Field("auto", description="Weights that stay when nothing "
-        "needs them any more: all, those of each cell's last round (last), or none; auto: all adapters, and of whole models "
-        "the last.")  # fmt: skip
+    keep_weights: Literal["auto", "all", "last", "none"] = Field("auto", description="Weights that are kept when nothing "
+        "needs them any more: all, those of each cell's last round (last), or none; auto: all adapters, but of whole models "
+        "only the last.")  # fmt: skip
     benchmarks: Names = Field(("humaneval",), description=f"What each round's model is scored on: {', '.join(BENCHMARKS)}.")
-    release: str = Field("", description="Of a benchmark that has releases, such as livecodebench: release_v1... [default: "
+    release: str = Field("", description="Release of a benchmark such as livecodebench: release_v1... [default: "
                          "the latest].")  # fmt: skip
     scored: Annotated[tuple[PositiveInt, ...], FromText] = Field((), description="Rounds after which the model answers "
         "the benchmarks, as it does before the first [default: all].")  # fmt: skip
-    limit: int = Field(0, ge=0, description="Only the first so many tasks of a benchmark; 0: all.")
+    limit: int = Field(0, ge=0, description="Take only the first so many tasks of a benchmark; 0: all.")
     samples: int = Field(1, ge=1, description="Answers to each task.")
-    eval_temperature: float = Field(0.0, ge=0, lt=100, description="Of the answers; 0: greedy.")
+    eval_temperature: float = Field(0.0, ge=0, lt=100, description="Temperature of the answers; 0: greedy.")
     eval_tokens: int = Field(512, ge=1, description="Length of an answer, at most.")
-    timeout: float = Field(5.0, gt=0, description="Seconds, of the oracle.")
-    measured: int = Field(500, ge=0, description="Candidates executed for each of the ledger's populations, at most.")
-    stages: Annotated[tuple[Stage, ...], FromText] = Field(get_args(Stage), description="Those that run here.")
+    timeout: float = Field(5.0, gt=0, description="Time limit of the oracle, in seconds.")
+    measured: int = Field(500, ge=0, description="Candidates executed for each population in the ledger, at most.")
+    stages: Annotated[tuple[Stage, ...], FromText] = Field(get_args(Stage), description="Stages that run here.")
     base_url: str = Field("", description="OpenAI-compatible endpoint that serves the model, as http://HOST:PORT/v1, and "
-                          "writes in its place; each round's adapter goes into it, so it must see the folder.")  # fmt: skip
-    served: str = Field("", description="Name of the model at that endpoint [default: as model has it].")
+                          "writes in its place; it loads each round's adapter, so it must see the folder.")  # fmt: skip
+    served: str = Field("", description="Name of the model at that endpoint [default: that of model].")
     device: Literal["", "cpu", "cuda"] = Field("", description="cpu or cuda [default: the GPU, if any].")
-    dtype: Literal["", "float32", "bfloat16"] = Field("", description="Of the model's arithmetic; weights that are "
-        "trained stay float32 [default: 16 bits on a GPU, float32 on a CPU, where bfloat16 can be several times as "
-        "fast].")  # fmt: skip
-    parallel: int = Field(2, ge=1, description="Boxes at one time; with ray, of each node.")
+    dtype: Literal["", "float32", "bfloat16"] = Field("", description="Arithmetic of the model; weights that are trained "
+        "stay float32 [default: 16 bits on a GPU, float32 on a CPU, where bfloat16 can be several times as fast].")  # fmt: skip
+    parallel: int = Field(2, ge=1, description="Boxes at a time; with ray, on each node.")
     ray: str = Field("", description="A Ray cluster whose nodes judge and ask gates: HOST:PORT, or auto (docs/scale.md).")
 
     @field_validator("regimes", "seeds", "benchmarks", "stages", "scored")

@@ -139,7 +139,7 @@ class Service:
         prompts = _texts(body, "prompts", len(queries)) if body.get("prompts") is not None else [""] * len(queries)
         labels = body.get("labels")
         if not isinstance(labels, list) or len(labels) != len(queries):
-            raise Failed(422, f"labels: a list of {len(queries)} is wanted, one for each query")
+            raise Failed(422, f"labels: must be a list of {len(queries)}, one for each query")
         texts = [query.removeprefix(prompt) for query, prompt in zip(queries, prompts, strict=True)]
         pairs = zip(labels, texts, strict=True)
         found = await asyncio.gather(*(self._reward(key, label, text, OPENRLHF_S) for label, text in pairs))
@@ -152,7 +152,7 @@ class Service:
     async def _slime(self, room: Room, key: str, body: Any) -> Any:
         """slime's remote reward: the answer is the number."""
         if not isinstance(body, dict) or not isinstance(body.get("response"), str):
-            raise Failed(422, "an object with response, a text, and label is wanted")
+            raise Failed(422, "the body must be an object with response, a text, and label")
         return (await self._reward(key, body.get("label"), body["response"], SLIME_S))["score"]
 
     async def _reward(self, key: str, label: Any, text: str, patience_s: float) -> dict[str, Any]:
@@ -173,7 +173,7 @@ class Service:
                 self._log(request, body)
                 if isinstance(body, list):
                     if len(body) > MAX_ROWS:
-                        raise Failed(422, f"{len(body)} rows are over the bound of {MAX_ROWS}; send them in parts")
+                        raise Failed(422, f"{len(body)} rows are more than the {MAX_ROWS} of a request; send them in parts")
                     return answer(await unless_gone(request, self._listed(body, key, patience_s)))
                 self._take(key, 1)
                 asked = await self.room.question(body)
@@ -266,9 +266,9 @@ class Service:
 def _texts(body: Any, name: str, n: int | None = None) -> list[str]:
     found = body.get(name) if isinstance(body, dict) else None
     if not isinstance(found, list) or not found or not all(isinstance(one, str) for one in found):
-        raise Failed(422, f"{name}: a list of texts is wanted")
+        raise Failed(422, f"{name}: must be a list of texts")
     if n is not None and len(found) != n:
-        raise Failed(422, f"{name}: a list of {n} is wanted, one for each query")
+        raise Failed(422, f"{name}: must be a list of {n}, one for each query")
     return found
 
 
@@ -279,6 +279,6 @@ def _wait(request: Request, default: float) -> float:
     except ValueError:
         seconds = 0.0
     if not 2 <= seconds <= 3600:
-        raise Failed(422, f"wait: the seconds that the client waits are wanted, 2 to 3600, not {str(given)[:40]!r}")
+        raise Failed(422, f"wait: must be the seconds that the client waits, 2 to 3600, not {str(given)[:40]!r}")
     return seconds
 

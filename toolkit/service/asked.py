@@ -78,7 +78,7 @@ class Door:
 
         try:
             if key is None and path not in OPEN:
-                said = "a key is wanted: Authorization: Bearer KEY, or /k/KEY/ before the path"
+                said = "a key is needed: Authorization: Bearer KEY, or /k/KEY/ before the path"
                 await failed(Failed(401, said, {"WWW-Authenticate": "Bearer"}))(scope, receive, sent)
             else:
                 scope = {**scope, "path": path, "raw_path": path.encode("utf-8", "surrogateescape")}
@@ -136,7 +136,7 @@ class Inlet:
                             await self._discard(request)
                             raise Unanswered("busy", "busy: the bodies of requests under way fill the memory kept for them")
             except TimeoutError:
-                raise Failed(408, f"the body was not there within {self.settings.body_s:g} s", _CLOSE) from None
+                raise Failed(408, f"the body did not arrive within {self.settings.body_s:g} s", _CLOSE) from None
             except ClientDisconnect:
                 raise Gone from None
             data = b"".join(parts)

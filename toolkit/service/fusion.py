@@ -136,7 +136,7 @@ def _row(room: Room, asked: shapes.Submit) -> dict[str, Any]:
     try:
         pairs = [(case["input"]["stdin"], case["output"]["stdout"]) for case in cases]  # type: ignore[union-attr]
     except (TypeError, KeyError):
-        raise Failed(400, "provided_data.test: a list of {input: {stdin}, output: {stdout}} is wanted") from None
+        raise Failed(400, "provided_data.test: must be a list of {input: {stdin}, output: {stdout}}") from None
     tests = {"kind": "stdin", "inputs": [one for one, _ in pairs], "outputs": [other for _, other in pairs]}
     return {"tests": tests, "completion": asked.completion, "provided_data": True, **limits}
 

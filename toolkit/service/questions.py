@@ -178,7 +178,7 @@ class Books:
             raise Failed(422, f"a row has one of {', '.join(FIELDS)}")
         text = row[named]
         if not isinstance(text, str):
-            raise Failed(422, f"{named}: a text is wanted, not {_kind(text)}")
+            raise Failed(422, f"{named}: must be a text, not {_kind(text)}")
         return self.program(task, named, text)
 
     def program(self, task: Task, name: str, text: str) -> str:
@@ -220,12 +220,12 @@ def _number(row: Mapping[str, Any], name: str, default: float) -> float:
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and 0 < value <= MAX_S):
-        raise Failed(422, f"{name}: seconds above 0 and at most {MAX_S:g} are wanted, not {str(value)[:40]}")
+        raise Failed(422, f"{name}: must be seconds above 0 and at most {MAX_S:g}, not {str(value)[:40]}")
     return float(value)
 
 
 def _flag(row: Mapping[str, Any], name: str) -> bool:
     value = row.get(name, False)
     if not isinstance(value, bool):
-        raise Failed(422, f"{name}: true or false is wanted, not {_kind(value)}")
+        raise Failed(422, f"{name}: must be true or false, not {_kind(value)}")
     return value

@@ -129,7 +129,7 @@ def _add(found: dict[str, Key], key: str, about: Key, where: str) -> None:
     if any(about.name == other.name for other in found.values()):
         raise UsageError(f"{where}: the name {about.name!r} is taken")
     if hashed(key) in found:
-        raise UsageError(f"{where}: this key has been there before")
+        raise UsageError(f"{where}: this key is listed twice")
     found[hashed(key)] = about
 
 

@@ -27,6 +27,7 @@ class Part:
     """What was written from one start to the next.
 
     Attributes:
+        model: as it was named, with its adapter.
         hardware: the GPU's name, or how many threads a CPU had.
         n_parameters, n_active: of the model, and those that a token passes through (fewer in a mixture of experts).
         n_samples: answers, also those of a batch that was written again.
@@ -37,6 +38,7 @@ class Part:
     """
 
     date: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    model: str | None = None
     device: str | None = None
     hardware: str | None = None
     batch_size: int | None = None
@@ -119,7 +121,7 @@ def total(parts: Sequence[Part]) -> dict[str, Any] | None:
         `tokens_per_s`: of all answers, over the wall time. `ms_per_token` and `s_per_answer`: as one answer sees it, from
         its start to its end, with the prompt's reading and the others of its batch. `memory_mb`: the highest peak, in 2**20
         bytes. What is not known of a part is None, and so is a setting in which parts differ, such as `batch_size`; of
-        `device`, `hardware` and `memory` all are named. Sums as in `Part`.
+        `model`, `device`, `hardware` and `memory` all are named. Sums as in `Part`.
     """
     if not parts:
         return None
@@ -137,7 +139,7 @@ def total(parts: Sequence[Part]) -> dict[str, Any] | None:
         "s_per_answer": over(waited, sums["n_samples"]),
         "memory_mb": max(peaks) / 2**20 if len(peaks) == len(parts) else None,
         **{name: " + ".join(dict.fromkeys(filter(None, (getattr(part, name) for part in parts)))) or None
-           for name in ("memory", "device", "hardware")},
+           for name in ("model", "memory", "device", "hardware")},
         **{name: values.pop() if len(values := {getattr(part, name) for part in parts}) == 1 else None
            for name in ("batch_size", "n_parameters", "n_active")},
     }  # fmt: skip

@@ -5,7 +5,7 @@ import fcntl
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -73,16 +73,15 @@ def check_output(path: Path, *, is_folder: bool) -> None:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that others see all of it or nothing. Raise OSError, about `path` whatever the system named."""
-    name = None
+    whole = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
+        with whole.open("xb") as file:
             file.write(data)
-        os.replace(name, path)
+        os.replace(whole, path)
     except BaseException as error:
-        if name:
-            Path(name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            whole.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise OSError(error.errno, error.strerror, str(path)) from None
         raise

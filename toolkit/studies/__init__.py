@@ -15,8 +15,9 @@ test run), `small` (two cores, 20 minutes), `gpu` and `full`. Then three methods
 - `contrasts(settings)` returns what is asked: weights of cells, by `base.both(name, {"cell": 1.0, "other": -1.0}, settings,
   named=True)`, or `Contrast` with terms of several scores. Tasks of one score are paired, those of two are independent.
 
-`summary` may add tables to the page, `verdict` another last line, `trained` and `scored` say the cost for `--dry-run`.
-A number that is the same in every run belongs into the ledger; what was measured with a clock belongs into a stage.
+`summary` may add tables to the page, `verdict` another last line; `trained` and `scored` say the cost for `--dry-run`, and
+`problems` and `sees` what a study asks beside benchmarks and contrasts. A number that is the same in every run belongs in
+the ledger; what was measured with a clock belongs in a stage.
 """
 
 from typing import Any

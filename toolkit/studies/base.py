@@ -58,18 +58,18 @@ class Study(ABC, Generic[S]):
 
     @abstractmethod
     def contrasts(self, settings: S, rows: Sequence[Mapping[str, Any]] = ()) -> Sequence[Contrast]:
-        """Return what is asked; that on pass@1 first, and named those that the last line tells.
+        """Return what is asked, that on pass@1 first; those that the last line may tell are `named`.
 
         Args:
-            rows: those that there are, of the ledger; none before anything ran. Few studies look at them.
+            rows: of the ledger so far; none before anything ran. Few studies look at them.
         """
 
     def summary(self, settings: S, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Return what only this study makes of its rows, for `summary.json` and the page: lists of rows, by heading."""
+        """Return what this study alone derives from its rows, for `summary.json` and the page: lists of rows, by heading."""
         return {}
 
     def verdict(self, settings: S, contrasts: Sequence[Mapping[str, Any]], more: Mapping[str, Any]) -> str | None:
-        """Return the last line, if it is another one than that of the named contrasts; `more` is what `summary` made."""
+        """Return the last line, unless it is that of the named contrasts; `more` is what `summary` returned."""
         return None
 
     def trained(self, settings: S) -> float:
@@ -79,6 +79,14 @@ class Study(ABC, Generic[S]):
     def scored(self, settings: S) -> int:
         """Return how many times a model is scored on each benchmark, in all cells of one seed."""
         return len(self.cells(settings))
+
+    def problems(self, settings: S) -> int:
+        """Return how many problems that are of no benchmark are read and answered, in all cells of one seed."""
+        return 0
+
+    def sees(self, settings: S) -> Sequence[tuple[str, int, float]]:
+        """Return what is asked beside contrasts, for --dry-run: its name, of how many problems, and the share visible."""
+        return []
 
 
 def both(name: str, weights: Mapping[str, float], settings: StudySettings, *, named: bool = False) -> list[Contrast]:

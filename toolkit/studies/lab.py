@@ -32,11 +32,13 @@ class Lab(Generic[S]):
 
     Attributes:
         waiting: stages that wait for another machine, a line each.
+        lengths: mean tokens of an answer, by folder and benchmark.
     """
 
     def __init__(self, settings: S, advance: Advance = lambda *_: None) -> None:
         self.settings, self.advance = settings, advance
         self.waiting: list[str] = []
+        self.lengths: dict[tuple[str, str], float] = {}
         self._started = time.monotonic()
         self._tasks: dict[str, tuple[dict[str, Task], str]] = {}
         self._stack = contextlib.ExitStack()
@@ -175,6 +177,7 @@ class Lab(Generic[S]):
         made = self.aside(folder, f"write-{benchmark}", asked, lambda: self.write(folder, build(), tasks, file))
         if made is None:
             return None
+        self.lengths[folder, benchmark] = made["tokens"] / len(tasks) / settings.samples
         rules = {"answers": made["sha256"], "timeout": settings.timeout, "oracle": VERSION}
         done = self.aside(folder, f"judge-{benchmark}", rules, lambda: self._judge(benchmark, file, len(tasks)))
         if done is None:

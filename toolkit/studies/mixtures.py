@@ -22,7 +22,7 @@ class MixtureSettings(StudySettings):
 
     experts: int = Field(8, ge=2, description="Experts of a layer.")
     active: int = Field(2, ge=2, description="Experts that a token passes through.")
-    layers: int = Field(4, ge=0, description="The last so many layers become mixtures; 0: all.")
+    layers: int = Field(4, ge=0, description="How many layers, counted from the last, become mixtures; 0: all.")
     trains: Literal["feed-forward", "all"] = Field("feed-forward", description="What is trained: those layers' experts and "
                                                    "routers (feed-forward), or all weights.")  # fmt: skip
     steps: int = Field(24, ge=1, description="Steps of each training.")

@@ -24,6 +24,8 @@ PUBLISHED = [
 ]
 """arXiv 2408.15664, table 2: DeepSeekMoE, 100B and 200B tokens, MaxVio over the validation set."""
 _FORM = re.compile(r"(none|aux|alf|magnitude|multiplicative)(\d+(?:\.\d+)?(?:e-?\d+)?)?(\+seq)?")
+ALIKE = 0.1
+"""How far two MaxVio that are taken for matched may be apart, as a share of the larger one."""
 SEQUENCE = 1e-4
 """Weight of the loss of each sequence in `+seq`, as in DeepSeek-V3."""
 
@@ -34,8 +36,8 @@ class BalanceSettings(MixtureSettings):
     balancers: Names = Field(("none", "aux0.01", "alf0.01"), description="none, or aux, alf, magnitude, multiplicative with "
                              "their rate; +seq adds a loss for each sequence.")  # fmt: skip
     inits: Names = Field(("copy", "drop"), description="What experts begin as; the first is what others are compared with.")
-    capacities: Numbers = Field((0,), description="Capacity factors in training; 0: none.")
-    reads: Numbers = Field((0, 1.0), description="Capacity factors at reading, in each text by itself; 0: none.")
+    capacities: Numbers = Field((0,), description="Capacity factors in training; 0: no limit.")
+    reads: Numbers = Field((0, 1.0), description="Capacity factors when texts are read, within each text; 0: no limit.")
     skew: float = Field(0.1, gt=0, description="Bias of the first expert of the init skewed.")
 
     def wrong(self) -> list[str]:
@@ -59,16 +61,17 @@ class MoeBalance(Study[BalanceSettings]):
     )
     limits = (
         "Mixtures are upcycled and trained briefly: a router that has just begun to learn is not one after 100B tokens.",
-        "A rate means something else for each balancer. The pair that answers has about the same MaxVio where experts begin "
-        "as copies; the other pairs are told beside it.",
-        "Copies give the router no gradient until they differ: at first what balances is the whole of what moves it.",
+        "A rate means something else for each balancer. The pair that answers has the nearest MaxVio where experts begin as "
+        "copies, which need not be near; the other pairs are told beside it.",
+        "Copies give the router no gradient until they differ: at first, only balancing moves it.",
         "Answers are always written without capacity, which at inference would make pass@1 depend on the batch.",
     )
     settings = BalanceSettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {**TINY, "experts": 4, "layers": 1, "steps": 2, "sequence": 32, "texts": 8, "held_texts": 2,
                  "balancers": ("aux0.5", "alf0.01")},
-        "small": {"dtype": "bfloat16", "device": "cpu", "nll_tasks": 64, "pass_tasks": 32, "parameters": 1.45e8},
+        "small": {"dtype": "bfloat16", "device": "cpu", "balancers": ("none", "aux0.01", "aux0.1", "alf0.01"),
+                  "nll_tasks": 64, "pass_tasks": 32, "parameters": 1.45e8},
         "gpu": {"balancers": ("none", "aux0.01", "aux0.1", "alf0.001", "alf0.001+seq"), "inits": ("copy", "drop", "skewed"),
                 "capacities": (0, 1.0), "layers": 0, "trains": "all", "steps": 150, "batch": 32, "micro_batch": 8,
                 "sequence": 1024, "texts": 4000, "held_texts": 128, "nll_tasks": 164, "pass_tasks": 164,
@@ -206,9 +209,18 @@ class MoeBalance(Study[BalanceSettings]):
             for row in even
         ]  # fmt: skip
         free = [name for name in settings.balancers if not name.startswith(("none", "aux"))]
-        pairs = "; ".join(f"{one} with {self.matched(settings, rows, one)}" for one in free)
+        pairs = "; ".join(self._pair(settings, rows, one) for one in free)
         found: dict[str, Any] = {"Loads": table, "Published": PUBLISHED}
         return {**found, "Matched": f"by MaxVio where experts begin as {settings.inits[0]}: {pairs or 'none'}"}
+
+    def _pair(self, settings: BalanceSettings, rows: Sequence[Mapping[str, Any]], one: str) -> str:
+        other, found = self.matched(settings, rows, one), _balances(rows)
+        mine, its = (found.get(_name(str(name), settings.inits[0], 0, 0)) for name in (one, other))
+        if mine is None or its is None:
+            return f"{one} with {other}"
+        unlike = abs(mine - its) > ALIKE * max(mine, its)
+        more = ", which are not alike: the answer is of these two rates" if unlike else ""
+        return f"{one} with {other} ({mine:.2f} and {its:.2f}{more})"
 
     def trained(self, settings: BalanceSettings) -> float:
         """Return the tokens of all trainings of a seed."""

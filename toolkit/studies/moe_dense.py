@@ -25,7 +25,7 @@ class DenseSettings(MixtureSettings):
     benchmarks: Names = Field(PRO, description="Two: the difference is that of the first less that of the second.")
     published: bool = Field(False, description="Take published numbers, and no model.")
     balancer: Balancer = Field("alf", description="How the mixture is balanced in training.")
-    balance_rate: float = Field(0.01, ge=0, description="Its rate.")
+    balance_rate: float = Field(0.01, ge=0, description="Rate of the balancer.")
     keep: int = Field(4, ge=0, description="Experts of a layer that are kept when others are taken off; 0: none is.")
     calibration: int = Field(4, ge=1, description="Tasks of a benchmark by whose texts experts are taken off.")
     telemetry_tasks: int = Field(24, ge=5, description="Tasks of each benchmark whose routing is looked at.")
@@ -58,7 +58,7 @@ class MoeDense(Study[DenseSettings]):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {**TINY, "experts": 4, "layers": 1, "steps": 2, "sequence": 32, "texts": 8, "held_texts": 2, "keep": 2,
                  "calibration": 1, "telemetry_tasks": 5},
-        "small": {"dtype": "bfloat16", "device": "cpu", "nll_tasks": 32, "pass_tasks": 32, "parameters": 1.35e8},
+        "small": {"dtype": "bfloat16", "device": "cpu", "nll_tasks": 64, "pass_tasks": 32, "parameters": 1.35e8},
         "gpu": {"layers": 0, "steps": 150, "batch": 32, "micro_batch": 8, "sequence": 1024, "texts": 4000, "held_texts": 128,
                 "seeds": (0, 1, 2), "nll_tasks": 378, "pass_tasks": 378, "samples": 5, "temperature": 0.2,
                 "max_new_tokens": 512, "calibration": 32, "telemetry_tasks": 164, "machine": "h200", "parameters": 1.35e8},
@@ -66,7 +66,7 @@ class MoeDense(Study[DenseSettings]):
                  "micro_batch": 4, "sequence": 2048, "held_texts": 500, "seeds": (0, 1, 2), "nll_tasks": 378,
                  "pass_tasks": 378, "samples": 20, "temperature": 0.2, "max_new_tokens": 1024, "calibration": 128,
                  "telemetry_tasks": 378, "machine": "h200", "parameters": 7e9},
-        "published": {"published": True, "nll_tasks": 378, "pass_tasks": 378},
+        "published": {"published": True, "model": "", "nll_tasks": 378, "pass_tasks": 378},
     }  # fmt: skip
 
     def cells(self, settings: DenseSettings) -> list[Cell]:

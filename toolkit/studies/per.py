@@ -73,7 +73,7 @@ class Per(Study[PerSettings]):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {**TINY, "children": ("ffn0.25", "depth1"), "calibration_texts": 2, "speed_prompts": 2, "speed_tokens": 4,
                  "repeats": 1},
-        "small": {"benchmarks": ("humaneval", "humaneval-pro"), "skip_missing": True, "nll_tasks": 24, "pass_tasks": 24,
+        "small": {"benchmarks": ("humaneval", "humaneval-pro"), "skip_missing": True, "nll_tasks": 64, "pass_tasks": 24,
                   "dtype": "bfloat16", "device": "cpu"},
         "gpu": {"minutes": 7,
                 "benchmarks": ("humaneval", "humaneval-pro"), "skip_missing": True, "nll_tasks": 164, "pass_tasks": 164,
@@ -110,7 +110,9 @@ class Per(Study[PerSettings]):
         asked = {"model": digest, "prompts": settings.speed_prompts, "tokens": settings.speed_tokens, "seed": seed,
                  "repeats": settings.repeats, "dtype": settings.dtype, "device": settings.device}  # fmt: skip
         speed = lab.aside(folder, "measure", asked, lambda: _speed(lab, build))
-        return Found(scores=lab.scores(folder, digest, build), numbers={**made["sizes"], **(speed or {})})
+        scores = lab.scores(folder, digest, build)
+        lengths = [{"benchmark": name, "value": round(n, 3)} for (at, name), n in lab.lengths.items() if at == folder]
+        return Found(scores=scores, numbers={**made["sizes"], **(speed or {}), "answer_tokens": lengths})
 
     def _prepared(self, lab: Lab[PerSettings], model: str, child: str) -> dict[str, Any]:
         from toolkit.surgery import prune
@@ -153,12 +155,17 @@ class Per(Study[PerSettings]):
     def summary(self, settings: PerSettings, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return ratios by level, fits over size, and what a budget buys."""
         found: dict[str, Any] = {}
+        fits: list[dict[str, Any]] = []
+        orders: dict[str, float] = {}
         for level in settings.benchmarks:
             whole = [row for row in rows if f"pass@{level}" in row["scores"] and "tokens_per_s" in row["numbers"]]
             models = [_model(row, level) for row in whole]
             if len(models) > 1:
                 found[f"Ratios on {level}"] = _ratios(models)
                 found[f"At a budget on {level}"] = _budgets(models, settings)
+                fits += _fits(level, models, orders)
+        if fits:
+            found["Over log10 of the parameters"] = fits
         return {**found, "What follows from how PER is made": INVARIANT}
 
 
@@ -220,8 +227,9 @@ def _speed(lab: Lab[PerSettings], build: Callable[[], "Loaded"]) -> dict[str, An
 def _model(row: Mapping[str, Any], level: str) -> dict[str, Any]:
     passes = row["scores"][f"pass@{level}"]
     numbers = {axis: row["numbers"][axis] for axis in efficiency.AXES if axis != "accuracy"}
+    (length,) = (each["value"] for each in row["numbers"]["answer_tokens"] if each["benchmark"] == level)
     return {"cell": row["cell"], "seed": row["seed"], "parameters": row["numbers"]["parameters"], **numbers,
-            "accuracy": fmean(passes.values()), "passes": passes}  # fmt: skip
+            "accuracy": fmean(passes.values()), "passes": passes, "answer_tokens": max(1.0, length)}  # fmt: skip
 
 
 def _ratios(models: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -238,6 +246,32 @@ def _ratios(models: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def _fits(level: str, models: Sequence[Mapping[str, Any]], first: dict[str, float]) -> list[dict[str, Any]]:
+    """Return what size makes of accuracy and of the ratio with fixed ends: a line each, means over seeds.
+
+    Args:
+        first: accuracies on the first level by model, which is filled there; `tau` is Kendall's with those.
+    """
+    from scipy.stats import kendalltau
+
+    by_cell: dict[str, list[Mapping[str, Any]]] = {}
+    for model in models:
+        by_cell.setdefault(model["cell"], []).append(model)
+    sizes = [fmean(model["parameters"] for model in each) for each in by_cell.values()]
+    accuracy = [fmean(model["accuracy"] for model in each) for each in by_cell.values()]
+    ratio = [fmean(value or 0.0 for value in efficiency.per(each, efficiency.FIXED)) for each in by_cell.values()]
+    found = []
+    for name, values in (("accuracy", accuracy), ("per_fixed", ratio)):
+        if fit := efficiency.scaling(sizes, values):
+            line = {key: fit[key] for key in ("slope", "low", "high", "r2", "n_models")}
+            found.append({"level": level, "of": name, **line, "best": list(by_cell)[values.index(max(values))], "tau": None})
+    if found and first.keys() == by_cell.keys():
+        tau = float(kendalltau(list(first.values()), accuracy).statistic)
+        found[0]["tau"] = None if math.isnan(tau) else round(tau, 4)
+    first.update({} if first else zip(by_cell, accuracy, strict=True))
+    return found
+
+
 def costs(model: Mapping[str, Any], tokens: float) -> dict[str, float]:
     """Return what so many tokens take of a model: tokens, FLOPs, seconds alone, and GB.s of memory held."""
     seconds = tokens * model["ms_per_token"] / 1000
@@ -250,7 +284,7 @@ def _budgets(models: Sequence[Mapping[str, Any]], settings: PerSettings) -> list
     largest, found = max(models, key=lambda it: it["parameters"]), []
     budget = costs(largest, float(settings.budget_tokens))
     for model in models:
-        answer = costs(model, float(settings.max_new_tokens))
+        answer = costs(model, model["answer_tokens"])
         n = settings.samples
         counts = [(n, round(n * share)) for share in model["passes"].values()]
         for unit, amount in budget.items():

@@ -10,7 +10,7 @@ from toolkit.studies.base import Study
 from toolkit.studies.run import cells_of
 from toolkit.studies.settings import S
 
-READ = 300
+READ = 200
 """Tokens of a prompt with its canonical solution, about."""
 PIECE_S = 540.0
 """Seconds that a piece of a run on a lent machine may take; stages that are done are not done again in the next."""
@@ -31,15 +31,19 @@ def plan(study: Study[S], settings: S) -> dict[str, Any]:
     n, n_seeds = settings.parameters, len(settings.seeds)
     sizes = {name: BENCHMARKS[name].n_tasks or 400 for name in settings.benchmarks}
     scored = study.scored(settings) * n_seeds
-    reads = scored * sum(min(settings.nll_tasks, size) for size in sizes.values()) * READ
-    answers = scored * sum(min(settings.pass_tasks, size) for size in sizes.values()) * settings.samples
+    problems = study.problems(settings) * n_seeds
+    reads = (scored * sum(min(settings.nll_tasks, size) for size in sizes.values()) + problems) * READ
+    answers = scored * sum(min(settings.pass_tasks, size) for size in sizes.values()) * settings.samples + problems
     written = answers * settings.max_new_tokens
     trained = study.trained(settings) * n_seeds
     seconds = {
         "train": 6 * n * trained / flops, "score": 2 * n * reads / flops,
         "write": 2 * n * written * max(1 / together / bandwidth, 1 / flops), "judge": answers * 0.2 / settings.parallel,
     }  # fmt: skip
-    effects = []
+    effects = [
+        {"contrast": name, "score": "failures", "tasks": tasks, "visible": round(share, 4), "unit": "share", "named": True}
+        for name, tasks, share in study.sees(settings)
+    ]
     for contrast in study.contrasts(settings):
         names = [term.score.partition("@")[2] for term in contrast.terms]
         most = settings.pass_tasks if contrast.is_pass else settings.nll_tasks

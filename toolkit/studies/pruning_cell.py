@@ -22,25 +22,25 @@ IID = "iid"
 class PruningSettings(StudySettings):
     """Settings of the study `pruning-fl`."""
 
-    sparsities: Numbers = Field((0.0, 0.2), description="Shares of channels that are removed; 0 is needed.")
-    alphas: Names = Field((IID, "0.1"), description="Dirichlet parameters of clients; iid is needed.")
+    sparsities: Numbers = Field((0.0, 0.2), description="Shares of channels that are removed; 0 must be among them.")
+    alphas: Names = Field((IID, "0.1"), description="Dirichlet parameters of clients; iid must be among them.")
     orders: Names = Field(("prune-fl", "fl-prune"), description="prune-fl, fl-prune, local (clients' own scores, voted).")
     skew: Literal["label", "quantity"] = Field("label", description="Whether alpha is of labels, or of clients' sizes.")
     data: str = Field(TOPICS, description="topics, or JSONL with a text (content, solution, code or text) and a label.")
     label_column: str = Field("label", description="Column of the JSONL that clients differ in.")
     data_limit: int = Field(800, ge=1, description="Rows, at most; as many of each label as can be.")
-    clients: int = Field(4, ge=1, description="How many there are.")
+    clients: int = Field(4, ge=1, description="Number of clients.")
     fraction: float = Field(1.0, gt=0, le=1, description="Share of the clients that takes part in a round.")
-    rounds: int = Field(2, ge=1, description="Of federated training.")
-    steps: int = Field(4, ge=1, description="Of each client in a round.")
+    rounds: int = Field(2, ge=1, description="Rounds of federated training.")
+    steps: int = Field(4, ge=1, description="Steps of each client in a round.")
     batch: int = Field(2, ge=1, description="Blocks a step.")
     sequence: int = Field(128, ge=2, description="Tokens of a block.")
     lr: float = Field(2e-4, ge=0, description="Highest learning rate.")
     shared: Literal["ffa", "plain", "full"] = Field("ffa", description="What is averaged: ffa (adapters, A frozen), "
                                                     "plain (A and B apart) or full (all weights).")  # fmt: skip
-    rank: int = Field(16, ge=1, description="Of the adapters.")
-    mu: float = Field(0.0, ge=0, description="Of FedProx; 0: FedAvg.")
-    score: Literal["act", "mag", "random"] = Field("act", description="Which channels go.")
+    rank: int = Field(16, ge=1, description="Rank of the adapters.")
+    mu: float = Field(0.0, ge=0, description="FedProx's mu; 0: FedAvg.")
+    score: Literal["act", "mag", "random"] = Field("act", description="The score by which channels are chosen.")
     calibration_texts: int = Field(32, ge=1, description="Rows that the server keeps to score channels; never trained on.")
     client_texts: int = Field(2, ge=1, description="Rows that each client keeps, to say how well it is served.")
 

@@ -19,7 +19,7 @@ class PruningFl(Study[PruningSettings]):
         "Left out: pruning during training and hierarchies (FedPhD), pruning of heads and vocabulary, Taylor scores.",
         "Training on the standard library may lower HumanEval in every cell; effects are read against the rows without "
         "training and with centralised training.",
-        "Nats a token are no substitute for pass@1: see how well both order the cells.",
+        "Nats a token are no substitute for pass@1: see whether both rank the cells alike.",
     )
     settings = PruningSettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {

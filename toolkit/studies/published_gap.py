@@ -57,10 +57,13 @@ def rows() -> list[dict[str, Any]]:
     for name, mixtures, dense in asked:
         for said, measure, digits in (("points", score, 2), ("Pro / base", retention, 4)):
             first, second, difference = did(mixtures, dense, measure)
+            error = se(*PAIR) if len(mixtures) == len(dense) == 1 and measure is score else None
             found.append({
                 "models": name, "of": said, "humaneval_pro": round(first, digits), "mbpp_pro": round(second, digits),
                 "difference": round(difference, digits),
-                "se": round(se(*PAIR), 2) if len(mixtures) == len(dense) == 1 and measure is score else None,
+                "se": None if error is None else round(error, 2),
+                "low": None if error is None else round(difference - 1.959964 * error, digits),
+                "high": None if error is None else round(difference + 1.959964 * error, digits),
             })  # fmt: skip
     return found
 

@@ -69,8 +69,8 @@ class Reliability(Study[ReliabilitySettings]):
     name = "reliability"
     question = "How often does a model fail on parametrised problems, and how many fewer samples tell it?"
     limits = (
-        "A rate is that of these templates with these levels, not of programming.",
-        "Answers are greedy: a problem is failed or not, and the only chance is which problem is asked.",
+        "A rate is that of these templates with these levels, not of programming in general.",
+        "Answers are greedy: a problem is failed or not, and chance lies only in which problems are asked.",
         "Where nothing failed yet, the model's surprise at the right answer says where to look; where that tells nothing of "
         "failures, the estimate is unbiased still, and no better than plain sampling.",
         "Each round needs the verdicts of the one before: boxes have to be where the model is.",
@@ -99,6 +99,19 @@ class Reliability(Study[ReliabilitySettings]):
     def scored(self, settings: ReliabilitySettings) -> int:
         """Return none: no benchmark is scored."""
         return 0
+
+    def problems(self, settings: ReliabilitySettings) -> int:
+        """Return the problems that real models are asked: for the estimate, and as many plainly."""
+        n_models = sum(cell.levels["rate"] is None for cell in self.cells(settings))
+        return 2 * (settings.rounds * settings.each + settings.n) * n_models
+
+    def sees(self, settings: ReliabilitySettings) -> list[tuple[str, int, float]]:
+        """Return how far a rate has to be from the tolerated one, if the proposal is no better than plain sampling."""
+        if not self.problems(settings):
+            return []
+        rate = settings.tolerated
+        se = math.sqrt(rate * (1 - rate) / settings.n)
+        return [(f"a failure rate beside {rate:g}, if nothing is learnt", settings.n, SEES * se)]
 
     def run(self, lab: Lab[ReliabilitySettings], cell: Cell, seed: int) -> Found:
         """Learn a proposal, estimate the rate with it, and ask as many problems plainly."""

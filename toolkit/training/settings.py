@@ -45,17 +45,17 @@ class TrainSettings(Settings):
     lora_rank: int = Field(16, ge=1, description="Rank of a new adapter.")
     lora_alpha: int = Field(32, ge=1, description="Scale of a new adapter, times its rank.")
     lora_dropout: float = Field(0.0, ge=0, le=1, description="Dropout of a new adapter's input [default: 0].")
-    epochs: int = Field(1, ge=1, description="Times that all data is seen.")
+    epochs: int = Field(1, ge=1, description="Passes over all data.")
     steps: int | None = Field(None, ge=1, description="Steps, instead of epochs.")
     batch: int = Field(8, ge=1, description="Blocks a step, over all processes.")
     micro_batch: int = Field(1, ge=1, description="Blocks that one process takes at a time.")
     sequence: int = Field(1024, ge=2, description="Tokens of a block.")
     lr: float | None = Field(None, ge=0, description="Highest learning rate [default: 2e-4; with --full 5e-5].")
-    warmup: int | None = Field(None, ge=0, description="Steps of rising learning rate [default: a tenth of all].")
-    weight_decay: float = Field(0.05, ge=0, description="Of AdamW, for matrices.")
-    clip: float = Field(1.0, ge=0, description="Largest norm of the gradient; 0: any.")
-    fim_rate: float = Field(0.0, ge=0, le=1, description="Share of texts cut up to be filled in the middle [default: 0].")
-    spm_rate: float = Field(0.5, ge=0, le=1, description="Share of those that show the suffix first.")
+    warmup: int | None = Field(None, ge=0, description="Warm-up steps [default: a tenth of all].")
+    weight_decay: float = Field(0.05, ge=0, description="Weight decay of AdamW, for matrices.")
+    clip: float = Field(1.0, ge=0, description="Largest norm of the gradient; 0: no clipping.")
+    fim_rate: float = Field(0.0, ge=0, le=1, description="Share of texts cut up for filling in the middle [default: 0].")
+    spm_rate: float = Field(0.5, ge=0, le=1, description="Share of these that show the suffix first.")
     gradient_checkpointing: bool = Field(False, description="Recompute activations: less memory, slower.")
     unfinished: Literal["leave-out", "open", "closed"] = Field("leave-out", description="Answers that were cut off at the "
         "token limit (finished is false): leave-out, open (learnt without the end that they lack), or closed (as if they "
@@ -63,24 +63,24 @@ class TrainSettings(Settings):
     document_mask: bool = Field(False, description="Keep the texts of a block apart: none is read before another.")
     loss: Literal["completion", "all"] | None = Field(None, description="What is learnt of rows with a prompt: completion, "
         "or all [default: completion for answers in a chat, all for texts that go on].")  # fmt: skip
-    eval: tuple[Path, ...] = Field((), description="More JSONL, not trained on: its loss before and after is in "
+    eval: tuple[Path, ...] = Field((), description="JSONL that is not trained on: its loss before and after is in "
                                    "training.json.")  # fmt: skip
-    balance: Balancer = Field("none", description="How experts are given equal loads: none, aux (by a loss), alf (by the "
+    balance: Balancer = Field("none", description="How experts' loads are balanced: none, aux (by a loss), alf (by the "
                               "routers' bias; also magnitude, multiplicative) [default: none].")  # fmt: skip
-    balance_rate: float = Field(0.001, ge=0, description="Weight of the loss aux, or what a bias moves by in a step.")
+    balance_rate: float = Field(0.001, ge=0, description="Weight of the loss aux, or how far a bias moves in a step.")
     sequence_loss: float = Field(0.0, ge=0, description="Weight of the loss aux of each sequence by itself [default: 0].")
     z_loss: float = Field(0.0, ge=0, description="Weight of the mean square of the routers' logsumexp [default: 0].")
-    capacity: float | None = Field(None, gt=0, description="Tokens that an expert takes in training, in shares of the mean: "
-                                   "1.25; those over it pass it by [default: all].")  # fmt: skip
+    capacity: float | None = Field(None, gt=0, description="Tokens that an expert takes in training, as a multiple of the "
+                                   "mean, such as 1.25; the others pass it by [default: all].")  # fmt: skip
     checkpoint_every: int = Field(100, ge=0, description="Steps between checkpoints, each of which replaces the one before; "
                                   "0: none.")  # fmt: skip
     seed: int = Field(0, ge=0, description="Seed of a new adapter, the order of data, cuts and dropout [default: 0].")
     device: Literal["cpu", "cuda"] | None = Field(None, description="cpu or cuda [default: the GPU, if any].")
     dtype: Literal["float32", "bfloat16"] | None = Field(
-        None, description="Of the arithmetic: float32 or bfloat16 [default: bfloat16 on a GPU]."
+        None, description="Precision of the arithmetic: float32 or bfloat16 [default: bfloat16 on a GPU]."
     )
-    resume: bool = Field(False, description="Go on with a training that was interrupted; leave one that is over as it is.")
-    overwrite: bool = Field(False, description="Begin anew where there is a training.")
+    resume: bool = Field(False, description="Continue a training that was interrupted; leave a finished one as it is.")
+    overwrite: bool = Field(False, description="Replace a training that is there.")
     skip_bad: bool = Field(False, description="Leave bad rows out, and count them.")
 
     @classmethod

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from toolkit.analysis import collapse, stats, temporal
+from toolkit.analysis import collapse, stats, temporal, whole
 
 FULL = bool(os.environ.get("TOOLKIT_ALL_SAMPLES"))
 """More runs of each simulation, as `make check-long` has them."""
@@ -93,6 +93,33 @@ def test_a_difference_of_the_detectable_size_is_found_in_80_percent() -> None:
         mean, error = differences.mean(), differences.std(ddof=1) / math.sqrt(n)
         found += abs(mean) > 1.96 * error
     assert found / runs == pytest.approx(0.8, abs=0.07)
+
+
+def test_one_of_many_comparisons_has_to_be_larger_to_be_found() -> None:
+    assert collapse.detectable(-0.1, 0.1, level=0.005) > 1.2 * collapse.detectable(-0.1, 0.1)
+    rng = np.random.default_rng(4)
+    verdicts = run(rng, rng.beta(1, 1, size=100), 1.0)
+    more = verdicts + [{**row, "regime": f"again {n}"} for n in range(4) for row in verdicts if row["regime"] != "base"]
+    one, many = (collapse.comparisons(each)[0] for each in (verdicts, more))
+    assert (one["low"], one["high"]) == (many["low"], many["high"])
+    assert many["detectable"] > 1.2 * one["detectable"]
+
+
+def test_a_split_of_many_rounds_is_after_holm() -> None:
+    def row(number: int, new: int) -> dict[str, Any]:
+        return {"regime": "x", "seed": 0, "round": number, "benchmark": "b",
+                "tasks": {str(i): [int(i % 2 if i < 60 else i < 60 + new), 1] for i in range(120)}}  # fmt: skip
+
+    dates = {str(i): "2024-01-01" if i < 60 else "2024-03-01" for i in range(120)}
+    alone, many = (
+        whole.analyze(whole.Run(about={}, verdicts=verdicts, dates=dates), day="2024-02-01")["temporal"]
+        for verdicts in ([row(1, 18)], [row(1, 18), *(row(n, 30) for n in range(2, 8))])
+    )
+    assert alone[0]["says"].startswith("differ by -20.0 points")
+    assert many[0]["p"] == alone[0]["p"] == alone[0]["p_holm"] < 0.05
+    assert many[0]["p_holm"] == pytest.approx(7 * alone[0]["p"])
+    assert many[0]["says"].startswith("these do not differ")
+    assert many[0]["detectable"] > 1.2 * alone[0]["detectable"]
 
 
 def test_scores_are_split_at_a_day_with_an_interval_that_covers() -> None:

@@ -22,6 +22,15 @@ def test_a_dry_run_prints_cells_cost_and_what_can_be_seen(tmp_path: Path) -> Non
     assert told["settings"]["seeds"] == [0, 1]
 
 
+def test_a_dry_run_of_a_study_with_problems_of_its_own(tmp_path: Path) -> None:
+    words = ["study", "reliability", "small", "--dry-run", "--json", "--output", str(tmp_path / "run")]
+    found = json.loads(CliRunner().invoke(app, words).stdout)
+    assert found["answers"] == 2 * (3 * 24 + 64)
+    assert found["seconds"]["write"] > 10
+    (effect,) = found["effects"]
+    assert effect["visible"] == pytest.approx(2.8016 * (0.05 * 0.95 / 64) ** 0.5, abs=1e-4)
+
+
 @pytest.mark.parametrize(("words", "says"), [
     (["study", "pruning", "small"], "there is no study 'pruning'; there are per, moe-balance, moe-dense, pruning-fl, reliability"),
     (["study", "per", "none.toml"], "No such file or directory; presets are tiny, small, gpu, full"),

@@ -69,6 +69,16 @@ def test_a_day_may_be_the_one_that_the_model_states(dated: Path, tmp_path: Path)
     assert cutoff("bigcode/starcoder2-3b") == next(each for each in cutoffs() if each.model == "StarCoder2")
     assert cutoff("codellama/CodeLlama-7b-hf") is not None
     assert cutoff("gpt-2") is None
+    newer = cutoff("deepseek-ai/DeepSeek-Coder-V2-Lite-Base")  # whose name contains that of an older family
+    assert newer is not None
+    assert newer.day == "2023-11-01"
+
+
+def test_what_a_model_states_of_its_day_is_printed(dated: Path, tmp_path: Path) -> None:
+    found = analyze(run(tmp_path / "run", model="Qwen/Qwen2.5-Coder-1.5B-Instruct"), split="cutoff")
+    said = "cut-off 2024-02-01: Qwen2.5-Coder: public repositories created before February 2024 (arXiv 2409.12186)"
+    assert said in analysis.told(found).splitlines()
+    assert analyze(tmp_path / "run", split="2024-02-01")["about"]["cutoff"] is None
 
 
 def test_days_may_come_from_a_file_and_each_part_is_a_score(tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ def test_what_it_took_is_said_in_one_line(tmp_path: Path) -> None:
     file = samples(tmp_path / "s.jsonl", seconds=12)
     done = run("--samples", file, "--limit", 2, "--budget", "tokens=20000", "--output", "run")
     assert done.exit_code == 0, done.output
+    at = done.stdout.splitlines().index("written: 25.0 tokens/s · 80.0 ms a token · 4.00 s an answer ·")
+    assert done.stdout.splitlines()[at + 1] == "1,024 MB at its peak (rss)"
     said = " ".join(done.stdout.split())
     assert "written: 25.0 tokens/s · 80.0 ms a token · 4.00 s an answer · 1,024 MB at its peak (rss)" in said
     assert "400 samples a task for 20000 tokens (50 each): pass@3, base tests, at least 100.0 %" in said
@@ -94,6 +96,13 @@ def test_a_model_that_takes_no_time_is_refused_before_it_writes(tmp_path: Path) 
     assert "no seconds are recorded" in done.stderr
     assert not Path("run").exists()
     assert summary("--model", file, "--n", 3, "--limit", 2, "--budget", "tokens=150")["budget"]["affordable"] == 3
+
+
+def test_samples_of_a_file_have_the_name_of_the_model_that_wrote_them(tmp_path: Path) -> None:
+    file = samples(tmp_path / "s.jsonl", seconds=12, model="own/model + adapter")
+    assert run("--samples", file, "--limit", 2, "--output", "run").exit_code == 0
+    (row,) = json.loads(efficiency("run", "--json").stdout)["models"]
+    assert row["model"] == "own/model + adapter"
 
 
 def test_runs_are_compared(tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ def test_replayed_samples_are_the_same_samples(tmp_path: Path) -> None:
         (["--model", "/nowhere.jsonl"], 2, "nowhere.jsonl"),
         pytest.param(["--model", "http://localhost/v1"], 2, "--base-url", marks=pytest.mark.models),
         (["--base-url", "http://127.0.0.1:9/v1"], 3, "no endpoint answers"),
-        (["--base-url", "nonsense"], 2, "no address"),
+        (["--base-url", "nonsense"], 2, "not an address"),
         (["--n", "0"], 2, "must be at least 1"),
         (["--n", "2", "--greedy"], 2, "would be the same"),
         (["--temperature", "1", "--greedy"], 2, "exclude"),

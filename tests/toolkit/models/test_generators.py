@@ -56,8 +56,8 @@ def test_what_passes_is_tried_again(endpoint: Callable[..., Endpoint]) -> None:
     ("fault", "error", "words"),
     [
         ((500, {}, b"it burns"), GenerationFailed, "answers 500: it burns"),
-        ((200, {}, b"<html>no</html>"), GenerationFailed, "nonsense.*<html>"),
-        ((200, {}, {"choices": [{"text": 5}]}), GenerationFailed, "nonsense"),
+        ((200, {}, b"<html>no</html>"), GenerationFailed, "not a completion.*<html>"),
+        ((200, {}, {"choices": [{"text": 5}]}), GenerationFailed, "not a completion"),
         ((302, {"location": "/elsewhere"}, b""), GenerationFailed, "answers 302"),
         ((401, {}, b"who?"), BadModel, "OPENAI_API_KEY"),
         ((404, {}, {"error": "no such model"}), BadModel, "refuses model 'm'.*no such model"),
@@ -90,7 +90,7 @@ def test_endpoints_without_log_probabilities_and_with_empty_answers(endpoint: Ca
 def test_nobody_there(endpoint: Callable[..., Endpoint]) -> None:
     with pytest.raises(GenerationFailed, match="no endpoint answers"):
         OpenAIGenerator(Source(model="m", base_url="http://127.0.0.1:9/v1"))
-    with pytest.raises(BadModel, match="no address"):
+    with pytest.raises(BadModel, match="not an address"):
         OpenAIGenerator(Source(model="m", base_url="nonsense"))
     with pytest.raises(BadModel, match="--model"):
         OpenAIGenerator(Source(model="", base_url=endpoint(right).url.replace("/v1", "/v2")))

@@ -176,12 +176,12 @@ def test_adapters(torch: Any, folder: str, tmp_path: Path) -> None:
     wrapped.save_pretrained(tmp_path / "adapter")
     plain, adapted = (everything(opened(folder, adapter=it), Sampling()) for it in (None, str(tmp_path / "adapter")))
     assert [one.completion for one in plain] != [one.completion for one in adapted]
-    with pytest.raises(BadModel, match="is it one of another"):
+    with pytest.raises(BadModel, match="is it for another one"):
         opened(tiny(tmp_path / "wide", hidden=64), adapter=str(tmp_path / "adapter"))
     for n_layers in (1, 3):
         other = tiny(tmp_path / str(n_layers))
         LlamaForCausalLM(LlamaConfig.from_pretrained(other, num_hidden_layers=n_layers)).save_pretrained(other)
-        with pytest.raises(BadModel, match=r"is one of another model.*layers\.[12]"):
+        with pytest.raises(BadModel, match=r"is for another model.*layers\.[12]"):
             opened(other, adapter=str(tmp_path / "adapter"))
     with pytest.raises(BadModel, match="it is an adapter"):
         opened(str(tmp_path / "adapter"))

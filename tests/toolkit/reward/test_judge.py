@@ -214,7 +214,7 @@ def test_boxes_come_back_after_they_were_closed(boxes: None) -> None:
         ([("HumanEval/0", 3)], "completion is not a string but int"),
         ([{"task_id": "HumanEval/0"}], "none of solution, completion, raw_response"),
         ([{"solution": "x"}], "task_id is not a string but NoneType"),
-        ({"task_id": "HumanEval/0"}, "rows are a list"),
+        ({"task_id": "HumanEval/0"}, "rows must be a list"),
         ([3], "neither a mapping nor a pair"),
     ],
 )

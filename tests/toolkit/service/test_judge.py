@@ -100,7 +100,7 @@ def test_empty_expectations_and_prefixes_pass_nothing(plain: Server) -> None:
     ({"benchmark": "humaneval", "task_id": "HumanEval/999", "solution": ""}, 404, "no task"),
     ({"benchmark": "humanevil", "task_id": 1, "solution": ""}, 404, "did you mean 'humaneval'"),
     ({"benchmark": "humaneval", "task_id": 1}, 422, "one of solution"),
-    ({"benchmark": "humaneval", "task_id": 1, "solution": 5}, 422, "solution: a text"),
+    ({"benchmark": "humaneval", "task_id": 1, "solution": 5}, 422, "solution: must be a text"),
     ({"benchmark": "humaneval", "task_id": 1, "solution": "", "timeout": -1}, 422, "timeout"),
     ({"benchmark": "humaneval", "task_id": 1, "solution": "", "timeout": "x"}, 422, "timeout"),
     ({"benchmark": "humaneval", "task_id": 1, "solution": "", "fail_fast": 1}, 422, "fail_fast"),

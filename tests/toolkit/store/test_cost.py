@@ -42,7 +42,7 @@ def test_starts_add_up(tmp_path: Path) -> None:
     found = cost.total(parts)
     assert found == {
         "n_parts": 2, "n_samples": 5, "n_prompt_tokens": 15, "n_tokens": 120, "seconds": 6, "tokens_per_s": 20,
-        "ms_per_token": 62.5, "s_per_answer": 1.5, "memory_mb": None, "memory": None, "device": None, "hardware": "A + B",
+        "ms_per_token": 62.5, "s_per_answer": 1.5, "memory_mb": None, "memory": None, "model": None, "device": None, "hardware": "A + B",
         "batch_size": None, "n_parameters": 10, "n_active": 5,
     }  # fmt: skip
     assert words.generation(found) == "written: 20.0 tokens/s · 62.5 ms a token · 1.50 s an answer · A + B"

@@ -55,6 +55,12 @@ def test_the_pair_is_matched_on_max_vio() -> None:
             (("aux0.1-copy", 0.2), ("aux0.01-copy", 1.5), ("alf0.01-copy", 1.1), ("aux0.1-drop", 1.1))]  # fmt: skip
     assert study.matched(told, rows, "alf0.01") == "aux0.01"
     assert study.matched(told, [], "alf0.01") == "aux0.1"
+    assert study._pair(told, rows, "alf0.01") == (
+        "alf0.01 with aux0.01 (1.10 and 1.50, which are not alike: the answer is of these two rates)"
+    )
+    near = [*rows[:1], {**rows[1], "numbers": {"held_max_vio": 1.2}}, *rows[2:]]
+    assert study._pair(told, near, "alf0.01") == "alf0.01 with aux0.01 (1.10 and 1.20)"
+    assert study._pair(told, [], "alf0.01") == "alf0.01 with aux0.1"
     (named,) = [each for each in study.contrasts(told, rows) if each.named]
     assert named.name == "degradation of alf0.01 less that of aux0.01, mean"
     weights = {term.cell: term.weight for term in named.terms}

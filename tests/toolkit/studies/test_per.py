@@ -8,7 +8,7 @@ import pytest
 
 import toolkit.published
 from toolkit.analysis import efficiency
-from toolkit.studies.per import Per, PerSettings, _budgets, _child, costs
+from toolkit.studies.per import Per, PerSettings, _budgets, _child, _fits, costs
 
 
 def published() -> list[dict[str, Any]]:
@@ -40,18 +40,35 @@ def test_costs_in_four_units() -> None:
 
 
 def test_a_budget_is_exact_at_its_boundaries() -> None:
-    def model(parameters: float, ms: float) -> dict[str, Any]:
-        return {"cell": "x", "seed": 0, "parameters": parameters, "ms_per_token": ms, "memory_mb": 1000.0, "passes": {"a": 0.5, "b": 0.0}}
+    def model(parameters: float, ms: float, tokens: float = 100.0) -> dict[str, Any]:
+        return {"cell": "x", "seed": 0, "parameters": parameters, "ms_per_token": ms, "memory_mb": 1000.0, "passes": {"a": 0.5, "b": 0.0},
+                "answer_tokens": tokens}
 
     told = PerSettings(samples=4, temperature=0.2, max_new_tokens=100, budget_tokens=300)
     rows = {(row["unit"], at): row["k"] for at, some in enumerate((_budgets([model(2e8, 10.0)], told),)) for row in some}
     assert rows == {("tokens", 0): 3, ("flops", 0): 3, ("seconds", 0): 3, ("gb_s", 0): 3}
     less = {row["unit"]: row["k"] for row in _budgets([model(2e8, 10.0)], told.model_copy(update={"budget_tokens": 299}))}
     assert set(less.values()) == {2}
+    short = _budgets([model(2e8, 10.0, 75.0)], told)
+    assert {row["k"] for row in short} == {4}  # of the tokens that answers have, not of those that they may have
     two = _budgets([model(2e8, 10.0), model(1e8, 5.0)], told)
     assert [row["k"] for row in two] == [3, 3, 3, 3, 3, 6, 6, 6]  # half the size and twice as fast: as many tokens, twice the rest
     assert two[-1]["at_least"]
     assert two[0]["pass_at_k"] == pytest.approx((1 + 0) / 2)  # 2 of 4 pass: any 3 of them hold one
+
+
+def test_lines_over_size_and_the_order_of_models() -> None:
+    def models(*accuracies: float) -> list[dict[str, Any]]:
+        return [{"cell": f"m{at}", "seed": 0, "parameters": 10.0 ** (8 + at), "tokens_per_s": 100.0, "ms_per_token": 10.0,
+                 "memory_mb": 1000.0, "accuracy": accuracy} for at, accuracy in enumerate(accuracies)]  # fmt: skip
+
+    orders: dict[str, float] = {}
+    first = _fits("easy", models(0.2, 0.4, 0.6), orders)
+    assert [(row["of"], row["slope"], row["best"], row["tau"]) for row in first[:1]] == [("accuracy", pytest.approx(0.2), "m2", None)]
+    assert first[1]["of"] == "per_fixed"
+    second = _fits("hard", models(0.3, 0.1, 0.2), orders)
+    assert (second[0]["best"], second[0]["tau"], second[0]["n_models"]) == ("m0", pytest.approx(-1 / 3, abs=1e-4), 3)
+    assert _fits("flat", models(0.1, 0.1, 0.1), orders)[0]["tau"] is None
 
 
 def test_children_and_what_a_plan_reckons_their_sizes_to_be() -> None:

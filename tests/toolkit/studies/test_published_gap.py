@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from toolkit.report import study as page
 from toolkit.studies import STUDIES, published_gap
 from toolkit.studies.plan import plan
 from toolkit.studies.run import run
@@ -39,4 +40,8 @@ def test_the_study_of_published_numbers_needs_no_model(tmp_path: Path) -> None:
     )
     assert "tasks would decide it" in summary["verdict"]
     assert summary["more"]["Published gaps"][0]["difference"] == 7.04
+    assert summary["settings"]["model"] == ""
+    (figure,) = page.drawn(summary)
+    assert figure.caption.startswith("Published gaps (moe-dense, no model, seed 0")
+    assert [name for name, *_ in figure.legend] == ["DeepSeek-Coder-V2-Instruct less Qwen2.5-Coder-32B-Instruct"]
     assert "+13.2" in (tmp_path / "report.html").read_text() or "13.16" in (tmp_path / "report.html").read_text()

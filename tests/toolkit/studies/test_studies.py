@@ -15,6 +15,7 @@ import pytest
 
 from tests.toolkit.test_formats import missing
 from toolkit.errors import UsageError
+from toolkit.report import study as page
 from toolkit.store import stages
 from toolkit.studies import STUDIES, lab, plan
 from toolkit.studies.run import LEDGER, PAGE, SUMMARY, TABLE, run
@@ -88,6 +89,7 @@ def test_every_study_ends_with_a_verdict_and_goes_on_after_a_kill_in_every_stage
     assert re.match("(answered|bounded|open)", summary["verdict"])
     assert summary["question"] in (folder / PAGE).read_text()
     assert json.loads((folder / SUMMARY).read_text()) == summary
+    assert (folder / PAGE).read_text().count("<figure>") == len(page.drawn(summary)) >= 1
     died = set()
 
     def dying(folder: Path, stage: str, inputs: Any, here: Any, act: Any) -> Any:

@@ -56,7 +56,7 @@ class OpenAIGenerator:
             if not self.model:
                 self.model = str(response.json()["data"][0]["id"])
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
-            raise BadModel(f"--base-url {source.base_url}: no address, such as http://localhost:8000/v1 ({error})") from None
+            raise BadModel(f"--base-url {source.base_url}: not an address, as http://HOST:8000/v1 is ({error})") from None
         except httpx.HTTPError as error:
             raise GenerationFailed(f"no endpoint answers at {self._url} ({error or type(error).__name__})") from None
         except (ValueError, LookupError, TypeError):
@@ -193,7 +193,7 @@ class OpenAIGenerator:
             if not isinstance(text, str | None):
                 raise TypeError
         except (ValueError, LookupError, TypeError):
-            raise _Passing(f"the endpoint {self._url} answers nonsense, no completion: {said!r}") from None
+            raise _Passing(f"the endpoint {self._url} sends something that is not a completion: {said!r}") from None
         return dict(answer)
 
 
