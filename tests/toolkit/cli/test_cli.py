@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests import inside
 from tests.processes import busy, started
 from toolkit.benchmarks import BENCHMARKS, Options
 
@@ -132,9 +133,6 @@ def test_bad_lines_are_all_listed_before_anything_runs(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["eval", "humanevil", "--samples", "x"], "no benchmark"),
-        pytest.param(["eval", "humaneval", "--samples", "/nowhere.jsonl"], "nowhere", marks=pytest.mark.boxes),
-        pytest.param(["eval", "humaneval", "--samples", "/dev/null"], "/dev/null", marks=pytest.mark.boxes),
-        pytest.param(["eval", "humaneval", "--samples", "/proc"], "/proc", marks=pytest.mark.boxes),
         (["eval", "humaneval", "--samples", "x", "--timeout", "0"], "--timeout"),
         (["eval", "humaneval", "--samples", "x", "--timeout", "nan"], "--timeout"),
         (["eval", "humaneval", "--samples", "x", "--total-timeout", "0"], "--total-timeout"),
@@ -156,9 +154,18 @@ def test_bad_lines_are_all_listed_before_anything_runs(tmp_path: Path) -> None:
     ],
 )
 def test_usage_errors(arguments: list[str], words: str) -> None:
-    done = toolkit(*arguments)
+    done = inside.toolkit(*arguments)
     assert done.returncode == 2
     assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.boxes
+@pytest.mark.parametrize("path", ["/nowhere.jsonl", "/dev/null", "/proc"])
+def test_samples_that_cannot_be_read_are_named(path: str) -> None:
+    done = toolkit("eval", "humaneval", "--samples", path)
+    assert done.returncode == 2
+    assert path in done.stderr
     assert "Traceback" not in done.stderr
 
 
