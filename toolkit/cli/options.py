@@ -16,13 +16,9 @@ DEFECT = (
     "a defect of the toolkit, which says nothing of the programs: please report it as an issue of exogate, with the lines "
     "above and what `toolkit doctor --json` prints"
 )
-Timeout = Annotated[float, typer.Option("--timeout", help="Seconds: one call (table benchmarks), else one program.")]
-TotalTimeout = Annotated[
-    float, typer.Option("--total-timeout", help="Seconds: all calls of one sample together, whatever each may take.")
-]
-Parallel = Annotated[
-    int | None, typer.Option("--parallel", "-p", min=1, help="Samples judged at a time [default: cores].")
-]
+Timeout = Annotated[float, typer.Option("--timeout", help="Seconds for one call (table benchmarks), else for one program.")]
+TotalTimeout = Annotated[float, typer.Option("--total-timeout", help="Seconds for all calls of one sample together.")]
+Parallel = Annotated[int | None, typer.Option("--parallel", "-p", min=1, help="Samples judged at a time [default: cores].")]
 Name = Annotated[str, typer.Argument(help="{benchmarks}")]
 Data = Annotated[Path | None, typer.Option("--data", help="The benchmark's data file, instead of the usual one.")]
 Ray = Annotated[
@@ -30,7 +26,7 @@ Ray = Annotated[
 ]
 Runtime = Annotated[str | None, typer.Option("--runtime", help="OCI runtime of the boxes, such as runsc.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
-Mini = Annotated[bool, typer.Option("--mini", help="The reduced set of extra tests ({mini}).")]
+Mini = Annotated[bool, typer.Option("--mini", help="Use the reduced set of extra tests ({mini}).")]
 NoExtreme = Annotated[bool, typer.Option("--noextreme", help="Without extreme inputs ({noextreme}).")]
 IdRange = Annotated[str | None, typer.Option("--id-range", help="Tasks numbered FIRST-LAST, both included.")]
 Since = Annotated[str | None, typer.Option("--from", help="Only tasks published on this day or later, such as 2024-05-31.")]
