@@ -209,7 +209,7 @@ def test_killed_and_resumed_ends_with_the_same_bytes(tmp_path: Path) -> None:
     assert toolkit("eval", "humaneval", *flags, "--output", tmp_path / "whole").returncode == 0
     killed = tmp_path / "killed"
     rng = random.Random(1)
-    for _ in range(10):
+    for _ in range(6):
         command = [TOOLKIT, "eval", "humaneval", *map(str, flags), "--output", str(killed), "--resume"]
         with started(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             time.sleep(rng.uniform(0.2, 1.8))
@@ -263,7 +263,7 @@ def test_a_full_disk_is_no_verdict(samples: Path, tmp_path: Path) -> None:
 def test_same_verdicts_whatever_the_machine_does(tmp_path: Path) -> None:
     file = write(tmp_path / "samples.jsonl", 25, 2)
     seen = set()
-    for i, (n_busy, parallel) in enumerate([(0, 2), (2, 2), (4, 2), (0, 1)]):
+    for i, (n_busy, parallel) in enumerate([(0, 2), (4, 2), (0, 1)]):
         with busy(n_busy):
             flags = ["--samples", file, "--no-cache", "--parallel", parallel, "--limit", 25, "--output", tmp_path / str(i)]
             assert toolkit("eval", "humaneval", *flags, "--timeout", "2").returncode == 0

@@ -154,7 +154,7 @@ def test_a_real_interrupt(words: tuple[str, ...], tmp_path: Path) -> None:
             process.stdin.write(program)
         process.stdin.close()
         process.stdin = None
-        time.sleep(5)
+        time.sleep(3)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
