@@ -44,9 +44,9 @@ eval: images
 test: images
 	$(BIN)/python -m pytest tests --ignore=tests/shared
 
-# What needs neither an engine nor torch, without both.
+# What needs neither an engine nor torch, without both; the tests of a file share a process, and so what they set up.
 test-fast: venv
-	$(BIN)/python -m pytest tests --ignore=tests/shared --fast -n auto
+	$(BIN)/python -m pytest tests --ignore=tests/shared --fast -n auto --dist loadfile
 
 # Pages in a headless Chromium, which is installed where there is none (Debian and Ubuntu, as root).
 check-pages: venv
@@ -56,7 +56,7 @@ check-pages: venv
 # What takes minutes (tests/long); all that needs the reference data beside the checkout, on all of it; all attacks on every engine;
 # simulations at full size; the service under load; the studies in small; then random answers, for TOOLKIT_FUZZ_S seconds (600).
 check-long: images check-pages check-flower
-	TOOLKIT_LONG=1 $(BIN)/python -m pytest tests/long tests/toolkit/surgery/test_smollm2.py
+	TOOLKIT_LONG=1 $(BIN)/python -m pytest tests/long tests/sandbox/test_codec.py tests/toolkit/surgery/test_smollm2.py
 	TOOLKIT_ALL_SAMPLES=1 $(BIN)/python -m pytest tests/shared tests/attacks tests/toolkit/analysis
 	TOOLKIT_LOAD=1 TOOLKIT_FUZZ_S=600 $(BIN)/python -m pytest tests/toolkit/service/test_under_load.py tests/toolkit/service/test_fuzzed.py -o timeout=14400
 	for name in pruning-fl per reliability moe-balance moe-dense; do $(BIN)/toolkit study $$name small || exit; done

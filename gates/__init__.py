@@ -47,7 +47,7 @@ def _gate(name: str, thing: Any, _origin: str) -> type[Gate]:
 
 
 GATES: Registry[type[Gate]] = Registry("gate", [(gate.name, gate) for gate in _OWN], _gate)
-"""Every gate by its name; `toolkit.testing.check_gate` says whether one keeps to what all gates promise."""
+"""Every gate by its name; `toolkit.testing.check_gate` checks that one keeps what all gates promise."""
 
 __all__ = [
     "GATES",
@@ -69,7 +69,7 @@ _NUMBERS = (float, float | None, "float", "float | None")
 
 
 def _classes(kind: str) -> list[type[Gate]]:
-    """Return the gates that `kind` names, without those that there are not."""
+    """Return the gates that `kind` names; names of no gate are left out."""
     found = (GATES.get(part.strip().partition("~")[0]) for part in kind.split("+"))
     return [gate for gate in found if gate is not None]
 
@@ -85,7 +85,7 @@ def thresholds_of(kind: str) -> set[str]:
 
 
 def prefers_low(name: str) -> bool:
-    """Return whether the gate of that name, with noise or without, takes low scores for the best."""
+    """Return whether lower scores are better for the gate `name`, with or without noise."""
     return GATES[name.partition("~")[0]].lowest
 
 
@@ -102,7 +102,7 @@ def parse(
     Args:
         kind: names of gates, joined by `+`. `compile~0.1` is the gate `compile` with one decision in ten flipped.
         thresholds: by name, such as `{"pylint": 8}`; each gate's class says which it has.
-        all_findings: ask all gates, and do not stop at the first refusal.
+        all_findings: ask every gate instead of stopping at the first refusal.
         memo: keeps reports between runs.
         given: what else gates need, by field name, such as `{"corpus": Corpus(...)}`; `seed` chooses which decisions
             are flipped.
@@ -148,4 +148,4 @@ def _noisy(gate: Gate, p: str, seed: Any) -> Noisy:
     try:
         return Noisy(gate=gate, p=float(p), seed=seed)
     except ValueError:
-        raise BadValue(f"{gate.name}~{p}: behind ~ stands a probability, such as {gate.name}~0.1") from None
+        raise BadValue(f"{gate.name}~{p}: ~ is followed by a probability, such as {gate.name}~0.1") from None

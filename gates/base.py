@@ -71,7 +71,7 @@ class Finding:
     decisive: bool = False
 
     def __post_init__(self) -> None:
-        """Cut long texts. Raises TypeError for anything but text, or an impossible place in one."""
+        """Cut long texts. Raises TypeError if a text is not a string, or a line or column is not a possible one."""
         object.__setattr__(self, "symbol", cut(self.symbol))
         object.__setattr__(self, "message", cut(self.message, MAX_MESSAGE))
         if any(at is not None and (type(at) is not int or abs(at) > 1 << 31) for at in (self.line, self.column)):
@@ -87,8 +87,8 @@ class Report:
         passed: the decision: no finding is decisive.
         score: the number behind the decision, in the gate's own unit (see its module), or None.
         findings: everything seen; beyond `MAX_FINDINGS`, decisive ones are kept first and a note counts the rest.
-        seconds: wall time spent on this program; its share of a batch.
-        versions: of the tools that were asked, by name.
+        seconds: wall time spent on this program, or its share of a batch's.
+        versions: of the tools that were used, by name.
         values: further numbers, by name.
     """
 
@@ -131,8 +131,8 @@ class Gate(ABC):
         cost: cheaper gates are asked first.
         image: image of the boxes that the gate needs, or None.
         worst: score of a program that is refused unseen, or None.
-        lowest: whether low scores are the best.
-        version: raise it whenever a report may differ from before.
+        lowest: whether lower scores are better.
+        version: increment it whenever reports may change; stored reports of other versions are not used.
     """
 
     name: ClassVar[str]
@@ -153,10 +153,10 @@ class Gate(ABC):
 
     @abstractmethod
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
-        """Yield one report per solution, in order; take solutions as they are needed.
+        """Yield one report per solution, in order; consume solutions lazily.
 
-        A program's misbehaviour is a report; our own failure raises `SandboxError`. `All` passes on no unusable text
-        (`unfit`).
+        A program's misbehaviour is a report; our own failure raises `SandboxError`. `All` filters unusable texts out
+        first (`unfit`).
         """
 
     @property
@@ -186,7 +186,7 @@ class Gate(ABC):
         return self.unseen(found) if isinstance(found, Finding) else found
 
     def unseen(self, finding: Finding) -> Report:
-        """Return the report on a program that is refused unseen, or that our code fails on: nothing of the gate is asked."""
+        """Return the report on a program that is refused without asking the gate, or that our code fails on."""
         return Report(gate=self.name, passed=False, score=self.worst, findings=(finding,))
 
     def failed(self, solution: Solution, error: Exception) -> Report:
@@ -200,7 +200,7 @@ class Gate(ABC):
 
 
 def ends_all(error: Exception) -> bool:
-    """Whether an error says nothing of the program at hand, and the others would fare no better."""
+    """Return whether an error says nothing about this program and would strike all others too."""
     return isinstance(error, InfrastructureError | UsageError | OSError) and not isinstance(error, BoxDestroyed)
 
 

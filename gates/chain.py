@@ -45,9 +45,9 @@ class All:
 
     Attributes:
         gates: in the order in which they are asked.
-        all_findings: ask all gates, and do not stop at the first refusal.
-        memo: keeps reports between runs. What goes wrong with it, or on the way to it, changes no report.
-        defects: tracebacks of the first of our own defects, or what a report says of one.
+        all_findings: ask every gate instead of stopping at the first refusal.
+        memo: keeps reports between runs. An error in it, or in making its keys, changes no report.
+        defects: the first `MAX_DEFECTS` defects of our own: tracebacks, or what a report says about one.
     """
 
     gates: Sequence[Gate]
@@ -63,14 +63,15 @@ class All:
     def check_many(self, solutions: Iterable[Solution | str], sandbox: Sandbox | None) -> Iterator[list[Report]]:
         """Yield the reports of each solution, in order: of all gates, or up to the first that refuses.
 
-        A program is accepted if all its reports passed. A plain string is a whole program. Solutions are taken as they
-        are needed, so any number may be streamed through. A text that cannot be a program (a NUL byte, a lone surrogate)
+        A program is accepted if all its reports passed. A plain string is a whole program. Solutions are consumed
+        lazily, so any number may be streamed through. A text that cannot be a program (a NUL byte, a lone surrogate)
         or has more than `MAX_TEXT` bytes is refused in the name of each gate, unseen. `sandbox` may be None unless
         `needs_boxes`.
 
-        What a gate raises costs one program: those that it was asked about are asked about again, each alone, and one at
-        which it raises again is refused as `our-defect`. Raises what ends all (`gates.base.ends_all`), ValueError for
-        boxes that are needed and not there, and whatever a gate raises that compares programs or miscounts its reports.
+        An exception in a gate costs one program: the gate is asked again about each program of that call alone, and those
+        for which it raises again are refused as `our-defect`. Raises errors that end everything (`gates.base.ends_all`),
+        ValueError if boxes are needed and `sandbox` is None, and whatever a gate raises that compares programs or
+        miscounts its reports.
         """
         boxes = cast(Sandbox, sandbox)  # gates without an image never look at it
         given = (Solution(code=s) if isinstance(s, str) else s for s in solutions)
@@ -127,7 +128,7 @@ class All:
                 yield row
 
     def _take(self, gate: Gate, row: _Row, report: Report) -> None:
-        """Add what the gate said of a row, and keep it. Raises TypeError for anything but a report."""
+        """Add the gate's report to a row, and store it. Raises TypeError for anything but a report."""
         row.add(_report(gate, report), go_on=self.all_findings)
         for found in report.findings:
             if found.symbol in (DESTROYED, DEFECT):
@@ -139,7 +140,7 @@ class All:
                 self.memo.put(row.key, report.to_row())
 
     def _alone(self, gate: Gate, solution: Solution, sandbox: Sandbox) -> Report:
-        """Return what the gate says of one program, or that it fails on it. Raises what ends all."""
+        """Return the gate's report on one program, or one that says that the gate failed. Raises what ends everything."""
         try:
             (report,) = gate.check_many([solution], sandbox)
             return _report(gate, report)
@@ -169,7 +170,7 @@ class All:
 
     @contextlib.contextmanager
     def _unharmed(self) -> Iterator[None]:
-        """Go on without the memo, whatever is raised: no report hangs on it."""
+        """Go on without the memo, whatever it raises: no report depends on it."""
         try:
             yield
         except Exception as error:

@@ -199,7 +199,7 @@ class _Known:
         import numpy as np
 
         def holder(n: int) -> int | None:
-            """Return which of them shares a run of `n` tokens with the text."""
+            """Return the index of a text that shares a run of `n` tokens with `text`; None if there is none."""
             rows = [grams(self.texts[i], n) if len(self.texts[i]) >= n else empty for i in near]
             shared = np.flatnonzero(np.isin(np.concatenate(rows), grams(text, n)))
             ends = np.cumsum([len(row) for row in rows])
@@ -252,7 +252,7 @@ def _rows(text: "NDArray[np.uint64]", n: int) -> "NDArray[np.uint64]":
 
 
 def _tree(said: Any) -> "tuple[NDArray[np.uint64], NDArray[np.float64]]":
-    """Return hashes and nodes of the subtrees but the last, which is the whole file and changes with any addition."""
+    """Return hashes and node counts of all subtrees but the last: the whole file, which changes with any addition."""
     import numpy as np
 
     subtrees = {int(name, 16): nodes for name, nodes in said[:-1]}

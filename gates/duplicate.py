@@ -1,7 +1,7 @@
 """Is it nearly the same as an earlier one? MinHash over runs of tokens, then the exact similarity.
 
 The similarity of two programs is the Jaccard index of their sets of 5-token runs (`gates/tokens.py` defines tokens;
-comments and white space are none). Each program is compared with those that passed before it: the first of a group
+comments and white space do not count). Each program is compared with those that passed before it: the first of a group
 passes, its near copies are refused. Candidates come from MinHash with banding, which misses at most one pair in a hundred
 at the threshold and fewer above it; a candidate's similarity is exact. Score: the highest similarity found, 0 if none.
 

@@ -113,7 +113,7 @@ class Ranked(Gate):
                 yield self.report(found, one.score, seconds=seconds, versions=versions, values=values)
 
     def _all_scored(self, group: Sequence[Solution]) -> list[Scored]:
-        """Return the score of each; a program that cannot be scored by itself is refused. Raises what ends all."""
+        """Return the score of each; a program that cannot be scored by itself is refused. Raises what ends everything."""
         try:
             return list(self.scores(group))
         except Exception as error:
@@ -123,7 +123,7 @@ class Ranked(Gate):
             return [Scored(score=None, finding=self.failed(one, error).findings[0]) for one in group]
 
     def _decide(self, scored: Sequence[Scored]) -> tuple[set[int], float | None, str]:
-        """Return (indices of those that are kept, the worst kept score, the rule in words)."""
+        """Return (indices of the programs to keep, the worst score among them, the rule in words)."""
         sign = 1 if self.lowest else -1
         end = "at most" if self.lowest else "at least"
         known = sorted((sign * one.score, index) for index, one in enumerate(scored) if one.score is not None)

@@ -30,7 +30,7 @@ from sandbox.wire import codec
 TEST_S = 10.0
 """Seconds for the tests themselves, not counting the time they wait for the program."""
 MAX_CALL, MAX_SHOWN = 1000, 200
-"""Most bytes of a call that is shown; most characters of it that are."""
+"""Longest encoded call that is shown, in bytes; longest text that is shown of it, in characters."""
 _CALLED = """
 
 0
@@ -121,7 +121,7 @@ def _findings(ending: Ending) -> Iterator[Finding]:
 
 
 def _shown(call: bytes) -> str:
-    """Write a call as Python does, cut; nothing where it is long, or is no call."""
+    """Return a call in Python's notation, shortened; an empty text if it is too long, or malformed."""
     if len(call) > MAX_CALL:
         return ""
     try:

@@ -1,6 +1,6 @@
 """Tokens of a program without a parser, and hashes of runs of tokens.
 
-A token is a word (letters, digits and `_`) or one other character; white space and comments are none. Strings are read
+A token is a word (letters, digits and `_`) or one other character; white space and comments are not tokens. Strings are read
 like the rest, so docstrings count. Hashes are the same in every process. Time and memory are linear in the text, whatever
 the text is.
 """

@@ -73,7 +73,7 @@ def _engine(_name: str, thing: Any, _origin: str) -> Callable[..., Engine]:
 ENGINES: Registry[Callable[..., Engine]] = Registry(
     "engine", [("docker", DockerEngine), ("attached", AttachedEngine)], _engine
 )
-"""Every engine by its name; `toolkit.testing.check_engine` says whether one holds."""
+"""Every engine by its name; `toolkit.testing.check_engine` checks that one keeps what all engines promise."""
 
 
 def open_engine(runtime: str | None = None) -> Engine:

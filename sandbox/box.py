@@ -319,7 +319,7 @@ class Box:
         return found
 
     def _examine(self, tool: str, texts: Sequence[str], limits: Limits) -> tuple[list[Any], Execution]:
-        """Return (the answers that one process gave, about the first texts; how it ended)."""
+        """Return (the answers that one process gave, for the first texts in order; how the process ended)."""
         bounds = replace(limits, charged_s=len(texts) * limits.charged_s, cpu_s=len(texts) * limits.cpu_s)
         try:
             with self._whole():
@@ -361,7 +361,7 @@ class Box:
         self.tell({"op": "run", "mode": mode, "n_code": len(code), "limits": bounds} | more, code + stdin)
 
     def allow(self, call_s: float | None) -> None:
-        """Wait for a call as long as the supervisor does."""
+        """Set how long to wait for an answer: as long as the supervisor allows a call of `call_s`."""
         self._call_s = max(self._call_s, call_s or 0.0)
 
     def tell(self, header: dict[str, Any], payload: bytes = b"") -> None:
@@ -374,7 +374,7 @@ class Box:
             raise self._lost(self._connection, error) from None
 
     def _lost(self, connection: Connection, error: Exception) -> BoxLost:
-        """Close the box, and return the error to raise."""
+        """Close the box, and return the error to raise for a lost connection."""
         exceeded = isinstance(error, BoxOutOfMemory) or (isinstance(error, BoxLost) and connection.memory_exceeded())
         self.close()
         return (BoxOutOfMemory if exceeded else BoxLost)(str(error))
@@ -432,7 +432,7 @@ def _said(kind: bytes, body: bytes) -> Any:
 
 
 def out_of_memory(limits: Limits) -> Execution:
-    """Return the facts of a program that took its whole box with it."""
+    """Return the facts of a program that ran its whole box out of memory."""
     return Execution(
         status=Status.MEMORY_EXCEEDED,
         exit_code=None,

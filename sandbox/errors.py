@@ -1,4 +1,4 @@
-"""Our own errors, of two kinds; docs/errors.md has all of them. A program's misbehaviour is a value (`execution.py`)."""
+"""Our own errors, of two kinds; docs/errors.md lists them all. A program's misbehaviour is a value (`execution.py`)."""
 
 
 class UsageError(Exception):
@@ -42,7 +42,7 @@ class BoxDestroyed(SandboxError):
 
 
 class Stopped(SandboxError):
-    """The caller wants the work no more."""
+    """The caller no longer wants the work."""
 
 
 class Starved(SandboxError):

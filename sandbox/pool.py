@@ -112,7 +112,7 @@ class Sandbox:
         return self._attempt(act, image, lambda: self._closing.is_set() or is_unwanted())
 
     def _attempt(self, act: Callable[[Box], R], image: str, is_unwanted: Callable[[], bool]) -> R:
-        """Do as `attempt` does, until nobody wants the result any more."""
+        """Do what `attempt` promises; stop once the result is unwanted."""
         is_lost, n_tried = False, 0
         while True:
             with self.box(image) as box:
@@ -172,7 +172,7 @@ class Sandbox:
         failed: Callable[[T, Exception], R] | None = None,
         stop: threading.Event | None = None,
     ) -> Iterator[R]:
-        """Yield the result of `act` for each item, `parallel` at a time; items are taken as they are needed.
+        """Yield the result of `act` for each item, `parallel` at a time; items are consumed lazily.
 
         Args:
             act: called with a box and an item, as in `attempt`.
@@ -237,7 +237,7 @@ class Sandbox:
 
     @property
     def is_closed(self) -> bool:
-        """Whether no box can be had any more."""
+        """Whether the pool has been closed: it lends no box any more."""
         return self._closing.is_set()
 
     def close(self) -> None:

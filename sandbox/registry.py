@@ -1,7 +1,7 @@
 """What can be chosen by name: our own, and what installed distributions add through entry points.
 
-An entry point is found by its metadata, and imported when it is first needed. It never takes a name that is taken, and one
-that cannot be used costs a line, not the command.
+An entry point is found by its metadata, and imported when it is first needed. It cannot take a name that is in use, and one
+that fails to load costs a warning, not the command.
 """
 
 import functools
@@ -19,7 +19,7 @@ MAX_WHY = 300
 
 
 class Unknown(UsageError, KeyError):
-    """There is nothing of that name; the text says what there is, or why it cannot be used."""
+    """Nothing has that name, or it cannot be used; the text says what there is, or why."""
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -139,7 +139,7 @@ def _tell(line: str) -> None:
 
 @functools.cache
 def _entry_points() -> list[tuple["EntryPoint", str]]:
-    """Return the entry points that are for us, with their distributions; a distribution that is found twice counts once."""
+    """Return the entry points of our groups, with their distributions; a distribution that is found twice counts once."""
     from importlib.metadata import distributions
 
     found: dict[str, list[tuple[EntryPoint, str]]] = {}

@@ -5,7 +5,7 @@ asks for `engine` or `docker_engine`; `models` (torch, transformers) to whatever
 fixture, and to modules that begin by asking for it. What reaches an engine or torch in another way, such as through the
 command line, carries the marker itself. `--fast` runs what has neither, and takes both away: no engine answers, and
 torch cannot be imported, here or in a process that a test starts; so whoever forgets the marker fails there. It leaves
-out `slow` as well: a few measurements at full size.
+out `slow` as well: a few measurements at full size, and pages in a browser.
 """
 
 import gc
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.testing
 
 import sandbox.pool
 from sandbox import ENGINES, AttachedEngine, DockerEngine, Engine, Sandbox
@@ -30,6 +31,9 @@ from toolkit.records import Sample
 NOBODY = "tcp://127.0.0.1:9"
 ABSENT = str(Path(__file__).parent / "absent")
 RECORDER = pytest.StashKey[scripted.Recorder]()
+
+# `CliRunner` makes all commands anew for each call, which takes 50 ms; they are the same every time.
+typer.testing._get_command = cache(typer.testing._get_command)  # type: ignore[attr-defined]
 
 # A shell's background job, as on many CI machines, ignores Ctrl-C, and so would each program that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

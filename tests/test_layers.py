@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Container, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,13 @@ SERVERS = {"starlette", "uvicorn"}
 HEAVY = MODELS | LINTERS | SERVERS | {"docker", "rich", "numpy", "pydantic", "scipy", "matplotlib", "jinja2", "evalplus"}
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imports(path: Path, *, top: bool = False) -> set[str]:
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     nodes = tree.body if top else list(ast.walk(tree))
     found: set[str] = set()
     for node in nodes:
@@ -68,7 +74,7 @@ def _modules(node: ast.AST, modules: Container[str]) -> Iterator[str]:
 
 def test_no_circle_of_imports() -> None:
     paths = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES}
-    arrows = {name: set(_modules(ast.parse(path.read_text()), paths)) - {name} for name, path in paths.items()}
+    arrows = {name: set(_modules(parsed(path), paths)) - {name} for name, path in paths.items()}
 
     def reached(name: str) -> set[str]:
         found, waiting = set[str](), [name]
@@ -85,7 +91,7 @@ def test_only_the_command_line_prints_or_exits() -> None:
     for path in FILES:
         if path.parent.name == "cli" or path.relative_to(ROOT).parts[0] == "images":
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id not in ("print", "exit", "quit", "input", "eval", "exec"), f"{path}:{node.lineno}"
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from images.box.supervisor import Supervisor
 
 KEPT_BYTES = 16 << 20
-"""Bytes of a batch's outputs that are kept for fetching; of longer ones there is only the digest."""
+"""Longest output of a batch that is kept for fetching, in bytes; of a longer one only the digest is kept."""
 MAX_STREAM = 4 << 30
 """Most bytes of a batch's outputs."""
 MAX_PRINTED = 1 << 20
@@ -106,7 +106,7 @@ class Captured:
         self.fd, self.keep, self.size, self.data = fd, keep, 0, bytearray()
 
     def read(self) -> bool:
-        """Take what is there; return False if that is nothing, or at the end of the stream."""
+        """Read what is available; return False if there is nothing, or at the end of the stream."""
         try:
             part = os.read(self.fd, 1 << 16)
         except OSError:
@@ -239,7 +239,7 @@ class Program:
         self.mark += seconds
 
     def _over_time(self, now: float) -> str:
-        """Return why the program must end for its time, or nothing."""
+        """Return the reason if the program has used up its time, else an empty text."""
         limits = self.spec["limits"]
         elapsed = now - self.started - self.charged_wait
         if elapsed < min(TICK_S, limits["charged_s"]):
@@ -328,7 +328,7 @@ class Program:
         self.ended_at = time.monotonic()
 
     def _read_channel(self) -> bool:
-        """Take frames, no more than were asked for; return False if nothing is there."""
+        """Read frames, no more than were asked for; return False if nothing is available."""
         if self.is_violated:
             return False
         try:
@@ -372,7 +372,7 @@ class Program:
         return True
 
     def _drain(self) -> bool:
-        """After the program's end, take what the pipes still hold; return False if that is nothing.
+        """After the program's end, read what the pipes still hold; return False if they are empty.
 
         Take no more than a pipe holds at one time: a process that lives on may fill it as fast as it is read.
         """

@@ -30,7 +30,7 @@ from images.box import tools
 from images.box.tools import MAX_NAME, PATH, bounded, cut, finding
 
 MAX_ROWS, MAX_NOTES = 1000, 100
-"""Most messages, blocks and functions in an answer (the worst ones); most pragmas, hidden code and messages of ruff."""
+"""Most messages, blocks and functions in an answer (the worst); most pragmas, findings of hidden code, and ruff messages."""
 RUFF = next((f"/box/site-packages/{name}/scripts/ruff" for name in os.listdir("/box/site-packages")
              if name.startswith("ruff-") and name.endswith(".data")), "ruff")  # fmt: skip
 VERSIONS = {"pylint": pylint.__version__, "astroid": astroid.__version__, "radon": radon.__version__}

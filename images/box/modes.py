@@ -15,7 +15,8 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from images.box import asserts, bridge, tools, unittests
+from images.box import asserts, tools, unittests
+from images.box.bridge.server import Server
 from sandbox.wire import codec
 
 _FLUSH_BYTES = 1 << 16
@@ -139,7 +140,7 @@ def _calls(spec: dict[str, Any]) -> None:
         send(frame(codec.RAISED, _describe(error)))
         return
     if spec.get("bridged"):
-        function = bridge.Server(module.__dict__, entry)
+        function = Server(module.__dict__, entry)
     _answer_calls(function, listed=bool(spec.get("listed")))
 
 
@@ -220,7 +221,7 @@ class CandidateFailed(BaseException):
 
 
 def _raised(text: str) -> BaseException:
-    """Return what a candidate raised, for the test to see: an `Exception` of its name and text, builtin if that is."""
+    """Return the exception that a candidate raised, as the test sees it: same name and text, builtin if it was."""
     name, _, rest = text.partition(": ")
     kind = getattr(builtins, name, Exception)
     if not (isinstance(kind, type) and issubclass(kind, Exception)):

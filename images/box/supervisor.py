@@ -32,7 +32,7 @@ from images.box.job import Cgroup, HostGone, NotClean, Program  # noqa: E402
 from sandbox.wire import codec, frames  # noqa: E402
 
 RAW_BYTES = 1 << 16
-"""Outputs of a batch up to this size go to the host at once; of larger ones a digest, and the bytes when asked for."""
+"""Outputs of a batch up to this size go to the host at once; of larger ones a digest, and the bytes on request."""
 WARM_S = 180.0
 """Seconds that the zygote may take for a request before the box gives up."""
 SETTLE_S = 0.5
@@ -89,7 +89,7 @@ class Supervisor:
         return uid
 
     def told(self, within_s: float = WARM_S) -> dict[str, Any]:
-        """Return what the zygote says next."""
+        """Return the zygote's next message. Raises `NotClean` if none comes."""
         self.control.settimeout(within_s)
         try:
             data = self.control.recv(1 << 16)
@@ -100,7 +100,7 @@ class Supervisor:
         return dict(json.loads(data))
 
     def settle(self) -> None:
-        """Before the first program, wait until the zygote is warm, and note what a fresh box holds."""
+        """Before the first program, wait until the zygote is warm, and record what a fresh box holds."""
         if self.fresh is None:
             self.told()
             self.fresh = self.cgroup.held(), self._free(), self._sockets()

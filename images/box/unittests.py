@@ -1,6 +1,6 @@
 """Test classes: run in a box of their own, with the program in another, or, where they patch it, in the program's process.
 
-Apart: the test's process imports, builds and compares; `bridge.py` carries calls. Shared: the program's process forks off
+Apart: the test's process imports, builds and compares; `bridge` carries calls. Shared: the program's process forks off
 this one, which alone can write to the supervisor. The child loads the program, then the test, and runs it; each outcome
 comes through a pipe, signed with a key that exists only since the program was loaded. A child that ends, changes `unittest`
 or a builtin, or looks at other frames has failed. What a program does inside one process with its test, no check there can
@@ -21,7 +21,7 @@ import unittest.suite
 from collections.abc import Callable
 from typing import Any
 
-from images.box import bridge
+from images.box.bridge.client import NAME, Client
 from images.box.values import NoData
 from sandbox.wire import codec
 
@@ -34,7 +34,7 @@ _SELF_JUDGING = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__
 
 
 class Failed(BaseException):
-    """A test has failed. Not an `Exception`, so that no test swallows it."""
+    """A test has failed. Not an `Exception`, so that no test catches it."""
 
 
 class NotApart(Exception):
@@ -42,7 +42,7 @@ class NotApart(Exception):
 
 
 class _Result(unittest.TestResult):
-    """Tells of each test as soon as it is over."""
+    """Reports each test as soon as it is over."""
 
     def __init__(self, tell: Callable[[str, str, str], None]) -> None:
         super().__init__()
@@ -84,15 +84,24 @@ def _cases(names: "dict[str, Any]", classes: "list[str]") -> "list[unittest.Test
     return [test for name in classes for test in loader.loadTestsFromTestCase(names[name])]  # type: ignore[misc]
 
 
+def _namespace() -> types.ModuleType:
+    """Return a new module for a test and its program, which the interpreter knows by `NAME`."""
+    module = types.ModuleType(NAME)
+    module.__dict__["__builtins__"] = __builtins__
+    module.__file__ = f"{os.getcwd()}/{NAME}.py"
+    sys.modules[NAME] = module
+    return module
+
+
 def apart(before: str, test: str, entry_point: str, classes: "list[str]", ask: Callable[..., Any]) -> None:
     """Run test classes whose program is elsewhere. Raise `Failed` with the first test that fails, or `NotApart`.
 
     Args:
-        before: the benchmark's own text that a program begins with: its imports are the test's too.
-        ask: see `bridge.Client`.
+        before: the benchmark's text before the program; the test may use its imports.
+        ask: see `Client`.
     """
-    client = bridge.Client(ask)
-    names = bridge.namespace(bridge.NAME).__dict__
+    client = Client(ask)
+    names = _namespace().__dict__
     exec(compile(before, "<prompt>", "exec", dont_inherit=True), names)
     client.files.known = client.files._found()
     names[entry_point] = lambda *arguments, **named: client.asked("call", None, list(arguments), named)
@@ -156,7 +165,7 @@ def shared(receive: Callable[[], bytes], send: Callable[[bytes, bytes], None]) -
 
 
 def _ended() -> None:
-    """End as the child has ended, so that the facts about the process are its own."""
+    """End the way the child ended, so that the facts reported about this process are the child's."""
     _pid, status = os.wait()
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
@@ -170,7 +179,7 @@ def _ended() -> None:
 def _child(program: str, test: str, entry_point: str, classes: "list[str]", go: int, out: int) -> None:
     """Load program and test into one namespace, as the official harness does, and run the classes."""
     write, read, leave = os.write, os.read, os._exit
-    module = bridge.namespace(bridge.NAME)
+    module = _namespace()
     path = str(module.__file__)
     _guard(path)
     wanted = _watched(not_builtins="builtins" in test)
@@ -217,7 +226,7 @@ def _child(program: str, test: str, entry_point: str, classes: "list[str]", go: 
 
 
 class Tampered(Exception):
-    """The program has changed what its tests stand on."""
+    """The program has changed something that its tests rely on."""
 
 
 def _contents(value: Any) -> Any:
@@ -225,7 +234,7 @@ def _contents(value: Any) -> Any:
 
 
 def _watched(*, not_builtins: bool) -> "list[tuple[dict[str, Any], dict[str, Any]]]":
-    """Return (names, what they hold now) of everything that a test stands on, less the builtins if the test changes them."""
+    """Return (namespace, its values now) for all that a test relies on; without builtins if the test changes them."""
     mock = importlib.import_module("unittest.mock")
     watched = [
         unittest, unittest.case, unittest.suite, unittest.result, mock, unittest.TestCase, unittest.TestSuite,
@@ -241,7 +250,7 @@ def _watched(*, not_builtins: bool) -> "list[tuple[dict[str, Any], dict[str, Any
 
 
 def _same(watched: "list[tuple[dict[str, Any], dict[str, Any]]]", seen: "list[str]") -> None:
-    """Raise `Tampered` unless all is as it was."""
+    """Raise `Tampered` if a watched value has changed, or the program has spied."""
     if seen:
         raise Tampered(f"the program asked for {seen[0]}")
     for space, before in watched:
@@ -252,7 +261,7 @@ def _same(watched: "list[tuple[dict[str, Any], dict[str, Any]]]", seen: "list[st
 
 
 def _listen(path: str, seen: "list[str]") -> None:
-    """Note when the program itself looks for other frames and objects. A hook cannot be taken away."""
+    """Record in `seen` when the program itself inspects other frames and objects. An audit hook cannot be removed."""
     frame, busy = sys._getframe, [False]
 
     def hook(event: str, _arguments: Any) -> None:
@@ -272,7 +281,7 @@ def _listen(path: str, seen: "list[str]") -> None:
 
 
 def _guard(path: str) -> None:
-    """Let no assertion take a value whose class, one of the program's own, says itself what it is equal to."""
+    """Make assertions refuse values whose class, defined by the program, decides itself what it is equal to."""
 
     equal_to_all = type(importlib.import_module("unittest.mock").ANY)
 

@@ -27,7 +27,7 @@ _SEQUENCES: "dict[str, Any]" = {
     kind.__name__: kind for kind in (list, tuple, set, frozenset, collections.deque, bytearray)
 }  # fmt: skip
 Hold = Callable[[Any], Any]
-"""Makes a tree of what is no data, or raises; or, when reading, a value of such a tree."""
+"""Packs a value that is not data into a tree, or raises; when unpacking, turns such a tree into a value."""
 
 
 class NoData(Exception):
@@ -43,7 +43,7 @@ def _pandas() -> Any:
 
 
 def pack(value: Any, hold: Hold, depth: int = 0) -> Any:
-    """Return the tree of a value. Raises `NoData`, or what `hold` raises of what is no data."""
+    """Return the tree of a value. Raises `NoData`, or what `hold` raises for a value that is not data."""
     kind = type(value)
     if kind in _SCALARS:
         return value
@@ -178,7 +178,7 @@ def _column(array: Any, of: Callable[[Any], list[Any]]) -> list[Any]:
 
 
 def unpack(tree: Any, held: Hold, depth: int = 0) -> Any:
-    """Return the value of a tree. Raises `NoData` for what is none, or what a constructor raises."""
+    """Return the value of a tree. Raises `NoData` for a malformed tree, or whatever a constructor raises."""
     if type(tree) is not list:
         if type(tree) in _SCALARS:
             return tree
@@ -249,7 +249,7 @@ def _dated(parts: Any, value: Any) -> Any:
 
 
 def _looked_up(module: str, name: str) -> Any:
-    """Return what an installed module has under a name, None if nothing; nothing of the program is found."""
+    """Return the object that an installed module has under a name, or None; the program's own modules are not searched."""
     if module not in sys.modules:
         if module.partition(".")[0] not in sys.modules:
             return None
@@ -308,7 +308,7 @@ _MAKERS: "dict[str, _Maker]" = {
 
 
 def pickled(value: Any) -> list[Any]:
-    """Return the tree of a test's argument that is no data. Raises `NoData`."""
+    """Return the tree of a test's argument that is not data: its pickle. Raises `NoData`."""
     try:
         return ["pickle", pickle.dumps(value)]
     except Exception as error:

@@ -24,7 +24,7 @@ FOLDER = "/run/exogate"
 WAIT_S = 60.0
 """Seconds to wait for a box to become free, or for its starter to bring it back."""
 BRIEF_S = 2.0
-"""The same once a wait was in vain: long enough for a box that was just returned to become free."""
+"""The same after a wait that timed out: long enough for a box that was just returned to become free."""
 
 
 class AttachedEngine:
@@ -46,7 +46,7 @@ class AttachedEngine:
             if not self.folder.is_dir() or time.monotonic() > deadline:
                 raise EngineUnavailable(
                     f"no box is at {self.folder}. Start some (`docker compose up -d --scale box=4`), or name the folder "
-                    f"with TOOLKIT_BOXES; the toolkit must be of the group that the boxes were told."
+                    f"with TOOLKIT_BOXES; the toolkit must run in the group that the boxes were given."
                 )
             time.sleep(0.05)
 
@@ -65,11 +65,11 @@ class AttachedEngine:
         return self._tags[image]
 
     def start(self, limits: Limits, image: str = "run") -> "AttachedConnection":
-        """Take a free box. Once a wait was in vain, waits stay short until a box is free again.
+        """Take a free box. After a wait that timed out, waits stay short until a box is free again.
 
         Raises:
             EngineUnavailable: a box has another recipe, or is not locked down.
-            BoxLost: none came free in time.
+            BoxLost: no box became free in time.
         """
         deadline = time.monotonic() + (min(BRIEF_S, WAIT_S) if self._is_in_vain else WAIT_S)
         while True:
@@ -146,9 +146,9 @@ def _lives(place: Path) -> bool:
 
 
 def _check(name: str, header: dict[str, Any], limits: Limits, image: str) -> None:
-    """Raise `EngineUnavailable` if a box is not what it must be."""
+    """Raise `EngineUnavailable` if a box has another recipe, lower bounds, or is not locked down."""
     if header["op"] != "hello" or header["image"] != image:
-        raise EngineUnavailable(f"box {name} is of {header.get('image')}, and {image} is wanted: build and start it anew")
+        raise EngineUnavailable(f"box {name} is of {header.get('image')}, but {image} is needed: build and start it anew")
     problems = list(header["open"])
     for what, wanted in (
         ("memory_bytes", limits.memory_bytes + OVERHEAD_BYTES),
@@ -156,6 +156,6 @@ def _check(name: str, header: dict[str, Any], limits: Limits, image: str) -> Non
         ("processes", limits.processes),
     ):
         if header[what] is None or header[what] < wanted:
-            problems.append(f"{what} is {'not bounded' if header[what] is None else header[what]}, and {wanted} is wanted")
+            problems.append(f"{what} is {'not bounded' if header[what] is None else header[what]}, but {wanted} is needed")
     if problems:
         raise EngineUnavailable(f"box {name} cannot be used: {'; '.join(problems)}")

@@ -188,7 +188,7 @@ class DockerConnection(SocketConnection):
             self._fill(8, deadline, self._buffer)
             number, size = self._buffer[0], int.from_bytes(self._buffer[4:8], "big")
             if number not in (1, 2) or size > 1 << 26:
-                raise BoxLost(f"box {self.name[:12]}: the engine sends what is no stream")
+                raise BoxLost(f"box {self.name[:12]}: the engine sent a malformed stream")
             self._fill(8 + size, deadline, self._buffer)
             if number == 1:
                 parts += memoryview(self._buffer)[8 : 8 + size]

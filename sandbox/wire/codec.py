@@ -294,7 +294,7 @@ def _form(wire: Any) -> Any:
 
 
 def _fits(tag: str, body: Any) -> bool:
-    """Say whether a tag holds what the encoder puts into it, as far as that shows without reading what is inside."""
+    """Return whether a tag's body has the form that the encoder writes, without looking inside its elements."""
     if type(body) is not (str if tag in _TEXTS else list):
         return False
     if tag in _LENGTHS and len(body) != _LENGTHS[tag]:
@@ -387,7 +387,7 @@ def number(body: Any) -> Any:
 
 
 def whole(wire: Any) -> int:
-    """Return an integer that is part of a range. Raises as `atom`."""
+    """Return one of the three integers of a range. Raises as `atom`."""
     found = atom(*wire) if type(wire) is tuple else wire
     if type(found) is not int:
         raise CodecError("a range wants whole numbers")

@@ -146,14 +146,14 @@ class Even(Gate):
 
 
 def test_noise_flips_the_share_that_it_says() -> None:
-    codes = [f"{i:05}{'x' * (i % 2)}" for i in range(4000)]
+    codes = [f"{i:05}{'x' * (i % 2)}" for i in range(1500)]
     truth = ask(Even(), codes)
     for p in (0.0, 0.05, 0.2, 1.0):
         gate = Noisy(gate=Even(), p=p)
         assert (gate.name, gate.cost, gate.image, gate.version) == (f"even~{p:g}", 7, None, 3)
         reports = ask(gate, codes)
         flipped = [one.passed != other.passed for one, other in zip(reports, truth, strict=True)]
-        assert abs(sum(flipped) - 4000 * p) <= 5 * math.sqrt(4000 * p * (1 - p))
+        assert abs(sum(flipped) - 1500 * p) <= 5 * math.sqrt(1500 * p * (1 - p))
         for report, was in zip(reports, flipped, strict=True):
             assert report.passed == (not any(f.decisive for f in report.findings))
             assert was == any(f.symbol == "flipped" for f in report.findings)

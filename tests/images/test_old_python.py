@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = [*(ROOT / "images/box").glob("*.py"), *(ROOT / "sandbox/wire").glob("*.py")]
+FILES = [*(ROOT / "images/box").rglob("*.py"), *(ROOT / "sandbox/wire").glob("*.py")]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

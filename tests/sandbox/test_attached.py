@@ -178,6 +178,8 @@ def test_the_service_gives_the_bytes_that_a_local_run_gives(engine: DockerEngine
         os.chmod(path, 0o755)
     samples = project / "samples.jsonl"
     write_canonical("humaneval", samples, [Path("examples/broken.jsonl")], None)
+    some = [row for row in samples.read_text().splitlines(keepends=True) if int(json.loads(row)["task_id"].split("/")[1]) < 40]
+    samples.write_text("".join(some))
     samples.chmod(0o644)
     service = compose.services(TOOLKIT_UID="1234", TOOLKIT_GID=str(compose.GROUP))["toolkit"]
     with compose.boxes(2, 1, memory="4288m", disk="64m") as folder:
@@ -198,7 +200,7 @@ def test_the_service_gives_the_bytes_that_a_local_run_gives(engine: DockerEngine
             finally:
                 api.remove_container(made["Id"], force=True)
 
-        run("eval", "humaneval", "--samples", "samples.jsonl", "--timeout", "5", "--output", "runs/there")
+        run("eval", "humaneval", "--samples", "samples.jsonl", "--limit", "40", "--timeout", "5", "--output", "runs/there")
         run("gate", "--kind", "compile+quality", "samples.jsonl", "-o", "runs/gated")
         status = run("/proc/self/status", entrypoint="cat")
         found = run("-c", "find / -xdev -name '*.sock' 2>/dev/null; python3 -c 'import docker' 2>&1 | tail -1", entrypoint="sh")
@@ -211,7 +213,7 @@ def test_the_service_gives_the_bytes_that_a_local_run_gives(engine: DockerEngine
     toolkit = [sys.executable, "-m", "toolkit.cli"]
     here = tmp_path / "here"
     subprocess.run(
-        [*toolkit, "eval", "humaneval", "--samples", samples, "--timeout", "5", "--output", here, "--no-cache"],
+        [*toolkit, "eval", "humaneval", "--samples", samples, "--limit", "40", "--timeout", "5", "--output", here, "--no-cache"],
         check=True, capture_output=True,
     )  # fmt: skip
     gated = tmp_path / "gated"

@@ -183,15 +183,15 @@ def trickle(theirs: socket.socket) -> None:
 def test_a_supervisor_that_says_nothing_is_given_up(
     said: bytes, says: Callable[[socket.socket], None], code: str, n_boxes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandbox.box, "START_S", 0.3)
-    monkeypatch.setattr(sandbox.box.frames, "longest_s", lambda charged_s, _: 3 * charged_s + 0.1)
-    monkeypatch.setattr(sandbox.box, "GRACE_S", 0.1)
-    monkeypatch.setattr(sandbox.pool, "KNOWN_S", 0.1)
-    monkeypatch.setattr(sandbox.engines.base, "SEND_S", 0.3)
-    limits, quiet, threads, begun = Limits(charged_s=0.1), Quiet(said, says), set(threading.enumerate()), time.monotonic()
+    monkeypatch.setattr(sandbox.box, "START_S", 0.15)
+    monkeypatch.setattr(sandbox.box.frames, "longest_s", lambda charged_s, _: 3 * charged_s + 0.03)
+    monkeypatch.setattr(sandbox.box, "GRACE_S", 0.03)
+    monkeypatch.setattr(sandbox.pool, "KNOWN_S", 0.03)
+    monkeypatch.setattr(sandbox.engines.base, "SEND_S", 0.15)
+    limits, quiet, threads, begun = Limits(charged_s=0.03), Quiet(said, says), set(threading.enumerate()), time.monotonic()
     with Sandbox(quiet, 1, limits) as own, pytest.raises(BoxLost):
         next(own.map(lambda box, code: box.run(code), [code]))
-    most_s = max(0.3, 3 * 0.1 + 0.1 + 0.1)
+    most_s = max(0.15, 3 * 0.03 + 0.03 + 0.03)
     assert time.monotonic() - begun < n_boxes * most_s + soon(0.5)
     assert quiet.n == n_boxes
     quiet.close()

@@ -2,6 +2,7 @@
 
 import collections
 import math
+import os
 import time
 from decimal import Decimal
 from fractions import Fraction
@@ -12,6 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.wire import codec, frames
+
+N = 5 if os.environ.get("TOOLKIT_LONG") else 1
+"""Times so many examples: five in `make check-long`."""
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
 scalars |= st.complex_numbers(allow_nan=False) | st.fractions()
@@ -42,13 +46,13 @@ def same(a: Any, b: Any) -> bool:
 
 
 @given(values)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60 * N, deadline=None)
 def test_round_trip(value: Any) -> None:
     assert same(codec.decode(codec.encode(value)), value)
 
 
 @given(st.lists(st.lists(values, max_size=3), max_size=4))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30 * N, deadline=None)
 def test_batch_round_trip(calls: list[list[Any]]) -> None:
     assert same(codec.decode_batch(codec.encode_batch(calls)), calls)
 
@@ -128,7 +132,7 @@ def test_hostile_bytes_are_refused(data: bytes) -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=100 * N, deadline=None)
 def test_any_bytes_decode_or_are_refused(data: bytes) -> None:
     for act in (codec.decode, lambda data: codec.split_frames(data, 3)):
         try:
@@ -139,7 +143,7 @@ def test_any_bytes_decode_or_are_refused(data: bytes) -> None:
 
 @given(st.recursive(st.none() | st.integers() | st.text(max_size=3), lambda i: st.lists(i, max_size=3)
        | st.dictionaries(st.sampled_from("tTLsfdicbrqmnaouSI"), i, max_size=2), max_leaves=12))  # fmt: skip
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=100 * N, deadline=None)
 def test_any_json_decodes_or_is_refused(wire: Any) -> None:
     try:
         codec.decode(codec._dumps(wire).encode())
@@ -153,7 +157,7 @@ def test_too_many_hashed_elements_are_refused() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from([codec.RETURNED, codec.RAISED]), st.binary(max_size=50)), max_size=8), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60 * N, deadline=None)
 def test_frames_round_trip_and_torn_ones_are_left_out(sent: list[tuple[bytes, bytes]], data: st.DataObject) -> None:
     stream = codec.join_frames(sent)
     assert codec.split_frames(stream, len(sent)) == sent
@@ -186,14 +190,14 @@ def reader(data: bytes) -> Any:
 
 
 @given(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=9), max_size=4), st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60 * N, deadline=None)
 def test_messages_round_trip(header: dict[str, Any], payload: bytes) -> None:
     header = {**header, "op": "x"}
     assert frames.read(reader(frames.pack(header, payload))) == (header, payload)
 
 
 @given(st.binary(max_size=100))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=100 * N, deadline=None)
 def test_hostile_messages_are_refused_before_anything_is_allocated(data: bytes) -> None:
     with pytest.raises((frames.ProtocolError, EOFError)):
         frames.read(reader(data))

@@ -12,9 +12,9 @@ from toolkit.api.threads import awaitable, ended_by
 class Box:
     """Run programs in a locked-down container, one after another: `with toolkit.Box() as box: box.run("print(1)")`.
 
-    Each program begins from nothing: what one leaves behind (files, processes) is removed before the next one. The container
+    Each program starts afresh: what one leaves behind (files, processes) is removed before the next one. The container
     starts with the first program, or on entering a `with` block, and is gone after `close`, or at the end of the block,
-    whatever ended it. Several boxes may be open at a time; calls of one box from several threads wait for each other.
+    however it ends. Several boxes may be open at a time; calls of one box from several threads wait for each other.
 
     Args:
         limits: bounds of each program; memory, disk and processes are fixed for the life of the box.
@@ -38,7 +38,7 @@ class Box:
         Args:
             code: Python source.
             stdin: what the program reads from standard input.
-            timeout: seconds charged, at most, and half of the CPU seconds of all its processes; those of `limits` when None.
+            timeout: most seconds charged, and half the CPU seconds of all its processes; those of `limits` when None.
 
         Raises:
             UsageError, InfrastructureError: as the class says, and if the box is lost; the next call starts another one.

@@ -56,13 +56,13 @@ def gate(
         programs: texts, or rows as in a file (docs/formats.md), which may have `test`, `task_id` and the like; or a path,
             of which every bad row is an error.
         thresholds: by name, such as `{"pylint": 8}`.
-        all_findings: ask all gates, also after a refusal.
+        all_findings: ask every gate, even after a refusal.
         parallel: programs judged at a time; the number of processors when None.
-        model, judge_model: for gates that ask one: hub id, folder or .gguf file.
-        cot: let the gate judge write a line about a program before its score.
-        use_cache: use reports given before to equal programs, and keep new ones.
+        model, judge_model: for gates that need one: hub id, folder or .gguf file.
+        cot: let the gate judge write a line about a program before it scores it.
+        use_cache: reuse stored reports on equal programs, and store new ones.
         runtime: OCI runtime of the boxes, such as `runsc`.
-        progress: called with how many programs are done, and of how many.
+        progress: called with (programs done, programs in all).
 
     Raises:
         UsageError: no such gate or threshold, or a program cannot be read; nothing was run.

@@ -24,7 +24,7 @@ from toolkit.samples.read import Rows
 from toolkit.samples.sanitize import Sanitizer
 
 Progress = Callable[[int, int], object]
-"""Called with how many are done, and of how many, in the thread that does the work."""
+"""Progress callback: `(done, total)`, called in the thread that does the work."""
 
 
 class Estimate(NamedTuple):
@@ -79,7 +79,7 @@ class Evaluation:
 class Oracle:
     """Judge samples of one benchmark, again and again, in boxes that stay warm: `with toolkit.Oracle("mbpp+") as oracle:`.
 
-    The data is read at once, boxes start with the first samples. May be used from several threads and tasks at a time. After
+    The data is read at once; boxes start with the first samples. May be used from several threads and tasks at a time. After
     an error or Ctrl-C in one call the boxes are closed, and the next call starts new ones.
 
     Args:
@@ -88,15 +88,15 @@ class Oracle:
         total_timeout: seconds charged: of all calls of one sample together.
         parallel: samples judged at a time; the number of processors when None.
         base_only: leave the extra tests out.
-        mini, noextreme: take the reduced set of extra tests, or the one without extreme inputs.
+        mini, noextreme: use the reduced set of extra tests, or the one without extreme inputs.
         id_range: only tasks numbered `"FIRST-LAST"`, both included.
         since, until: only tasks published between these days, such as `"2024-05-31"`, both included.
-        dates: a file that says when tasks were published whose data does not.
-        difficulty: only tasks of these, separated by commas.
-        limit: only the first tasks, of those.
-        release: of a benchmark that has releases, which one.
+        dates: a file with the publication dates of tasks, where the data has none.
+        difficulty: only tasks of these difficulties, separated by commas.
+        limit: only the first so many of those tasks.
+        release: which release, of a benchmark that has several.
         data: the benchmark's data file, instead of the usual one.
-        use_cache: use verdicts given before to equal questions, and keep new ones.
+        use_cache: reuse stored verdicts on equal programs, and store new ones.
         runtime: OCI runtime of the boxes, such as `runsc`.
 
     Attributes:
@@ -157,7 +157,7 @@ class Oracle:
         Args:
             samples: a path, rows as in a samples file (docs/formats.md), or pairs (task_id, what the model wrote). Equal
                 programs of a task are run once.
-            progress: called with how many samples are done, and of how many.
+            progress: called with (samples done, samples in all).
 
         Raises:
             UsageError: a sample cannot be used; nothing was run. The message has the first ten, and how many there are.
@@ -190,7 +190,7 @@ class Oracle:
         return [found[sample.task_id, sample.sample_id] for sample in samples]
 
     def check(self) -> None:
-        """Judge programs whose verdicts are known. Raises `InfrastructureError` if one is judged otherwise."""
+        """Judge programs with known verdicts. Raises `InfrastructureError` if one gets another verdict."""
         canary(self._opened())
 
     def close(self) -> None:
@@ -251,14 +251,14 @@ def judge(
 ) -> Evaluation:
     """Judge samples of a benchmark, and return verdicts and pass@k; what `toolkit eval` does, without a run folder.
 
-    Programs whose verdicts are known are judged before and after: a score is refused if one of them is judged otherwise.
+    Programs with known verdicts are judged before and after: if one of them gets another verdict, no score is given.
 
     Args:
         samples: a path, rows as in a samples file (docs/formats.md), or pairs (task_id, what the model wrote).
-        ks: which pass@k, as far as the samples of each task allow.
+        ks: values of k for pass@k, as far as the samples of each task allow.
         allow_missing: score although some of the (chosen) tasks have no sample.
         skip_bad: leave bad samples out, and bound the score.
-        progress: called with how many samples are done, and of how many.
+        progress: called with (samples done, samples in all).
         timeout, total_timeout, parallel, base_only, mini, noextreme, data, use_cache, runtime: as `Oracle`.
         id_range, since, until, dates, difficulty, limit, release: which tasks, as `Oracle`.
 

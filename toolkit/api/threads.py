@@ -1,4 +1,4 @@
-"""Awaitable variants of functions that block: each call has a thread of its own, and ends with the task that awaits it."""
+"""Awaitable variants of blocking functions: each call has a thread of its own, and ends with the task that awaits it."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 
 class _Stop:
-    """Whether a call is to end, and what ends the work that it is doing."""
+    """Whether a call is to end, and the functions that end the work it is doing."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -39,6 +39,6 @@ _OWN = (
     mbpp.BENCHMARK, mbpp_plus.BENCHMARK, pro.MBPP_PRO, mbpp.SANITIZED,
 )  # fmt: skip
 BENCHMARKS: Registry[Benchmark] = Registry("benchmark", [(each.name, each) for each in _OWN], _benchmark)
-"""Every benchmark by its name; `toolkit.testing.check_benchmark` says whether one is what it says of itself."""
+"""Every benchmark by its name; `toolkit.testing.check_benchmark` checks that one is what it claims to be."""
 
 __all__ = ["BENCHMARKS", "Benchmark", "DataMissing", "Loaded", "Options"]

@@ -16,9 +16,9 @@ class DataMissing(InfrastructureError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Which data to load: a file of the user's own, reduced plus tests, plus tests without extreme inputs, a release.
+    """Which data to load: the user's own file, reduced plus tests, plus tests without extreme inputs, a release.
 
-    `is_named` is false where nobody asked for this benchmark: gigabytes are not downloaded then.
+    `is_named` is false if the user did not ask for this benchmark by name: large data is not downloaded then.
     """
 
     data: Path | None = None
@@ -37,38 +37,38 @@ class Loaded:
 
 
 def number_of(task_id: str) -> int | None:
-    """Return the number that ends an id such as `HumanEval/7`, or None if there is none."""
+    """Return the number at the end of an id such as `HumanEval/7`, or None if there is none."""
     end = task_id.rsplit("/", 1)[-1]
     return int(end) if end.isdecimal() else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """One benchmark: all that commands ask about it beyond its tasks. Only `name` and `load` are required.
+    """One benchmark: everything that commands need to know about it besides its tasks. Only `name` and `load` are required.
 
     Attributes:
         name: as on the command line.
         load: reads the data; raises `DataMissing`.
         n_tasks: number of tasks in the usual data; 0 if unknown before loading.
-        prefix: what task ids begin with, up to the first "/".
-        number: the number of a task, from its id, for `--id-range`.
+        prefix: the beginning of task ids, up to the first "/".
+        number: returns the number of a task from its id, for `--id-range`.
         data_file: path of the usual data file, which need not exist; None if no file is needed.
-        source: where the data comes from, as a clause for a person.
+        source: where the data comes from, as a clause for messages.
         override: the environment variable that names another data file, if there is one.
-        many_files: whether data may be a folder of files, which are one set.
-        variants: which reduced data sets there are: `mini`, `noextreme`.
+        many_files: whether the data may be a folder of files that form one set.
+        variants: the reduced data sets that exist: `mini`, `noextreme`.
         releases: names of the releases of its data set, the latest last.
         has_plus: whether there are extra tests, judged as a part of their own.
-        private: whether people see inputs and expected values of its tests only if they ask for them (`--show-tests`).
-        as_json: the input of a call, from (task, arguments), as the benchmark's own files have it.
+        private: whether inputs and expected values of its tests are shown only on request (`--show-tests`).
+        as_json: returns the input of a call, from (task, arguments), in the form of the benchmark's own files.
         special: the benchmark's own rule for a task: True or False where it decides, None to leave it to comparison.
             Called with (task, arguments, expected, got); `got` is a number, text, bool, None, or, if the answer is
             anything else, an `Opaque`, which equals nothing.
         weak: tasks whose official tests pass an empty body, and why: `validate` names them.
         unsolved: tasks whose own solution does not pass in a box, and why: `validate` names them.
-        is_set: whether a task's answers are compared as sets of whatever can be iterated over.
-        image: which boxes its programs and tests run in.
-        origin: which distribution it came from, such as `extra-tasks 1.2`; empty for ours. Stored verdicts depend on it.
+        is_set: whether a task's answers are compared as sets of the elements of any iterable.
+        image: image of the boxes that its programs and tests run in.
+        origin: the distribution it came from, such as `extra-tasks 1.2`; empty for ours. Stored verdicts depend on it.
     """
 
     name: str
@@ -99,7 +99,7 @@ def file_hash(path: Path) -> str:
 
 
 def is_tested(task: Task) -> bool:
-    """Say whether a task has a test."""
+    """Return whether a task has a test."""
     tests = task.tests
     if isinstance(tests, UnitTests):
         return bool(tests.classes and tests.source.strip())
@@ -109,7 +109,7 @@ def is_tested(task: Task) -> bool:
 
 
 def complaints(loaded: Loaded) -> list[str]:
-    """Return why tasks cannot be judged, one line each. Nothing passes that has no test of a kind that the oracle judges."""
+    """Return why tasks cannot be judged, one line each: a task needs a test of a kind that the oracle judges."""
     if not isinstance(loaded, Loaded):
         return [f"load returns a Loaded, not {type(loaded).__name__}"]
     found = [] if loaded.tasks else ["it has no tasks"]

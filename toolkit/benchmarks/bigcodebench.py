@@ -29,7 +29,7 @@ _OF_THE_PROCESS = re.compile(
     r"sys\.argv|sys\.modules|globals\(\)|__main__|inspect|pickle|joblib|shelve|dill|read_pickle|load_model|importlib|"
     r"allow_pickle|yaml\.load|yaml\.unsafe_load|threading|signal|plt\.gcf|plt\.gca|plt\.get_fignums|settrace|gc)\b"
 )
-"""What a test names that patches the program's modules, or reads what only its process has. Files that are unpickled run."""
+"""Names in a test that patches the program's modules or reads state of its process. Unpickling a file runs code."""
 UNSOLVED = {
     "BigCodeBench/101": "it downloads a data set, and a box has no network",
     "BigCodeBench/147": "it opens a socket of the network, which a box has not",
@@ -37,11 +37,11 @@ UNSOLVED = {
     "BigCodeBench/1012": "its test downloads a file, and a box has no network",
     "BigCodeBench/1040": "its test opens a socket of the network, which a box has not",
 }
-"""Tasks whose own solution does not pass in a box, as far as they have been run."""
+"""Tasks whose own solution does not pass in a box, of those that have been run."""
 
 
 def _task(row: Mapping[str, Any]) -> Task:
-    """Make a task of a row. Raises KeyError, TypeError, ValueError or SyntaxError where it is malformed."""
+    """Make a task from a row. Raises KeyError, TypeError, ValueError or SyntaxError if it is malformed."""
     name, test, entry = row["task_id"], row["test"], row["entry_point"]
     found = re.fullmatch(r"BigCodeBench/(\d+)", name)
     if not found:
@@ -68,7 +68,7 @@ def _task(row: Mapping[str, Any]) -> Task:
 
 
 def _lite_pro(row: Mapping[str, Any]) -> Task:
-    """Make a task of a row of Lite Pro, whose asserts become one test. Raises as `_task`."""
+    """Make a task from a row of Lite Pro, whose asserts become one test. Raises as `_task`."""
     base, new, test = row["raw_problem"], row["new_problem"], ast.parse(row["test_code"].strip())
     solution = f"{row['raw_solution']}\n{new}{row['new_solution']}"
     program = ast.parse(base + solution).body

@@ -128,7 +128,7 @@ def _is_floats(value: Any) -> bool:
 
 
 def _same(expected: Any, wire: Any) -> bool:
-    """Say whether Python finds the value of `wire` equal to `expected`. May raise what `matches` catches."""
+    """Return whether Python finds the value of `wire` equal to `expected`. May raise what `matches` catches."""
     kind = type(expected)
     if type(wire) is list:
         return kind is list and _all_same(expected, wire)
@@ -173,7 +173,7 @@ def _tuples(tag: str, body: Any) -> list[Any]:
 
 
 def _is_flat(rows: Any, kind: type, inside: frozenset[Any]) -> bool:
-    """Say whether rows are all of one type, and what is in them of those `inside`: Python's own loops can compare them."""
+    """Return whether all rows are of type `kind`, with elements of types `inside`: Python's own loops can compare those."""
     return type(rows) is list and set(map(type, rows)) <= {kind} and set(map(type, chain.from_iterable(rows))) <= inside
 
 
@@ -260,7 +260,7 @@ def _kind(kind: str) -> str:
 
 
 def _has_type(expected: Any, wire: Any) -> bool:
-    """Say whether the answer has exactly the type of `expected`, and not a subclass of it."""
+    """Return whether the answer has exactly the type of `expected`, not a subclass."""
     if type(wire) is tuple:
         tag = wire[0]
         return type(expected) is {"t": tuple, "T": list, "L": list, "c": complex, "i": int}.get(tag)
@@ -281,7 +281,7 @@ def _is_int64(number: int) -> bool:
 
 
 def _is_close(expected: Any, wire: Any, atol: float) -> bool:
-    """Say whether nested lists and tuples of numbers have the same lengths and close values."""
+    """Return whether nested lists and tuples of numbers have the same lengths and close values."""
     if isinstance(expected, list | tuple):
         elements = _sequence(wire)
         return len(expected) == len(elements) and all(_is_close(a, b, atol) for a, b in zip(expected, elements, strict=True))
@@ -306,7 +306,7 @@ def _sequence(wire: Any) -> list[Any]:
 
 
 def _is_set_of(expected: Any, wire: Any) -> bool:
-    """Say whether `set(got) == set(expected)`, for whatever `got` may be iterated over."""
+    """Return whether `set(got) == set(expected)`, for any iterable `got`."""
     wanted = set(expected)
     elements: dict[str, Callable[[Any], Any]] = {
         "t": iter, "s": iter, "f": iter, "I": iter, "b": bytes.fromhex,

@@ -7,10 +7,10 @@ from toolkit.benchmarks import BENCHMARKS, DataMissing, Options
 def known_benchmarks(*, trees: bool = False) -> Corpus:
     """Return prompts, canonical solutions and test sources of all benchmarks whose data is available; equal texts once.
 
-    The corpus's `left_out` names the benchmarks that are missing, and why. Tables of inputs are not texts.
+    The corpus's `left_out` names the benchmarks that are missing, and why. Tables of inputs are not included.
 
     Args:
-        trees: compare the syntax trees of prompts and tests too, as a measure wants, and no gate: they are short.
+        trees: also compare the syntax trees of prompts and tests, for a measure rather than a gate: they are short.
     """
     items: dict[tuple[str, str | None], str] = {}
     left_out = []

@@ -39,7 +39,7 @@ class Source:
 
     Attributes:
         module: in `evalplus.data`, such as `humaneval`.
-        getter: how the module's functions call the data set, such as `human_eval_plus`.
+        getter: name of the data set in the module's functions, such as `human_eval_plus`.
         stem, version: name the file and the release, such as `HumanEvalPlus` and `v0.1.10`.
         override: the environment variable that names another file.
     """
@@ -52,7 +52,7 @@ class Source:
 
     @property
     def clause(self) -> str:
-        """Where the data comes from, for a person."""
+        """Where the data comes from, as a clause for messages."""
         return f"it is downloaded from {self._repository} when first needed"
 
     @property
@@ -60,7 +60,7 @@ class Source:
         return f"github.com/evalplus/{self.stem.lower()}_release"
 
     def data_file(self) -> Path:
-        """Return the path of the full data set, which need not be there."""
+        """Return the path of the full data set, which need not exist."""
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "evalplus"
         return Path(os.environ.get(self.override) or cache / f"{self.stem}-{self.version}.jsonl")
 

@@ -1,7 +1,7 @@
-"""Tests made from the examples in a task's prompt, which whoever answers the task may know.
+"""Tests made from the examples in a task's prompt, which anyone who answers the task may know.
 
-Nothing else of a task is read, so nothing trained or filtered with them has seen a hidden test. Prompts come from the
-benchmark, not from a model, so they are parsed in this process.
+Nothing else of a task is read, so data filtered with them has not seen a hidden test. Prompts come from the benchmark, not
+from a model, so they are parsed in this process.
 
 Of HumanEval's 164 tasks, 152 have examples in a known form; 148 are used (425 asserts), because four have wrong ones
 (`WRONG`). All 378 tasks of MBPP+ have one. Canonical solutions pass all examples in use.
@@ -71,7 +71,7 @@ def _in_words(task: Task) -> Iterator[str]:
 
 
 def _test(source: ast.expr, rest: str) -> Iterator[str]:
-    """Yield the assert that `source` equals the literal that `rest` begins with, if nothing but a remark follows it."""
+    """Yield the assert that `source` equals the literal at the start of `rest`, if only a remark follows it."""
     lines = [line.strip() for line in rest.splitlines()]
     for n in range(1, min(len(lines), 4) + 1):
         text = "\n".join(lines[:n]).rstrip(".")

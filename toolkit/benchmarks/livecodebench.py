@@ -6,9 +6,9 @@ line, as text or else as decimal numbers; of an answer the last fenced block is 
 
 Records are as published, or hold `question_id`, `starter_code` and `public_test_cases` alone. Private tests are read
 where they are there; packed ones hold a pickle, of which only plain text is taken. A folder of files is one set, and a
-release is the first of the published files, as the official loader has it.
+release is the first so many of the published files, as in the official loader.
 
-Stricter than official: a program that ends with another exit code than 0 fails. Source: Jain et al., arXiv 2403.07974.
+Stricter than official: a program that exits with a code other than 0 fails. Source: Jain et al., arXiv 2403.07974.
 """
 
 import base64
@@ -32,7 +32,7 @@ PRELUDE = "".join(
         "sys.setrecursionlimit(50000)\n",
     ]
 )
-"""What the official harness puts before a program."""
+"""Prelude that the official harness puts before a program."""
 _ROLE = (
     "You are an expert Python programmer. You will be given a question (problem specification) and will generate a correct "
     "Python program that matches the specification and passes all tests.\n\n"
@@ -63,7 +63,7 @@ for _given, _wanted in json.loads({!r}):
 
 
 def _task(row: Mapping[str, Any]) -> Task:
-    """Make a task of a published record. Its tests are the public ones, then the private ones; there may be none."""
+    """Make a task from a published record. Its tests are the public ones, then the private ones; there may be none."""
     starter = row.get("starter_code") or ""
     tests = [*_tests(row["public_test_cases"]), *_tests(row.get("private_test_cases") or "[]")]
     form = f"### Format: {_GIVEN if starter else _FREE}\n```python\n{starter or '# YOUR CODE HERE'}\n```\n\n"
@@ -86,7 +86,7 @@ def _stdin(tests: list[dict[str, str]]) -> TaskTests:
 
 
 def _functional(row: Mapping[str, Any], tests: list[dict[str, str]]) -> TaskTests:
-    """Return tests that call the method, with one JSON value a line as arguments and one as the wanted value."""
+    """Return tests that call the method: each line of the input is an argument in JSON, the output is the expected value."""
     name = json.loads(row.get("metadata") or "{}").get("func_name") or _method(row["starter_code"])
     cases = [([json.loads(line) for line in test["input"].split("\n")], json.loads(test["output"])) for test in tests]
     return Check(

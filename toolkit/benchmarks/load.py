@@ -1,4 +1,4 @@
-"""From a benchmark's name to the tasks that are judged."""
+"""From a benchmark's name to the tasks to judge."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from toolkit.records import Task
 
 
 def names(which: Callable[[Benchmark], bool] | None = None) -> str:
-    """Return the benchmarks that `which` is true of (None: all), as "humaneval, humaneval+ or mbpp+"; empty if none is."""
+    """Return the benchmarks that satisfy `which` (None: all), as "humaneval, humaneval+ or mbpp+"; empty if none does."""
     return listed(BENCHMARKS if which is None else [name for name, benchmark in BENCHMARKS.items() if which(benchmark)])
 
 
@@ -22,7 +22,7 @@ def names_with(variant: str) -> str:
 
 
 def benchmark_named(name: str) -> Benchmark:
-    """Return a benchmark by its name, or by one that differs in case, dashes and `plus` for `+`, such as `HumanEval-Plus`.
+    """Return a benchmark by its name; case, dashes and `plus` for `+` make no difference, as in `HumanEval-Plus`.
 
     Raises:
         UsageError: there is none; the message names the nearest one.
@@ -59,7 +59,7 @@ def load(benchmark: Benchmark, options: Options) -> tuple[dict[str, Task], str]:
 
 
 class LocalTasks:
-    """The tasks of all benchmarks whose data is on this machine; each is read when a task is looked for and not found."""
+    """The tasks of all benchmarks whose data is on this machine; each is read once a task is not found in those before."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, Task] = {}

@@ -1,8 +1,8 @@
 """MBPP, 974 tasks, and its sanitized part, 427: asserts that call the program's function by name.
 
-The asserts run in a box of their own. Where one gives the function what only the program's process can hold (an object of
-a class that the program defines, or a type), its left side is evaluated there, after the task's set-up code, as the
-official harness has it; its right side, and the comparison, stay with the test.
+The asserts run in a box of their own. If one passes the function something that only the program's process can hold (an
+object of a class that the program defines, or a type), its left side is evaluated there, after the task's set-up code, as in
+the official harness; its right side and the comparison stay with the test.
 
 The prompt is that of bigcode-evaluation-harness: the text and the first assert, in a docstring.
 
@@ -23,7 +23,7 @@ _CALLED = "_called"
 
 
 def _task(prefix: str, row: Mapping[str, Any]) -> Task:
-    """Make a task of a row in either format: `text` and `test_setup_code`, or `prompt` and `test_imports`."""
+    """Make a task from a row in either format: `text` and `test_setup_code`, or `prompt` and `test_imports`."""
     code, asserts = row["code"].replace("\r\n", "\n"), [text.strip() for text in row["test_list"]]
     before = "\n".join(row.get("test_imports") or [row.get("test_setup_code") or ""]).replace("\r\n", "\n")
     defined = {node.name for node in ast.parse(code).body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
@@ -42,7 +42,7 @@ def _task(prefix: str, row: Mapping[str, Any]) -> Task:
 
 
 def _tests(asserts: list[str], before: str, defined: set[str], entry_point: str) -> Check:
-    """Return the asserts, with the left side of each evaluated in the program's process where that is needed."""
+    """Return the asserts; the left side of each is evaluated in the program's process where necessary."""
     names = [node for node in ast.walk(ast.parse(before)) if isinstance(node, ast.Name)]
     theirs = (defined | {name.id for name in names if isinstance(name.ctx, ast.Store)}) - {entry_point}
     tests = [ast.parse(text).body[0] for text in asserts]
@@ -59,7 +59,7 @@ def _tests(asserts: list[str], before: str, defined: set[str], entry_point: str)
 
 
 def _holds_an_object(test: ast.AST, theirs: set[str]) -> bool:
-    """Return whether a test names one of `theirs`, or gives a function a type or a function."""
+    """Return whether a test names one of `theirs`, or passes a type or a function as an argument."""
     names = [node.id for node in ast.walk(test) if isinstance(node, ast.Name)]
     given = [one for node in ast.walk(test) if isinstance(node, ast.Call) for one in node.args if isinstance(one, ast.Name)]
     return bool(theirs & set(names)) or any(callable(vars(builtins).get(name.id)) for name in given)

@@ -47,7 +47,7 @@ def special(task: Task, arguments: Sequence[Any], expected: Any, got: Any) -> bo
 
 
 def as_json(task: Task, arguments: Sequence[Any]) -> Any:
-    """Write sets and complex numbers as the data file has them, by evalplus's own function."""
+    """Return arguments as the data file has them: sets and complex numbers by evalplus's own function."""
     with evalplus_loaders("mbpp") as loaders:
         return loaders.mbpp_serialize_inputs(task.task_id, [arguments])[0]
 

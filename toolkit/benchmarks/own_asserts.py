@@ -1,4 +1,4 @@
-"""Asserts of a row as a `Check`: what the test's box runs, and what is evaluated in the program's process."""
+"""Asserts of a row as a `Check`: which parts the test's box runs, and which the program's process evaluates."""
 
 import ast
 import builtins
@@ -10,9 +10,9 @@ from sandbox import UsageError
 from toolkit.records import Check
 
 MAX_CHARS = 1 << 18
-"""Characters of all asserts of one row."""
+"""Most characters of all asserts of one row."""
 MAX_NESTED = 60
-"""Brackets in brackets, and signs in a row."""
+"""Deepest nesting of brackets; most signs in a row."""
 _PROXIES = """
 def _proxy(_name):
     def proxy(*arguments, **keywords):
@@ -41,12 +41,12 @@ def _called(n):
     return _done[n]
 """
 _LISTING = {"list", "tuple", "set", "sorted", "next", "dict", "frozenset"}
-"""What writes out an iterator, which cannot leave the program's process as it is."""
+"""Functions that list an iterator, which cannot leave the program's process as such."""
 _TYPES = {"isinstance", "issubclass", "type", "raises", "assertRaises"}
 
 
 class BadTests(UsageError, ValueError):
-    """A row's tests cannot be used: the message says where, and what is wanted."""
+    """A row's tests cannot be used: the message says where, and what is expected."""
 
 
 class _NeedsProxy(BadTests):
@@ -54,7 +54,7 @@ class _NeedsProxy(BadTests):
 
 
 def check_of(texts: Sequence[str], entry_point: str | None) -> Check:
-    """Return the check that asserts are; `entry_point` is what `candidate` stands for. Raises `BadTests`."""
+    """Return asserts as a check; `entry_point` is the function that `candidate` stands for. Raises `BadTests`."""
     if (size := sum(map(len, texts))) > MAX_CHARS:
         raise BadTests(f"tests.asserts: {size} characters are over the bound of {MAX_CHARS}")
     tree = ast.Module(body=[node for at, text in enumerate(texts) for node in _parsed(text, at)], type_ignores=[])
@@ -159,7 +159,7 @@ class _Asserts:
     # -- by steps ------------------------------------------------------------------------------------------------------
 
     def objects(self) -> tuple[bool, bool]:
-        """Say whether the tests need objects of the program, and whether they may."""
+        """Return whether the tests need objects of the program. Raises `BadTests` if they need what cannot be provided."""
         needs = may = False
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Attribute) and _root(node) in self.theirs:
@@ -185,7 +185,7 @@ class _Asserts:
         return node.id in self.theirs or (node.id not in self.ours and callable(vars(builtins).get(node.id)))
 
     def in_steps(self) -> Check:
-        """Return a check of which the parts that hold the program's objects are evaluated there, in order.
+        """Return a check whose parts that hold the program's objects are evaluated in its process, in order.
 
         Raises `BadTests` if such a part is within a compound statement, or uses what only the test has.
         """
@@ -226,7 +226,7 @@ class _Taken(ast.NodeTransformer):
         self.inside, self.known, self.steps = inside, known, steps
 
     def visit(self, node: ast.AST) -> ast.AST:
-        """Take what is rooted in a name of the program, and what lists it."""
+        """Replace expressions rooted in a name of the program, and functions that list those."""
         if isinstance(node, ast.Call | ast.Attribute | ast.Subscript | ast.Name) and self._is_theirs(node):
             _refuse_unknown(node, self.known)
             self.steps.append((True, ast.unparse(node)))

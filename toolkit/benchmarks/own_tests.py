@@ -1,9 +1,9 @@
-"""A row's own tests as a task: asserts, calls with their outputs, or standard input with what has to be printed.
+"""A row's own tests as a task: asserts, calls with expected outputs, or standard input with the expected output.
 
-Inputs go to the program and values come out, as for every task: the expected side of a test is never where the program is.
-Asserts stay in the test's box, and the functions that they call are proxies. Where an assert needs an object of the program
-(`Solution().f(1)`, a class, a lambda that it is given), that part of it is evaluated in the program's process and only the
-value comes out; what compares or decides stays with the test.
+Inputs go to the program and values come out, as for every task: the expected side of a test is never in the program's box.
+Asserts stay in the test's box, and the functions that they call are proxies. If an assert needs an object of the program
+(`Solution().f(1)`, a class, a lambda as an argument), that part of it is evaluated in the program's process and only the
+value comes out; comparisons and decisions stay with the test.
 
     task_of({"tests": {"kind": "inputs", "entry_point": "double", "inputs": [[1]], "outputs": [2]}})
 """
@@ -19,7 +19,7 @@ from toolkit.benchmarks.own_asserts import BadTests, check_of
 from toolkit.records import Check, Stdin, Task, TaskTests
 
 MAX_TESTS = 4096
-"""Most cases of one row."""
+"""Most test cases of one row."""
 _ENTRY = re.compile(r"[^\W\d]\w*(\(\))?(\.[^\W\d]\w*)*")
 _CALLED = "_called"
 _AFTER = """
@@ -61,16 +61,16 @@ for _given, _wanted in _json.loads({cases!r}):
 
 
 def task_of(row: Mapping[str, Any]) -> Task:
-    """Return the task that the tests of a row are.
+    """Return the tests of a row as a task.
 
     Args:
-        row: `tests` has a `kind`, and for `asserts`: `asserts` (a text, or a list of texts) and at will `entry_point`; for
-            `inputs`: `entry_point` (`f`, or `Solution().f`), `inputs` (a list of arguments for each call) and `outputs`; for
-            `stdin`: `inputs` and `outputs`, texts. A missing kind is told by the other fields. `prompt` of the row, if it is
-            there, is what a completion continues.
+        row: `tests` has a `kind`; for `asserts`: `asserts` (a text or a list of texts), optionally `entry_point`; for
+            `inputs`: `entry_point` (`f`, or `Solution().f`), `inputs` (a list of arguments per call) and `outputs`; for
+            `stdin`: `inputs` and `outputs`, texts. A missing kind is inferred from the other fields. The row's `prompt`, if
+            present, is the text that a completion continues.
 
-    The id is a hash of the tests: equal tests are the same task. Outputs are compared as JSON has them, so a tuple is a
-    list; a float may differ by 1e-6, or 1e-7 of it.
+    The id is a hash of the tests: equal tests are the same task. Outputs are compared as JSON values, so a tuple is a list;
+    a float may differ by 1e-6, or by a relative 1e-7.
 
     Raises:
         BadTests: the tests are not of this form, do not parse, call nothing, or cannot be judged from outside the program.
@@ -93,7 +93,7 @@ def task_of(row: Mapping[str, Any]) -> Task:
 
 
 def count(task: Task) -> int:
-    """Return how many tests a task has: cases, calls or asserts; of a benchmark's check, the asserts in its source."""
+    """Return how many tests a task has: cases, calls or asserts; for a benchmark's check, the asserts in its source."""
     tests = task.tests
     if isinstance(tests, Stdin):
         return len(tests.cases)
@@ -103,9 +103,9 @@ def count(task: Task) -> int:
 
 
 def singles(row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a row for each test of `row`, which has that test alone; `row` itself where its tests cannot be parted.
+    """Return one row for each test of `row`, or only `row` itself if its tests cannot be separated.
 
-    For partial credit: asserts are parted only if they are given as a list of nothing but asserts. Raises as `task_of`.
+    For partial credit: asserts are separated only if they are given as a list of nothing but asserts. Raises as `task_of`.
     """
     tests = row["tests"]
     kind = tests.get("kind", _inferred(tests))
@@ -203,4 +203,4 @@ def _none(_: Options) -> Loaded:
 
 
 BENCHMARK = Benchmark(name="own-tests", load=_none, private=True)
-"""For an `Oracle` of tasks of `task_of`. It is not among the benchmarks that a command can name."""
+"""The benchmark for an `Oracle` on tasks from `task_of`; commands cannot name it."""

@@ -23,7 +23,7 @@ _ASK = (
 
 
 def task_of(prefix: str, row: Mapping[str, Any]) -> Task:
-    """Make a task of a row. Raises KeyError, TypeError, ValueError or SyntaxError where it is malformed."""
+    """Make a task from a row. Raises KeyError, TypeError, ValueError or SyntaxError if it is malformed."""
     base, new, tests = row["raw_problem"], row["new_problem"], row["test_code"]
     solution = f"{row['raw_solution']}\n{new}{row['new_solution']}"
     defined = {node.name for node in ast.parse(base + solution).body if isinstance(node, ast.FunctionDef)}
@@ -43,7 +43,7 @@ def task_of(prefix: str, row: Mapping[str, Any]) -> Task:
 
 
 def _root(program: str) -> str:
-    """Return the last function of a base problem that none of its other functions uses: the one that it asks for."""
+    """Return the last function of a base problem that no other one uses: the one that the problem asks for."""
     functions = [node for node in ast.parse(program).body if isinstance(node, ast.FunctionDef)]
     used = {
         name.id for function in functions for name in ast.walk(function)
@@ -65,7 +65,7 @@ HUMANEVAL_PRO = _benchmark("humaneval-pro", "HumanEvalPro", 164, "HUMANEVAL_PRO_
 MBPP_PRO = _benchmark("mbpp-pro", "MbppPro", 378, "MBPP_PRO_PATH", {})
 
 BASES = {HUMANEVAL_PRO.name: ("humaneval", "humaneval+"), MBPP_PRO.name: ("mbpp", "mbpp+", "mbpp-sanitized")}
-"""The base benchmarks of each: their tasks are those that its tasks build upon."""
+"""The base benchmarks of each: those whose tasks its tasks build upon."""
 _MBPP_PLUS = (
     "2-4 6-9 11-12 14 16-20 56-59 61-72 74-75 77 79-80 82 84-106 108-109 111 113 116 118-120 123-133 135 137-142 145 "
     "160-162 165-168 170-172 222-224 226-227 230 232-235 237-240 242 244-245 247 250-253 255-257 259-262 264-274 "

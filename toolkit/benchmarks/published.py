@@ -1,4 +1,4 @@
-"""Data sets as their authors publish them: rows in a file of the user's, in our cache, or on the hub."""
+"""Data sets as their authors publish them: rows in a user's file, in our cache, or on the hub."""
 
 import gzip
 import hashlib
@@ -18,7 +18,7 @@ from toolkit.records import Task
 from toolkit.store import cache, files
 
 MAX_BYTES = 4 << 30
-"""Unpacked size of a data file, at most."""
+"""Largest unpacked data file, in bytes."""
 
 
 class _Digest(Protocol):
@@ -31,13 +31,13 @@ class Published:
 
     Attributes:
         stem: name of the file, or folder, in the cache.
-        repo, config: the data set on the hub, and which of its configurations.
-        split: the one split to take; empty: all.
-        files: the data set's own files, which are read as they are: the n-th came with its n-th release. Else its rows are
-            asked of `datasets`.
+        repo, config: the data set on the hub, and its configuration.
+        split: the split to use; all if empty.
+        files: the data set's own files, which are read directly: the n-th came with the n-th release. If empty, rows are
+            loaded through `datasets`.
         override: the environment variable that names another file.
-        is_large: it has gigabytes, and is downloaded for those who name the benchmark alone.
-        task: makes a task of a row; raises KeyError, TypeError, ValueError or SyntaxError where it is malformed.
+        is_large: it takes gigabytes, and is downloaded only if the user names the benchmark.
+        task: makes a task from a row; raises KeyError, TypeError, ValueError or SyntaxError if it is malformed.
     """
 
     stem: str
@@ -51,16 +51,16 @@ class Published:
 
     @property
     def clause(self) -> str:
-        """Where the data comes from, for a person."""
+        """Where the data comes from, as a clause for messages."""
         return f"it is downloaded from the data set {self.repo} of the hub when first needed"
 
     @property
     def releases(self) -> tuple[str, ...]:
-        """Return the names of the releases: each has the files of those before it."""
+        """Return the names of the releases; each includes the files of those before it."""
         return (*(f"release_v{n}" for n in range(1, len(self.files) + 1)), "release_latest") if self.files else ()
 
     def data_file(self) -> Path:
-        """Return the path of the data, which need not be there."""
+        """Return the path of the data, which need not exist."""
         name = self.stem if self.files else f"{self.stem}.jsonl"
         return Path(os.environ.get(self.override) or cache.directory() / "benchmarks" / name)
 
@@ -68,7 +68,7 @@ class Published:
         """Read the tasks; download the data first if it is missing.
 
         Raises:
-            DataMissing: it is neither here nor to be had, or is not the data of this benchmark.
+            DataMissing: it is not on this machine and cannot be downloaded, or is not the data of this benchmark.
             UsageError: there is no such release.
         """
         path, wanted = options.data or self.data_file(), self._files_of(options.release)
@@ -150,7 +150,7 @@ class Published:
 
 
 def _chosen(path: Path, wanted: Sequence[str]) -> list[Path]:
-    """Return the files to read: `path` itself, all that are in it, or of those the wanted, by the end of their names."""
+    """Return the files to read: `path` itself, or those in it, restricted to names that end in one of `wanted`."""
     if not path.is_dir():
         if wanted:
             raise UsageError(f"--release chooses among the files of a folder, and {path} is none")

@@ -1,4 +1,4 @@
-"""Which tasks of a benchmark are chosen: by their numbers, dates or difficulties, and of those the first."""
+"""Selection of a benchmark's tasks: by number, date or difficulty, and the first so many of those."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from toolkit.records import Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """A choice of tasks; each field that is set leaves some out.
+    """A selection of tasks; each field that is set excludes some.
 
     Attributes:
         id_range: `FIRST-LAST`, numbers of tasks, both included.
-        since, until: days as `2024-05-31`, both included; every task needs a date then.
+        since, until: days such as `2024-05-31`, both included; every task then needs a date.
         dates: a file of records with `question_id` (or `task_id`) and `contest_date` (or `date`), for tasks without a date.
         difficulty: names, separated by commas.
-        limit: the first so many of what the others leave.
+        limit: keep only the first so many of the remaining tasks.
     """
 
     id_range: str | None = None
@@ -33,13 +33,13 @@ class Slice:
     limit: int | None = None
 
     def asked(self) -> dict[str, Any]:
-        """Return what was set as plain data, and the two fields that every run names."""
+        """Return the fields that are set as plain data, and the two that every run records."""
         told = {name: value if value is None else str(value) for name, value in asdict(self).items() if name != "limit"}
         return {name: value for name, value in told.items() if value or name == "id_range"} | {"limit": self.limit}
 
 
 def select(benchmark: Benchmark, tasks: Mapping[str, Task], chosen: Slice) -> dict[str, Task]:
-    """Return the tested tasks that `chosen` leaves, in order. Raises `UsageError` if it makes no sense, or leaves none."""
+    """Return the selected tasks that have tests, in order. Raises `UsageError` if `chosen` is invalid or leaves none."""
     left = {name: task for name, task in tasks.items() if is_tested(task)}
     if not left:
         raise UsageError(f"no task of {benchmark.name} has a test in this data")
@@ -57,7 +57,7 @@ def select(benchmark: Benchmark, tasks: Mapping[str, Task], chosen: Slice) -> di
 
 
 def left_out(tasks: Mapping[str, Task]) -> list[str]:
-    """Return a warning if there are tasks without a test; nothing can be said of their samples."""
+    """Return a warning if there are tasks without a test: their samples cannot be judged."""
     names = [name for name, task in tasks.items() if not is_tested(task)]
     several = f" and {len(names) - 5} more" if len(names) > 5 else ""
     said = f"{len(names)} of {len(tasks)} tasks have no test in this data, and are left out: {', '.join(names[:5])}{several}"
@@ -77,7 +77,7 @@ def _numbered(benchmark: Benchmark, tasks: Mapping[str, Task], id_range: str) ->
 
 
 def _dated(tasks: dict[str, Task], file: Path | None) -> dict[str, Task]:
-    """Put the dates of a file beside tasks that have none; all have one then."""
+    """Return the tasks, with dates from a file for those without. Raises `UsageError` if one still has none."""
     if file is not None:
         known = days(file)
         tasks = {name: task if task.date else replace(task, date=known.get(name, "")) for name, task in tasks.items()}

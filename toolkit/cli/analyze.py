@@ -14,8 +14,8 @@ def analyze(
     run: Annotated[Path | None, typer.Argument(help="A folder of toolkit rounds, or of toolkit eval.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write JSON there: a file, or a folder that is there "
                                                 "(analysis.json in it).")] = None,
-    theory: Annotated[bool, typer.Option("--theory", help="Instead: check the theory on tables and on a toy.")] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="With --theory: the toy's rounds in a small form.")] = False,
+    theory: Annotated[bool, typer.Option("--theory", help="Check the theory on tables and a toy model; no RUN.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="With --theory: fewer and smaller rounds of the toy.")] = False,
     split: Annotated[str | None, typer.Option("--split", help="Split scores at a day (2024-05-31), or at the "
                                               "cut-off that the run's model states (cutoff, or cutoff:MODEL).")] = None,
     dates: Dates = None,
@@ -23,7 +23,7 @@ def analyze(
                                              "AUC's interval may reach.")] = 0.05,
     delta_sd: Annotated[float, typer.Option("--delta-sd", min=0, max=0.5, help="Self-confirming: largest excess sd of "
                                             "acceptance within a prompt.")] = 0.1,
-    margin: Annotated[float, typer.Option("--margin", min=0, max=1, help="What counts as no worse.")] = 0.02,
+    margin: Annotated[float, typer.Option("--margin", min=0, max=1, help="Non-inferiority margin.")] = 0.02,
     spectra: Annotated[int, typer.Option("--spectra", min=0, help="Look at the weights that the run kept, on so many "
                                          "held-out human programs.")] = 0,
     overlap: Annotated[bool, typer.Option("--overlap", help="Compare programs with all benchmarks, in boxes.")] = False,
@@ -31,7 +31,7 @@ def analyze(
     parallel: Parallel = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Say what a run shows: self-confirmation, collapse with intervals, variety, overlap, spectra (docs/analysis.md)."""
+    """Analyze a run: self-confirmation, collapse with intervals, variety, overlap, spectra (docs/analysis.md)."""
     from toolkit.commands import analyze as command
     from toolkit.report import analysis as report
 

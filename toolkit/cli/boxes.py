@@ -13,8 +13,8 @@ from toolkit.cli.options import AsJson, Runtime, fail
 
 def run(
     file: Annotated[str, typer.Argument(help="A Python file, or - for standard input.")],
-    timeout: Annotated[float, typer.Option("--timeout", help="Seconds charged, at most.")] = 10.0,
-    memory: Annotated[int, typer.Option("--memory", help="MiB that one process may take, interpreter included.")] = 1024,
+    timeout: Annotated[float, typer.Option("--timeout", help="Most seconds charged.")] = 10.0,
+    memory: Annotated[int, typer.Option("--memory", help="MiB that one process may use, interpreter included.")] = 1024,
     stdin: Annotated[Path | None, typer.Option("--stdin", help="File that the program reads as standard input.")] = None,
     repeat: Annotated[int, typer.Option("--repeat", min=1, help="Run it this many times, in the same box.")] = 1,
     as_json: AsJson = False,
@@ -64,7 +64,7 @@ def build(
         list[str] | None, typer.Argument(metavar="[IMAGE]...", help="run, lint, toolkit or bigcodebench.")
     ] = None,
 ) -> None:
-    """Build images unless they are there already: those of boxes and of the toolkit for compose, or those named."""
+    """Build images that do not exist yet: those of boxes and of the toolkit for compose, or those named."""
     from sandbox import DockerEngine, recipes
     from sandbox.registry import listed, nearest
 
@@ -83,7 +83,7 @@ def doctor(
         str | None, typer.Option("--ray", help="Show the nodes of this Ray cluster, their boxes and rates.")
     ] = None,
 ) -> None:
-    """Say what was found on this machine, what it protects against, and what it does not."""
+    """Check this machine: what works, what boxes protect against, and what they do not."""
     if ray:
         _nodes(ray, as_json=as_json)
         return

@@ -38,28 +38,37 @@ from toolkit.cli.reported import reported
 
 def distill(
     context: typer.Context,
-    tasks: Annotated[str, typer.Argument(help="JSONL with prompt, and test, entry_point, id; or a data set of the hub.")],
+    tasks: Annotated[
+        str, typer.Argument(help="JSONL with prompt, and optionally test, entry_point, id; or a data set of the hub.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
     gate: Annotated[
         str, typer.Option("--gate", help="Gates that must all pass, joined by +.")
     ] = "compile+tests+decontaminate",
     threshold: Annotated[
-        list[str] | None, typer.Option("--threshold", metavar="NAME=NUMBER", help="Of a gate; may be repeated.")
+        list[str] | None,
+        typer.Option("--threshold", metavar="NAME=NUMBER", help="Threshold of a gate, such as pylint=8; may be repeated."),
     ] = None,
-    keep: Annotated[int, typer.Option("--keep", min=1, help="Programs kept of each prompt, at most.")] = 2,
+    keep: Annotated[int, typer.Option("--keep", min=1, help="Most programs to keep per prompt.")] = 2,
     similarity: Annotated[
         float, typer.Option("--similarity", help="Programs of a prompt this similar count as the same, such as 0.85.")
     ] = 1.0,
     shortest_first: Annotated[
-        bool, typer.Option("--shortest-first", help="Prefer answers of fewer tokens [those drawn first].")
+        bool, typer.Option("--shortest-first", help="Prefer answers with fewer tokens [those drawn first].")
     ] = False,
-    form: Annotated[str, typer.Option("--form", help="text, which toolkit train learns, or chat (messages).")] = "text",
+    form: Annotated[
+        str, typer.Option("--form", help="Form of the rows: text, for toolkit train, or chat (messages).")
+    ] = "text",
     pairs: Annotated[
-        str | None, typer.Option("--pairs", help="Write pairs.jsonl too, of right and wrong answers: dpo or kto.")
+        str | None, typer.Option("--pairs", help="Also write pairs.jsonl, of right and wrong answers: dpo or kto.")
     ] = None,
     column: Annotated[
         list[str] | None,
-        typer.Option("--column", metavar="OURS=THEIRS", help="Such as test=test_list; may be repeated."),
+        typer.Option(
+            "--column",
+            metavar="OURS=THEIRS",
+            help="Read a field from another column, such as test=test_list; may be repeated.",
+        ),
     ] = None,
     limit: Limit = None,
     model: Model = None,
@@ -78,7 +87,7 @@ def distill(
     batch_size: BatchSize = None,
     device: Device = None,
     dtype: Dtype = None,
-    judge_model: Annotated[str | None, typer.Option("--judge-model", help="For the gate judge [--model].")] = None,
+    judge_model: Annotated[str | None, typer.Option("--judge-model", help="Model of the gate judge [--model].")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the folder.")] = False,
     parallel: Parallel = None,

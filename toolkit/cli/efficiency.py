@@ -13,7 +13,8 @@ def efficiency(
     sources: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, or CSV files of models.")],
     budget: Budget = None,
     anchors: Annotated[
-        str | None, typer.Option("--anchors", help="Other ends of the fixed ratio, as tokens_per_s=1:1000,accuracy=0:0.5.")
+        str | None,
+        typer.Option("--anchors", help="Other ends of the fixed ratio, such as tokens_per_s=1:1000,accuracy=0:0.5."),
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on standard output.")] = False,
     as_json: AsJson = False,

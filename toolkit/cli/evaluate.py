@@ -71,7 +71,7 @@ def evaluate(
     timeout: Timeout = 5.0,
     total_timeout: TotalTimeout = 60.0,
     parallel: Parallel = None,
-    k: Annotated[str, typer.Option("--k", help="Which pass@k, comma-separated, as far as n allows.")] = "1,10,100",
+    k: Annotated[str, typer.Option("--k", help="Values of k for pass@k, comma-separated, as far as n allows.")] = "1,10,100",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder [runs/BENCHMARK-TIME].")] = None,
     as_json: AsJson = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
@@ -89,9 +89,7 @@ def evaluate(
     ] = False,
     show_tests: Annotated[
         bool | None,
-        typer.Option(
-            "--show-tests/--hide-tests", help="Say what failed calls were given and should answer [unless private]."
-        ),
+        typer.Option("--show-tests/--hide-tests", help="Show inputs and expected values of failed calls [unless private]."),
     ] = None,
     mini: Mini = False,
     noextreme: NoExtreme = False,
@@ -106,15 +104,13 @@ def evaluate(
         bool,
         typer.Option(
             "--skip-bad",
-            help="Leave bad lines out and bound the score; tasks that lose all their samples by this may be missing.",
+            help="Leave bad lines out and bound the score; tasks that lose all their samples this way may be missing.",
         ),
     ] = False,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Score even if some chosen tasks have no sample.")
     ] = False,
-    allow_uniform: Annotated[
-        bool, typer.Option("--allow-uniform", help="Do not warn if all verdicts are the same.")
-    ] = False,
+    allow_uniform: Annotated[bool, typer.Option("--allow-uniform", help="Do not warn if all verdicts are equal.")] = False,
     model: Model = None,
     revision: Revision = None,
     adapter: Adapter = None,

@@ -58,23 +58,25 @@ def gate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in that folder.")] = False,
     against: Annotated[
         list[Path] | None,
-        typer.Option("--against", help="Verdicts of execution to compare with: results.jsonl, or a run folder."),
+        typer.Option("--against", help="Verdicts from execution to compare with: results.jsonl, or a run folder."),
     ] = None,
     as_json: AsJson = False,
     form: Annotated[
         str | None, typer.Option("--format", help="Print all findings on standard output: github or sarif.")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when a program is rejected.")] = False,
-    all_findings: Annotated[bool, typer.Option("--all-findings", help="Ask all gates, even after a refusal.")] = False,
+    all_findings: Annotated[bool, typer.Option("--all-findings", help="Ask every gate, even after a refusal.")] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad lines out, and count them.")] = False,
     parallel: Parallel = None,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Reuse stored reports.")] = True,
     runtime: Runtime = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", help="For gates that ask one: hub id, folder or .gguf file [TOOLKIT_MODEL, smollm2]."),
+        typer.Option(
+            "--model", help="Model for gates that need one: hub id, folder or .gguf file [TOOLKIT_MODEL, smollm2]."
+        ),
     ] = None,
-    judge_model: Annotated[str | None, typer.Option("--judge-model", help="For judge [--model].")] = None,
+    judge_model: Annotated[str | None, typer.Option("--judge-model", help="Model of the gate judge [--model].")] = None,
     cot: Annotated[bool, typer.Option("--cot", help="Let judge write a line about a program before its score.")] = False,
     ray: Ray = None,
 ) -> None:

@@ -124,14 +124,14 @@ app.command("serve")(serve.serve)
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
-    """Write in ASCII what the terminal's encoding lacks: no text is worth a traceback."""
+    """Replace characters that the terminal's encoding lacks by ASCII, rather than end in a traceback."""
     assert isinstance(error, UnicodeEncodeError)
     text = error.object[error.start : error.end]
     return "".join({"█": "#", "·": "-", "…": "..."}.get(c, ascii(c)[1:-1]) for c in text), error.end
 
 
 def _hidden() -> str | None:
-    """Say which of our packages is hidden by another one of its name, and where that one is."""
+    """Return which of our packages another one of the same name hides, and where that is; None if all are ours."""
     ours = Path(__file__).parents[2]
     for name in ("sandbox", "gates", "images"):
         spec = importlib.util.find_spec(name)

@@ -16,13 +16,9 @@ DEFECT = (
     "a defect of the toolkit, which says nothing of the programs: please report it as an issue of exogate, with the lines "
     "above and what `toolkit doctor --json` prints"
 )
-Timeout = Annotated[float, typer.Option("--timeout", help="Seconds: one call (table benchmarks), else one program.")]
-TotalTimeout = Annotated[
-    float, typer.Option("--total-timeout", help="Seconds: all calls of one sample together, whatever each may take.")
-]
-Parallel = Annotated[
-    int | None, typer.Option("--parallel", "-p", min=1, help="Samples judged at a time [default: cores].")
-]
+Timeout = Annotated[float, typer.Option("--timeout", help="Seconds for one call (table benchmarks), else for one program.")]
+TotalTimeout = Annotated[float, typer.Option("--total-timeout", help="Seconds for all calls of one sample together.")]
+Parallel = Annotated[int | None, typer.Option("--parallel", "-p", min=1, help="Samples judged at a time [default: cores].")]
 Name = Annotated[str, typer.Argument(help="{benchmarks}")]
 Data = Annotated[Path | None, typer.Option("--data", help="The benchmark's data file, instead of the usual one.")]
 Ray = Annotated[
@@ -30,16 +26,18 @@ Ray = Annotated[
 ]
 Runtime = Annotated[str | None, typer.Option("--runtime", help="OCI runtime of the boxes, such as runsc.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
-Mini = Annotated[bool, typer.Option("--mini", help="The reduced set of extra tests ({mini}).")]
+Mini = Annotated[bool, typer.Option("--mini", help="Use the reduced set of extra tests ({mini}).")]
 NoExtreme = Annotated[bool, typer.Option("--noextreme", help="Without extreme inputs ({noextreme}).")]
 IdRange = Annotated[str | None, typer.Option("--id-range", help="Tasks numbered FIRST-LAST, both included.")]
-Since = Annotated[str | None, typer.Option("--from", help="Only tasks published on this day or later, as 2024-05-31.")]
-Until = Annotated[str | None, typer.Option("--to", help="Only tasks published until this day, which is included.")]
+Since = Annotated[str | None, typer.Option("--from", help="Only tasks published on this day or later, such as 2024-05-31.")]
+Until = Annotated[str | None, typer.Option("--to", help="Only tasks published on this day or earlier.")]
 Dates = Annotated[
     Path | None, typer.Option("--dates", help="Records with task ids and dates (contest_date), for tasks that have none.")
 ]
-Difficulty = Annotated[str | None, typer.Option("--difficulty", help="Only such tasks, as easy,medium (livecodebench).")]
-Release = Annotated[str, typer.Option("--release", help="Of data that has releases: release_v1, v2_v4... [the latest].")]
+Difficulty = Annotated[
+    str | None, typer.Option("--difficulty", help="Only tasks of these difficulties, such as easy,medium (livecodebench).")
+]
+Release = Annotated[str, typer.Option("--release", help="Release of the data: release_v1, v2_v4... [latest].")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N tasks.")]
 Model = Annotated[
     str | None,
@@ -47,26 +45,28 @@ Model = Annotated[
 ]
 Revision = Annotated[str | None, typer.Option("--revision", help="Commit, branch or tag of a hub id.")]
 Adapter = Annotated[str | None, typer.Option("--adapter", help="PEFT adapter for the model: a folder or a hub id.")]
-BaseUrl = Annotated[str | None, typer.Option("--base-url", help="OpenAI-compatible endpoint, as http://HOST:PORT/v1.")]
+BaseUrl = Annotated[str | None, typer.Option("--base-url", help="OpenAI-compatible endpoint, such as http://HOST:PORT/v1.")]
 Generator = Annotated[
     str | None, typer.Option("--generator", help="What runs the model: {generators} [the first that takes it].")
 ]
 
 Budget = Annotated[
     str | None,
-    typer.Option("--budget", help="Score what a task's budget buys: tokens=20000, seconds=60 or flops=1e15 of the model."),
+    typer.Option("--budget", help="Score at an equal budget per task: tokens=20000, seconds=60 or flops=1e15 of the model."),
 ]
-N = Annotated[int, typer.Option("--n", help="Samples of each task.")]
-Temperature = Annotated[float | None, typer.Option("--temperature", help="[default: greedy; 0.8 for more samples than 1]")]
-TopP = Annotated[float | None, typer.Option("--top-p", help="[default: 0.95, where not greedy]")]
-Greedy = Annotated[bool, typer.Option("--greedy", help="The likeliest token each time: --temperature 0.")]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of everything that is drawn at random.")]
+N = Annotated[int, typer.Option("--n", help="Samples per task.")]
+Temperature = Annotated[
+    float | None, typer.Option("--temperature", help="Sampling temperature [0, which is greedy; 0.8 for several samples].")
+]
+TopP = Annotated[float | None, typer.Option("--top-p", help="Probability mass of nucleus sampling [0.95, unless greedy].")]
+Greedy = Annotated[bool, typer.Option("--greedy", help="Take the most likely token each time: --temperature 0.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of all random choices.")]
 MaxNewTokens = Annotated[int, typer.Option("--max-new-tokens", help="Longest completion, in tokens.")]
 Style = Annotated[
     str | None, typer.Option("--prompt", help="0-shot, 1-shot, cot or completion [0-shot for models that chat].")
 ]
-Chat = Annotated[bool | None, typer.Option("--chat/--no-chat", help="Through the chat template [where there is one].")]
-BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Samples at a time [64; 16 for endpoints].")]
+Chat = Annotated[bool | None, typer.Option("--chat/--no-chat", help="Use the model's chat template [if it has one].")]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Samples written at a time [64; 16 for endpoints].")]
 Device = Annotated[str | None, typer.Option("--device", help="cuda, cuda:1, cpu... [the GPU where there is one]")]
 Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16 [16 bits on GPUs].")]
 
@@ -78,7 +78,7 @@ WRITING = ("model", *_OF_SOURCE, "temperature", "greedy", *_OF_SAMPLING)
 
 
 class Command(TyperCommand):
-    """Puts names of what there is into the help of flags when it is asked for; what others add is not looked for before."""
+    """Fills names of benchmarks and generators into the help of flags, and looks them up only when help is asked for."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Fill the help in, then write it."""
@@ -99,9 +99,9 @@ class Command(TyperCommand):
 
 
 def again(*more: str, instead: Mapping[str, str] | None = None) -> str:
-    """Return the command that was given, ready to be pasted, with `more` flags that it does not have.
+    """Return this command line, quoted for a shell, with those flags of `more` that it lacks.
 
-    `instead` has other values for some of its words, or for what follows their first "=".
+    `instead` replaces words of it, or what follows their first "=".
     """
     words = ["toolkit"]
     for word in sys.argv[1:]:

@@ -17,16 +17,21 @@ def pairs(
     runs: Annotated[
         list[Path], typer.Argument(help="Run folders: a base benchmark's, then those of its Pro benchmark; and so on.")
     ],
-    data: Annotated[Path | None, typer.Option("--data", help="The Pro benchmark's data file, not the usual one.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="The Pro benchmark's data file, instead of the usual one.")
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for " + ", ".join(FILES) + ".")] = None,
     verdicts_only: Annotated[
-        bool, typer.Option("--verdicts-only", help="Without calls, sizes and overlap of programs: no boxes, no data needed.")
+        bool,
+        typer.Option(
+            "--verdicts-only", help="Leave out calls, sizes and overlap of programs: needs neither boxes nor data."
+        ),
     ] = False,
     parallel: Parallel = None,
     runtime: Runtime = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set a base benchmark beside its self-invoking one: what both runs solve, errors, and whether solutions are used."""
+    """Compare a base benchmark with its self-invoking one: what both runs solve, errors, and whether solutions are used."""
     from toolkit.commands.pairs import PairsSettings
     from toolkit.commands.pairs import pairs as command
     from toolkit.report import figures

@@ -15,12 +15,14 @@ def prune(
     model: Annotated[str, typer.Argument(help="Hub id, folder, .gguf file, or smollm2.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the pruned model, and pruning.json.")],
     ffn: Annotated[float, typer.Option("--ffn", help="Share of feed-forward channels to remove in each layer.")] = 0.0,
-    layers: Annotated[int, typer.Option("--layers", min=0, help="Layers to remove: those that change least.")] = 0,
-    score: Annotated[str, typer.Option("--score", help="Which channels go: act, mag or random.")] = "act",
+    layers: Annotated[
+        int, typer.Option("--layers", min=0, help="Layers to remove: those that change their input least.")
+    ] = 0,
+    score: Annotated[str, typer.Option("--score", help="How channels are chosen: act, mag or random.")] = "act",
     calibration: Annotated[
         list[Path] | None, typer.Option("--calibration", help="JSONL of texts, as toolkit train reads it; may be repeated.")
     ] = None,
-    texts: Annotated[int, typer.Option("--texts", min=1, help="Rows of it that are read, at most.")] = 128,
+    texts: Annotated[int, typer.Option("--texts", min=1, help="Most rows of it to read.")] = 128,
     revision: Revision = None,
     adapter: Adapter = None,
     seed: Seed = 0,
@@ -28,7 +30,7 @@ def prune(
     dtype: Dtype = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove channels and layers of a model, and write what is left as an ordinary model; an adapter is merged before."""
+    """Remove channels and layers of a model, and write the rest as an ordinary model; an adapter is merged first."""
     from toolkit.commands.prune import prune as command
     from toolkit.models.source import Source
 

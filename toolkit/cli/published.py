@@ -18,7 +18,7 @@ def claims(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when a claim is not as published.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Hold numbers that a text claims for models on benchmarks against the published ones."""
+    """Check the scores that a text claims for models on benchmarks against the published ones."""
     from toolkit.published.claims import MAX_BYTES, check
     from toolkit.report.text import visible
 

@@ -20,7 +20,9 @@ def report(
         list[Path] | None, typer.Option("--gated", help="Folders of toolkit gate, whose findings stand beside the programs.")
     ] = None,
     data: Data = None,
-    published: Annotated[bool, typer.Option("--published", help="Beside the published numbers of its benchmark.")] = False,
+    published: Annotated[
+        bool, typer.Option("--published", help="Compare with the published numbers of its benchmark.")
+    ] = False,
     like: Annotated[str, typer.Option("--like", help="Only models with this in their names, such as qwen2.5-coder.")] = "",
     as_json: AsJson = False,
 ) -> None:

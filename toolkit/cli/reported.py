@@ -45,7 +45,7 @@ def reported(interrupted: str = "") -> Iterator[None]:
 
 
 def _is_unread() -> bool:
-    """Whether nobody reads standard output any more; if so, what is left of it is dropped."""
+    """Return whether nobody reads standard output any more; if so, drop what is still buffered."""
     poll = select.poll()
     try:
         poll.register(sys.stdout, 0)

@@ -1,4 +1,4 @@
-"""`toolkit mcp` and `shim`: boxes for agents, and for harnesses of others."""
+"""`toolkit mcp` and `shim`: boxes for agents, and for other people's harnesses."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ TRANSPORTS, SHIMS = ("stdio", "streamable-http"), ("code_eval",)
 
 def mcp(
     transport: Annotated[str, typer.Option("--transport", help="stdio or streamable-http (at /mcp).")] = "stdio",
-    host: Annotated[str, typer.Option("--host", help="Address to bind, of this machine alone.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option("--host", help="Address to bind: a loopback one.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to bind.")] = 8765,
     parallel: Parallel = None,
     runtime: Runtime = None,
@@ -29,7 +29,7 @@ def shim(
     metric: Annotated[str, typer.Argument(help="code_eval")],
     folder: Annotated[Path, typer.Argument(help="Where the harness is started.")],
 ) -> None:
-    """Write a metric that a harness loads in place of its own, and that judges in boxes."""
+    """Write a metric that a harness loads instead of its own, and that judges in boxes."""
     from toolkit.reward import code_eval
 
     if metric not in SHIMS:

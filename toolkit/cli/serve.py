@@ -12,26 +12,29 @@ from toolkit.cli.options import Runtime, fail
 
 
 def serve(
-    host: Annotated[str, typer.Option("--host", help="Address; one that others can reach wants keys.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="0 takes any that is free.")] = 8080,
-    boxes: Annotated[int | None, typer.Option("--boxes", help="Programs at a time [processors].")] = None,
-    memory: Annotated[int, typer.Option("--memory", help="MiB that one program may take, at most.")] = 4096,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; one that others can reach needs keys.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port; 0 takes any free one.")] = 8080,
+    boxes: Annotated[int | None, typer.Option("--boxes", help="Programs at a time [cores].")] = None,
+    memory: Annotated[int, typer.Option("--memory", help="MiB that one program may use.")] = 4096,
     benchmarks: Annotated[
-        str | None, typer.Option("--benchmarks", help="Those that may be named, comma-separated [all whose data is here].")
+        str | None, typer.Option("--benchmarks", help="Benchmarks to serve, comma-separated [all whose data is here].")
     ] = None,
-    timeout: Annotated[float, typer.Option("--timeout", help="Seconds charged, where a row of /judge says none.")] = 5.0,
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds charged, for rows of /judge that set none.")] = 5.0,
     key_file: Annotated[
-        Path | None, typer.Option("--key-file", help="A key a line, and at will name=, in_flight=, per_minute=.")
+        Path | None,
+        typer.Option("--key-file", help="File of keys, one per line, optionally with name=, in_flight=, per_minute=."),
     ] = None,
-    max_wait: Annotated[float, typer.Option("--max-wait", help="Seconds that a program waits for a box, at most.")] = 20.0,
-    max_body: Annotated[int, typer.Option("--max-body", help="MiB of one request's body.")] = 64,
-    drain: Annotated[float, typer.Option("--drain", help="Seconds for what was taken, once told to end.")] = 60.0,
+    max_wait: Annotated[float, typer.Option("--max-wait", help="Longest wait of a program for a box, in seconds.")] = 20.0,
+    max_body: Annotated[int, typer.Option("--max-body", help="Largest request body, in MiB.")] = 64,
+    drain: Annotated[float, typer.Option("--drain", help="Seconds to finish accepted requests once told to stop.")] = 60.0,
     strict_exit: Annotated[
         bool, typer.Option("--strict-exit", help="/run_code: exit 0 before the last statement is exit code 120.")
     ] = False,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Reuse stored verdicts.")] = True,
-    access_log: Annotated[bool, typer.Option("--access-log/--no-access-log", help="A line a request.")] = True,
-    log_programs: Annotated[bool, typer.Option("--log-programs", help="Log requests with their programs, too.")] = False,
+    access_log: Annotated[bool, typer.Option("--access-log/--no-access-log", help="Log a line per request.")] = True,
+    log_programs: Annotated[bool, typer.Option("--log-programs", help="Log the programs of requests, too.")] = False,
     runtime: Runtime = None,
 ) -> None:
     """Judge programs over HTTP: verdicts, rewards for trainers, and SandboxFusion's endpoints."""

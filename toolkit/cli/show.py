@@ -10,7 +10,7 @@ import typer
 from toolkit.cli.options import AsJson
 
 MAX_SAMPLES, MAX_CHARS = 50, 4000
-"""Samples of a task, and characters of a program, that are shown at a time."""
+"""Most samples of a task, and characters of a program, that are shown."""
 
 
 def show(
@@ -19,7 +19,7 @@ def show(
     sample: Annotated[int | None, typer.Argument(help="The sample's number within the task [all of them].")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a run found about a task: the first call that failed, what was expected and what came, and the program."""
+    """Show what a run found about a task: the first failed call, the expected and the actual value, and the program."""
     from toolkit.commands import show as command
     from toolkit.report import words
     from toolkit.report.text import visible

@@ -34,7 +34,7 @@ def study(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Which study: pruning-fl, per, reliability...")],
     preset: Annotated[str, typer.Argument(help="A preset (tiny, small, gpu, full...), or a TOML file.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print cells, cost and the smallest visible effect.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print cells, cost and the minimum detectable effect.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run an experiment that answers a question: cells, scores with intervals, contrasts, and one line at the end.

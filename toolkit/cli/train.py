@@ -14,7 +14,7 @@ from toolkit.cli.reported import reported
 
 
 class TrainCommand(TyperCommand):
-    """Takes the help of flags from their settings, but only when help is asked for: until then pydantic is not imported."""
+    """Takes the help of flags from their settings, only when help is asked for, so that pydantic is imported late."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Describe the flags, then write them."""
@@ -129,17 +129,17 @@ def train(
 def rounds(
     context: typer.Context,
     config: Annotated[Path | None, typer.Argument(help="A TOML file, or a preset: small, paper.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print all keys, and what would take how long.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print all keys, and how long each stage would take.")] = False,
     gpu: Annotated[str | None, typer.Option("--gpu", help="With --dry-run: h200, h100, a100 or cpu [default: cpu].")] = None,
-    parameters: Annotated[float, typer.Option("--parameters", help="With --dry-run: of the model.")] = 1.35e8,
-    compare: Annotated[list[Path] | None, typer.Option("--compare", help="Train nothing: make the p-values of a finished "
-                                                       "run's folder again; given several times, over all.")] = None,
-    margin: Annotated[float, typer.Option("--margin", min=0, max=1, help="With --compare: what is no worse.")] = 0.02,
+    parameters: Annotated[float, typer.Option("--parameters", help="With --dry-run: size of the model.")] = 1.35e8,
+    compare: Annotated[list[Path] | None, typer.Option("--compare", help="Train nothing: recompute the p-values of a "
+                                                       "finished run's folder; if repeated, over all folders.")] = None,
+    margin: Annotated[float, typer.Option("--margin", min=0, max=1, help="With --compare: non-inferiority margin.")] = 0.02,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on what it wrote, round after round, under gates. Every key of CONFIG is a flag: --rounds 5 --seeds 0,1.
 
-    Run it again to go on: stages that are done are not done twice.
+    Run the same command again to continue: finished stages are skipped.
     """
     from toolkit.report.rounds import told
 

@@ -12,28 +12,34 @@ from toolkit.cli.reported import reported
 
 
 def upcycle(
-    model: Annotated[str, typer.Argument(help="Hub id, folder, .gguf file, or smollm2: one built like Llama.")],
+    model: Annotated[
+        str, typer.Argument(help="Hub id, folder, .gguf file, or smollm2; its architecture must be like Llama's.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the mixture, and upcycling.json.")],
-    experts: Annotated[int, typer.Option("--experts", help="Experts of a layer.")] = 8,
+    experts: Annotated[int, typer.Option("--experts", help="Experts per layer.")] = 8,
     active: Annotated[int, typer.Option("--active", help="Experts that a token passes through.")] = 2,
-    layers: Annotated[int | None, typer.Option("--layers", help="Only the last so many layers [default: all].")] = None,
+    layers: Annotated[int | None, typer.Option("--layers", help="Convert only the last N layers [default: all].")] = None,
     init: Annotated[
         str,
-        typer.Option("--init", help="What experts begin as: copy, noise, drop, partition, virtual, random, skewed or dead."),
+        typer.Option(
+            "--init", help="How experts are initialised: copy, noise, drop, partition, virtual, random, skewed or dead."
+        ),
     ] = "copy",
     router: Annotated[
         float | None, typer.Option("--router", help="Standard deviation of the routers' weights [default: 0.02].")
     ] = None,
-    share: Annotated[float, typer.Option("--share", help="Of drop: inner dimensions that are drawn anew.")] = 0.5,
-    noise: Annotated[float, typer.Option("--noise", help="Of noise: its size, in that of the weights.")] = 0.02,
-    skew: Annotated[float, typer.Option("--skew", help="Of skewed: the first expert's bias.")] = 0.1,
+    share: Annotated[float, typer.Option("--share", help="With drop: share of inner dimensions to re-initialise.")] = 0.5,
+    noise: Annotated[
+        float, typer.Option("--noise", help="With noise: its standard deviation, relative to that of the weights.")
+    ] = 0.02,
+    skew: Annotated[float, typer.Option("--skew", help="With skewed: initial router bias of the first expert.")] = 0.1,
     revision: Revision = None,
     adapter: Adapter = None,
     seed: Seed = 0,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a mixture of experts out of a dense model, and write it as an ordinary model; an adapter is merged before."""
+    """Turn a dense model into a mixture of experts, and write it as an ordinary model; an adapter is merged first."""
     from toolkit.commands.upcycle import upcycle as command
     from toolkit.models.source import Source
     from toolkit.surgery.upcycle import Upcycling

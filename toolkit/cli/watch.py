@@ -22,7 +22,7 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Look once [where standard output is no terminal].")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show a run's numbers while it goes on, until it is finished. It only reads; Ctrl-C ends the watching alone."""
+    """Show a run's numbers until it is finished. It only reads: Ctrl-C ends the watching, not the run."""
     from rich.console import Console
     from rich.live import Live
 

@@ -1,4 +1,4 @@
-"""`toolkit analyze`, as a function: reads a folder, and has all computed that can be said of it."""
+"""`toolkit analyze`, as a function: read a folder and compute everything that can be said about it."""
 
 import itertools
 import json
@@ -32,7 +32,7 @@ def analyze(
     folder: Path, *, split: str | None = None, dates: Path | None = None,
     more: Callable[[Path, whole.Run], whole.Run] | None = None, **asked: Any,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return all that can be said of a folder of `rounds` or of `eval`.
+    """Return everything that can be said about a folder of `rounds` or `eval`.
 
     Args:
         split: a day such as `2024-05-31`, or `cutoff` (of the run's model; `cutoff:NAME` of one): scores are split there.
@@ -41,7 +41,7 @@ def analyze(
         asked: `delta_auc`, `delta_sd`, `margin`; see `whole.analyze`.
 
     Raises:
-        UsageError: it is no such folder, a file in it is broken, or there is no day to split at; the text says what to do.
+        UsageError: it is not such a folder, a file in it is broken, or there is no day to split at; the text says which.
     """
     try:
         run = _rounds(folder, summary) if "rows" in (summary := _summary(folder)) else _eval(folder)
@@ -64,12 +64,12 @@ def analyze(
 
 
 def write(found: Mapping[str, Any], output: Path) -> list[Path]:
-    """Write an analysis to a file, or as `analysis.json` into a folder that is there; return what was written.
+    """Write an analysis to a file, or as `analysis.json` into an existing folder; return the paths written.
 
     What `--theory` found becomes `theory.json` there, with the phase plot beside it where matplotlib is installed.
 
     Raises:
-        InfrastructureError: the system refuses.
+        InfrastructureError: the files cannot be written.
     """
     is_theory = "phase" in found
     file = output / (THEORY if is_theory else FILE) if output.is_dir() else output
@@ -91,7 +91,7 @@ def _summary(folder: Path) -> dict[str, Any]:
 
 
 def _eval(folder: Path) -> whole.Run:
-    """Read a run folder of `eval`: one model, so what rounds have is empty."""
+    """Read a run folder of `eval`: one model, so the fields of rounds stay empty."""
     try:
         results = run_folder.read(folder)
     except (refusals.NoRun, refusals.RunFolderError) as error:
@@ -165,7 +165,7 @@ def _of(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _spectra(folder: Path, settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield what was seen of each model; that of the first is the same for all regimes."""
+    """Yield the spectra of each model; the first model is the same for all regimes."""
     for seed, regime in itertools.product(settings.get("seeds", ()), ("base", *settings.get("regimes", ()))):
         for number in range(settings["rounds"] + 1):
             file = folder / f"seed{seed}" / name_of(regime) / f"round{number}" / "write-spectra.json"

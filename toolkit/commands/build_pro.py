@@ -1,7 +1,7 @@
 """`toolkit build-pro`, as a function: from tasks with solutions to a self-invoking benchmark.
 
-Every attempt is appended to a journal, and the other files are made of it, so that a build that was killed goes on, and ends
-with the same bytes as one that was not. docs/build-pro.md describes the files.
+Every attempt is appended to a journal, and the other files are made from it, so that a killed build continues and ends with
+the same bytes as an uninterrupted one. docs/build-pro.md describes the files.
 """
 
 import json
@@ -30,9 +30,9 @@ from toolkit.store.files import Journal, check_output, check_same, plain, write_
 BUILT, LOG, JOURNAL = "built.jsonl", "build.json", "journal.jsonl"
 MAX_DEPTH = 3
 CHUNK = 32
-"""Tasks for which a proposer is asked at a time."""
+"""Tasks for which the proposer is asked in one call."""
 Made = tuple[Base, Proposal | str]
-"""What was proposed for a base, or why nothing was."""
+"""The proposal for a base, or why there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Settings:
     runtime: str | None = None
 
     def check(self) -> None:
-        """Raise `UsageError` for what can be no setting."""
+        """Raise `UsageError` for an invalid setting."""
         if self.resume and self.overwrite:
             raise UsageError("--resume and --overwrite exclude each other")
         if self.rounds < 1 or not 1 <= self.depth <= MAX_DEPTH:
@@ -73,7 +73,7 @@ class Settings:
 
 @room()
 def build(settings: Settings, advance: Advance = lambda *_: None) -> list[dict[str, Any]]:
-    """Build a benchmark, and on it another one for each more of `depth`; return what `build.json` has of each.
+    """Build a benchmark, and `depth` - 1 more, each upon the one before; return the contents of each `build.json`.
 
     Raises:
         UsageError: bad tasks or settings, a build of other settings, or a queue that cannot be read.
@@ -100,7 +100,7 @@ def build(settings: Settings, advance: Advance = lambda *_: None) -> list[dict[s
 
 
 def _begin(settings: Settings, bases: Sequence[Base]) -> None:
-    """Write the settings, or compare them with those of the build that goes on."""
+    """Write the settings, or compare them with those of the build to be continued."""
     told = asdict(settings)
     for name in ("output", "parallel", "resume", "overwrite", "runtime", "depth", "limit"):
         del told[name]
@@ -149,7 +149,7 @@ class _Build:
     advance: Advance
 
     def run(self, bases: Sequence[Base]) -> dict[str, Any]:
-        """Do what is not yet done, write the files, and return the log."""
+        """Do what is left to do, write the files, and return the log."""
         with warnings.catch_warnings(), _journal(self.folder) as (journal, known):
             warnings.simplefilter("ignore", SyntaxWarning)  # of escapes in programs that are parsed
             by_number = {base.number: base for base in bases}
@@ -169,7 +169,7 @@ class _Build:
     def _round(
         self, number: int, bases: Sequence[Base], attempts: Mapping[int, list[Attempt]], journal: Journal
     ) -> dict[str, Any]:
-        """Let what has not passed be proposed anew, and check it; return the round's line of the log."""
+        """Request new proposals for bases without one that passed, and check them; return the round's line of the log."""
         before = {base.number: [each for each in attempts[base.number] if each.round < number] for base in bases}
         waiting = [base for base in bases if not any(not each.proof.reason for each in before[base.number])]
         done = {each.number for all_ in attempts.values() for each in all_ if each.round == number}
@@ -187,7 +187,7 @@ class _Build:
     def _prove(
         self, number: int, made: Sequence[Made], attempts: Mapping[int, list[Attempt]], journal: Journal
     ) -> None:
-        """Check proposals, and journal each as it is done."""
+        """Check proposals, and journal each as soon as it is checked."""
         oracle = Oracle(self.pool, BENCHMARKS["humaneval-pro"], {}, "", timeout_s=self.settings.timeout_s)
         prover = Prover(oracle=oracle, timeout_s=self.settings.timeout_s)
 

@@ -1,7 +1,7 @@
 """`toolkit distill`, as a function: rejection sampling, from tasks with tests to training data.
 
-A model writes several samples of each task, gates judge them, and of each prompt the best few are kept. Each stage leaves
-its file in the folder, so that a run that was killed goes on, and ends with the same bytes as one that was not.
+A model writes several samples of each task, gates judge them, and the best few per prompt are kept. Each stage leaves its
+file in the folder, so that a killed run continues and ends with the same bytes as an uninterrupted one.
 """
 
 import heapq
@@ -57,7 +57,7 @@ class Settings:
     judge_model: str | None = None
 
     def check(self) -> None:
-        """Raise `UsageError` for what can be no setting."""
+        """Raise `UsageError` for an invalid setting."""
         if self.form not in ("text", "chat"):
             raise UsageError(f"--form is text or chat, not {self.form!r}")
         if self.pairs not in (None, "dpo", "kto"):
@@ -165,7 +165,7 @@ def _as_text(item: pool.Item) -> Task:
 
 
 def _about(settings: Settings, items: Mapping[str, pool.Item]) -> dict[str, Any]:
-    """Return all that the files depend on."""
+    """Return everything that the files depend on."""
     told = asdict(settings)
     for name in ("output", "resume", "overwrite", "parallel", "use_cache", "runtime"):
         del told[name]
@@ -181,7 +181,7 @@ def _hash(items: Mapping[str, pool.Item]) -> str:
 
 
 def _begin(settings: Settings, about: dict[str, Any]) -> None:
-    """Write the settings, or compare them with those of the run that goes on. Raises as `distill`."""
+    """Write the settings, or compare them with those of the run to be continued. Raises as `distill`."""
     file = settings.output / SUMMARY
     if file.exists() and not settings.overwrite:
         if not settings.resume:
@@ -199,7 +199,7 @@ def _begin(settings: Settings, about: dict[str, Any]) -> None:
 
 
 def _asked(writer: Writer) -> dict[str, Asked]:
-    """Return how each task is asked in a chat; of a model that does not chat, in the words of `0-shot`."""
+    """Return the chat message of each task; for a model that does not chat, in the words of `0-shot`."""
     if writer.asked["chat"]:
         return {one.task_id: Asked(question=one.text, prefill=one.prefill) for one in writer.prompts}
     ask = prompts.STYLES["0-shot"].ask
@@ -208,7 +208,7 @@ def _asked(writer: Writer) -> dict[str, Asked]:
 
 
 def _candidates(folder: Path, items: Mapping[str, pool.Item]) -> None:
-    """Put its task's tests beside each sample, for gates."""
+    """Add to each sample the tests of its task, for gates."""
     with together(folder, [CANDIDATES], lambda: writing(folder)) as files, (folder / SAMPLES).open("rb") as lines:
         for line in lines:
             row = json.loads(line)

@@ -33,8 +33,8 @@ class Diagnosis:
 
     Attributes:
         ok: True if it works, None if it works with less protection or speed, False if it does not.
-        found: what was seen.
-        remedy: what to do about it; empty if nothing needs doing.
+        found: what was observed.
+        remedy: what to do about it; empty if there is nothing to do.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Diagnosis:
 
 
 def report() -> dict[str, Any]:
-    """Return `examine`'s findings, and what boxes protect against, as plain data."""
+    """Return the findings of `examine`, and what boxes do and do not protect against, as plain data."""
     return {
         "checks": [asdict(check) for check in examine()],
         "protects_against": list(PROTECTS),
@@ -53,7 +53,7 @@ def report() -> dict[str, Any]:
 
 
 def examine() -> list[Diagnosis]:
-    """Examine Python, the machine, what there is to choose from, the engine, images, a box, and the benchmarks' data."""
+    """Examine Python, the machine, registered extensions, the engine, images, a box, and the benchmarks' data."""
     checks = [
         Diagnosis(name="python", ok=sys.version_info >= (3, 11), found=platform.python_version()),
         _machine(),
@@ -154,7 +154,7 @@ if not os.path.exists("/proc/self/schedstat"): print("no /proc/PID/schedstat: wa
 
 
 def _extensions() -> list[Diagnosis]:
-    """Name what can be chosen by name and whose it is, then what others add that cannot be used."""
+    """List what is registered by name and who provides it, then extensions that cannot be used."""
     from gates import GATES
     from sandbox import ENGINES
     from toolkit.benchmarks import BENCHMARKS

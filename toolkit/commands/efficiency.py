@@ -1,4 +1,4 @@
-"""`toolkit efficiency`, as a function: models on one benchmark, side by side by what they score and what they cost."""
+"""`toolkit efficiency`, as a function: models on one benchmark, compared by score and cost."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ from toolkit.report.summary import at_budget
 from toolkit.store import run_folder as runs
 
 MAX_MODELS, MAX_BYTES = 1000, 16 << 20
-"""Models that are compared, and bytes of a CSV file."""
+"""Most models to compare, and largest CSV file, in bytes."""
 _NUMBERS = (*efficiency.AXES, "n_parameters", "s_per_answer")
 _MIXED = {"memory": "kinds of memory", "hardware": "hardware", "batch_size": "numbers of samples at a time"}
 
@@ -27,18 +27,19 @@ def compare(
     """Compare runs.
 
     Args:
-        sources: run folders, and CSV files with a model a row: `model`, `benchmark`, the axes of `efficiency.AXES`, and,
-            where it is known, `n_parameters`. Other columns are left alone.
-        budget: unit and amount for each task; it is for run folders alone.
-        anchors: ends of axes that are not to be as in `efficiency.FIXED`.
+        sources: run folders, and CSV files with one model per row: `model`, `benchmark`, the axes of `efficiency.AXES` and,
+            if known, `n_parameters`. Other columns are ignored.
+        budget: unit and amount per task; for run folders only.
+        anchors: ends of axes, in place of those in `efficiency.FIXED`.
 
     Returns:
-        `models`: of each its numbers, `per` with `per_low` and `per_high` (one other model left out), `per_fixed`,
-        `pareto`, and `budget` (as in `summary.json`); these are None where a number is missing. `scaling`, as
+        `models`: for each its numbers, `per` with `per_low` and `per_high` (leaving one other model out), `per_fixed`,
+        `pareto`, and `budget` (as in `summary.json`); None where a number is missing. `scaling`, as
         `efficiency.scaling` has it, over `n_active`. `anchors`. `warnings`: why numbers may not be comparable.
 
     Raises:
-        UsageError: no finished run, or CSV, or several benchmarks; a budget that cannot be counted; anchors that are none.
+        UsageError: a source is neither a finished run nor a CSV file, benchmarks differ, the budget cannot be counted, or
+            anchors are invalid.
     """
     ends = dict(efficiency.FIXED)
     for axis, (low, high) in (anchors or {}).items():
@@ -74,7 +75,7 @@ def compare(
 
 
 def _run(folder: Path, budget: tuple[str, float] | None) -> dict[str, Any]:
-    """Return the row of a run, of its strictest tests."""
+    """Return the row of a run, for its strictest tests."""
     file = folder / runs.SUMMARY
     try:
         summary, run = (json.loads((folder / name).read_bytes()) for name in (runs.SUMMARY, runs.RUN))

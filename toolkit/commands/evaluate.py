@@ -28,17 +28,17 @@ from toolkit.store import run_folder as runs
 STDIN = Path("-")
 """The samples file that is standard input."""
 UNIFORM_FROM = 10
-"""From this many samples on, equal verdicts come with a warning."""
+"""Fewest samples for which a warning is given if all verdicts are equal."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """A run that is over, or was interrupted.
+    """A finished or interrupted run.
 
     Attributes:
         problems: bad lines of the samples that were left out.
         warnings: what weakens the score or the comparison; also in `summary`.
-        defects: tracebacks of our first defects that cost a sample its verdict.
+        defects: tracebacks of the first defects of ours that cost a sample its verdict.
     """
 
     folder: Path
@@ -63,9 +63,9 @@ class _Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Written:
-    """The open run folder with `n` samples in it; `given` is None if a person interrupted their writing.
+    """The open run folder with `n` samples in it; `given` is None if their generation was interrupted.
 
-    `generation` is what it took to write them, as far as that is known.
+    `generation` is the cost of writing them, as far as it is known.
     """
 
     folder: runs.RunFolder
@@ -88,7 +88,8 @@ class _Judged:
 def evaluate(settings: Settings, advance: Advance = lambda *_: None) -> Outcome:
     """Judge samples, which a model writes first if none are given, and write the run folder.
 
-    Four acts, each handing a value on: ask what is judged, write (or read) the samples, judge them, tell what came out.
+    Four steps, each returning a value for the next: ask what is judged, write (or read) the samples, judge them, tell the
+    outcome.
 
     Raises:
         UsageError: bad input or settings; nothing was run.
@@ -286,7 +287,7 @@ def _tell(
 
 
 def _generation(settings: Settings, path: Path | None, given: Given) -> dict[str, Any] | None:
-    """Return what it took to write the samples; None if nothing is known. Raise `UsageError` if a budget needs more."""
+    """Return the cost of writing the samples; None if unknown. Raise `UsageError` if a budget needs more than is known."""
     tokens = [sample.n_tokens for sample in given.samples if sample.n_tokens]
     found = cost.total(cost.read(path)) if path else None
     known = len(tokens) == len(given.samples)
@@ -311,13 +312,13 @@ def _samples(settings: Settings, path: Path | None, question: _Question, name: s
 
 
 def _named(settings: Settings) -> str:
-    """Return what the run is recorded to have read: what a run keeps of standard input is that input."""
+    """Return the name under which the run records its input; a kept copy of standard input is recorded as that."""
     kept = settings.output and settings.output / runs.STDIN
     return str(STDIN if settings.samples == kept else settings.samples)
 
 
 def _inputs(settings: Settings, question: _Question) -> Callable[[str, int], list[Any]] | None:
-    """Return what gives the input of a call in a table; None where tests are not to be seen."""
+    """Return a function from (task id, call) to that call's input in a table; None if tests are not to be shown."""
 
     def inputs(task_id: str, call: int) -> list[Any]:
         task = question.tasks[task_id]
@@ -328,12 +329,12 @@ def _inputs(settings: Settings, question: _Question) -> Callable[[str, int], lis
 
 
 def uniform(results: list[Result]) -> str | None:
-    """Return a warning if all verdicts are the same, which a model seldom earns."""
+    """Return a warning if all verdicts are equal, which is rare for a real model."""
     verdicts = {result.verdict for result in results if result.verdict is not None}
     n_scored = sum(result.verdict is not None for result in results)
     if len(verdicts) == 1 and n_scored >= UNIFORM_FROM:
         return (
-            f"all {n_scored} verdicts are {verdicts.pop()}: if that is not what you expect, look for a fault of the samples "
-            "file or of the set-up (--allow-uniform silences this)"
+            f"all {n_scored} verdicts are {verdicts.pop()}: if that is not what you expect, look for a fault in the samples "
+            "file or the set-up (--allow-uniform silences this)"
         )
     return None

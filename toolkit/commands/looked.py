@@ -1,4 +1,4 @@
-"""What an analysis can add with models or boxes: spectra of the weights that a run kept, overlap of its programs."""
+"""The parts of an analysis that need models or boxes: spectra of the weights that a run kept, overlap of its programs."""
 
 import contextlib
 import itertools
@@ -24,8 +24,8 @@ def spectra(folder: Path, run: whole.Run, n: int, advance: Advance, device: str 
     """Look at the first model, and at all weights that a folder of `rounds` kept, on n held-out human programs.
 
     Raises:
-        UsageError: it is no such folder, its pool has too few programs, or it kept no weights.
-        InfrastructureError: a package is missing, or memory does not suffice.
+        UsageError: it is not such a folder, its pool has too few programs, or it kept no weights.
+        InfrastructureError: a package is missing, or there is not enough memory.
     """
     from toolkit.models.hidden import measured
     from toolkit.models.load import load
@@ -50,7 +50,7 @@ def spectra(folder: Path, run: whole.Run, n: int, advance: Advance, device: str 
 
 
 def _weights(folder: Path, settings: Mapping[str, Any]) -> list[tuple[whole.Key, str, str | None]]:
-    """Return the models that are there: of each, its round, the model and the adapter."""
+    """Return the stored models, each as its round, the model and the adapter."""
     first = settings.get("model") or "smollm2"
     found: list[tuple[whole.Key, str, str | None]] = [(("base", 0, 0), first, None)]
     for regime, seed, number in itertools.product(settings["regimes"], settings["seeds"], range(1, settings["rounds"] + 1)):

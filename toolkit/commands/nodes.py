@@ -12,7 +12,7 @@ from toolkit.oracle.node import About
 
 PROGRAM = "print(6 * 7)"
 SECONDS = 2.0
-"""How long each node is measured, all of them at a time."""
+"""Seconds of the measurement, which all nodes run at the same time."""
 
 
 class Rate:

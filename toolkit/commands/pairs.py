@@ -31,12 +31,12 @@ Key = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairsSettings:
-    """What to set beside what.
+    """Which runs to compare.
 
     Attributes:
         runs: folders, each run of a base benchmark followed by runs of its Pro benchmark.
         data: the Pro benchmark's data file, instead of the usual one.
-        verdicts_only: leave out what programs have to be looked at for; needs neither boxes nor data.
+        verdicts_only: leave out everything that requires looking at programs; needs neither boxes nor data.
     """
 
     runs: Sequence[Path]
@@ -48,7 +48,7 @@ class PairsSettings:
 
 @dataclass(slots=True, kw_only=True)
 class _Program:
-    """What boxes say of a program; `traced` is None where nobody can tell."""
+    """What boxes found about a program; `traced` is None if it could not be determined."""
 
     text: str
     structure: Examined | None
@@ -72,27 +72,27 @@ class _Run:
         return {self.key(task_id, 0)[0]: count for task_id, count in counts(self.results.values(), part).items()}
 
     def number(self, task_id: object) -> int | None:
-        """Return the number of the base task of a task's id; None if it is none."""
+        """Return the number of the base task of a task id, or None if there is none."""
         number = number_of(str(task_id))
         return None if number is None else pro.base_number(self.benchmark, number)
 
     def key(self, task_id: object, sample_id: int) -> Key:
-        """Return the number of a task that there is, and the sample's."""
+        """Return (number of the base task, or -1 if there is none; sample_id)."""
         number = self.number(task_id)
         return (-1 if number is None else number), sample_id
 
     def levels(self) -> dict[str, dict[int, analysis.Count]]:
-        """Return counts by the name of what was tested: a benchmark with extra tests is two."""
+        """Return counts by level: a benchmark with extra tests has two."""
         if any(result.plus for result in self.results.values()):
             return {self.benchmark.removesuffix("+"): self.counts("base"), self.benchmark: self.counts()}
         return {self.benchmark: self.counts()}
 
 
 def pairs(settings: PairsSettings, advance: Advance = lambda *_: None) -> dict[str, Any]:
-    """Return what the runs say of a base benchmark and its self-invoking one, as plain data; docs/pairs.md names the keys.
+    """Return what runs show about a base benchmark and its self-invoking one, as plain data; docs/pairs.md lists the keys.
 
     Raises:
-        UsageError: a folder that is no run, runs that are no such pairs or share no task, or data of another kind.
+        UsageError: a folder is not a run, runs do not form such pairs or share no task, or data differs.
         InfrastructureError: no data or no engine.
     """
     read = {path.resolve(): _read(path) for path in settings.runs}  # one that is named twice is one run
@@ -156,7 +156,7 @@ def _read(path: Path) -> _Run:
 
 
 def _groups(every: Sequence[_Run]) -> list[list[_Run]]:
-    """Put each base run together with the Pro runs that follow it; see that they are of one kind. Raises `UsageError`."""
+    """Group each base run with the Pro runs that follow it; check that they match. Raises `UsageError`."""
     groups: list[list[_Run]] = []
     for run in every:
         if run.benchmark not in pro.BASES:
@@ -186,7 +186,7 @@ def _groups(every: Sequence[_Run]) -> list[list[_Run]]:
 
 
 def _name(every: Sequence[_Run]) -> None:
-    """Name each run by its folder, by its path where two folders are called the same."""
+    """Name each run after its folder, or by its path where two folders have the same name."""
     names = [run.path.resolve().name for run in every]
     for run, name in zip(every, names, strict=True):
         run.name = name if names.count(name) == 1 else str(run.path)
@@ -212,7 +212,7 @@ def _errors(run: _Run) -> dict[str, Any]:
 
 
 def _deltas(every: Sequence[_Run]) -> list[dict[str, Any]]:
-    """Set each later run of a benchmark beside the first one."""
+    """Compare each later run of a benchmark with the first one."""
     first: dict[str, tuple[str, Mapping[int, analysis.Count]]] = {}
     found = []
     for run in every:
@@ -234,7 +234,7 @@ def _ladder(models: Mapping[str, Mapping[str, Mapping[int, analysis.Count]]]) ->
 
 
 def _look(every: Sequence[_Run], tasks: Mapping[int, Task], settings: PairsSettings, advance: Advance) -> None:
-    """Put into `found` of each run what boxes say of its programs. Raises `UsageError` or `InfrastructureError`."""
+    """Fill `found` of each run with what boxes find about its programs. Raises `UsageError` or `InfrastructureError`."""
     asked: list[tuple[_Run, Key]] = []
     rows: list[Row] = []
     for run in every:
@@ -281,7 +281,7 @@ def _sample(base: _Run, run: _Run, key: Key) -> dict[str, Any]:
 
 
 def _invocation(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Count what text and trace say of calls of the base function: of all programs, and of those that passed."""
+    """Count calls of the base function by text and by trace, for all programs and for those that passed."""
     there = [row for row in rows if row["invokes"]]
 
     def tally(chosen: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -296,7 +296,7 @@ def _invocation(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _growth(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Set each measure of Pro programs beside that of their base programs."""
+    """Compare each measure of Pro programs with that of their base programs."""
     found = []
     for name in MEASURES:
         both = [(row[f"base_{name}"], row[name]) for row in rows]

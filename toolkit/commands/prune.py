@@ -12,7 +12,7 @@ from toolkit.store.files import check_output, write_atomically, writing
 
 RESULT = "pruning.json"
 MOST = 512
-"""Tokens of a calibration text that are read."""
+"""Most tokens read of a calibration text."""
 
 
 def prune(
@@ -22,11 +22,11 @@ def prune(
     """Remove channels of the feed-forward blocks, and layers, and write the model with its tokenizer and `pruning.json`.
 
     Args:
-        ffn: share of the channels, of each layer, in multiples of 8.
-        layers: how many layers: those that change least what goes through them.
-        score: which channels go, one of `toolkit.surgery.prune.SCORES`.
+        ffn: share of channels to remove in each layer, in multiples of 8 channels.
+        layers: number of layers to remove: those that change their input least.
+        score: how channels are chosen, one of `toolkit.surgery.prune.SCORES`.
         calibration: JSONL as `toolkit train` reads it, for the score `act` and for layers.
-        texts: rows of it that are read, at most.
+        texts: most rows to read of it.
         seed: of the score `random`.
 
     Returns:
@@ -34,8 +34,8 @@ def prune(
         `after`.
 
     Raises:
-        UsageError: nothing is to be pruned, the folder is there already, or model or texts cannot be used.
-        InfrastructureError: a package is missing, or memory or disk do not suffice.
+        UsageError: nothing is to be pruned, the folder exists, or the model or texts cannot be used.
+        InfrastructureError: a package is missing, or memory or disk is too small.
     """
     from toolkit.models.load import explained, load
     from toolkit.models.save import save

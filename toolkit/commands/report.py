@@ -23,7 +23,7 @@ from toolkit.store import run_folder as runs
 from toolkit.store.files import check_output, write_atomically
 
 MAX_RUNS = 50
-"""Folders on one page."""
+"""Most folders on one page."""
 ANALYSIS = "analysis.json"
 """What `toolkit analyze` leaves in a folder."""
 Finding = tuple[str, str, str, int | None]
@@ -31,14 +31,14 @@ Finding = tuple[str, str, str, int | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """What was written.
+    """The files written.
 
     Attributes:
         page: the HTML file.
-        files: figures and tables, where a folder was named for them.
+        files: figures and tables, if a folder was named for them.
         tables: by the names of their files.
-        told: what a terminal shows, a line each.
-        notes: what could not be had.
+        told: the lines that a terminal shows.
+        notes: what is missing, and why.
     """
 
     page: Path
@@ -62,11 +62,11 @@ def report(
         folders: all runs of `toolkit eval`, or all of `toolkit rounds`.
         output: folder for the page and, beside it, figures and tables; by default the page alone, in the folder of the run,
             or of several in `runs/report-TIME`.
-        gated: folders of `toolkit gate`; findings go to the programs with the same text.
-        data: the benchmark's data file, for prompts, where it is not the usual one.
+        gated: folders of `toolkit gate`, whose findings are shown beside programs with the same text.
+        data: the benchmark's data file, for prompts, if it is not the usual one.
 
     Raises:
-        UsageError: a folder is neither, or they do not go together; the text says which and why.
+        UsageError: a folder is neither, or the folders do not match; the text says which and why.
         InfrastructureError: a file cannot be read or written.
     """
     if len(folders) > MAX_RUNS:
@@ -102,7 +102,7 @@ def _kind(folder: Path) -> str:
 
 
 def _json(file: Path) -> Any:
-    """Return what a file of JSON holds; None if there is none."""
+    """Return the object in a JSON file; None if there is no such file."""
     try:
         found = json.loads(file.read_bytes())
     except FileNotFoundError:
@@ -167,7 +167,7 @@ def _judged(
 
 
 def _prompts(name: str, run: Mapping[str, Any], wanted: set[str], data: Path | None) -> dict[str, str]:
-    """Return what the model was asked, by task id. Raises UsageError or InfrastructureError where that is not known."""
+    """Return the prompts by task id. Raises UsageError or InfrastructureError if they are not known."""
     benchmark, settings = benchmark_named(name), run.get("settings") or {}
     mini, noextreme = (bool(settings.get(flag)) and not data for flag in ("mini", "noextreme"))
     tasks, data_hash = load(benchmark, Options(data=data, is_named=False, mini=mini, noextreme=noextreme))
@@ -178,7 +178,7 @@ def _prompts(name: str, run: Mapping[str, Any], wanted: set[str], data: Path | N
 
 
 def _findings(gated: Sequence[Path]) -> Callable[[str], Sequence[Finding]]:
-    """Return what gives the findings of gates about a text."""
+    """Return a function from a program's text to the findings of gates about it."""
     known: dict[str, list[Finding]] = {}
     for folder in gated:
         files = [folder / name for name in (gate_folder.ACCEPTED, gate_folder.REJECTED)]

@@ -12,18 +12,18 @@ from toolkit.store import run_folder as runs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A result, and the program that it is about; None if the folder does not have it."""
+    """A result and its program; None if the folder does not have the program."""
 
     result: Result
     solution: str | None = None
 
 
 def show(folder: Path, task: str, sample: int | None = None) -> list[Judged]:
-    """Return the samples of a task that a run has judged, in their order, or one of them.
+    """Return the judged samples of a task in order, or one of them.
 
     Args:
-        folder: a run's, which may still be written.
-        task: an id, or the end of one behind its last "/" where only one ends so.
+        folder: a run folder, which may still be written to.
+        task: an id, or the part of one after its last "/" if only one id ends in it.
         sample: its number within the task.
 
     Raises:

@@ -14,15 +14,15 @@ RESULT = "upcycling.json"
 
 
 def upcycle(source: Source, output: Path, how: Upcycling) -> dict[str, Any]:
-    """Make the mixture, compare it with its parent, and write it with its tokenizer and `upcycling.json`.
+    """Create the mixture, compare it with its parent, and write it with its tokenizer and `upcycling.json`.
 
     Returns:
-        What `upcycling.json` says: `model`, the fields of `how`, `difference` (the largest, of logits, on 64 tokens),
-        `parameters`, `active_parameters` (that a token passes through) and `parent_parameters`.
+        The contents of `upcycling.json`: `model`, the fields of `how`, `difference` (largest difference of logits, on 64
+        tokens), `parameters`, `active_parameters` (used for one token) and `parent_parameters`.
 
     Raises:
-        UsageError: the folder is there already, or the model cannot be made a mixture in this way.
-        InfrastructureError: a package is missing, or memory or disk do not suffice.
+        UsageError: the folder exists, or the model cannot be made a mixture in this way.
+        InfrastructureError: a package is missing, or memory or disk is too small.
     """
     from toolkit.models.load import explained, load, machine
     from toolkit.models.save import save

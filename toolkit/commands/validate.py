@@ -31,7 +31,7 @@ def validate(
     data: Path | None = None,
     runtime: str | None = None,
 ) -> dict[str, Any]:
-    """Judge canonical solutions (all must pass) and empty bodies (all must fail), without stored verdicts.
+    """Judge canonical solutions (all must pass) and empty bodies (all must fail), ignoring stored verdicts.
 
     Raises:
         UsageError, InfrastructureError: as `evaluate`.

@@ -31,12 +31,12 @@ _MAX_ROUNDS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What a folder says of its run.
+    """The state of a run, from its folder.
 
     Attributes:
-        title: what runs, and how far it is.
+        title: what runs, and how far it has come.
         tables: numbers so far.
-        finished: nothing more is written.
+        finished: nothing more will be written.
         n: samples judged, or stages done.
     """
 
@@ -52,7 +52,7 @@ class State:
 
 
 def state(folder: Path) -> State:
-    """Return how far a run of `toolkit eval` or `toolkit rounds` is.
+    """Return how far a run of `toolkit eval` or `toolkit rounds` has come.
 
     Raises:
         UsageError: the folder holds neither.
@@ -89,7 +89,7 @@ def _of_run(folder: Path) -> State:
 
 
 def _left(run: Mapping[str, Any], n: int, n_all: int) -> str:
-    """Say how fast it goes and how long it will take at that rate, with the time before the first sample counted in."""
+    """Return the rate and the time left at that rate, in words; the time before the first sample counts too."""
     with contextlib.suppress(KeyError, ValueError, TypeError):
         seconds = (datetime.now(UTC) - datetime.fromisoformat(run["date"])).total_seconds()
         if seconds > 0:
@@ -118,7 +118,7 @@ def _of_rounds(folder: Path) -> State:
 
 
 def _json(file: Path) -> dict[str, Any]:
-    """Return what a file holds that another process may be about to write; nothing if it cannot be read yet."""
+    """Return the object in a file that another process may be writing; an empty one if it cannot be read yet."""
     with contextlib.suppress(OSError, ValueError):
         found = json.loads(file.read_bytes())
         return found if isinstance(found, dict) else {}

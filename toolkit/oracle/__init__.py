@@ -1,4 +1,4 @@
-"""The oracle: verdicts of samples. `Oracle` judges, `canary` tests it; one file for each kind of test."""
+"""The oracle gives verdicts on samples. `Oracle` judges, `canary` tests it; one file for each kind of test."""
 
 from toolkit.oracle.canary import Refused, canary
 from toolkit.oracle.findings import Facts, Finding

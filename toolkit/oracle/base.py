@@ -1,4 +1,4 @@
-"""The interface of judges, and what each is given. One file per kind of tests, one line in `toolkit.oracle.judge.JUDGES`."""
+"""The interface of judges, and their common input. One file per kind of tests, one line in `toolkit.oracle.judge.JUDGES`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ class Rules:
 
     Attributes:
         benchmark: its rules of comparison.
-        answers: what the canonical solutions answer.
+        answers: the canonical solutions' answers.
         pool: lends boxes of other roles than the program's.
         limits: of memory, files and output; each judge sets the times.
         timeout_s: of one call in tables, of the whole program elsewhere.
         total_timeout_s: of all calls of a table together.
         base_only: leave the plus tests out.
-        fail_fast: leave the plus tests of a program out that has failed a base test.
+        fail_fast: skip the plus tests of a program that has failed a base test.
     """
 
     benchmark: Benchmark
@@ -38,7 +38,7 @@ class Rules:
     fail_fast: bool = False
 
     def has_plus(self, task: Task) -> bool:
-        """Say whether the plus tests of a task are judged."""
+        """Return whether the plus tests of a task are judged."""
         return task.tests.has_plus and not self.base_only
 
 
@@ -52,7 +52,7 @@ class Judge:
         canary: tests of this kind that `def double(x): return 2 * x` passes and the canary's other programs fail.
         others: more of them, where a kind is judged in more than one way.
         roles: roles of the boxes needed besides the program's own.
-        cost_s: estimates the seconds that a right program takes; 0 while unknown.
+        cost_s: estimates the seconds that a correct program takes; 0 while unknown.
     """
 
     findings: Callable[[Task, str, Box, Rules, Facts], Findings]

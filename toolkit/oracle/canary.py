@@ -1,4 +1,4 @@
-"""Programs with known verdicts: the oracle is trusted only while it judges them right."""
+"""Programs with known verdicts: the oracle is trusted only while it judges them correctly."""
 
 from sandbox import Box
 from toolkit.benchmarks.base import Benchmark
@@ -20,16 +20,16 @@ ENDLESS_S = 0.2
 
 
 class Refused(InfrastructureError):
-    """The oracle does not trust itself: a program whose verdict is known was judged otherwise."""
+    """The oracle cannot be trusted: a program with a known verdict got another one."""
 
 
 def canary(oracle: Oracle) -> None:
-    """Judge a right, a wrong, a raising, a broken and an endless program by every kind of tests that the tasks have.
+    """Judge a correct, a wrong, a raising, a broken and an endless program by every kind of tests that the tasks have.
 
     They run in boxes of the oracle's pool; the oracle itself is left as it was.
 
     Raises:
-        Refused: one of them got another verdict than the known one.
+        Refused: one of them got a verdict other than the known one.
         SandboxError: they could not be run.
     """
     kinds = {type(task.tests) for task in oracle.tasks.values()}

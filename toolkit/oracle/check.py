@@ -12,7 +12,7 @@ TEST_S = 10.0
 ROLE = "test"
 """Role of the box in which the test runs."""
 _APART = "\n0\n"
-"""Stands between a program and what follows it, so that what the program leaves open is not closed by that."""
+"""Separates a program from what follows it, so that a bracket or string it leaves open is not closed there."""
 
 
 def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Findings:
@@ -38,7 +38,7 @@ def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Fi
 
 
 def _found(ending: Ending) -> Finding:
-    """Return the finding of an ending, with the last call. What was expected, only the test's own code knows."""
+    """Return the finding of an ending, with the last call; only the test's own code knows the expected value."""
     found = of_ending(ending)
     if found.verdict is Verdict.PASSED or not ending.loaded:
         return found

@@ -1,9 +1,8 @@
 """Machines of a Ray cluster that judge: one actor a node owns that node's boxes, and whole chunks of work travel.
 
-Frames never cross the network. A chunk whose node is lost, or that its node could not work on, goes to another node: what a
-box says of a program is the same everywhere, so that doing it twice harms nothing. Nodes that join are given work, those
-that leave get none. Nodes carry the resource `exogate` (`ray start --resources '{"exogate": 1}'`), which one run at a time
-holds.
+Frames never cross the network. A chunk whose node is lost or cannot process it goes to another node: a box reports the same
+about a program everywhere, so repeating work is harmless. Nodes that join are given work, nodes that leave get no more.
+Nodes carry the resource `exogate` (`ray start --resources '{"exogate": 1}'`), which one run at a time holds.
 """
 
 import contextlib
@@ -23,13 +22,13 @@ from toolkit.oracle.node import About, NodeActor, Worker
 
 RESOURCE = "exogate"
 IN_FLIGHT = 2
-"""Chunks that a node has at a time: one that it works on, and one so that its boxes need not wait for the driver."""
+"""Chunks that a node has at a time: one that it processes, and one so that its boxes need not wait for the driver."""
 TRIES = 3
-"""Nodes that a chunk is given to before its programs count as not judged."""
+"""Nodes that are tried with a chunk before its programs count as not judged."""
 POLL_S, PAUSE_S = 0.5, 5.0
-"""Seconds between looks at the nodes; seconds until a node that failed is tried again."""
+"""Seconds between polls of the nodes; seconds until a failed node is tried again."""
 START_S, LOST_S = 600.0, 120.0
-"""Seconds within which a first node has to be ready, as images may have to be built; or another one when all were lost."""
+"""Seconds until the first node must be ready (it may have to build images), or another one after all were lost."""
 
 
 @dataclass(slots=True)
@@ -49,7 +48,7 @@ class _Chunk:
 
 @dataclass(slots=True)
 class _Waiting:
-    """Chunks that no node works on: those that come back, then those that were never given."""
+    """Chunks that no node has: returned ones first, then new ones from the source."""
 
     source: Iterator[Sequence[Any]]
     again: deque[_Chunk] = field(default_factory=deque)
@@ -62,17 +61,17 @@ class _Waiting:
 
 
 class Cluster:
-    """The nodes of a Ray cluster, as far as they are ready.
+    """The ready nodes of a Ray cluster.
 
     Args:
         address: as `ray start` printed it, such as `10.0.0.1:6379`; `auto` where a node of it runs.
-        make: makes on each node what works there; it is pickled.
+        make: creates the worker on each node; it is pickled.
         n_boxes: programs at a time of each node; the number of its processors when None.
         limits: of the boxes.
-        images: which images they are made of; a node where one is missing builds it.
+        images: images of the boxes; a node that lacks one builds it.
 
     Attributes:
-        refused: why nodes cannot be used, by their ids.
+        refused: why nodes cannot be used, by node id.
 
     Raises:
         UsageError: Ray is not installed, or no cluster is at the address.
@@ -103,7 +102,7 @@ class Cluster:
     # -- nodes -------------------------------------------------------------------------------------------------------------
 
     def ready(self) -> list[About]:
-        """Return what the nodes say that are ready; wait for the first one, and for those that start with it.
+        """Return the reports of the ready nodes; wait for the first one, and for those that start with it.
 
         Raises:
             InfrastructureError: none is within `START_S`.
@@ -116,14 +115,14 @@ class Cluster:
         return [node.about for node in self._nodes.values() if node.about]
 
     def image_digest(self, image: str = recipes.RUN) -> str:
-        """Return the image's ID if all the first nodes have the same, else the name of its recipe, which all have."""
+        """Return the image's ID if all initial nodes have the same one, else the name of its recipe, which all share."""
         if image not in self._digests:
             found = {about.images[image] for about in self.ready()}
             self._digests[image] = found.pop() if len(found) == 1 else recipes.tag(image)
         return self._digests[image]
 
     def prove(self) -> None:
-        """Judge known programs on every node. Raises `InfrastructureError` if one of them judges them otherwise."""
+        """Judge known programs on every node. Raises `InfrastructureError` if a node gives another verdict."""
         self.ready()
         asked = {name: node.actor.prove.remote() for name, node in self._nodes.items() if node.about}
         for name, ref in asked.items():
@@ -134,7 +133,7 @@ class Cluster:
                 self._drop(name)
 
     def ask(self, chunk: Sequence[Any]) -> dict[str, list[Any]]:
-        """Have every ready node work on the same chunk; return what each found; one that is lost is left out."""
+        """Give every ready node the same chunk; return the results of each; lost nodes are left out."""
         self.ready()
         asked = {name: node.actor.work.remote(chunk) for name, node in self._nodes.items() if node.about}
         return {name: found for name, ref in asked.items() for error, found in [self._got(name, ref)] if not error}
@@ -164,7 +163,7 @@ class Cluster:
         return {node["NodeID"] for node in nodes if node["Alive"] and node["Resources"].get(RESOURCE, 0) >= 1}
 
     def _look(self, *, now: bool = False) -> None:
-        """Give newcomers an actor, let go of those that left, and hear from those that start."""
+        """Start actors on new nodes, drop nodes that left, and receive reports of nodes that are starting."""
         if not now and time.monotonic() - self._looked < POLL_S:
             return
         self._looked = time.monotonic()
@@ -212,9 +211,9 @@ class Cluster:
     def spread(
         self, chunks: Iterable[Sequence[Any]], stop: threading.Event | None = None
     ) -> Iterator[tuple[Sequence[Any], list[Any] | None, Exception | None]]:
-        """Have the nodes work on chunks; yield each with what was found, in order of completion.
+        """Distribute chunks over the nodes; yield each with its results, in order of completion.
 
-        Chunks are taken as nodes are free. Of one that no node could work on, nothing was found: None, and the error.
+        Chunks are taken as nodes become free. A chunk that no node could process is yielded with None and the error.
 
         Raises:
             Stopped: `stop` was set.
@@ -258,7 +257,7 @@ class Cluster:
             free = [each for each in free if self._nodes[each].n_flying < IN_FLIGHT]
 
     def _got(self, name: str, ref: Any) -> tuple[Exception | None, list[Any]]:
-        """Return what a node answered; if it was lost, let go of it, and return an `EngineUnavailable`."""
+        """Return a node's answer; if the node was lost, drop it and return an `EngineUnavailable`."""
         try:
             why, found = self.ray.get(ref)
             if why:
@@ -271,7 +270,7 @@ class Cluster:
             return EngineUnavailable(f"node {name[:8]} was lost: {str(error).splitlines()[0][:200]}"), []
 
     def close(self) -> None:
-        """Let go of all nodes, whose boxes then end. Never raises."""
+        """Release all nodes, which ends their boxes. Never raises."""
         self.is_closed = True
         closing = [node.actor.close.remote() for node in self._nodes.values()]
         with contextlib.suppress(Exception):

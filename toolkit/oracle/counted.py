@@ -1,7 +1,7 @@
-"""How many tests a program passes: partial credit. It never makes a pass; that is for the verdict alone.
+"""How many tests a program passes: partial credit. The count never makes a pass; only the verdict does.
 
-Each test counts by itself: calls of a table go on after a wrong one, in a new process where the program ended; of asserts
-each is judged without the others; cases of standard input are processes of their own anyway.
+Each test counts by itself: calls of a table continue after a wrong one, in a new process if the program ended; each assert
+is judged without the others; cases of standard input are processes of their own anyway.
 """
 
 import ast
@@ -23,15 +23,15 @@ from toolkit.records import Check, Sample, Stdin, Table, Task, Verdict
 from toolkit.samples.lines import unjudgeable
 
 VERSION = 1
-"""Raised whenever a count could differ from what it was before."""
+"""Increment whenever a count may change."""
 MAX_PROCESSES = 8
-"""Processes of one program that answer its table; calls that are left then count as failed."""
+"""Most processes of one program for its table; calls left after that count as failed."""
 MAX_PARTS = 16
-"""Parts that asserts are judged in: with more asserts than that, neighbours pass or fail together."""
+"""Most parts that asserts are judged in: if there are more asserts, neighbours pass or fail together."""
 
 
 def n_tests(task: Task, rules: Rules) -> int:
-    """Return how many tests a task has, under the rules."""
+    """Return how many tests a task has under the rules."""
     tests = task.tests
     if isinstance(tests, Table):
         return len(tests.base) if rules.base_only else len(tests.calls)

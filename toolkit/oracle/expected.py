@@ -1,4 +1,4 @@
-"""Expected outputs: the canonical solutions' answers, computed once in a box and stored by the hash of the data."""
+"""Expected outputs: the canonical solutions' answers, computed once in a box and stored under the hash of the data."""
 
 import contextlib
 import hashlib
@@ -45,7 +45,7 @@ class Chunk:
 
     @property
     def where(self) -> str:
-        """Which calls these are, in words."""
+        """The calls' numbers, in words."""
         return f"in calls {self.first} to {self.first + self.n_calls - 1}"
 
 
@@ -140,7 +140,7 @@ def compute(task: Task, key: str, box: Box, *, listed: bool = False) -> Expected
     """Run the canonical solution on all inputs and store its answers; `listed` as in `Box.calls`.
 
     Raises:
-        SandboxError: it fails on one of them, so the data is not what it should be.
+        SandboxError: it fails on one of them, so the data is broken.
         OSError: the cache folder cannot be written.
     """
     path = _path(key)

@@ -16,11 +16,11 @@ _ENDS = {
     Status.OUTPUT_EXCEEDED: Verdict.OUTPUT_LIMIT,
 }
 OF_THE_BOX = "the whole box ran out of memory"
-"""Detail of a program that took its box down with it. It names no box, because that differs from run to run."""
+"""Detail of a program that brought its box down. It names no box, since that differs from run to run."""
 
 
 class BrokenTest(SandboxError):
-    """A test fails by itself, or calls nothing: it is no evidence about any program."""
+    """A test that fails by itself or calls nothing: it is no evidence about any program."""
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class Finding:
 
     Attributes:
         detail: one line, the same in every run; at most 500 characters.
-        failed: the call that it is about, for people to read.
+        failed: the call that it is about, for display.
         shared: the tests ran in the program's own process.
     """
 
@@ -74,12 +74,12 @@ def at_call(
     *,
     said: bytes | None = None,
 ) -> Finding:
-    """Return a finding, with the call that it is about; as it is if that cannot be shown. The verdict is that of `finding`.
+    """Return a finding with its failed call added, or unchanged if that cannot be shown; the verdict stays the same.
 
     Args:
-        call: which call, counted from 0.
+        call: the call's number, from 0.
         asked: returns the call (`codec.encode_batch` of one).
-        expected: returns the right answer; None where nobody can tell.
+        expected: returns the right answer, or None if it is not known.
         got: the answer, if there was one.
         said: the frame about the exception, if there was one.
     """

@@ -1,6 +1,6 @@
-"""The oracle: says of each sample whether it is right. The answer never enters the box that the sample runs in.
+"""The oracle decides whether each sample is correct. The answer never enters the box that the sample runs in.
 
-Each kind of tests has a judge of its own (`JUDGES`). Nothing that a program exits with, prints or writes is a verdict.
+Each kind of tests has a judge of its own (`JUDGES`). No exit code, output or file of a program is a verdict.
 """
 
 import contextlib
@@ -39,12 +39,12 @@ JUDGES: dict[type[TaskTests], Judge] = {
 }  # fmt: skip
 
 VERSION = 6
-"""Raised whenever a verdict could differ from what it was before: stored verdicts are then not used."""
+"""Increment whenever a verdict may change: verdicts stored under other versions are not used."""
 STORED = 1
-"""Raised whenever what is stored with a verdict could differ from what it was before."""
+"""Increment whenever the data stored with a verdict may change."""
 TOTAL_TIMEOUT_S = 60.0
 PRINTED_BYTES = 64 << 20
-"""What a program may print while it answers one call."""
+"""Bytes that a program may print while it answers one call."""
 MAX_DEFECTS = 10
 
 
@@ -59,14 +59,14 @@ class Oracle:
         timeout_s: of one call of the candidate in table benchmarks, of the whole program elsewhere.
         total_timeout_s: of all calls of a table together; four times what the canonical solution took is added.
         cache: stored verdicts; None judges everything anew.
-        base_only: leaves the plus tests out.
-        fail_fast: leaves the plus tests of a program out that has failed a base test: `plus` of its result is None. Whether
-            it passes is the same.
-        show_tests: results say which call failed, what was expected and what came (`Result.failed`): not for results that a
-            model learns from.
+        base_only: skip the plus tests.
+        fail_fast: skip the plus tests of a program that has failed a base test: `plus` of its result is then None. Which
+            samples pass does not change.
+        show_tests: results have the call that failed, the expected and the actual value (`Result.failed`); not for results
+            that a model learns from.
 
     Attributes:
-        defects: tracebacks of the first exceptions that nobody foresaw, each of which cost a sample its verdict.
+        defects: tracebacks of the first unforeseen exceptions, each of which cost a sample its verdict.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class Oracle:
         return self.pool.map(judged, order, image, is_ordered=False, failed=failed, stop=stop)
 
     def _told(self, result: Result, sample: Sample) -> Result:
-        """Return the result of an equal solution as that of a sample; without what tests say, unless they are shown."""
+        """Return the result of an equal solution as this sample's; the failed call is left out unless tests are shown."""
         return replace(result, sample_id=sample.sample_id, failed=result.failed if self.show_tests else None)
 
     def _key(self, sample: Sample) -> str:
@@ -168,7 +168,7 @@ class Oracle:
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
     def _stored(self, key: str, sample: Sample) -> Result | None:
-        """Return a verdict given before; None if there is none, or if the cache fails."""
+        """Return the stored result; None if there is none, or if the cache fails."""
         try:
             stored = self.cache.get(key) if self.cache else None
             return None if stored is None else _from_stored(stored, sample)
@@ -178,13 +178,13 @@ class Oracle:
             return self.failed(sample, error)
 
     def _store(self, key: str, result: Result) -> None:
-        """Keep a verdict for later runs."""
+        """Store a result for later runs."""
         if self.cache and result.error is None:
             with contextlib.suppress(OSError):
                 self.cache.put(key, _to_stored(result))
 
     def _cost_s(self, sample: Sample) -> float:
-        """Estimate the seconds that a sample takes: the longest are begun first, so that no box is idle at the end."""
+        """Estimate the seconds that a sample takes: the longest are started first, so that no box idles at the end."""
         with contextlib.suppress(Exception):  # whatever it is, it comes again when the sample is judged, and costs only that
             task = self.tasks[sample.task_id]
             return JUDGES[type(task.tests)].cost_s(task, self.rules)
@@ -195,9 +195,9 @@ class Oracle:
     def judge_one(
         self, sample: Sample, attempt: Callable[[Callable[[Box], tuple[Result, Facts]]], tuple[Result, Facts]] | None = None
     ) -> tuple[Result, Facts]:
-        """Judge one sample in a box of the pool, or take the verdict that is stored; as `judge_many` does with many.
+        """Judge one sample in a box of the pool, or return its stored result, as `judge_many` does with many.
 
-        `attempt` stands for `Sandbox.attempt`. Raises as it does, but for what the program did to its boxes.
+        `attempt` is used as `Sandbox.attempt` would be. Raises as it does, except for what the program did to its boxes.
         """
         key = self._key(sample)
         if (stored := self._stored(key, sample)) is not None:
@@ -226,12 +226,12 @@ class Oracle:
     def findings(
         self, task: Task, solution: str, box: Box, facts: Facts, timeout_s: float | None = None
     ) -> Findings:
-        """Return what the tests of a task show, as its kind of tests is judged. Raises as `judge`."""
+        """Return the findings of a task's tests, from the judge of their kind. Raises as `judge`."""
         rules = replace(self.rules, timeout_s=timeout_s) if timeout_s else self.rules
         return JUDGES[type(task.tests)].findings(task, solution, box, rules, facts)
 
     def failed(self, sample: Sample, error: Exception) -> Result:
-        """Return the result of a sample whose judging raised `error`: a verdict only if the program did it."""
+        """Return the result of a sample whose judging raised `error`: a verdict only if the program caused it."""
         if isinstance(error, BoxDestroyed):
             ended = Finding(Verdict.RUNTIME_ERROR, "its box did not survive it, twice")
             return self._result(sample, ended, ended if self.rules.has_plus(self.tasks[sample.task_id]) else None)

@@ -1,4 +1,4 @@
-"""What runs on a node of a cluster: the owner of its boxes, which are on the node's own engine."""
+"""What runs on a node of a cluster: the owner of the boxes, which run on the node's own engine."""
 
 import contextlib
 import os
@@ -14,21 +14,21 @@ from toolkit.errors import InfrastructureError
 
 
 class Worker(Protocol):
-    """What works on a node."""
+    """Does the work of a node."""
 
     def work(self, chunk: Sequence[Any], stop: threading.Event) -> list[Any]:
-        """Return what was found of each item of a chunk, in order."""
+        """Return a result for each item of a chunk, in order."""
 
     def prove(self) -> None:
-        """Judge known programs. Raises `InfrastructureError` if the node is not to be trusted."""
+        """Judge known programs. Raises `InfrastructureError` if the node cannot be trusted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What a node says of itself.
+    """A node's report about itself.
 
     Attributes:
-        images: ID of each image that its boxes are made of.
+        images: ID of each image of its boxes.
         n_boxes: programs that it runs at a time.
         start_s: seconds until it was ready.
         error: why it cannot be used; empty if it can.
@@ -43,7 +43,7 @@ class About:
 
 
 class NodeActor:
-    """Owns the boxes of one node. `make` gets the pool, and makes what works here."""
+    """Owns the boxes of one node. `make` is given the pool and returns the worker."""
 
     def __init__(
         self, node: str, recipes: Mapping[str, str], make: Callable[[Sandbox], Worker], n_boxes: int | None, limits: Limits
@@ -55,7 +55,7 @@ class NodeActor:
         self._worker: Worker | None = None
 
     def ready(self) -> About:
-        """Start the boxes and prove them; build the image first if it is missing. What fails is in the answer."""
+        """Start the boxes and test them, building the image first if it is missing; a failure is part of the report."""
         started = time.monotonic()
         about = About(node=self.node, host=socket.gethostname())
         try:
@@ -74,7 +74,7 @@ class NodeActor:
         return replace(about, images=images, n_boxes=self.n_boxes, start_s=round(time.monotonic() - started, 2))
 
     def work(self, chunk: Sequence[Any]) -> tuple[str, list[Any]]:
-        """Return (why the node failed, empty if it did not; what was found of each item)."""
+        """Return (why the node failed, or an empty text; a result for each item)."""
         assert self._worker is not None
         stop = threading.Event()
         self._stops.add(stop)
@@ -86,7 +86,7 @@ class NodeActor:
             self._stops.discard(stop)
 
     def prove(self) -> str:
-        """Return why the node is not to be trusted any more; empty if it is."""
+        """Return why the node can no longer be trusted; an empty text if it can."""
         assert self._worker is not None
         try:
             self._worker.prove()

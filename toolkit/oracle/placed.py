@@ -1,7 +1,7 @@
 """Where test classes run: apart from the program, unless the task's own solution shows that they cannot.
 
-A test that only the solution's own process can answer fails apart, though the solution is right. So the solution is run
-apart once, and stored is whether it passed, by the hash of the task and the image.
+A test that only works in the solution's own process fails apart although the solution is correct. So the solution is run
+apart once; whether it passed is stored under the hash of the task and the image.
 """
 
 import contextlib
@@ -17,18 +17,18 @@ from toolkit.store import cache
 from toolkit.store.files import write_atomically
 
 VERSION = 1
-"""Raised whenever a test could run in another place than before."""
+"""Increment whenever a test may run in another place than before."""
 _known: dict[str, bool] = {}
 _locks: dict[str, threading.Lock] = {}
 _lock = threading.Lock()
 
 
 def is_shared(task: Task, tests: UnitTests, image: str, run: Callable[[str, bool], Finding]) -> bool:
-    """Say whether the tests of a task run in the program's own process.
+    """Return whether the tests of a task run in the program's own process.
 
     Args:
         image: digest of the image.
-        run: judges a program, with its tests in its process or not. Raises what judging raises.
+        run: judges a program, with its tests in its own process or apart. Raises what judging raises.
     """
     if tests.shared or not task.canonical_solution:
         return tests.shared

@@ -16,14 +16,14 @@ from toolkit.records import DEFECT, Result, Sample, Task
 from toolkit.store.cache import VerdictCache
 
 LONGEST_CHUNK = 64
-"""Samples that travel together, at most."""
+"""Most samples in a chunk."""
 CHUNKS_A_NODE = 8
-"""Chunks that each node gets at least, where there are samples enough: the last ones end together."""
+"""Fewest chunks per node, if there are enough samples, so that all nodes finish at about the same time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Make:
-    """Makes a node's oracle; it has all that an oracle needs but boxes."""
+    """Creates a node's oracle; it has everything that an oracle needs except boxes."""
 
     benchmark: Benchmark
     tasks: Mapping[str, Task]
@@ -35,7 +35,7 @@ class _Make:
 
 
 class _Worker:
-    """A node's oracle. Stored verdicts are the driver's affair; right answers are computed and kept on each node."""
+    """A node's oracle. The driver handles stored verdicts; expected answers are computed and stored on each node."""
 
     def __init__(self, oracle: Oracle) -> None:
         self.oracle = oracle
@@ -56,18 +56,18 @@ class _Worker:
 
 
 class _Pool:
-    """In place of a pool of boxes here."""
+    """Stands in for a pool of local boxes."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster, self.engine, self.limits = cluster, cluster, cluster.limits
 
     @property
     def is_closed(self) -> bool:
-        """Whether the nodes were let go of."""
+        """Whether the nodes have been released."""
         return self.cluster.is_closed
 
     def close(self) -> None:
-        """Let go of the nodes."""
+        """Release the nodes."""
         self.cluster.close()
 
 

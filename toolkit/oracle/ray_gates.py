@@ -11,7 +11,7 @@ from sandbox import EngineUnavailable, Limits, Sandbox
 from toolkit.oracle.cluster import Cluster
 
 CHUNK = 32
-"""Programs that travel together, at most."""
+"""Most programs in a chunk."""
 
 
 class _Worker:
@@ -45,7 +45,7 @@ class _Make:
 
 
 class Nodes:
-    """In place of a pool of boxes here: what is asked of it is what reports depend on, and to let go of it."""
+    """Stands in for a pool of local boxes; only asked for what reports depend on, and closed."""
 
     def __init__(self, address: str, gates: All, n_boxes: int | None) -> None:
         self.limits = Limits()
@@ -59,13 +59,13 @@ class Nodes:
         return replace(gates, gates=[OnNodes(gate, self.cluster) if gate in self.gates else gate for gate in gates.gates])
 
     def close(self) -> None:
-        """Let go of the nodes."""
+        """Release the nodes."""
         self.cluster.close()
 
 
 @dataclass(frozen=True)
 class OnNodes(Gate):
-    """A gate that is asked on the nodes of a cluster. All it says is that gate's."""
+    """A gate that runs on the nodes of a cluster; its reports are the original gate's."""
 
     name: ClassVar[str] = "on nodes"
     cost: ClassVar[float] = 0
@@ -85,7 +85,7 @@ class OnNodes(Gate):
         return self.gate.depends(solution)
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
-        """Yield the gate's reports, in order; programs are taken as nodes are free. Raises as `Cluster.spread`."""
+        """Yield the gate's reports, in order; programs are taken as nodes become free. Raises as `Cluster.spread`."""
         numbered: dict[int, list[Report]] = {}
         order: list[int] = []
 

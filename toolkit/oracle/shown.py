@@ -1,7 +1,7 @@
-"""Values that people see: one line of at most 200 characters, made of the first bytes of what is on the wire.
+"""Values for display: one line of at most 200 characters, made from the first bytes of the encoded value.
 
-An answer comes from the judged program: it may have 48 MB, stand for more than memory holds, or be no value at all. So a
-prefix is read, never the whole, and nothing here raises. Verdicts are decided before, and never by what is made here.
+An answer comes from the judged program: it may have 48 MB, stand for more than memory holds, or be malformed. So only a
+prefix is read, and nothing here raises. Verdicts are decided earlier, and never from this text.
 """
 
 import json
@@ -15,9 +15,9 @@ from toolkit.samples.lines import printable
 MAX_CHARS = 200
 """Of a text; a longer one ends in an ellipsis."""
 _READ = 4096
-"""Bytes that are looked at: most tags need 6 for a character, and the worst text 12."""
+"""Bytes that are read: most tags need 6 per character, and the worst text 12."""
 _DEEPEST = MAX_CHARS + 1
-"""Containers in containers that are looked at: each puts a bracket into the text."""
+"""Deepest nesting that is read: each level adds a bracket to the text."""
 _MAX_HEX = 1024
 """Hexadecimal digits of a number that is written as a decimal."""
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[][{},:]|[^][{},:"]+', re.DOTALL)

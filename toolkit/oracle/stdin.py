@@ -1,7 +1,7 @@
 """Programs that read standard input: one process for each case, and the host compares what it printed.
 
-Lines are compared without white space around them, as text or else as decimal numbers, as LiveCodeBench does. What a
-program prints has to be all there is: no file, and no exit code, makes up for it.
+Lines are compared without surrounding white space, as text or else as decimal numbers, as LiveCodeBench does. Only printed
+output counts: no file or exit code makes up for it.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from toolkit.oracle.findings import OF_THE_BOX, Facts, Finding, earned, of_end
 from toolkit.records import Stdin, Task, Verdict
 
 MAX_DIGITS = 10_000
-"""Characters of a word that is compared as a number; longer ones have to be equal as text."""
+"""Longest word that is compared as a number, in characters; longer ones have to be equal as text."""
 _SYNTAX = ("SyntaxError", "IndentationError", "TabError")
 
 

@@ -1,7 +1,7 @@
 """Tables of calls: inputs go into the program's box, answers come out, and the host compares.
 
-Equal bytes are right, by a digest that the supervisor forms; values are compared by the benchmark's own rule only where
-bytes differ.
+Equal bytes are right, by a digest that the supervisor computes; values are compared by the benchmark's own rule only if
+their bytes differ.
 """
 
 import hashlib
@@ -83,7 +83,7 @@ class _Judging:
 
     @property
     def _is_over(self) -> bool:
-        """Whether what has failed is enough. Only failures are found before all calls are done."""
+        """Whether enough has failed to stop early; before all calls are done, only failures are known."""
         return self.rules.fail_fast and bool(self.found)
 
     def _run(self, chunks: Sequence[Chunk]) -> None:
@@ -215,7 +215,7 @@ class _Judging:
         return None
 
     def _unkept(self, session: Session, batch: Batch, chunk: Chunk, stream: bytes, first: int) -> Finding:
-        """Judge answers whose digest is wrong and that cannot be compared one by one."""
+        """Judge answers whose digest differs and that are too long to be compared one by one."""
         got = codec.split_frames(stream, batch.n_frames, strict=False)
         if got and got[-1][0] != codec.RETURNED:
             at = first + len(got) - 1

@@ -1,7 +1,7 @@
-"""Test classes: their own box calls the program's, through the host; or, where they patch it, both share a process.
+"""Test classes run in a box of their own and call the program through the host or, where they patch it, share its process.
 
-Apart, what is compared and what a test patches is the test's own. Shared, a pass is one only if tests that have to fail,
-mixed in under names like the others', have failed: whatever makes every test pass makes them pass too.
+Apart, comparisons and patches belong to the test. Shared, a pass counts only if decoys, tests that have to fail and are
+mixed in under similar names, have failed: whatever makes every test pass makes them pass too.
 """
 
 import ast
@@ -25,10 +25,10 @@ LOAD_S = 30.0
 MOST_S = 240.0
 """Seconds that a task may take in all: the official harness's limit."""
 SLOW = 4.0
-"""Each test may take this times the limit: what they import, fit and draw takes seconds."""
+"""Each test may take this many times the limit: what tests import, fit and draw takes seconds."""
 N_DECOYS = 2
 MOST_TOLD = 1 << 16
-"""Bytes of what is said of one test."""
+"""Longest report on one test, in bytes."""
 
 
 def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Findings:
@@ -114,7 +114,7 @@ def _shared(
 
 
 def _asked(session: Session, real: set[str], decoys: set[str], call_s: float) -> Finding | None:
-    """Return what the tests of a program showed; None if they ended early."""
+    """Return the finding of a program's tests; None if they ended early."""
     n_tests = len(real) + len(decoys)
     batch = session.batch(b"[]", n_tests, last=True, call_s=call_s, in_parts=True)
     if not batch.loaded:
@@ -147,7 +147,7 @@ def _asked(session: Session, real: set[str], decoys: set[str], call_s: float) ->
 
 
 def _told(body: bytes) -> tuple[str, str, str] | None:
-    """Return a test's name, outcome and detail; None if it is something else: the program could have written it."""
+    """Return a test's name, outcome and detail; None if malformed, since the program could have written it."""
     try:
         found: Any = json.loads(body) if len(body) <= MOST_TOLD else None
     except (ValueError, RecursionError):
@@ -165,7 +165,7 @@ def _unloaded(session: Session, batch: Batch) -> Finding:
 
 
 def with_decoys(tests: UnitTests) -> tuple[str, set[str]]:
-    """Return the source with a few tests that have to fail, copies of others that end otherwise, and their names."""
+    """Return the source with a few decoys, which are copies of other tests with a failing end, and the decoys' names."""
     tree, chance = ast.parse(tests.source), random.SystemRandom()
     copied = [(name, method) for name, methods in _methods(tree, tests.classes) for method in methods if _ends(method)]
     taken = {method.name for _, methods in _methods(tree, tests.classes) for method in methods}
@@ -184,7 +184,7 @@ def with_decoys(tests: UnitTests) -> tuple[str, set[str]]:
 
 
 def _ends(method: ast.FunctionDef) -> bool:
-    """Return whether a test is run to its end."""
+    """Return whether a test always runs to its end."""
     return not any(isinstance(node, ast.Return) for node in ast.walk(method)) and "skip" not in ast.unparse(method)
 
 

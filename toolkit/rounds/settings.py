@@ -122,7 +122,7 @@ class RoundsSettings(Settings):
     served: str = Field("", description="Name of the model at that endpoint [default: that of model].")
     device: Literal["", "cpu", "cuda"] = Field("", description="cpu or cuda [default: the GPU, if any].")
     dtype: Literal["", "float32", "bfloat16"] = Field("", description="Arithmetic of the model; weights that are trained "
-        "stay float32 [default: 16 bits on a GPU, float32 on a CPU, where bfloat16 can be several times as fast].")  # fmt: skip
+        "stay float32 [default: 16 bits on a GPU, float32 on a CPU, where bfloat16 can be far faster].")  # fmt: skip
     parallel: int = Field(2, ge=1, description="Boxes at a time; with ray, on each node.")
     ray: str = Field("", description="A Ray cluster whose nodes judge and ask gates: HOST:PORT, or auto (docs/scale.md).")
 

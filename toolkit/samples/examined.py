@@ -1,4 +1,4 @@
-"""What boxes say of programs: their structure, which is read and not run, and whether one function really calls another."""
+"""What boxes find out about programs: their structure, without running them, and whether one function calls another."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ _SOURCE = Path(__file__).parents[2] / "images" / "structure.py"
 _SAID = ("direct", "indirect", "no", "undefined")
 
 Row = tuple[str, str, str]
-"""A program, and the names of its new and of its base function; empty where it has none."""
+"""(program, name of its new function, name of its base function); names are empty if there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Examined:
 
 
 def examined(pool: Sandbox, rows: Sequence[Row]) -> Iterator[Examined | None]:
-    """Yield what there is to say of each program, in order; None for one that does not parse, or exceeds a limit.
+    """Yield the structure of each program, in order; None for one that does not parse or exceeds a limit.
 
     Raises as `Sandbox.map`.
     """
@@ -50,10 +50,10 @@ def examined(pool: Sandbox, rows: Sequence[Row]) -> Iterator[Examined | None]:
 
 
 def traced(pool: Sandbox, rows: Iterable[tuple[Row, str]]) -> Iterator[bool | None]:
-    """Yield of each program with its tests whether its new function brought a call of the base function about, in order.
+    """Yield for each program, run with its tests, whether its new function led to a call of the base function, in order.
 
-    None where nobody can tell: it cannot be loaded, lacks one of the two, or ended itself or hit a limit before. The program
-    shares a process with what counts the calls and could lie about it; no verdict rests on the answer.
+    None if unknown: the program cannot be loaded, lacks one of the two, or ended or hit a limit before. The program shares
+    a process with the code that counts calls and could lie about it; no verdict depends on the answer.
 
     Raises as `Sandbox.map`.
     """

@@ -26,7 +26,7 @@ _FENCED = re.compile(r"^[ \t]*```[^\n]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re
 def without_thoughts(text: str) -> str:
     """Remove thinking parts: closed, cut off by the end of the text, or opened in the prompt and only closed here.
 
-    A tag counts only where it begins a line (opening) or ends one (closing), so that a program that mentions such
+    A tag counts only at the start of a line (opening) or at the end of one (closing), so that a program that mentions such
     tags stays whole.
     """
     text = _THOUGHT.sub("", text)
@@ -152,13 +152,13 @@ def _from_completion(prompt: str, entry_point: str, text: str) -> str | None:
 
 
 FILE = "```"
-"""In place of an entry point: the program is a whole file."""
+"""Used as the entry point if the program is a whole file."""
 FIELDS = {"solution": _from_solution, "completion": _from_completion, "raw_response": _from_raw_response}
 """The fields a text may come in. `solution` wins over `completion`, which wins over `raw_response`."""
 
 
 def last_block(text: str) -> str | None:
-    """Return the last fenced block as LiveCodeBench finds it; None if there is none."""
+    """Return the last fenced block, found as LiveCodeBench finds it; None if there is none."""
     lines = text.split("\n")
     fences = [at for at, line in enumerate(lines) if "```" in line]
     return "\n".join(lines[fences[-2] + 1 : fences[-1]]) if len(fences) > 1 else None

@@ -1,4 +1,4 @@
-"""Read files that nobody vouches for: JSONL, JSON arrays and Python sources, with everything wrong with them collected."""
+"""Read untrusted files: JSONL, JSON arrays and Python sources. Everything wrong with them is collected."""
 
 import codecs
 import contextlib
@@ -17,26 +17,26 @@ from pathlib import Path
 from typing import Any
 
 MAX_BYTES = 1 << 20
-"""The longest text of which a program can be made, in bytes of UTF-8. A line may be 12 times as long."""
+"""Longest text that can become a program, in bytes of UTF-8. A line may be 12 times as long."""
 MAX_DEPTH = 200
-"""Containers in containers in a row, at most: how deep Python's reader gets depends on who calls it."""
+"""Deepest nesting of containers in a row: how deep Python's own reader gets depends on its caller."""
 _TOO_DEEP = "malformed JSON: nested too deeply"
 MAX_KEPT, MAX_LISTED = 100, 10
-"""Problems of an input that are kept as text, and those that the message of a refused one has; all are counted."""
+"""Most problems of an input that are kept as text; most that an error message lists. All are counted."""
 _MAX_PROBLEM_CHARS = 5_000
 _MAX_SKIP_BYTES = 1 << 30
 MAX_DOCUMENT = 512 << 20
-"""Bytes of a file that is one JSON value: it is held in memory."""
+"""Largest file that is one JSON value, in bytes: it is held in memory."""
 LINK = "a symbolic link, which is not followed"
-"""Why a link that a person did not name is left alone."""
+"""Reason for skipping a link that the user did not name."""
 _SHORTEST_ROW = len('{"code":""}')
 
 
 class Problems:
-    """What is wrong with an input: `len` counts all of it, iteration gives the first `MAX_KEPT`, as lines safe to print.
+    """The problems of an input: `len` counts all of them, iteration yields the first `MAX_KEPT` as lines safe to print.
 
     Attributes:
-        n: how many there are; may be raised alone once it `is_full`.
+        n: how many there are; once it `is_full`, it may be incremented without `add`.
         is_full: no more are kept.
         by_task: how many of them name each task of the benchmark.
     """
@@ -66,20 +66,20 @@ class Problems:
         return self._kept[index]
 
     def listed(self, n: int = MAX_LISTED) -> list[str]:
-        """Return the first `n`, and as a last line how many more there are."""
+        """Return the first `n` problems, and a last line with how many more there are."""
         shown = self._kept[:n]
         return [*shown, f"... and {self.n - len(shown):,} more"] if self.n > len(shown) else shown
 
 
 def printable(text: str) -> str:
-    """Make what could act on a terminal or hide (controls, directions, lone surrogates, line ends) visible."""
+    """Escape characters that could act on a terminal or hide text: controls, directions, lone surrogates, line ends."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def unjudgeable(text: str, max_bytes: int = MAX_BYTES) -> str | None:
-    """Say in one line why a text can be no program, whatever it says; None where it may be one."""
+    """Return one line on why a text cannot be any program, or None if it may be one."""
     if "\0" in text:
         return "has a NUL byte"
     try:
@@ -90,14 +90,14 @@ def unjudgeable(text: str, max_bytes: int = MAX_BYTES) -> str | None:
 
 
 def string(field: str, text: object) -> str:
-    """Return the text of a field. Raise ValueError if it is no text."""
+    """Return the text of a field. Raise ValueError if it is not a string."""
     if not isinstance(text, str):
         raise ValueError(f"{field} is not a string but {type(text).__name__}")
     return text
 
 
 def checked_text(field: str, text: object) -> str:
-    """Return the text of a field. Raise ValueError with why no program can be made of it."""
+    """Return the text of a field. Raise ValueError with the reason if it cannot be a program."""
     text = string(field, text)
     if reason := unjudgeable(text):
         raise ValueError(f"{field} {reason}")
@@ -105,7 +105,7 @@ def checked_text(field: str, text: object) -> str:
 
 
 Unlisted = Callable[[int, list[Any]], list[dict[str, Any]]]
-"""Returns the objects that an item of a JSON array stands for, given its number; raises ValueError with what is wrong."""
+"""Returns the objects that an item of a JSON array stands for, given its number; raises ValueError if it is malformed."""
 
 
 def lines(
@@ -115,12 +115,12 @@ def lines(
     """Yield (FILE:LINE, line, object) of a JSONL file, gzipped or not; add everything else in it to `problems`.
 
     Skips blank lines and a byte order mark. A file that begins with a bracket is one JSON array of the same objects: places
-    have the number of an item, from 1, and it is held in memory, up to `MAX_DOCUMENT`.
+    then have the number of the item, from 1, and the file is held in memory, up to `MAX_DOCUMENT`.
 
     Args:
-        name: stands for the file in places, if that is not its path.
-        follow: else, the file must not be a symbolic link.
-        unlisted: for items of an array that are lists themselves; None takes no such items.
+        name: name of the file in places, if not its path.
+        follow: whether the file may be a symbolic link.
+        unlisted: converts items of an array that are lists themselves; None accepts no such items.
     """
     name = name or str(path)
     try:
@@ -134,9 +134,9 @@ def lines(
 
 
 def document(path: Path, problems: Problems, pattern: re.Pattern[bytes]) -> Any:
-    """Return the JSON value that a file is, gzipped or not, if it begins as the pattern says; else None.
+    """Return the JSON value in a file, gzipped or not, if its beginning matches the pattern; else None.
 
-    It has at most `MAX_DOCUMENT` bytes. None, and a problem, if it begins so and cannot be read.
+    If it matches but cannot be read, or has more than `MAX_DOCUMENT` bytes, add a problem and return None.
     """
     try:
         with _unzipped(path, follow=True) as opened:
@@ -157,7 +157,7 @@ def _unzipped(path: Path, follow: bool) -> Iterator[io.BufferedReader]:
 
 
 def _begins(opened: io.BufferedReader) -> bytes:
-    """Return the first bytes without reading on; none where that fails, which reading on will say."""
+    """Return the first bytes without consuming them; none if that fails, which the actual reading will report."""
     try:
         return opened.peek(1).removeprefix(codecs.BOM_UTF8).lstrip()
     except (EOFError, gzip.BadGzipFile, zlib.error):
@@ -165,7 +165,7 @@ def _begins(opened: io.BufferedReader) -> bytes:
 
 
 def _whole(name: str, opened: io.BufferedReader, problems: Problems) -> str | None:
-    """Return the text of a file that is one JSON value; None, and a problem, where it cannot be read."""
+    """Return the text of a file that is one JSON value; if it cannot be read, add a problem and return None."""
     try:
         data = opened.read(MAX_DOCUMENT + 1)
         if len(data) <= MAX_DOCUMENT:
@@ -234,7 +234,7 @@ def _array_rows(
 def source(
     path: Path, problems: Problems, *, max_bytes: int = MAX_BYTES, follow: bool = True, task_id: str | None = None
 ) -> str | None:
-    """Return the text of a Python file, less a byte order mark; None, and a problem, if it cannot be read or is too long."""
+    """Return a Python file's text without byte order mark; if unreadable or too long, add a problem and return None."""
     try:
         with _opened(path, follow) as opened:
             data = opened.read(12 * max_bytes + 1)
@@ -264,7 +264,7 @@ def _opened(path: Path, follow: bool) -> io.BufferedReader:
 
 
 class _Unzipped(io.RawIOBase):
-    """The unzipped file. Everything before an error in it can be read before the error is raised."""
+    """The unzipped file. Everything before a corrupt place can be read before the error is raised."""
 
     def __init__(self, file: io.BufferedReader) -> None:
         self._file = gzip.GzipFile(fileobj=file)
@@ -328,7 +328,7 @@ def _line_rows(
 
 
 def _is_deeper(value: object, most: int) -> bool:
-    """Say whether containers stand in each other more than `most` deep."""
+    """Return whether containers are nested more than `most` deep."""
     level = [value]
     for _ in range(most):
         level = [
@@ -343,5 +343,5 @@ def _is_deeper(value: object, most: int) -> bool:
 
 
 def numeric(path: Path) -> list[tuple[int, str]]:
-    """Return a sort key for paths by which 10.py comes after 9.py."""
+    """Return a sort key for paths that puts 10.py after 9.py."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.name)]

@@ -1,4 +1,4 @@
-"""Read samples in the shapes the field writes them, and report everything wrong with a file before anything runs."""
+"""Read samples in the usual file formats, and report everything wrong with a file before anything runs."""
 
 import hashlib
 from collections import Counter
@@ -17,9 +17,9 @@ from toolkit.samples.rows import field_of
 from toolkit.samples.sanitize import Item, Sanitizer
 
 Rows = Path | str | Iterable[Mapping[str, Any] | tuple[str, str]]
-"""A file or folder of samples, or samples as they are."""
+"""A file or folder of samples, or the samples themselves."""
 MAX_NAMED = 10
-"""Ids that a message names."""
+"""Most ids that a message lists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Given:
     Attributes:
         problems: bad lines that were left out.
         lost: how many of them name each selected task.
-        n_stray: how many of them may be of any task.
+        n_stray: how many of them may belong to any task.
         missing: selected tasks without a sample.
     """
 
@@ -41,7 +41,7 @@ class Given:
 
 
 class BadInput(UsageError):
-    """The samples cannot be used, and nothing was run; the text has the first problems, and how many there are.
+    """The samples cannot be used, and nothing was run; the text lists the first problems and counts the rest.
 
     Attributes:
         problems: in the order of the file, each `FILE:LINE: reason` (`PATH: reason` for folders and for what is wrong
@@ -63,22 +63,22 @@ def read(
     max_bytes: int = MAX_BYTES,
     sanitizer: Sanitizer | None = None,
 ) -> tuple[list[Sample], Problems]:
-    """Read samples in file order, and the problems that were skipped.
+    """Read samples in file order, with the problems that were skipped.
 
     `path` is JSONL, a JSON array of the same rows, either of them gzipped, or a folder `TASK_ID/0.py` (`HumanEval_0/0.py`,
-    in numeric order). A row has `task_id` and one of `solution`, `completion`, `raw_response`, the first of them that is
-    there; `Sanitizer` says how each becomes a program. A text that can be none (`unjudgeable`) is the solution as it is.
-    Blank lines are skipped. JSONL is streamed: what is kept is the distinct texts and their programs.
+    in numeric order). A row has `task_id` and one of `solution`, `completion`, `raw_response`: the first
+    that is present counts; `Sanitizer` says how each becomes a program. A text that cannot be one (`unjudgeable`) is kept as
+    the solution. Blank lines are skipped. JSONL is streamed: only distinct texts and their programs are kept.
 
     An array may also be a list of lists of programs, as bigcode-evaluation-harness writes its generations: the first list
     is of the benchmark's first task, and so on.
 
     Args:
-        path: the file or folder; or rows as they are, where a pair (task_id, text) is one with a `completion`.
+        path: the file or folder; or the rows themselves, where a pair (task_id, text) is a row with a `completion`.
         tasks: the tasks that are judged, by id.
-        known: all ids of the benchmark in its order, where `tasks` is a selection of them: samples of other known tasks are
+        known: all ids of the benchmark in its order, if `tasks` is a selection of them: samples of other known tasks are
             dropped silently. `tasks` when None.
-        name: stands for the path in messages.
+        name: name of the input in messages, if not its path.
         skip_bad: leave bad rows out rather than refuse the file.
         max_bytes: as `MAX_BYTES`.
         sanitizer: used instead of one that lives for this call only.
@@ -134,10 +134,10 @@ def read_all(
     allow_missing: bool,
     name: str | None = None,
 ) -> Given:
-    """Read samples of the selected tasks; `name` stands for the path in messages.
+    """Read samples of the selected tasks; `name` replaces the path in messages.
 
     Raises:
-        UsageError: the file cannot be used; or tasks have no sample, unless that is allowed or bad lines may be the cause.
+        UsageError: the file cannot be used, or tasks have no sample (unless that is allowed, or bad lines may be the cause).
         InfrastructureError: the sanitizer cannot run.
     """
     samples, problems = read(path, selected, known=known, name=name, skip_bad=skip_bad)
@@ -168,7 +168,7 @@ def hash_of(samples: Iterable[Sample]) -> str:
 
 
 def _checked(row: Mapping[str, Any], tasks: Mapping[str, Task], known: Container[str]) -> tuple[str, str, str]:
-    """Return (task_id, field, text) of a row. Raise ValueError with what is wrong with it."""
+    """Return (task_id, field, text) of a row. Raise ValueError if it is malformed."""
     if "task_id" not in row and "question_id" not in row:
         raise ValueError("task_id is missing")
     task_id = row.get("task_id", row.get("question_id"))
@@ -198,7 +198,7 @@ def _hint(task_id: str, tasks: Mapping[str, Task]) -> str:
 def _rows(
     path: Rows, known: Collection[str], problems: Problems, max_bytes: int, name: str | None
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield (place, row) of all that can be read; add the rest to `problems`."""
+    """Yield (place, row) for everything that can be read; add the rest to `problems`."""
     if not isinstance(path, str | Path):
         for i, row in enumerate(path):
             if isinstance(row, tuple) and len(row) == 2:

@@ -1,6 +1,6 @@
 """What a row of JSONL means. It is decided here, once: what a gate judges is what training learns.
 
-A row has its program in the first of `FIELDS` that is there. `completion` continues the row's `prompt`. In a chat the
+A row has its program in the first of `FIELDS` that is present. `completion` continues the row's `prompt`. In a chat the
 prompt is a message instead, and no part of the program; where a chat template wrote it, the answer is `raw_response` (with
 `completion` taken out of it), and that is both judged and learnt. `test_samples.py` proves it for every set of fields.
 """
@@ -25,17 +25,17 @@ from toolkit.samples.lines import Problems, lines, numeric, printable, source, s
 from toolkit.store import run_folder as runs
 
 FIELDS = ("solution", "completion", "code", "text", "content", "raw_response")
-"""Where a row may have its program; the first that is there counts."""
+"""Fields that may hold a row's program; the first that is present counts."""
 JUDGED = "judged_sha256"
-"""Where the gate writes the hash of what it judged: `Row.sha256`."""
+"""Field for the hash of what the gate judged: `Row.sha256`."""
 MAX_STDIN = 16 << 30
-"""Bytes that are taken from standard input."""
+"""Most bytes read from standard input."""
 ADDED = (JUDGED, "reports")
-"""What the gate adds to a row, in place of what an earlier gate added."""
+"""Fields that the gate adds to a row, replacing those of an earlier gate."""
 
 
 def field_of(row: Mapping[str, Any], fields: Sequence[str] = FIELDS) -> str:
-    """Return the field that a row's program is in. Raise ValueError if there is none."""
+    """Return the field that holds a row's program. Raise ValueError if there is none."""
     field = next((name for name in fields if name in row), None)
     if field is None:
         raise ValueError(f"none of {', '.join(fields)} is there")
@@ -44,14 +44,14 @@ def field_of(row: Mapping[str, Any], fields: Sequence[str] = FIELDS) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What a row says, before a model's text is turned into a program.
+    """The content of a row, before model text is turned into a program.
 
     Attributes:
-        field: where `text` is.
-        text: the program, or what a program is made of.
-        prompt: what `text` continues; in a chat the message that it answers. None if the row has none.
-        chat: the prompt is a message.
-        templated: the prompt is as a chat template wrote it, special tokens included; what an endpoint was sent is not.
+        field: the field that holds `text`.
+        text: the program, or the text that a program is made from.
+        prompt: the text that `text` continues; in a chat the message that it answers. None if the row has none.
+        chat: whether the prompt is a message.
+        templated: whether a chat template wrote the prompt, special tokens included; a message sent to an endpoint is not.
     """
 
     field: str
@@ -62,7 +62,7 @@ class Row:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
-        """Read a row. Raise ValueError with what is wrong with it."""
+        """Read a row. Raise ValueError if it is malformed."""
         field, settings = field_of(row), row.get("settings")
         settings = settings if isinstance(settings, dict) else {}
         chat = field in ("completion", "raw_response") and (row.get("chat") is True or settings.get("chat") is True)
@@ -77,17 +77,17 @@ class Row:
 
     @property
     def program(self) -> str:
-        """The program, as far as the row alone tells."""
+        """The program, as far as the row alone determines it."""
         return self.text if self.chat else (self.prompt or "") + self.text
 
     @property
     def is_part(self) -> bool:
-        """Whether `program` may be less, or more, than a program: it goes through the sanitizer."""
+        """Whether `program` may be only part of a program, or more than one: it then goes through the sanitizer."""
         return self.field in ("completion", "raw_response") and (self.prompt is None or self.chat)
 
     @property
     def sha256(self) -> str:
-        """Hash of all that is judged and learnt: of a whole program, the SHA-256 of its UTF-8."""
+        """Hash of everything that is judged and learnt: for a whole program, the SHA-256 of its UTF-8."""
         how = ("template" if self.templated else "message", self.prompt or "") if self.chat else ()
         return hashlib.sha256("\0".join((*how, self.program)).encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -97,13 +97,13 @@ class Program:
     """A program of the gate's input.
 
     Attributes:
-        file, number: where it came from; `number` counts rows from 1 and is None where the file is the program.
+        file, number: its source; `number` counts rows from 1 and is None if the file is the program.
         line: the row as it came, in JSON.
-        has_added: whether the row has any of `ADDED` already.
-        solution: as far as the row alone tells.
+        has_added: whether the row already has any of `ADDED`.
+        solution: as far as the row alone determines it.
         sha256: `Row.sha256`.
-        field: what `solution.code` came in, where that may be less than a program.
-        key: task and sample, where the row names a task.
+        field: the field of `solution.code`, if that may be only part of a program.
+        key: task and sample, if the row names a task.
     """
 
     file: str
@@ -117,14 +117,14 @@ class Program:
 
 
 class Source(NamedTuple):
-    """A file to read, what a person calls it, and whether it may be a symbolic link: only where a person named it."""
+    """A file to read, its name in messages, and whether it may be a symbolic link: only if the user named it."""
 
     path: Path
     name: str
     follow: bool = True
 
     def is_program(self) -> bool:
-        """Return whether the file is one program: by its suffix; what is piped in, unless it begins as rows do.
+        """Return whether the file is one program: by its suffix; standard input is one unless it begins like rows.
 
         Rows begin with `{`, `[` or gzip's magic number.
         """
@@ -139,7 +139,7 @@ def sources(files: Sequence[str], stack: contextlib.ExitStack) -> Iterator[Sourc
     """Yield the files to read. Standard input is copied into a file that `stack` removes.
 
     Args:
-        files: files, folders, or `-`; if empty, standard input where it is a pipe or a file, else the newest run folder.
+        files: files, folders, or `-`; if empty, standard input if it is a pipe or a file, else the newest run folder.
 
     Raises:
         UsageError: there is nothing to read.
@@ -172,7 +172,7 @@ def sources(files: Sequence[str], stack: contextlib.ExitStack) -> Iterator[Sourc
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Yield the Python files anywhere below a folder, hidden ones left out, and folders that are symbolic links."""
+    """Yield all Python files below a folder, without hidden ones and without following links to folders."""
     for where, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         names = [name for name in folders if os.path.islink(os.path.join(where, name))]
@@ -181,7 +181,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _is_piped() -> bool:
-    """Say whether standard input is a pipe or a file; neither a terminal nor /dev/null is one."""
+    """Return whether standard input is a pipe or a file, rather than a terminal or /dev/null."""
     try:
         mode = os.fstat(0).st_mode
     except OSError:
@@ -190,7 +190,7 @@ def _is_piped() -> bool:
 
 
 def spooled(stack: contextlib.ExitStack) -> Path:
-    """Copy standard input into a file that `stack` removes. Raise `UsageError` if there is no end, or as `sources`."""
+    """Copy standard input into a file that `stack` removes. Raise `UsageError` if it is too long, or as `sources`."""
     try:
         spool = stack.enter_context(tempfile.NamedTemporaryFile(prefix="toolkit-stdin-"))  # noqa: SIM115
         n_left = MAX_STDIN
@@ -208,9 +208,9 @@ def spooled(stack: contextlib.ExitStack) -> Path:
 
 
 def programs(files: Iterable[Source], problems: Problems, tasks: Container[str]) -> Iterator[Program]:
-    """Yield the programs of the input in order; add what is wrong with it to `problems`.
+    """Yield the programs of the input in order; add everything wrong with it to `problems`.
 
-    Samples that do not say which of their task they are get numbers only within `tasks`: those that are looked up.
+    Samples without a `sample_id` are numbered only for `tasks`: those that will be looked up.
     """
     for file in files:
         seen: Counter[str] = Counter()
@@ -227,7 +227,7 @@ def programs(files: Iterable[Source], problems: Problems, tasks: Container[str])
 
 
 def given(rows: Iterable[str | Mapping[str, Any]], problems: Problems) -> Iterator[Program]:
-    """Yield programs that are in memory, texts or rows, in order; add what is wrong with them to `problems`."""
+    """Yield programs that are in memory, texts or rows, in order; add everything wrong with them to `problems`."""
     seen: Counter[str] = Counter()
     for i, row in enumerate(rows):
         try:
@@ -251,9 +251,9 @@ def _rows(file: Source, problems: Problems, is_program: bool) -> Iterator[tuple[
 def _program(
     file: str, number: int | None, line: bytes, row: dict[str, Any], seen: Counter[str], tasks: Container[str]
 ) -> Program:
-    """Return the program of a row; `seen` counts samples of `tasks`. Raise ValueError with what is wrong with the row.
+    """Return the program of a row; `seen` counts samples of `tasks`. Raise ValueError if the row is malformed.
 
-    A text that can be no program (`unjudgeable`) is the code as it is: it is for gates to refuse.
+    A text that cannot be a program (`unjudgeable`) is kept as the code, for gates to refuse.
     """
     said = Row.of(row)
     given = {name: value for name, value in row.items() if value is not None}

@@ -48,14 +48,14 @@ class Sanitizer:
     - `raw_response`, a whole answer: evalplus's `sanitize(text, entry_point)`, after thinking parts are removed.
       Nothing is put before it.
 
-    Where nothing with the entry point can be found, and where a text crashes its worker or exceeds its limits, the text
-    is used as it came (after the prompt, for a completion), and no other text loses its own. The time limit is one of
-    CPU, so that which texts these are does not depend on how busy the machine is.
+    If nothing with the entry point can be found, or a text crashes its worker or exceeds its limits, the text is used as it
+    came (after the prompt, for a completion), and no other text is affected. The time limit is CPU time, so that the outcome
+    does not depend on how busy the machine is.
 
     Args:
         cpu_s: CPU seconds for one text, above 0.
         memory_bytes: address space of one worker.
-        workers: at most so many processes, started when first needed; `os.cpu_count()` when None.
+        workers: most processes, started when first needed; `os.cpu_count()` when None.
     """
 
     def __init__(self, *, cpu_s: float = 1.0, memory_bytes: int = 1 << 30, workers: int | None = None) -> None:
@@ -71,7 +71,7 @@ class Sanitizer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the workers, even in the middle of a text; another text would start new ones."""
+        """End the workers, even in the middle of a text; the next text would start new ones."""
         for worker in self._workers:
             worker.kill()
         threads, self._threads = self._threads, None
@@ -85,12 +85,12 @@ class Sanitizer:
 
         Raises:
             ValueError: `field` is none of the three.
-            SanitizerFailed: a worker cannot do its work at all, such as when evalplus cannot be imported.
+            SanitizerFailed: no worker can work at all, for example because evalplus cannot be imported.
         """
         return next(self.solutions([(task, field, text)]))
 
     def solutions(self, items: Iterable[Item]) -> Iterator[str]:
-        """Yield the programs of many (task, field, text), in order, reading `items` two batches a worker ahead at most.
+        """Yield the programs of many (task, field, text), in order, reading `items` ahead by at most two batches per worker.
 
         Raises:
             ValueError, SanitizerFailed: as `solution`.

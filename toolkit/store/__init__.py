@@ -1,1 +1,1 @@
-"""What lies on disk: run folders and the cache."""
+"""What is kept on disk: run folders and the cache."""

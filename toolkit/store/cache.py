@@ -1,4 +1,4 @@
-"""The cache between runs: its folder, and verdicts by the hash of all they depend on."""
+"""The cache between runs: its folder, and verdicts by the hash of everything they depend on."""
 
 import json
 import os
@@ -15,7 +15,7 @@ def directory() -> Path:
 
 
 class VerdictCache:
-    """Verdicts by the hash of all they depend on. Safe to use from several threads and processes.
+    """Verdicts by the hash of everything they depend on. Safe to use from several threads and processes.
 
     A cache that cannot be read or written counts as empty and never stops a run.
     """
@@ -54,7 +54,7 @@ class VerdictCache:
                 pass
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock:
             if self._database is not None:
                 self._database.close()

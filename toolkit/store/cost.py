@@ -1,6 +1,6 @@
-"""What it cost a model to write samples: a small JSON beside their file, with a part for each time that writing began.
+"""The cost of generating samples: a small JSON file beside theirs, with a part for each start of the generation.
 
-A part is as of its last finished batch: what a batch cost that was interrupted is in it neither as time nor as tokens.
+A part covers finished batches only: neither the time nor the tokens of an interrupted batch are counted.
 """
 
 import contextlib
@@ -28,13 +28,13 @@ class Part:
 
     Attributes:
         model: as it was named, with its adapter.
-        hardware: the GPU's name, or how many threads a CPU had.
-        n_parameters, n_active: of the model, and those that a token passes through (fewer in a mixture of experts).
-        n_samples: answers, also those of a batch that was written again.
+        hardware: the GPU's name, or the number of CPU threads.
+        n_parameters, n_active: of the model, and those used for one token (fewer in a mixture of experts).
+        n_samples: answers, including those of a batch that was written again.
         n_prompt_tokens, n_tokens, answer_seconds: sums over these answers; None if one of them does not say.
-        seconds: wall time in the generator. Loading the model, and what is done with the answers, is not in it.
-        memory_bytes: the peak since writing began, of what `memory` says: `gpu` (allocated there by PyTorch), or `rss`
-            (this process, resident). None where the model is elsewhere.
+        seconds: wall time in the generator, without loading the model and without processing the answers.
+        memory_bytes: peak since writing began, of the kind that `memory` names: `gpu` (allocated there by PyTorch) or `rss`
+            (resident set of this process). None if the model runs elsewhere.
     """
 
     date: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
@@ -57,20 +57,20 @@ class Meter:
     """Adds up what the batches of a generator cost, beside the samples file that they go to."""
 
     def __init__(self, samples: Path, machine: Mapping[str, Any], clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin a part behind those that are there.
+        """Begin a part after the existing ones.
 
         Args:
-            machine: what the generator says of where it runs, under the names of `Part`.
+            machine: the generator's description of where it runs, under the names of `Part`.
 
         Raises:
-            UsageError: those cannot be read.
+            UsageError: the existing parts cannot be read.
         """
         self.path, self.clock, self.before = beside(samples), clock, read(samples)
         self.part = Part(**{each.name: machine[each.name] for each in fields(Part) if each.name in machine})
         _reset_peak(self.part.device)
 
     def timed(self, batches: Iterable[list["Generation"]]) -> Iterator[list["Generation"]]:
-        """Yield the batches; note each one once it has been taken."""
+        """Yield the batches; record the cost of each once it has been consumed."""
         left = iter(batches)
         while True:
             started = self.clock()
@@ -93,12 +93,12 @@ class Meter:
 
 
 def beside(samples: Path) -> Path:
-    """Return where the cost of a samples file is."""
+    """Return the path of the cost file of a samples file."""
     return samples.with_name(samples.name + SUFFIX)
 
 
 def read(samples: Path) -> list[Part]:
-    """Return the parts beside a samples file; none if nothing was noted. Raise `UsageError` for what we did not write."""
+    """Return the parts beside a samples file; none if there is no cost file. Raise `UsageError` if it is malformed."""
     path = beside(samples)
     try:
         parts = [Part(**part) for part in json.loads(path.read_bytes())["parts"]]
@@ -115,13 +115,13 @@ def read(samples: Path) -> list[Part]:
 
 
 def total(parts: Sequence[Part]) -> dict[str, Any] | None:
-    """Add parts up; None if there is none.
+    """Add up parts; return None if there are none.
 
     Returns:
-        `tokens_per_s`: of all answers, over the wall time. `ms_per_token` and `s_per_answer`: as one answer sees it, from
-        its start to its end, with the prompt's reading and the others of its batch. `memory_mb`: the highest peak, in 2**20
-        bytes. What is not known of a part is None, and so is a setting in which parts differ, such as `batch_size`; of
-        `model`, `device`, `hardware` and `memory` all are named. Sums as in `Part`.
+        `tokens_per_s`: tokens of all answers over the wall time. `ms_per_token` and `s_per_answer`: latency of one answer,
+        from start to end, including the prompt's processing and the rest of its batch. `memory_mb`: the highest peak, in
+        2**20 bytes. A value that some part lacks is None, and so is a setting in which parts differ, such as `batch_size`;
+        for `model`, `device`, `hardware` and `memory` all values are listed. Sums as in `Part`.
     """
     if not parts:
         return None
@@ -146,7 +146,7 @@ def total(parts: Sequence[Part]) -> dict[str, Any] | None:
 
 
 def _more(known: Any, values: Iterable[Any]) -> Any:
-    """Add to a sum; None if any number is not known."""
+    """Add to a sum; return None if any number is unknown."""
     values = [known, *values]
     return None if None in values else round(sum(values), 6)
 

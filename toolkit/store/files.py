@@ -15,10 +15,10 @@ from toolkit.errors import InfrastructureError, UsageError
 
 
 class SettingsChanged(UsageError):
-    """What is there was made with settings other than those it would be continued with.
+    """The existing output was made with other settings than those it would be continued with.
 
     Attributes:
-        changes: one line a setting, `name: then -> now`.
+        changes: one line per setting, `name: then -> now`.
     """
 
     def __init__(self, place: object, changes: list[str], remedy: str) -> None:
@@ -30,11 +30,11 @@ class SettingsChanged(UsageError):
 def check_same(
     place: object, then: Any, now: Mapping[str, Any], remedy: str = "give those, another --output, or --overwrite"
 ) -> None:
-    """Compare settings, as JSON has them, with those of what is there. A missing setting equals null.
+    """Compare settings, as JSON has them, with those of the existing output. A missing setting equals null.
 
     Raises:
         SettingsChanged: they differ.
-        TypeError: `then` is no mapping.
+        TypeError: `then` is not a mapping.
     """
     if not isinstance(then, Mapping):
         raise TypeError(f"settings are no object but {type(then).__name__}")
@@ -45,7 +45,7 @@ def check_same(
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON would give it back; paths and the like become text."""
+    """Return a value as it would be after a round trip through JSON; paths and the like become text."""
     return json.loads(json.dumps(value, default=lambda it: dict(it) if isinstance(it, Mapping) else str(it)))
 
 
@@ -62,7 +62,7 @@ def _shown(settings: Mapping[str, Any], name: str) -> str:
 
 
 def check_output(path: Path, *, is_folder: bool) -> None:
-    """Raise `UsageError` if `path` cannot be made because a file, or a folder, is in its place or above it."""
+    """Raise `UsageError` if `path` cannot be created because of a file or folder in its place or above it."""
     with contextlib.suppress(OSError):  # of places that may not even be looked at; writing there says more
         if path.is_dir() and not is_folder:
             raise UsageError(f"--output {path} is a folder, and a file is to be written; name a file in it")
@@ -72,7 +72,7 @@ def check_output(path: Path, *, is_folder: bool) -> None:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that others see all of it or nothing. Raise OSError, about `path` whatever the system named."""
+    """Write a file so that others see all of it or nothing. Raise OSError that names `path`, not the temporary file."""
     whole = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,10 +91,10 @@ def write_atomically(path: Path, data: bytes) -> None:
 def together(
     folder: Path, names: Sequence[str], guard: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
 ) -> Iterator[dict[str, IO[bytes]]]:
-    """Open files that get their names once all are written, in this order; if anything fails, none of them stays.
+    """Open files that get their names once all are written, in this order; if anything fails, none remains.
 
     Args:
-        guard: wraps what is done here, but not the caller's block; it may turn OSError into another error.
+        guard: wraps the file operations, but not the caller's block; it may turn OSError into another error.
     """
     files: dict[str, IO[bytes]] = {}
     try:
@@ -139,9 +139,9 @@ def lock(path: Path, busy: Exception, flags: int = 0) -> int:
 
 
 class Journal:
-    """A file of lines that is appended to. What was appended survives the death of the process, not of the machine.
+    """A file of lines to append to. Appended lines survive the death of the process, not of the machine.
 
-    Every method raises OSError when the system refuses; the file then ends where it ended before.
+    Every method raises OSError if the system refuses; the file then ends where it ended before.
     """
 
     def __init__(self, path: Path, busy: Exception | None = None) -> None:
@@ -168,7 +168,7 @@ class Journal:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the file still has a name, and nothing in it."""
+        """Whether the file still has a name and is empty."""
         return bool(os.fstat(self._handle).st_nlink) and not self.n_bytes
 
     def append(self, lines: bytes) -> None:
@@ -182,16 +182,16 @@ class Journal:
             raise
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Remove all lines."""
         os.ftruncate(self._handle, 0)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file, which releases the lock."""
         os.close(self._handle)
 
 
 def repair(path: Path) -> None:
-    """Cut off what follows the last line end, if the file is there. Raise OSError."""
+    """Cut off an incomplete last line, if the file exists. Raise OSError."""
     with contextlib.suppress(FileNotFoundError), path.open("rb+") as file:
         end = size = file.seek(0, os.SEEK_END)
         while end:
@@ -208,7 +208,7 @@ def repair(path: Path) -> None:
 
 @contextlib.contextmanager
 def writing(path: Path, remedy: str = "") -> Iterator[None]:
-    """Raise `InfrastructureError` where the system refuses; say which path, why, and the remedy."""
+    """Turn OSError into `InfrastructureError`, which names the path, the reason and the remedy."""
     try:
         yield
     except OSError as error:
@@ -221,7 +221,7 @@ def file_hash(path: Path) -> str:
 
 
 def texts_hash(texts: Iterable[str]) -> str:
-    """Return 16 hexadecimal digits that stand for texts in their order."""
+    """Return a hash of texts in their order, 16 hexadecimal digits."""
     return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
@@ -233,7 +233,7 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file of ours holds. Raise OSError or ValueError."""
+    """Return the contents of a JSON file of ours. Raise OSError or ValueError."""
     return json.loads(path.read_bytes())
 
 

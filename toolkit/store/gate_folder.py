@@ -16,10 +16,10 @@ REMEDY = "; nothing was written. Make room there, or choose another --output"
 
 
 def choose(output: Path | None, *, overwrite: bool) -> Path:
-    """Return the folder to write: `output`, else a new one under `runs`.
+    """Return the folder to write to: `output`, else a new one under `runs`.
 
     Raises:
-        UsageError: it has such files already, or is no folder.
+        UsageError: it already has such files, or is not a folder.
     """
     stem = time.strftime("gate-%Y%m%d-%H%M%S")
     names = (Path("runs", stem + (f"-{n}" if n > 1 else "")) for n in count(1))
@@ -33,7 +33,7 @@ def choose(output: Path | None, *, overwrite: bool) -> Path:
 
 @contextlib.contextmanager
 def written(folder: Path) -> Iterator[dict[str, IO[bytes]]]:
-    """Open the files of a run; if anything fails, none of them stays. Raise `InfrastructureError` if it is the disk."""
+    """Open the files of a run; if anything fails, none remains. Raise `InfrastructureError` if the disk refuses."""
     is_new = not folder.exists()
     try:
         with together(folder, FILES, lambda: writing(folder, REMEDY)) as files:

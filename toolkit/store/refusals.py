@@ -7,7 +7,7 @@ from toolkit.errors import InfrastructureError, UsageError
 
 
 class RunExists(UsageError):
-    """The folder holds a run already."""
+    """The folder already holds a run."""
 
 
 class NoRun(UsageError):

@@ -1,4 +1,4 @@
-"""The lines of a run folder's files: what of a sample and of a result is kept."""
+"""The lines of a run folder's files: which fields of samples and results are kept."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from toolkit.records import FailedCall, Result, Sample, Verdict
 
 
 def to_row(result: Result) -> dict[str, Any]:
-    """Return a line of `results.jsonl`: nothing in it differs from run to run."""
+    """Return a row of `results.jsonl`, which is the same in every run."""
     return {
         "task_id": result.task_id,
         "sample_id": result.sample_id,
@@ -26,10 +26,10 @@ def to_row(result: Result) -> dict[str, Any]:
 
 
 def from_row(row: Mapping[str, Any]) -> Result:
-    """Return what `to_row` was given.
+    """Return the result that `to_row` was given.
 
     Raises:
-        ValueError, LookupError, TypeError: that is no such row.
+        ValueError, LookupError, TypeError: the row is malformed.
     """
     verdict, base, plus = (Verdict(row[name]) if row[name] else None for name in ("verdict", "base", "plus"))
     return Result(
@@ -40,7 +40,7 @@ def from_row(row: Mapping[str, Any]) -> Result:
 
 
 def sample_row(sample: Sample) -> dict[str, Any]:
-    """Return a line of `samples.jsonl`."""
+    """Return a row of `samples.jsonl`."""
     row = {"task_id": sample.task_id, "sample_id": sample.sample_id, "solution": sample.solution}
     return row if sample.raw is None else {**row, "raw": sample.raw}
 

@@ -1,4 +1,4 @@
-"""The folder of a run, from which it resumes after a kill: whatever is finished is in it at all times, once."""
+"""The folder of a run, from which it resumes after a kill: at any time it holds everything finished, exactly once."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ RUN, SAMPLES, RESULTS, EXECUTIONS = "run.json", "samples.jsonl", "results.jsonl"
 SUMMARY, EVALPLUS, REPORT, LOCK = "summary.json", "samples_eval_results.json", "report.html", ".lock"
 HUMAN_EVAL = "samples.jsonl_results.jsonl"
 GENERATED, STDIN = "generated.jsonl", "stdin.jsonl"
-"""What a model wrote (with `.part` while it writes, and what it cost beside it), or what came on standard input."""
+"""What a model wrote (`.part` while it writes, with its cost beside it), or what came on standard input."""
 FILES = (
     RUN, GENERATED, f"{GENERATED}.part", GENERATED + SUFFIX, STDIN,
     SAMPLES, RESULTS, EXECUTIONS, SUMMARY, EVALPLUS, HUMAN_EVAL, REPORT,
@@ -37,13 +37,13 @@ class RunFolder:
 
     While the run goes on, `results.jsonl` and `executions.jsonl` are journals in the order of completion; each line is
     one system call, so that what was appended survives the death of the process (not that of the machine). `finish`
-    puts both into the order of the input. Apart from `executions.jsonl`, and what `summary` says of time, a run that
-    was killed and resumed ends with the same bytes as one that was not.
+    puts both into the order of the input. Apart from `executions.jsonl` and the times in `summary`, a run that was
+    killed and resumed ends with the same bytes as an uninterrupted one.
 
     Attributes:
         path: the folder.
-        run: what `run.json` says.
-        resumed: this run continues one that was in the folder.
+        run: the contents of `run.json`.
+        resumed: whether this run continues one that was in the folder.
     """
 
     def __init__(self, path: Path, lock: int) -> None:
@@ -69,14 +69,14 @@ class RunFolder:
         """Open a folder for a run, and write or check its `run.json`.
 
         Args:
-            path: made if need be. Files there that are not a run's are left alone, with `overwrite` too.
+            path: created if need be. Files there that do not belong to a run are left alone, even with `overwrite`.
             settings: all choices of the user that verdicts depend on.
-            seed: of whatever is drawn.
+            seed: of all random choices.
             images: digest of each image.
             data: hash of each data file; the first is the `hash` of evalplus's results file.
             about: more to record that may differ on resume, such as how many samples run at a time.
-            resume: go on with the run that is there, or begin where there is none; a torn last line is cut off.
-            overwrite: remove the run that is there.
+            resume: continue the existing run, or begin if there is none; a torn last line is cut off.
+            overwrite: remove the existing run.
 
         Raises:
             RunExists: there is a run and neither `resume` nor `overwrite`, or it cannot be read.
@@ -128,7 +128,7 @@ class RunFolder:
         self.close()
 
     def close(self) -> None:
-        """Let other processes have the folder."""
+        """Release the folder to other processes."""
         self._close_journals()
         if self._lock >= 0:
             os.close(self._lock)
@@ -171,7 +171,7 @@ class RunFolder:
             self._journals[name].append(line.encode())
 
     def done(self) -> dict[Key, Result]:
-        """Return what earlier runs found: the last result of each sample, except those that are unscored.
+        """Return the results of earlier runs: the last of each sample, without unscored ones.
 
         Unreadable lines are skipped: those samples are judged again.
         """
@@ -186,11 +186,11 @@ class RunFolder:
         tasks: Mapping[str, Task] | None = None,
         inputs: Callable[[str, int], list[Any]] | None = None,
     ) -> None:
-        """Write all that is made of the results; `write_samples` must have come first. More may be appended after it.
+        """Write all files made from the results, after `write_samples`. More results may be appended afterwards.
 
         Args:
-            results: at most one a sample, in the order of the input.
-            summary: what `summary.summarise` returned.
+            results: at most one per sample, in the order of the input.
+            summary: the value of `summary.summarise`.
             tasks: those that were judged.
             inputs: as for `evalplus.parts`.
 
@@ -222,7 +222,7 @@ class RunFolder:
             self._write(REPORT, [page.html(judged, missing=page.WITHOUT)])
 
     def _write(self, name: str, parts: Iterable[str]) -> None:
-        """Write a file in parts, and so that others see the old or the new one, never half of either."""
+        """Write a file from parts, so that others see the old or the new one, never half of either."""
         with _writing(self.path / name), together(self.path, [name]) as files:
             files[name].writelines(part.encode() for part in parts)
 
@@ -231,7 +231,7 @@ def read(path: Path | str) -> dict[Key, Result]:
     """Return the results in a run folder, the last of each sample; empty where there are none. Needs no lock.
 
     Raises:
-        NoRun: it is no run folder.
+        NoRun: it is not a run folder.
         RunFolderError: the folder or the file cannot be read.
     """
     file = Path(path) / RESULTS
@@ -251,10 +251,10 @@ def read(path: Path | str) -> dict[Key, Result]:
 
 @contextlib.contextmanager
 def texts(path: Path) -> Iterator[Callable[[Key], tuple[str | None, str | None]]]:
-    """Open a run folder's samples; give what returns program and raw answer of one, each None where there is none.
+    """Open a run folder's samples; yield a function that returns program and raw answer of one, each None if missing.
 
     Raises:
-        RunFolderError: the file is there and cannot be read.
+        RunFolderError: the file exists but cannot be read.
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -285,7 +285,7 @@ def facts(path: Path) -> dict[Key, dict[str, Any]]:
 
 
 def _places(file: BinaryIO) -> Iterator[tuple[Key, tuple[int, int]]]:
-    """Say where each row lies: offset and length in bytes."""
+    """Return where each row is: offset and length in bytes."""
     offset = 0
     for line in file:
         with contextlib.suppress(ValueError, LookupError, TypeError):
@@ -300,7 +300,7 @@ def _at(file: BinaryIO, place: tuple[int, int]) -> bytes:
 
 
 def _lock(path: Path) -> int:
-    """Return a handle that locks the folder until it is closed or the process dies."""
+    """Return a descriptor that locks the folder until it is closed or the process dies."""
     with _writing(path):
         path.mkdir(parents=True, exist_ok=True)
         busy = RunInUse(f"{path} is being written by another run; wait for it, or choose another --output")

@@ -12,7 +12,7 @@ from toolkit.store.files import check_same, plain, write_atomically
 
 
 class Waiting(Exception):  # a signal: `rounds` goes on with the next cell
-    """A stage that does not run here is not done yet."""
+    """A stage that does not run on this machine is not done yet."""
 
 
 def stage(folder: Path, name: str, inputs: Mapping[str, Any], here: Iterable[str], act: Callable[[], dict[str, Any]]) -> Any:
@@ -21,14 +21,14 @@ def stage(folder: Path, name: str, inputs: Mapping[str, Any], here: Iterable[str
     Args:
         folder: the folder of `NAME.json`; created if need be.
         name: the kind of stage and, after a dash, which one, as in `gate-0`.
-        inputs: all that the outputs depend on.
+        inputs: everything that the outputs depend on.
         here: the stages that run on this machine.
-        act: does the stage and returns the outputs.
+        act: runs the stage and returns the outputs.
 
     Raises:
         SettingsChanged: it was done with other inputs.
         UsageError: its file cannot be read.
-        Waiting: it is not done, and does not run here.
+        Waiting: it is not done, and does not run on this machine.
     """
     file = folder / f"{name}.json"
     asked = plain(inputs)

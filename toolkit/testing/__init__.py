@@ -1,4 +1,4 @@
-"""Conformance suites: what every gate, benchmark, engine and generator promises, to be called from anybody's tests.
+"""Conformance suites: what every gate, benchmark, engine and generator promises, to be called from any test suite.
 
     from toolkit.testing import check_gate
 

@@ -1,4 +1,4 @@
-"""What every benchmark promises: it is what it says of itself, and its own solutions pass its tests."""
+"""What every benchmark promises: it is what it claims to be, and its own solutions pass its tests."""
 
 import os
 import warnings
@@ -33,11 +33,11 @@ BENCHMARK: Suite[Subject] = Suite()
 def check_benchmark(
     benchmark: Benchmark, options: Options | None = None, sandbox: Sandbox | None = None, skip: Collection[str] = ()
 ) -> None:
-    """Try what benchmarks promise.
+    """Check what benchmarks promise.
 
     Args:
-        options: which data is loaded; None loads the usual.
-        sandbox: boxes in which canonical solutions are judged, which must pass, and empty functions, which must fail.
+        options: which data to load; None loads the usual.
+        sandbox: boxes to judge in: canonical solutions must pass, and empty functions must fail.
         skip: names of checks in `BENCHMARK`.
 
     Raises:

@@ -9,13 +9,13 @@ from toolkit.testing.suite import Suite, equal, held
 
 MIB = 1 << 20
 LIMITS = Limits(charged_s=1.0, cpu_s=2.0, memory_bytes=256 * MIB, disk_bytes=8 * MIB)
-"""Of the box that the checks are given."""
+"""Limits of the box that the checks are given."""
 ENGINE: Suite[Box] = Suite()
 """The checks; each is given a box with `LIMITS`, which several checks may share."""
 
 
 def check_engine(engine: Engine, skip: Collection[str] = ()) -> None:
-    """Try on one box of an engine all that boxes promise; takes about a minute. The engine stays open.
+    """Check on one box of an engine everything that boxes promise; takes about a minute. The engine stays open.
 
     Args:
         engine: has the image `run`; `toolkit images build` makes it for Docker.

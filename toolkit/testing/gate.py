@@ -1,4 +1,4 @@
-"""What every gate promises: one report a program, in order, the same each time, bounded, whatever the program is."""
+"""What every gate promises: one report per program, in order, the same each time, bounded, whatever the program is."""
 
 import json
 import math
@@ -29,7 +29,7 @@ HOSTILE = (
 )
 UNFIT = ("x = 1\0", "x = '\ud800'", "#" * (MAX_TEXT + 1))
 MAX_AHEAD = 5_000
-"""Programs that a gate that does not compare may take before its first report."""
+"""Most programs that a gate which does not compare them may consume before its first report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def check_gate(
     sandbox: Sandbox | None = None,
     skip: Collection[str] = (),
 ) -> None:
-    """Try what gates promise.
+    """Check what gates promise.
 
     Args:
         accepts: programs that the gate must accept, all in one call.

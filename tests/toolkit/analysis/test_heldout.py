@@ -84,12 +84,12 @@ def test_prompts_that_are_easy_and_liked_are_no_evidence() -> None:
     """Acceptance and truth go together over prompts, and not within them: false alarms of the test stay below its level."""
     rng = np.random.default_rng(2)
     alarms = told = 0
-    for _ in range(300):
+    for _ in range(150):
         ease = rng.beta(0.6, 0.6, size=12)
         accepted, good = rng.random((2, 12, 4)) < ease[:, None]
         counts = zip(accepted.sum(1), good.sum(1), (accepted & good).sum(1), strict=True)
         _, p_value = heldout.matched([(4, int(a), int(b), int(c)) for a, b, c in counts])
         told += p_value is not None
         alarms += p_value is not None and p_value <= 0.05
-    assert told > 250
+    assert told > 125
     assert alarms <= told * 0.05 + 3 * math.sqrt(told * 0.05 * 0.95)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests import inside
 from tests.processes import busy, started
 from toolkit.benchmarks import BENCHMARKS, Options
 
@@ -132,9 +133,6 @@ def test_bad_lines_are_all_listed_before_anything_runs(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["eval", "humanevil", "--samples", "x"], "no benchmark"),
-        pytest.param(["eval", "humaneval", "--samples", "/nowhere.jsonl"], "nowhere", marks=pytest.mark.boxes),
-        pytest.param(["eval", "humaneval", "--samples", "/dev/null"], "/dev/null", marks=pytest.mark.boxes),
-        pytest.param(["eval", "humaneval", "--samples", "/proc"], "/proc", marks=pytest.mark.boxes),
         (["eval", "humaneval", "--samples", "x", "--timeout", "0"], "--timeout"),
         (["eval", "humaneval", "--samples", "x", "--timeout", "nan"], "--timeout"),
         (["eval", "humaneval", "--samples", "x", "--total-timeout", "0"], "--total-timeout"),
@@ -156,9 +154,18 @@ def test_bad_lines_are_all_listed_before_anything_runs(tmp_path: Path) -> None:
     ],
 )
 def test_usage_errors(arguments: list[str], words: str) -> None:
-    done = toolkit(*arguments)
+    done = inside.toolkit(*arguments)
     assert done.returncode == 2
     assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.boxes
+@pytest.mark.parametrize("path", ["/nowhere.jsonl", "/dev/null", "/proc"])
+def test_samples_that_cannot_be_read_are_named(path: str) -> None:
+    done = toolkit("eval", "humaneval", "--samples", path)
+    assert done.returncode == 2
+    assert path in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -202,7 +209,7 @@ def test_killed_and_resumed_ends_with_the_same_bytes(tmp_path: Path) -> None:
     assert toolkit("eval", "humaneval", *flags, "--output", tmp_path / "whole").returncode == 0
     killed = tmp_path / "killed"
     rng = random.Random(1)
-    for _ in range(10):
+    for _ in range(6):
         command = [TOOLKIT, "eval", "humaneval", *map(str, flags), "--output", str(killed), "--resume"]
         with started(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             time.sleep(rng.uniform(0.2, 1.8))
@@ -256,7 +263,7 @@ def test_a_full_disk_is_no_verdict(samples: Path, tmp_path: Path) -> None:
 def test_same_verdicts_whatever_the_machine_does(tmp_path: Path) -> None:
     file = write(tmp_path / "samples.jsonl", 25, 2)
     seen = set()
-    for i, (n_busy, parallel) in enumerate([(0, 2), (2, 2), (4, 2), (0, 1)]):
+    for i, (n_busy, parallel) in enumerate([(0, 2), (4, 2), (0, 1)]):
         with busy(n_busy):
             flags = ["--samples", file, "--no-cache", "--parallel", parallel, "--limit", 25, "--output", tmp_path / str(i)]
             assert toolkit("eval", "humaneval", *flags, "--timeout", "2").returncode == 0

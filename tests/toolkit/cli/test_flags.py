@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import inside
 from toolkit.cli.main import OF_OTHERS
 from toolkit.cli.options import again
 
@@ -25,14 +26,14 @@ def test_version() -> None:
 
 @pytest.mark.parametrize("flag", OF_OTHERS)
 def test_flags_of_other_tools_are_answered_with_ours(flag: str) -> None:
-    done = toolkit("eval", "humaneval", flag, "1")
+    done = inside.toolkit("eval", "humaneval", flag, "1")
     assert done.returncode == 2
     assert done.stderr == f"toolkit: no such option: {flag}; here: {OF_OTHERS[flag]}\n"
 
 
 @pytest.mark.parametrize("words", [("eval", "humaneval"), ("gate",), ("validate", "humaneval")], ids=" ".join)
 def test_nothing_at_a_time_is_refused(words: tuple[str, ...]) -> None:
-    done = toolkit(*words, "-p", 0)
+    done = inside.toolkit(*words, "-p", 0)
     assert done.returncode == 2
     assert "'-p'" in done.stderr
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests import inside
 from tests.processes import peak_rss_kib, started
 from tests.toolkit.cli.gated import BAD, GOOD, NEVER_WRITE, TASKS, TOOLKIT, rows, toolkit, write
 from toolkit.samples.rows import ADDED
@@ -83,7 +84,7 @@ def test_usage_errors(tmp_path: Path, arguments: list[str], words: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "full").mkdir()
     write(tmp_path / "full" / "summary.json", {})
-    done = toolkit(tmp_path / "one.py", *(word.format(tmp=tmp_path) for word in arguments), cwd=tmp_path)
+    done = inside.toolkit("gate", tmp_path / "one.py", *(word.format(tmp=tmp_path) for word in arguments), cwd=tmp_path)
     assert done.returncode == 2
     assert words in done.stderr
     assert not (tmp_path / "runs").exists()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gates import GATES, Finding, Report, Solution, parse
+from tests import inside
 from tests.processes import peak_rss_kib
 from tests.toolkit.cli.gated import GOOD, TOOLKIT, rows, toolkit, write
 from toolkit.commands.gate import _line
@@ -61,7 +62,7 @@ def test_bad_models_are_said(torch: Any, kind: str, more: tuple[str, ...], words
 
 
 def test_reasoning_without_a_judge_is_refused(tmp_path: Path) -> None:
-    done = toolkit("--kind", "compile", "--cot", write(tmp_path / "in.jsonl", {"code": GOOD}), "--output", tmp_path / "out")
+    done = inside.toolkit("gate", "--kind", "compile", "--cot", write(tmp_path / "in.jsonl", {"code": GOOD}), "--output", tmp_path / "out")
     assert (done.returncode, "--cot has no effect with 'compile': it is for the gates judge" in done.stderr) == (2, True), done.stderr
 
 

@@ -3,7 +3,6 @@
 import importlib
 import inspect
 import json
-import os
 import pkgutil
 import re
 import signal
@@ -13,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import typer.main
@@ -21,6 +21,7 @@ import gates
 import sandbox
 import toolkit
 from sandbox.errors import InfrastructureError, UsageError
+from tests import inside
 from tests.processes import started
 from toolkit.cli.main import app
 from toolkit.samples.lines import Problems
@@ -39,7 +40,9 @@ def commands(group: Any) -> Iterator[tuple[str, Any]]:
             yield name, command
 
 
-NAMES = [name for name, _ in commands(typer.main.get_command(app))]
+GROUP: Any = typer.main.get_command(app)
+COMMANDS = dict(commands(GROUP))
+NAMES = list(COMMANDS)
 
 
 OF_OTHERS = ("flwr", "inspect_ai")
@@ -83,15 +86,12 @@ def of(kind: type[Exception]) -> Exception:
 
 def ended(name: str, error: BaseException, capfd: pytest.CaptureFixture[str]) -> tuple[int, str]:
     """Run a command in which `error` is raised; return its exit code, and what it wrote to standard error."""
-    group: Any = typer.main.get_command(app)
-    command = dict(commands(group))[name]
 
     def planted(**_: Any) -> None:
         raise error
 
-    command.callback, command.params = planted, []
-    with pytest.raises(SystemExit) as caught:
-        group.main(name.split())
+    with patch.multiple(COMMANDS[name], callback=planted, params=[]), pytest.raises(SystemExit) as caught:
+        GROUP.main(name.split())
     out, err = capfd.readouterr()
     assert out == ""
     code = caught.value.code
@@ -154,7 +154,7 @@ def test_a_real_interrupt(words: tuple[str, ...], tmp_path: Path) -> None:
             process.stdin.write(program)
         process.stdin.close()
         process.stdin = None
-        time.sleep(5)
+        time.sleep(3)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -162,11 +162,11 @@ def test_a_real_interrupt(words: tuple[str, ...], tmp_path: Path) -> None:
     assert ("nothing was written" in err) == (words[0] == "gate")
 
 
-def test_a_missing_engine_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_engine_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "p.py").write_text("print(1)\n")
-    environment = os.environ | {"DOCKER_HOST": "unix:///nowhere.sock"}
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
     for words in (["run", "p.py"], ["gate", "p.py"], ["images", "build"], ["validate", "humaneval"]):
-        done = subprocess.run([TOOLKIT, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+        done = inside.toolkit(*words, cwd=tmp_path)
         assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (3, "", 1), done.stderr
         assert "make engine" in done.stderr
 

@@ -25,7 +25,7 @@ def ended(command: list[str], stdin: bytes = b"", **more: object) -> subprocess.
 
 
 def test_samples_from_a_pipe_are_kept_and_gone_on_with(tmp_path: Path) -> None:
-    given = json.dumps([*ROWS, ROWS[0] | {"solution": "import time\ntime.sleep(4)\n" + ROWS[0]["solution"]}]).encode()
+    given = json.dumps([*ROWS, ROWS[0] | {"solution": "import time\ntime.sleep(2)\n" + ROWS[0]["solution"]}]).encode()
     command = [TOOLKIT, "eval", "humaneval", "--samples", "-", "--id-range", "0-1", "--timeout", "20", "--no-cache", "-p", "1"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path

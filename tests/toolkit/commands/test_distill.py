@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from tests import inside
 from tests.tiny import tiny
 from tests.toolkit.models.generated import Endpoint, toolkit
 from toolkit.cli import main as cli
@@ -123,7 +124,7 @@ def test_an_endpoint_that_drops_half_way_costs_nothing(tmp_path: Path, endpoint:
     ],
 )
 def test_bad_input_is_said_before_anything_is_written(tmp_path: Path, more: tuple[str, ...], error: str) -> None:
-    done = toolkit("distill", tasks(tmp_path), *COLUMNS[:2], *COLUMNS[4:], "--model", model(tmp_path), "-o", tmp_path / "data", *more)
+    done = inside.toolkit("distill", tasks(tmp_path), *COLUMNS[:2], *COLUMNS[4:], "--model", model(tmp_path), "-o", tmp_path / "data", *more)
     assert done.returncode == 2
     assert re.search(error, done.stderr), done.stderr
     assert not (tmp_path / "data").exists()

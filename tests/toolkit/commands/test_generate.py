@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests import inside
 from tests.tiny import tiny
 from tests.toolkit.models.generated import TASKS, toolkit
 from toolkit.commands.generate import Writer, Writing, answer
@@ -224,7 +225,7 @@ def test_replayed_samples_are_the_same_samples(tmp_path: Path) -> None:
     ],
 )
 def test_bad_input(arguments: list[str], code: int, words: str, tmp_path: Path) -> None:
-    done = toolkit("generate", "humaneval", "--output", tmp_path / "x.jsonl", *arguments)
+    done = inside.toolkit("generate", "humaneval", "--output", tmp_path / "x.jsonl", *arguments)
     assert done.returncode == code, done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr

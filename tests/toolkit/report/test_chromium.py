@@ -12,9 +12,10 @@ from tests import chromium
 from tests.toolkit.report import grid, judged
 from toolkit.commands.report import report
 
-pytestmark = pytest.mark.skipif(
-    chromium.found() is None, reason="LOUDLY: no Chromium here, so no page was looked at; `make check-pages` installs it"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(chromium.found() is None, reason="LOUDLY: no Chromium here, so no page was looked at; `make check-pages` installs it"),
+]
 SETTINGS = json.loads((Path(__file__).parents[3] / "experiments" / "mbpp-cpu" / "summary.json").read_text())["settings"]
 TASKS, SAMPLES = 12, 10
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 SETTINGS = json.loads((EXPERIMENTS / "mbpp-cpu" / "summary.json").read_text())["settings"]
 
 
+@cache
 def summary(seeds: tuple[int, ...]) -> dict[str, Any]:
     """Return what a run of self-score and a chain leaves, with every number that a ledger has."""
     rows: list[dict[str, Any]] = []
@@ -55,6 +57,11 @@ def html(found: dict[str, Any]) -> str:
     return rounds.html(rounds.named([rounds.Run(summary=found)]), docs="../../docs/rounds.md#acceptance-probability")
 
 
+@cache
+def page(seeds: tuple[int, ...]) -> str:
+    return html(summary(seeds))
+
+
 class Words(HTMLParser):
     """Collects the texts of headers and terms, and what cells are called on a phone."""
 
@@ -75,7 +82,7 @@ class Words(HTMLParser):
 
 
 def test_headers_are_words_and_each_cell_has_its_header_on_a_phone() -> None:
-    text = html(summary((0, 1)))
+    text = page((0, 1))
     found = Words(text)
     assert len(found.heads) > 60
     assert not [head for head in found.heads if re.search(r"[a-z]_[a-z]|\w\.\w", head)]
@@ -98,8 +105,8 @@ def test_each_figure_has_a_sentence_and_the_acceptance_score_is_among_them() -> 
 
 
 def test_one_seed_is_called_a_lead() -> None:
-    assert "a lead, not a test" in html(summary((0,)))
-    assert "a lead, not a test" not in html(summary((0, 1)))
+    assert "a lead, not a test" in page((0,))
+    assert "a lead, not a test" not in page((0, 1))
 
 
 def test_scores_below_nought_are_inside_a_figure() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests import inside
+
 mcp = pytest.importorskip("mcp", reason="NOT CHECKED: mcp is not here")
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of other packages, about each other
@@ -82,6 +84,6 @@ def test_tools_over_http(boxes: None) -> None:
     ],
 )
 def test_bad_flags(flags: list[str], said: str) -> None:
-    ran = subprocess.run([sys.executable, "-m", "toolkit.cli", "mcp", *flags], capture_output=True, text=True, check=False)
+    ran = inside.toolkit("mcp", *flags)
     assert ran.returncode == 2
     assert said in ran.stderr

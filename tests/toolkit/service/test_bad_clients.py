@@ -5,8 +5,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +15,7 @@ import pytest
 import requests
 
 from sandbox import DockerEngine
+from tests import inside
 from tests.toolkit.service.live import Server, server
 
 HEAD = b"POST /run_code HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -158,7 +157,7 @@ def test_refusals_come_at_once_and_are_504(strict: Server) -> None:
     (["--max-wait", "0"], "--max-wait"), (["--host", "no.such.host.invalid"], "--host"), (["--benchmarks", "nothing"], "no benchmark"),
 ])  # fmt: skip
 def test_what_cannot_be_served_is_said_before_anything_starts(flags: list[str], why: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "toolkit.cli", "serve", *flags], capture_output=True, text=True, timeout=120)
+    done = inside.toolkit("serve", *flags)
     assert done.returncode == 2
     assert why in done.stderr
     assert "Traceback" not in done.stderr

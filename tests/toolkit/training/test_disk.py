@@ -42,6 +42,7 @@ def test_it_is_a_sequence(items: list[str | tuple[str, str]], index: int) -> Non
     assert kept[-1] == "more"
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_data(tmp_path: Path) -> None:
     """80 MB of texts, and 80 MB of tokens."""
     many, one = tmp_path / "many.jsonl", tmp_path / "one.jsonl"
