@@ -285,7 +285,7 @@ class Room:
         self.metrics.count("exogate_verdicts_total", "verdict", result.verdict)
         right = label(result.verdict, result.shared, self.settings.allow_shared)
         score = None if right is None else n_passed / asked.n_tests if asked.row.get("partial") else float(right)
-        answer = {
+        answer: dict[str, Any] = {
             "status": result.verdict, "passed": right, "score": score,
             "tests_passed": n_passed, "tests": asked.n_tests,
             "exogate": {

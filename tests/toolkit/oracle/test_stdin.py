@@ -115,6 +115,7 @@ LONG = f"import sys\nfor _ in range(15): sys.stdout.write('{LINE}\\n' * {N_LINES
 
 def test_output_of_any_length_that_is_wanted_is_compared(oracle: Oracle) -> None:
     tests = Stdin(cases=(("", f"{LINE}\n" * N_LINES),))
+    oracle.start()
     before = oracle.pool.n_started
     oracle.tasks = {**oracle.tasks, "long": Task(task_id="long", prompt="", entry_point="", canonical_solution="", tests=tests)}
     for program, verdict in (
