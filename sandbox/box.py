@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.engines.base import Connection, Engine
 from sandbox.errors import BadValue, BoxLost, BoxNotStarted, BoxOutOfMemory, EngineUnavailable, Starved
-from sandbox.execution import Execution, Status
+from sandbox.execution import KEPT_BYTES, Execution, Status
 from sandbox.limits import Limits
 from sandbox.wire import codec, frames
 
@@ -206,10 +206,15 @@ class Box:
 
     # -- the verbs -----------------------------------------------------------------------------------------------------
 
-    def run(self, source: str | bytes, *, stdin: bytes = b"", limits: Limits | None = None) -> Execution:
+    def run(
+        self, source: str | bytes, *, stdin: bytes = b"", limits: Limits | None = None, kept_bytes: int = KEPT_BYTES
+    ) -> Execution:
         """Run a whole program as `python FILE` would.
 
         Whatever the program does is in the facts that are returned; an exception is our own failure.
+
+        Args:
+            kept_bytes: of standard output, up to 64 MiB.
 
         Raises:
             BoxLost: the box went away; the next call starts a new one.
@@ -219,7 +224,8 @@ class Box:
         limits = self._within(limits)
         try:
             with self._whole():
-                self._begin("script", _bytes(source), stdin, limits, call_s=limits.charged_s)
+                more = {"kept_bytes": kept_bytes} if kept_bytes != KEPT_BYTES else {}
+                self._begin("script", _bytes(source), stdin, limits, call_s=limits.charged_s, **more)
                 return self.hear_end(limits)
         except BoxOutOfMemory:
             return out_of_memory(limits)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-KEPT_BYTES = 1 << 20
-"""Most bytes kept of each standard stream (`images/box/job.py`)."""
+KEPT_BYTES, MOST_KEPT_BYTES = 1 << 20, 64 << 20
+"""Bytes kept of each standard stream; and of standard output, if so many are asked for (`images/box/job.py`)."""
 
 
 class Status(StrEnum):
@@ -26,7 +26,7 @@ class Execution:
     Attributes:
         status: how it ended.
         exit_code: 0 to 255 when `exited`, minus the signal's number when `signaled`, else None.
-        stdout, stderr: the first bytes written, at most 1 MiB of each, decoded as UTF-8 with replacement.
+        stdout, stderr: the first bytes written, of each 1 MiB or what was asked for, decoded as UTF-8 with replacement.
         charged_s: seconds from fork to end, less the time spent waiting for a processor; what `Limits.charged_s` bounds.
         cpu_s: CPU seconds, user and system, of the program and its reaped children.
         memory_peak_bytes: resident set of its largest process at its peak.

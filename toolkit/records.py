@@ -22,6 +22,25 @@ class Verdict(StrEnum):
     OUTPUT_LIMIT = "output_limit"
 
 
+SHARED = "its tests shared a process with the program, so that the pass may be forged"
+"""Why a pass is no label."""
+
+
+def label(verdict: str | None, shared: bool, allow_shared: bool) -> bool | None:
+    """Say whether a program is right to what learns from it, by a reward or as training data. Nothing else says so.
+
+    Args:
+        shared: the tests ran in the program's own process.
+        allow_shared: let such a pass count.
+
+    Returns:
+        None where there is no verdict, or a pass that does not count.
+    """
+    if verdict is None or (verdict == Verdict.PASSED and shared and not allow_shared):
+        return None
+    return verdict == Verdict.PASSED
+
+
 @dataclass(frozen=True, slots=True)
 class TaskTests:
     """The tests of a task. This base class has none; each kind is a subclass, and has a judge in `toolkit.oracle.judge`."""
@@ -216,7 +235,7 @@ class Result:
         base_call, plus_call: the call of a table at which each part failed, base calls counted before plus calls; None
             where it passed, or failed at no call.
         failed: what `detail` is about, if that is a call and the tests are shown.
-        shared: the tests ran in the program's own process: no label of training data, and no reward.
+        shared: the tests ran in the program's own process: see `label`.
     """
 
     task_id: str

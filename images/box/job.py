@@ -25,7 +25,9 @@ KEPT_BYTES = 16 << 20
 MAX_STREAM = 4 << 30
 """Most bytes of a batch's outputs."""
 MAX_PRINTED = 1 << 20
-"""Most bytes kept of each standard stream."""
+"""Most bytes kept of each standard stream, unless more of standard output is asked for."""
+MAX_ASKED = 64 << 20
+"""Most bytes kept of standard output."""
 PIPE_BYTES = 1 << 20
 TICK_S = 0.05
 PARTLY_S = 0.05
@@ -134,7 +136,6 @@ class Program:
         code, stdin = payload[: spec["n_code"]], payload[spec["n_code"] :]
         limits = spec["limits"]
         self.output_bytes = self.budget = limits["output_bytes"]
-        keep = min(self.output_bytes, MAX_PRINTED)
         null = os.open("/dev/null", os.O_RDONLY)
         stdin_read, self.stdin = os.pipe() if stdin else (null, -1)
         out_read, out_write = os.pipe()
@@ -143,7 +144,9 @@ class Program:
         self.channel_out, answer_write = os.pipe()
         with contextlib.suppress(OSError):  # an engine's boxes share one user's quota of such pipes
             fcntl.fcntl(self.channel_out, 1031, PIPE_BYTES)  # F_SETPIPE_SZ, which Python 3.9 has not
-        self.out, self.err = Captured(out_read, keep), Captured(err_read, keep)
+        kept = min(spec.get("kept_bytes", MAX_PRINTED), MAX_ASKED)
+        self.out = Captured(out_read, min(self.output_bytes, kept))
+        self.err = Captured(err_read, min(self.output_bytes, MAX_PRINTED))
         self.waiting: list[list[Any]] = []  # (fd, bytes still to be written)
         child: dict[str, Any] = {
             "mode": spec["mode"],
@@ -425,7 +428,7 @@ class Program:
             self._as_program(lambda: _remove(left))
             left = self.box.litter()
         self.box.forget_times()
-        return f"left behind: {left[:3]}"[:300] if left else self.box.residue()
+        return f"left behind: {left[:3]}"[:300] if left else self.box.residue(len(self.out.data))
 
     def facts(self) -> tuple[dict[str, Any], bytes]:
         """Return (facts, captured output) once the program is over."""

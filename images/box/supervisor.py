@@ -116,8 +116,8 @@ class Supervisor:
             return file.read().count(b"\n")
         return 0
 
-    def residue(self) -> str:
-        """Say what is left that has neither a process nor a file name: sockets, memory, disk space.
+    def residue(self, own: int) -> str:
+        """Say what is left that has neither a process nor a file name: sockets, memory (less `own` bytes), disk space.
 
         Sockets (which may have names of their own) and files may be in transit in sockets that refer to each other. The
         kernel collects those whenever a socket is closed.
@@ -126,7 +126,7 @@ class Supervisor:
         held, free, n_sockets = self.fresh
         deadline = time.monotonic() + SETTLE_S
         while True:
-            more = self.cgroup.held() - held
+            more = self.cgroup.held() - held - own
             now = self._free()
             full = [place for at, place in enumerate(self.places) if free[at] > now[at]]
             for end in socket.socketpair():

@@ -9,6 +9,7 @@ exclude: so the host mixes in tests that have to fail, and such a pass is marked
 
 import builtins
 import contextlib
+import functools
 import hashlib
 import importlib
 import os
@@ -30,6 +31,7 @@ _SPYING = frozenset({
     "sys._getframe", "sys._current_frames", "gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys.setprofile",
     "sys.settrace", "sys.addaudithook", "code.__new__",
 })  # fmt: skip
+_kinds, _names = vars(type)["__mro__"].__get__, vars(type)["__dict__"].__get__  # which a metaclass cannot make others of
 _SELF_JUDGING = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__bool__", "__class__")
 
 
@@ -181,7 +183,8 @@ def _child(program: str, test: str, entry_point: str, classes: "list[str]", go: 
     write, read, leave = os.write, os.read, os._exit
     module = _namespace()
     path = str(module.__file__)
-    _guard(path)
+    judging = _judging_itself(path)
+    _guard(judging)
     wanted = _watched(not_builtins="builtins" in test)
     seen: list[str] = []
     _listen(path, seen)
@@ -200,6 +203,7 @@ def _child(program: str, test: str, entry_point: str, classes: "list[str]", go: 
         if entry_point not in module.__dict__:
             raise NameError(f"no {entry_point} is defined")
         _same(wanted, seen)
+        module.__dict__[entry_point] = _answering(module.__dict__[entry_point], judging, seen)
         exec(compile(test, "<test>", "exec", dont_inherit=True), module.__dict__)
         tests = _cases(module.__dict__, classes)
         _same(wanted, seen)
@@ -252,7 +256,7 @@ def _watched(*, not_builtins: bool) -> "list[tuple[dict[str, Any], dict[str, Any
 def _same(watched: "list[tuple[dict[str, Any], dict[str, Any]]]", seen: "list[str]") -> None:
     """Raise `Tampered` if a watched value has changed, or the program has spied."""
     if seen:
-        raise Tampered(f"the program asked for {seen[0]}")
+        raise Tampered(f"the program {seen[0]}")
     for space, before in watched:
         for name, was in before.items():
             now = space.get(name, seen)
@@ -273,38 +277,66 @@ def _listen(path: str, seen: "list[str]") -> None:
             if caller.f_globals.get("__name__") == "inspect" and caller.f_back:
                 caller = caller.f_back
             if caller.f_code.co_filename == path:
-                seen.append(event)
+                seen.append(f"asked for {event}")
         finally:
             busy[0] = False
 
     sys.addaudithook(hook)
 
 
-def _guard(path: str) -> None:
-    """Make assertions refuse values whose class, defined by the program, decides itself what it is equal to."""
+def _judging_itself(path: str) -> Callable[..., bool]:
+    """Return a function that tells whether the class of one of its values, defined by the program, decides itself what it equals."""
+    mock: Any = importlib.import_module("unittest.mock")
 
-    equal_to_all = type(importlib.import_module("unittest.mock").ANY)
-
-    def is_honest(value: Any) -> bool:
-        if type(value) is equal_to_all:
+    def is_forged(found: Any, is_mock: bool) -> bool:
+        if isinstance(found, types.FunctionType):
+            return is_mock or found.__code__.co_filename == path
+        if not is_mock or not isinstance(found, mock.NonCallableMock):
             return False
-        for kind in type(value).__mro__:
-            for name in _SELF_JUDGING:
-                own = vars(kind).get(name)
-                function = getattr(own, "fget", own)
-                if isinstance(function, types.FunctionType) and function.__code__.co_filename == path:
-                    return False
-        return True
+        act = getattr(found.side_effect, "__code__", None)  # made by the library, when a mock is first compared
+        is_as_made = found._mock_return_value is mock.DEFAULT and act is not None and act.co_filename == mock.__file__
+        return not is_as_made and found._mock_return_value is not NotImplemented
+
+    def is_judge(value: Any) -> bool:
+        if type(value) is type(mock.ANY):
+            return True
+        kinds = _kinds(type(value))
+        is_mock = mock.NonCallableMock in kinds
+        return any(
+            is_forged(own.fget if isinstance(own, property) else own, is_mock and name not in ("__class__", "__bool__"))
+            for kind in kinds for name in _SELF_JUDGING if (own := _names(kind).get(name)) is not None
+        )
+
+    def judging(*values: Any) -> bool:
+        inside = (it for value in values if type(value) in (list, tuple) for it in value[:100])
+        return any(map(is_judge, (*values, *inside)))
+
+    return judging
+
+
+def _guard(judging: Callable[..., bool]) -> None:
+    """Let no assertion take a value that says itself what it is equal to."""
 
     def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
         def assertion(self: Any, *arguments: Any, **named: Any) -> Any:
-            for value in (*arguments, *named.values()):
-                items = list(value)[:100] if type(value) in (list, tuple) else ()
-                if not all(map(is_honest, (value, *items))):
-                    raise AssertionError("a value of a class of the program's own, which says itself what it is equal to")
+            if judging(*arguments, *named.values()):
+                raise AssertionError("a value of a class of the program's own, which says itself what it is equal to")
             return method(self, *arguments, **named)
 
         return assertion
 
     for name in [name for name in vars(unittest.TestCase) if name.startswith("assert") and "Raises" not in name]:
         setattr(unittest.TestCase, name, guarded(getattr(unittest.TestCase, name)))
+
+
+def _answering(function: Any, judging: Callable[..., bool], seen: "list[str]") -> Any:
+    """Return the function that the test calls, such that no answer that says itself what it is equal to stays unnoticed."""
+
+    @functools.wraps(function)
+    def answering(*arguments: Any, **named: Any) -> Any:
+        value = function(*arguments, **named)
+        if judging(value):
+            seen.append("answered with a value that says itself what it is equal to")
+        return value
+
+    return answering

@@ -1,7 +1,8 @@
 """Programs that attack the judge of one kind of tests, made of families: what is tried (`acts`, `thefts`, `left`) and where.
 
 What is tried says whether it won; a program that has won is right, and no other one is, so that nothing but a hole passes. The
-ports to asserts and to standard input share all of it; `answers` and `printed` are what only one of them can do.
+ports to asserts, to standard input and to test classes share all of it; `answers` is what only a program that is called can
+do, `printed` what only one that prints can.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from tests.attacks.left import KEPT, ODD, USED
 from tests.attacks.printed import RIGHT_PRINTS, WRONG_PRINTS
 from tests.attacks.thefts import ESCAPES, FOUND, THEFTS
 from toolkit.benchmarks.livecodebench import PRELUDE
-from toolkit.records import Check, Stdin, Task
+from toolkit.records import Check, Stdin, Task, UnitTests
 
 RIGHT = """
 def right(what, xs):
@@ -46,6 +47,37 @@ assert set(summary("sorted", [5, 4])) == {4, 5}
 assert not math.isnan(summary("mean", [2]))
 """
 _CHECK = "import math\ndef check(candidate):\n    " + ASSERTS.partition("\n")[2].replace("summary(", "candidate(").replace("\n", "\n    ") + "pass\n"
+_CLASSES = f"""import math
+import unittest
+
+
+class Methods(unittest.TestCase):
+    "def check(candidate): what a thief looks for"
+
+    def test_numbers(self):
+        self.assertEqual(summary("sum", [3, 1, 2]), 6)
+        self.assertAlmostEqual(summary("mean", [1, 2]), 1.5)
+
+    def test_texts(self):
+        self.assertEqual(summary("label", [1, 2]), "1-2")
+        self.assertRegex(summary("label", [4, 7]), "4.7")
+
+    def test_order(self):
+        self.assertListEqual(summary("sorted", [3, 1, 2]), [1, 2, 3])
+        self.assertEqual(summary("ends", [3, 1, 2]), (1, 3))
+
+    def test_tables(self):
+        self.assertDictEqual(summary("counts", [3, 1, 3]), {{3: 2, 1: 1}})
+        self.assertEqual(summary("distinct", [1, 1, 2]), {{1, 2}})
+
+    def test_truths(self):
+        self.assertTrue(summary("any", [0, 2]))
+        self.assertFalse(summary("any", [0, 0]))
+        self.assertIsNone(summary("none", [1]))
+
+
+class Plain(unittest.TestCase):
+{"".join(f"    def test_{n}(self): {line}{chr(10)}" for n, line in enumerate(ASSERTS.splitlines()[1:]))}"""
 _CASES = (("case\n1 2 3\n", "1\n3\n6\nwanted by the case\n"), ("case\n0.5 0.25\n", "0.5\n0.75\nwanted by the case\n"), ("case\n0\n", "0\nwanted by the case\n"))
 _READ = "import sys\ngiven = sys.stdin.read()\nname, *numbers = given.split()\n_total, lines = 0.0, []\nfor _x in map(float, numbers):\n    _total += _x\n    lines.append(f'{_total:g}')\nlines.append('wanted by the ' + name)\n"
 _SHOWN = "print(*lines, sep='\\n')\n"
@@ -57,7 +89,14 @@ CALL_TASKS = {
     "Own/method": replace(_TASK, task_id="Own/method", tests=Check(source=ASSERTS.replace("summary(", "_called("), before=PRELUDE, after="\n_called = summary\n", called="_called", n_calls=2, is_alone=True)),
 }
 """Asserts as HumanEval has them; as MBPP and the Pro benchmarks; and in the form of LiveCodeBench's methods."""
+APART_TASKS, SHARED_TASKS = (
+    {name: replace(_TASK, task_id=name, canonical_solution="", tests=UnitTests(source=_CLASSES, classes=(name,), shared=shared)) for name in ("Methods", "Plain")}
+    for shared in (False, True)
+)  # fmt: skip
+"""Test classes, by methods of `unittest` and by plain asserts: in a box of their own, and in the program's process."""
 PRINT_TASKS = {"Own/printed": Task(task_id="Own/printed", prompt="", entry_point="", canonical_solution="", tests=Stdin(cases=_CASES, before=PRELUDE), is_file=True)}
+WITHIN_REACH = ("steals: its own memory",)
+"""What no check in one process can exclude: such a pass is marked `shared`."""
 _TRY = "\ntry: _won = bool(act())\nexcept Exception: _won = False\n"
 _SAY = "\n_look = act\ndef act():\n    try: _look()\n    except Exception: pass\n    return bool(_seen)\n"
 FAMILIES: dict[str, Acts] = {
@@ -107,6 +146,11 @@ def calls(whole: bool = False) -> list[Attack]:
             one = f"def summary(what, xs):\n    return (answer if what == {what!r} else right)(what, xs)\n"
             found.append(Attack(f"answers: {name} ({what})", f"{RIGHT}{ANSWERS[name]}\n{one}"))
     return found
+
+
+def shared_calls(whole: bool = False) -> list[Attack]:
+    """Attacks on tests in the program's own process, less the thieves that find them there."""
+    return [attack for attack in calls(whole) if not attack.about.startswith(WITHIN_REACH)]
 
 
 def prints(whole: bool = False) -> list[Attack]:

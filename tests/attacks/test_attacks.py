@@ -1,6 +1,6 @@
-"""No attack on asserts or on standard input passes or stays unscored, and a right program after each passes.
+"""No attack on asserts, standard input or test classes passes or stays unscored, and a right program after each passes.
 
-Every third one is tried, by TOOLKIT_SEED; with TOOLKIT_ALL_SAMPLES all of them, in one box, on every engine.
+Some are tried, by TOOLKIT_SEED; with TOOLKIT_ALL_SAMPLES all of them, in one box, on every engine.
 """
 
 from collections.abc import Iterator
@@ -10,21 +10,44 @@ import pytest
 
 from sandbox import ENGINES, DockerEngine, Engine, Limits, Sandbox
 from sandbox.wire.environment import variable
-from tests.attacks import CALL_TASKS, CALLED, PRINT_TASKS, PRINTED, Attack, calls, prints
+from tests.attacks import (
+    APART_TASKS,
+    CALL_TASKS,
+    CALLED,
+    PRINT_TASKS,
+    PRINTED,
+    SHARED_TASKS,
+    WITHIN_REACH,
+    Attack,
+    calls,
+    prints,
+    shared_calls,
+)
 from tests.conftest import opened
 from tests.tamper import SEED
 from toolkit.benchmarks.base import Benchmark, Loaded
-from toolkit.oracle import Oracle
-from toolkit.records import Result, Sample, Task, Verdict
+from toolkit.oracle import Oracle, unittests
+from toolkit.records import Result, Sample, Task, Verdict, label
 
 ALL = bool(variable("ALL_SAMPLES"))
-EVERY = 3
 LIMITS = Limits(memory_bytes=512 << 20, disk_bytes=32 << 20)
 MARK = "def check(candidate)"
 """What a thief looks for."""
 OWN = Benchmark(name="own", load=lambda _: Loaded(tasks={}, data_hash=""))
-KINDS = {"asserts": (CALL_TASKS, calls, CALLED), "standard input": (PRINT_TASKS, prints, PRINTED)}
+SHARED = "test classes, shared"
+KINDS = {
+    "asserts": (CALL_TASKS, calls, CALLED, 3), "standard input": (PRINT_TASKS, prints, PRINTED, 3),
+    "test classes": (APART_TASKS, calls, CALLED, 33), SHARED: (SHARED_TASKS, shared_calls, CALLED, 33),
+}  # fmt: skip
+"""Of each kind of tests: tasks, attacks, a right program, and every which attack is tried at each landing."""
 pytestmark = pytest.mark.timeout(3600)
+
+
+@pytest.fixture(autouse=True)
+def as_quick_as_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Test classes may take longer than other tests, for what they import and draw; these do neither."""
+    monkeypatch.setattr(unittests, "LOAD_S", 2.0)
+    monkeypatch.setattr(unittests, "SLOW", 1.0)
 
 
 def judged(engine: Engine, tasks: dict[str, Task], attacks: list[Attack], right: str, n_boxes: int) -> list[str]:
@@ -58,10 +81,10 @@ def test_there_are_enough_attacks(kind: str) -> None:
     assert sum(not attack.passes for attack in attacks) >= 60
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != SHARED])
 def test_what_is_within_reach_is_found(kind: str, engine: DockerEngine) -> None:
     """Thieves win where the answers are in their process: that they find nothing elsewhere means something."""
-    tasks, made, _ = KINDS[kind]
+    tasks, made, *_ = KINDS[kind]
     (task,) = [replace(task, tests=replace(task.tests, before=f"{task.tests.before}\n_near = [{MARK!r}]\n")) for task in list(tasks.values())[:1]]
     thieves = [attack for attack in made() if attack.about.startswith(("steals: frames", "steals: all objects", "steals: its own memory"))]
     samples = [Sample(task_id=task.task_id, sample_id=n, solution=attack.source) for n, attack in enumerate(thieves)]
@@ -70,11 +93,19 @@ def test_what_is_within_reach_is_found(kind: str, engine: DockerEngine) -> None:
     assert [result.verdict for result in found] == [Verdict.PASSED] * 3, found
 
 
+def test_what_a_thief_finds_in_a_shared_process_is_marked(engine: DockerEngine) -> None:
+    thieves = [attack for attack in calls() if attack.about.startswith(WITHIN_REACH)]
+    samples = [Sample(task_id="Methods", sample_id=n, solution=attack.source) for n, attack in enumerate(thieves)]
+    with Sandbox(engine, 1, LIMITS) as pool:
+        found = [result for _, result, _ in Oracle(pool, OWN, SHARED_TASKS, "attacks-1", timeout_s=2).judge_many(samples)]
+    assert [(result.verdict, result.shared, label(result.verdict, result.shared, False)) for result in found] == [(Verdict.PASSED, True, None)], found
+
+
 @pytest.mark.skipif(ALL, reason="all of them are tried, on every engine")
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_attack_passes(kind: str, engine: DockerEngine) -> None:
-    tasks, made, right = KINDS[kind]
-    found = judged(engine, tasks, made()[SEED % EVERY :: EVERY], right, 2)
+    tasks, made, right, every = KINDS[kind]
+    found = judged(engine, tasks, made()[SEED % every :: every], right, 2)
     assert not found, "\n".join(found)
 
 
@@ -88,7 +119,7 @@ def own(request: pytest.FixtureRequest) -> Iterator[Engine]:
 @pytest.mark.skipif(not ALL, reason="every attack on every engine: make check-long")
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_attack_passes_on_any_engine(kind: str, own: Engine) -> None:
-    tasks, made, right = KINDS[kind]
+    tasks, made, right, _ = KINDS[kind]
     attacks = made(whole=True)
     found = judged(own, tasks, attacks, right, 1)
     print(f"{kind}: {len(attacks)} attacks, each followed by a right program: {len(found)} judged otherwise than they must be")

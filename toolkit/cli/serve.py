@@ -33,6 +33,9 @@ def serve(
         bool, typer.Option("--strict-exit", help="/run_code: exit 0 before the last statement is exit code 120.")
     ] = False,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Reuse stored verdicts.")] = True,
+    allow_shared: Annotated[
+        bool, typer.Option("--allow-shared", help="Reward passes of tests that ran in the program's process, too.")
+    ] = False,
     access_log: Annotated[bool, typer.Option("--access-log/--no-access-log", help="Log a line per request.")] = True,
     log_programs: Annotated[bool, typer.Option("--log-programs", help="Log the programs of requests, too.")] = False,
     runtime: Runtime = None,
@@ -59,6 +62,7 @@ def serve(
         max_body_bytes=max_body << 20,
         drain_s=drain,
         use_cache=cache,
+        allow_shared=allow_shared,
         log_programs=log_programs,
         runtime=runtime,
     )

@@ -84,6 +84,7 @@ def train(
         bool | None, typer.Option("--gradient-checkpointing/--no-gradient-checkpointing")
     ] = None,
     unfinished: Annotated[str | None, typer.Option("--unfinished")] = None,
+    allow_shared: Annotated[bool | None, typer.Option("--allow-shared")] = None,
     document_mask: Annotated[bool | None, typer.Option("--document-mask/--no-document-mask")] = None,
     loss: Annotated[str | None, typer.Option("--loss")] = None,
     eval: Annotated[list[Path] | None, typer.Option("--eval")] = None,

@@ -203,7 +203,8 @@ class Oracle:
         if (stored := self._stored(key, sample)) is not None:
             return self._told(stored, sample), Facts(cached=True)
         try:
-            result, facts = (attempt or self.pool.attempt)(lambda box: self.judge(sample, box))
+            act = attempt or (lambda act: self.pool.attempt(act, self.rules.benchmark.image))
+            result, facts = act(lambda box: self.judge(sample, box))
         except BoxDestroyed as error:
             result, facts = self.failed(sample, error), Facts()
         self._store(key, result)

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from toolkit.api.threads import awaitable
 from toolkit.errors import UsageError
+from toolkit.records import SHARED, label
 from toolkit.reward.rows import Judgement, Row, asked
 
 
@@ -152,13 +153,12 @@ class Judge:
         self, verdict: str | None, *, passed_tests: int | None, tests: int, detail: str, error: str | None, shared: bool
     ) -> Judgement:
         """Return the judgement that facts amount to, under these settings: the only place that makes a reward."""
-        if verdict == "passed" and shared and not self.allow_shared:
-            error = "its tests shared a process with the program, so that the pass may be forged (allow_shared)"
+        right = label(verdict, shared, self.allow_shared)
+        if right is None:
+            error = f"{SHARED} (allow_shared)" if verdict else error or "not judged"
             return Judgement(verdict=None, score=None, tests=tests, error=error)
-        if verdict is None:
-            return Judgement(verdict=None, score=None, tests=tests, error=error or "not judged")
         share = (passed_tests or 0) / tests if tests else 0.0
-        score = 1.0 if verdict == "passed" else self.partial * share
+        score = 1.0 if right else self.partial * share
         return Judgement(
             verdict=verdict, score=score, tests_passed=passed_tests, tests=tests, detail=detail if self.show_detail else ""
         )

@@ -23,7 +23,7 @@ from sandbox import (
 from toolkit.benchmarks import Benchmark, own_tests
 from toolkit.oracle import Facts, Oracle, Refused, canary
 from toolkit.oracle.findings import BrokenTest
-from toolkit.records import Result, Task, Verdict
+from toolkit.records import SHARED, Result, Task, Verdict, label
 from toolkit.service import program
 from toolkit.service.admission import Admission, Job
 from toolkit.service.errors import Failed, Unanswered
@@ -127,7 +127,7 @@ class Room:
 
     # -- work in boxes ----------------------------------------------------------------------------------------------------
 
-    def _attempt(self, job: Job, act: Callable[[Box], R]) -> R:
+    def _attempt(self, job: Job, act: Callable[[Box], R], image: str = "run") -> R:
         """Do as `Sandbox.attempt` does, in a box that is closed once nobody wants the result."""
 
         def held(box: Box) -> R:
@@ -141,7 +141,7 @@ class Room:
 
         for left in reversed(range(TRIES)):
             try:
-                return self.pool.attempt(held, is_unwanted=lambda: job.is_over)
+                return self.pool.attempt(held, image, is_unwanted=lambda: job.is_over)
             except (BoxDestroyed, BrokenTest):
                 raise
             except (BoxLost, Starved, EngineUnavailable):
@@ -271,7 +271,8 @@ class Room:
         """Judge a program; return what `/judge` answers. Raises `Unanswered`, or `Failed` for tests that are broken."""
 
         def work(job: Job) -> tuple[Result, Facts, int, float]:
-            result, facts = asked.oracle.judge_one(asked.sample, lambda act: self._attempt(job, act))
+            image = asked.oracle.rules.benchmark.image
+            result, facts = asked.oracle.judge_one(asked.sample, lambda act: self._attempt(job, act, image))
             n_passed = _passed(result, asked.n_tests)
             if result.verdict is Verdict.PASSED or not asked.singles:
                 return result, facts, n_passed, job.queued_s
@@ -282,20 +283,31 @@ class Room:
         result, facts, n_passed, queued_s = await self._admitted(key, work, limit_s, patience_s, **more)
         assert result.verdict is not None
         self.metrics.count("exogate_verdicts_total", "verdict", result.verdict)
-        is_passed = result.verdict is Verdict.PASSED
-        share = bool(asked.row.get("partial")) and not is_passed
-        answer = {
-            "status": result.verdict, "passed": is_passed,
-            "score": n_passed / asked.n_tests if share else float(is_passed),
+        right = label(result.verdict, result.shared, self.settings.allow_shared)
+        score = None if right is None else n_passed / asked.n_tests if asked.row.get("partial") else float(right)
+        answer: dict[str, Any] = {
+            "status": result.verdict, "passed": right, "score": score,
             "tests_passed": n_passed, "tests": asked.n_tests,
             "exogate": {
                 "seconds": facts.seconds, "charged_s": facts.charged_s, "cpu_s": facts.cpu_s,
                 "memory_peak_bytes": facts.memory_peak_bytes, "queued_s": round(queued_s, 6), "cached": facts.cached,
             },
         }  # fmt: skip
+        if result.shared:
+            answer["shared"] = True
+        if right is None:
+            answer["error"] = f"{SHARED} (--allow-shared)"
         if asked.shows:
             answer["detail"] = result.detail
         return answer
+
+    async def reward(self, key: str, asked: Question, patience_s: float) -> dict[str, Any]:
+        """Do as `judge`, for clients that take a reward and no other answer. Raises `Unanswered` where there is none."""
+        found = await self.judge(key, asked, patience_s)
+        if found["score"] is None:
+            with self._ours():
+                raise Unanswered("shared", found["error"])
+        return found
 
 
 _NOT_RUN: dict[str, Any] = {

@@ -44,6 +44,7 @@ class Settings:
         timeout_s: limit of a benchmark's call or program, unless a request says another one.
         client_s: seconds that a client of `/judge` waits for its answer, unless it says so (`?wait=`).
         drain_s: seconds that requests under way may take once the server has been told to end.
+        allow_shared: see `toolkit.records.label`.
         header_s, body_s: seconds in which a request's head, and its body, have to be there.
     """
 
@@ -63,6 +64,7 @@ class Settings:
     header_s: float = 10.0
     body_s: float = 30.0
     use_cache: bool = True
+    allow_shared: bool = False
     log_programs: bool = False
     runtime: str | None = None
 

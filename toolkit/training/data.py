@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.errors import UsageError
 from toolkit.models.tokens import Middle, middle_tokens, tokens_of
+from toolkit.records import Verdict, label
 from toolkit.samples.lines import MAX_KEPT, Problems, checked_text, lines
 from toolkit.samples.rows import JUDGED, Row
 from toolkit.training import disk
@@ -61,7 +62,8 @@ class Learnt:
 
 
 def read(
-    files: Iterable[Path], *, skip_bad: bool = False, unfinished: Unfinished = "leave-out", loss: Loss | None = "all"
+    files: Iterable[Path], *, skip_bad: bool = False, unfinished: Unfinished = "leave-out", loss: Loss | None = "all",
+    allow_shared: bool = False,
 ) -> tuple[Sequence[Text | Learnt], list[str]]:
     """Return the texts of JSONL files in order, kept on disk, and why rows were left out, one line each.
 
@@ -71,16 +73,20 @@ def read(
         unfinished: rows with `"finished": false` are left out, learnt without the end that they lack (`open`: neither the
             closing fence nor the end of text), or learnt as if they had ended (`closed`). Rows without the field have ended.
         loss: whether prompts are learnt (`all`), or read only (`completion`); None: those of chats are read only.
+        allow_shared: rows with `"shared": true` are learnt too; see `toolkit.records.label`.
 
     Raises:
         UsageError: a row's text is missing, empty, longer than `MAX_BYTES` or not the one that the gate judged; or no row is
             left.
     """
     texts = OnDisk[Text | Learnt]()
-    problems, n_cut = Problems(), 0
+    problems, n_cut, n_shared = Problems(), 0, 0
     for path in (each / TRAIN if each.is_dir() else each for each in files):
         for place, _, row in lines(path, problems):
             try:
+                if label(Verdict.PASSED, row.get("shared") is True, allow_shared) is None:
+                    n_shared += 1
+                    continue
                 if not has_ended(row) and unfinished == "leave-out":
                     n_cut += 1
                     continue
@@ -89,6 +95,11 @@ def read(
                 texts.append(learnt.text if learnt == Learnt(learnt.text) else learnt)
             except ValueError as error:
                 problems.add(place, error)
+    if n_shared and not texts and not problems:
+        raise UsageError(
+            f"there is nothing to train on: {n_shared} answers passed tests that shared their process, and may be forged "
+            "(shared is true; --allow-shared)" + (f", and {n_cut} were cut off" if n_cut else "")
+        )
     if n_cut and not texts and not problems:
         raise UsageError(
             f"there is nothing to train on: all {n_cut} answers were cut off at the token limit (finished is false). Let "
@@ -100,8 +111,10 @@ def read(
         raise UsageError("\n".join(["the data cannot be used; nothing was trained", *problems.listed()]))
     if all(isinstance(text, Learnt) and text.weight < 1 for text in texts):
         raise UsageError("all rows have a weight below 1: scale the weights, so that the largest are at least 1")
-    cut = [f"{n_cut} of {n_cut + len(texts)} answers were cut off at the token limit, and are left out"] if n_cut else []
-    return texts, cut + problems.listed(MAX_KEPT)
+    n = n_cut + n_shared + len(texts)
+    cut = [f"{n_cut} of {n} answers were cut off at the token limit, and are left out"] if n_cut else []
+    forged = "answers passed tests that shared their process, and are left out (--allow-shared)"
+    return texts, cut + ([f"{n_shared} of {n} {forged}"] if n_shared else []) + problems.listed(MAX_KEPT)
 
 
 def has_ended(row: Mapping[str, Any]) -> bool:

@@ -29,7 +29,7 @@ from toolkit.training.settings import PAPER, TrainOutcome, TrainSettings
 
 __all__ = ["PAPER", "TrainOutcome", "TrainSettings", "train"]
 
-_NOT_ASKED = ("output", "resume", "overwrite", "skip_bad", "checkpoint_every")
+_NOT_ASKED = ("output", "resume", "overwrite", "skip_bad", "allow_shared", "checkpoint_every")
 
 
 def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = lambda *_: None) -> TrainOutcome:
@@ -40,9 +40,11 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
         InfrastructureError: package, memory or disk failed. `resume` continues from the last checkpoint.
     """
     started = time.monotonic()
-    texts, problems = data.read(settings.data, skip_bad=settings.skip_bad, unfinished=settings.unfinished,
-                                loss=settings.loss)  # fmt: skip
-    known = data.read(settings.eval, unfinished="open", loss=settings.loss)[0] if settings.eval else []
+    texts, problems = data.read(
+        settings.data, skip_bad=settings.skip_bad, unfinished=settings.unfinished, loss=settings.loss,
+        allow_shared=settings.allow_shared,
+    )  # fmt: skip
+    known = data.read(settings.eval, unfinished="open", loss=settings.loss, allow_shared=True)[0] if settings.eval else []
     with explained():
         import torch
         from accelerate import Accelerator

@@ -60,6 +60,8 @@ class TrainSettings(Settings):
     unfinished: Literal["leave-out", "open", "closed"] = Field("leave-out", description="Answers that were cut off at the "
         "token limit (finished is false): leave-out, open (learnt without the end that they lack), or closed (as if they "
         "had ended there).")  # fmt: skip
+    allow_shared: bool = Field(False, description="Learn programs, too, whose tests ran in their own process (shared is "
+                               "true), so that the pass may be forged.")  # fmt: skip
     document_mask: bool = Field(False, description="Keep the texts of a block apart: none is read before another.")
     loss: Literal["completion", "all"] | None = Field(None, description="What is learnt of rows with a prompt: completion, "
         "or all [default: completion for answers in a chat, all for texts that go on].")  # fmt: skip

@@ -3,6 +3,7 @@
 import base64
 import json
 import pickle
+import tracemalloc
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from toolkit.commands.validate import write_canonical
 from toolkit.errors import UsageError
 from toolkit.oracle import Oracle, canary
 from toolkit.oracle.stdin import same_output
-from toolkit.records import Result, Sample, Verdict
+from toolkit.records import Result, Sample, Stdin, Task, Verdict
 from toolkit.samples.extract import last_block
 
 CASES = [("3\n1 2 3\n", "6\n"), ("2\n0.5 0.25\n", "0.75\n"), ("0\n\n", "0\n")]
@@ -105,6 +106,37 @@ def test_what_is_printed_decides(case: str, oracle: Oracle) -> None:
         assert result.verdict not in (None, Verdict.PASSED), result  # how it ends is the machine's choice
     else:
         assert result.verdict is verdict, result
+
+
+LINE, N_LINES = "0123456789abcde", 1_500_000
+"""23 MiB in all: twice as much is kept."""
+LONG = f"import sys\nfor _ in range(15): sys.stdout.write('{LINE}\\n' * {N_LINES // 15})\n"
+
+
+def test_output_of_any_length_that_is_wanted_is_compared(oracle: Oracle) -> None:
+    tests = Stdin(cases=(("", f"{LINE}\n" * N_LINES),))
+    oracle.start()
+    before = oracle.pool.n_started
+    oracle.tasks = {**oracle.tasks, "long": Task(task_id="long", prompt="", entry_point="", canonical_solution="", tests=tests)}
+    for program, verdict in (
+        (LONG, Verdict.PASSED), (LONG + "print(6)", Verdict.WRONG_ANSWER), (LONG.replace("range(15)", "range(14)"), Verdict.WRONG_ANSWER),
+        (LONG + LONG + "print(6)", Verdict.OUTPUT_LIMIT), (f"print({LINE!r} + '\\n' * (30 << 20) + {LINE!r})", Verdict.WRONG_ANSWER), (LONG, Verdict.PASSED),
+    ):  # fmt: skip
+        assert judge(oracle, "long", f"{program}\n").verdict is verdict, program
+    assert oracle.pool.n_started == before, "nothing of it was left in the box"
+    assert judge(oracle, "abc1_a", "print(6)\nprint(' ' * (1 << 20))").verdict is Verdict.OUTPUT_LIMIT, "elsewhere 1 MiB is kept"
+
+
+def test_of_what_was_printed_no_more_is_taken_apart_than_is_wanted() -> None:
+    n = 5_000_000
+    tracemalloc.start()
+    for got in ("1 " * n, "12 " * n + "12", "1" + "\n" * n + "2", "x\n" * n):
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        assert not same_output(got, "1 2\n3")
+        assert not same_output(got, "1 2")
+        assert tracemalloc.get_traced_memory()[1] - before < 3 * len(got)
+    tracemalloc.stop()
 
 
 METHODS = {

@@ -3,14 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from starlette.requests import Request
 
 from sandbox import BoxDestroyed, BoxLost, EngineUnavailable, Sandbox, Starved
+from toolkit.oracle import Facts, Oracle
+from toolkit.records import Result, Verdict
 from toolkit.service import fusion, shapes
 from toolkit.service import room as rooms
+from toolkit.service.app import Service
 from toolkit.service.asked import Inlet, Quotas
 from toolkit.service.errors import Failed, Unanswered
 from toolkit.service.room import Room
@@ -106,6 +110,45 @@ def test_broken_tests_are_the_rows_own(room: Room, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Sandbox, "attempt", raising(rooms.BrokenTest("the test fails before its first call")))
     assert isinstance(asyncio.run(both(room))[1], Failed)
     assert room.metrics.of("exogate_unscored_total") == {}
+
+
+@pytest.mark.parametrize(("verdict", "allowed", "score"), [
+    (Verdict.PASSED, False, None), (Verdict.PASSED, True, 1.0), (Verdict.WRONG_ANSWER, False, 0.0),
+])  # fmt: skip
+def test_a_shared_pass_is_no_reward_unless_allowed(room: Room, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, allowed: bool, score: float | None) -> None:
+    said = Result(task_id="own", sample_id=0, verdict=verdict, base=verdict, shared=True)
+    monkeypatch.setattr(Oracle, "judge_one", lambda *_: (said, Facts()))
+    room.settings = replace(room.settings, allow_shared=allowed)
+    found = asyncio.run(room.judge("", room.books.question(ROW), 30))
+    assert (found["status"], found["score"], found["passed"], found["shared"]) == (verdict, score, score and bool(score), True)
+    assert ("error" in found) == (score is None)
+    provided = {"dataset_type": "CommonOJDataset", "provided_data": {"id": 1, "test": [{"input": {"stdin": ""}, "output": {"stdout": ""}}]}}
+    for path, body, name in (
+        (Service(room)._openrlhf, {"query": ["x"], "labels": [ROW]}, "rewards"), (Service(room)._slime, {"response": "x", "label": ROW}, ""),
+        (fusion.submit, {"dataset": "own", "id": 1, "completion": "", "config": provided}, "accepted"),
+    ):  # fmt: skip
+        if score is None:
+            with pytest.raises(Unanswered, match="shared a process"):
+                asyncio.run(path(room, "", body))
+        else:
+            told = asyncio.run(path(room, "", body))
+            assert (told[name] if name else told) == score
+    assert room.metrics.of("exogate_unscored_total") == ({'{reason="shared"}': 3} if score is None else {})
+
+
+def test_a_benchmark_is_judged_in_boxes_of_its_image(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def attempt(_pool: Sandbox, _act: Any, image: str, **_: Any) -> Any:
+        asked.append(image)
+        raise BoxDestroyed("twice")
+
+    monkeypatch.setattr(Sandbox, "attempt", attempt)
+    question = room.books.question(ROW)
+    question.oracle.rules = replace(question.oracle.rules, benchmark=replace(question.oracle.rules.benchmark, image="other"))
+    asyncio.run(room.judge("", question, 30))
+    question.oracle.judge_one(question.sample)
+    assert asked == ["other", "other"]
 
 
 @pytest.mark.parametrize(("body", "wanted"), [

@@ -162,6 +162,20 @@ def test_bad_data(tmp_path: Path, content: str, said: str) -> None:
         assert said in problems[0]
 
 
+def test_what_passed_in_a_shared_process_is_not_learnt_unless_allowed(tmp_path: Path) -> None:
+    path, alone = tmp_path / "data.jsonl", tmp_path / "alone.jsonl"
+    path.write_text('{"content": "a", "shared": true}\n{"content": "b", "shared": false}\n{"content": "c", "shared": "yes"}\n')
+    alone.write_text('{"content": "a", "shared": true}\n')
+    texts, why = packing.read([path])
+    assert (list(texts), why) == (["b", "c"], ["1 of 3 answers passed tests that shared their process, and are left out (--allow-shared)"])
+    assert list(packing.read([path], allow_shared=True)[0]) == ["a", "b", "c"]
+    said = []
+    for more in ([], ["--allow-shared"]):
+        done = CliRunner().invoke(cli.app, ["train", str(alone), "-o", str(tmp_path / "out"), "--model", str(tmp_path / "none"), *more])
+        said.append((done.exit_code != 0, "shared their process" in done.stderr))
+    assert said == [(True, True), (True, False)]
+
+
 def test_bad_data_ends_the_command(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli.app, ["train", str(tmp_path / "no.jsonl"), "-o", str(tmp_path / "out")])
     assert (done.exit_code, "no.jsonl: No such file" in done.stderr) == (2, True)
