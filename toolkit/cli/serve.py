@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.options import Runtime, fail
+from toolkit.cli.options import Ray, Runtime, fail
 
 
 def serve(
     host: Annotated[str, typer.Option("--host", help="Address; one that others can reach wants keys.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="0 takes any that is free.")] = 8080,
-    boxes: Annotated[int | None, typer.Option("--boxes", help="Programs at a time [processors].")] = None,
+    boxes: Annotated[
+        int | None, typer.Option("--boxes", help="Programs at a time, with --ray on each node [its processors].")
+    ] = None,
     memory: Annotated[int, typer.Option("--memory", help="MiB that one program may take, at most.")] = 4096,
     benchmarks: Annotated[
         str | None, typer.Option("--benchmarks", help="Those that may be named, comma-separated [all whose data is here].")
@@ -33,6 +35,7 @@ def serve(
     access_log: Annotated[bool, typer.Option("--access-log/--no-access-log", help="A line a request.")] = True,
     log_programs: Annotated[bool, typer.Option("--log-programs", help="Log requests with their programs, too.")] = False,
     runtime: Runtime = None,
+    ray: Ray = None,
 ) -> None:
     """Judge programs over HTTP: verdicts, rewards for trainers, and SandboxFusion's endpoints."""
     from toolkit.service.settings import Settings, read_keys
@@ -58,6 +61,8 @@ def serve(
         use_cache=cache,
         log_programs=log_programs,
         runtime=runtime,
+        ray=ray,
+        boxes_a_node=boxes,
     )
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", level=logging.WARNING)
     logging.getLogger("toolkit.serve").setLevel(logging.INFO)

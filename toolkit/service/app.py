@@ -15,9 +15,10 @@ from starlette.types import ASGIApp
 
 from toolkit.service import fusion
 from toolkit.service.asked import Door, Gone, Inlet, Quotas, Streamed, answer, failed, gone, parsed, unless_gone
+from toolkit.service.boxes import KNOWN
 from toolkit.service.errors import Failed, Unanswered
 from toolkit.service.questions import label_of
-from toolkit.service.room import KNOWN, Room, unjudged
+from toolkit.service.room import Room, unjudged
 from toolkit.service.settings import NOBODY, Key
 
 LOG = logging.getLogger("toolkit.serve")
@@ -27,8 +28,8 @@ MAX_ROWS = 100_000
 """Rows of one request."""
 AHEAD = 4
 """Rows of one request that wait or run at a time, for each box."""
-PROVE_S = 300.0
-"""Seconds between two looks at known programs."""
+PROVE_S, COUNT_S = 300.0, 1.0
+"""Seconds between two looks at known programs; at the nodes of a cluster."""
 GONE = 499
 NDJSON = ("application/x-ndjson", "application/jsonl")
 Handler = Callable[[Room, str, Any], Awaitable[Any]]
@@ -64,13 +65,20 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def _life(self, _app: Starlette) -> AsyncIterator[None]:
-        proving = asyncio.create_task(self._prove())
+        beside = [asyncio.create_task(self._prove()), *([asyncio.create_task(self._count())] if self.settings.ray else [])]
         try:
             yield
         finally:
-            proving.cancel()
+            for task in beside:
+                task.cancel()
             self.room.admission.end()
             await asyncio.to_thread(self.room.admission.join)
+
+    async def _count(self) -> None:
+        """Follow the nodes that join a cluster, and those that leave it."""
+        while True:
+            await asyncio.sleep(COUNT_S)
+            self.room.count(await asyncio.to_thread(self.room.look))
 
     async def _prove(self) -> None:
         """Judge known programs every few minutes; while one is judged otherwise, nothing is."""

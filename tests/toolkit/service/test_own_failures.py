@@ -9,8 +9,8 @@ import pytest
 from starlette.requests import Request
 
 from sandbox import BoxDestroyed, BoxLost, EngineUnavailable, Sandbox, Starved
-from toolkit.service import fusion, shapes
-from toolkit.service import room as rooms
+from toolkit.oracle.findings import BrokenTest
+from toolkit.service import boxes, fusion, shapes
 from toolkit.service.asked import Inlet, Quotas
 from toolkit.service.errors import Failed, Unanswered
 from toolkit.service.room import Room
@@ -34,7 +34,7 @@ class Engine:
 
 @pytest.fixture
 def room(monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
-    monkeypatch.setattr(rooms, "open_engine", lambda _: Engine())
+    monkeypatch.setattr(boxes, "open_engine", lambda _: Engine())
     made = Room(Settings(boxes=1, use_cache=False))
     made.why_not_ready = ""
     yield made
@@ -86,7 +86,7 @@ def test_a_box_that_fails_once_costs_nobody(room: Room, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Sandbox, "attempt", attempt)
     asyncio.run(both(room))
-    assert len(tried) == 2 * rooms.TRIES
+    assert len(tried) == 2 * boxes.TRIES
 
 
 def test_what_a_program_does_to_its_box_is_its_own(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ def test_nothing_is_judged_while_known_programs_are_judged_wrongly(room: Room) -
 
 
 def test_broken_tests_are_the_rows_own(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Sandbox, "attempt", raising(rooms.BrokenTest("the test fails before its first call")))
+    monkeypatch.setattr(Sandbox, "attempt", raising(BrokenTest("the test fails before its first call")))
     assert isinstance(asyncio.run(both(room))[1], Failed)
     assert room.metrics.of("exogate_unscored_total") == {}
 
