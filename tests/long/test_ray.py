@@ -154,7 +154,7 @@ def test_rounds_say_the_same_as_on_one_machine(cluster: Any, tmp_path: Path, mon
             monkeypatch.setattr("toolkit.rounds.machine.open_engine", lambda: pytest.fail("the nodes have the boxes"))
         (tmp_path / name).mkdir()
         asked = settings(tmp_path / name, regimes=("compile+import",), rounds=1, accept=4, limit=4, parallel=1, **more)
-        rows.append(rounds.run(asked)["rows"])
+        rows.append([{**row, "spent": None} for row in rounds.run(asked)["rows"]])
     assert rows[0] == rows[1]
     assert rows[0]
 

@@ -150,7 +150,8 @@ class Worker:
             self._oracles.move_to_end(key)
             while len(self._oracles) > MOST:
                 self._oracles.popitem(last=False)
-            found.tasks = {**found.tasks, asked.task.task_id: asked.task}
+            if asked.task.task_id not in found.tasks:
+                found.tasks = {**found.tasks, asked.task.task_id: asked.task}
             return found
 
     def work(self, chunk: Sequence[Program | Judged], stop: threading.Event) -> list[Any]:

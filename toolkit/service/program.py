@@ -24,20 +24,14 @@ FETCHED_BYTES = 32 << 20
 EARLY = 120
 """Exit code, with `strict_exit`, of a program that ended itself with 0 before its last statement."""
 _AROUND = '''
-def _around(source, files, mark, ended, wanted):
+def _around(source, mark, ended, wanted):
     import os, sys, types
     error_fd = os.dup(2)
     folder = os.getcwd()
     path = folder + "/main.py"
-    for name, data in files:
-        import binascii
-        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
-        with open(os.path.join(folder, name), "wb") as file:
-            file.write(binascii.a2b_base64(data))
-    if not any(name == "main.py" for name, _ in files):
-        with open(path, "wb") as file:
-            file.write(source)
-    main = types.ModuleType("__main__")
+    with open(path, "wb") as file:
+        file.write(source)
+{given}    main = types.ModuleType("__main__")
     main.__file__ = path
     main.__dict__["__builtins__"] = __builtins__
     sys.modules["__main__"] = main
@@ -58,6 +52,13 @@ def _around(source, files, mark, ended, wanted):
             pass
     code = how["code"]
 '''
+_GIVEN = '''
+    import binascii
+    for name, data in {files!r}:
+        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(binascii.a2b_base64(data))
+'''
 _ENDED = '''
 import sys
 reached, code, trace = False, 1, error.__traceback__ and error.__traceback__.tb_next
@@ -73,8 +74,8 @@ elif error.code is None or isinstance(error.code, int):
 else:
     print(error.code, file=sys.stderr)
 '''
-"""Of programs that raise: apart, as no other program should pay for its being compiled."""
-_SCRIPT = "{around}    if code:\n        raise SystemExit(code)\n\n_around({source!r}, {files!r}, {mark!r}, {ended!r}, [])\n"
+"""For programs with files, and for those that raise: no other one should pay for what it takes to compile them."""
+_SCRIPT = "{around}    if code:\n        raise SystemExit(code)\n\n_around({source!r}, {mark!r}, {ended!r}, [])\n"
 _CALLED = '''{around}    import atexit, threading
     try:
         threading._shutdown()
@@ -101,7 +102,7 @@ _CALLED = '''{around}    import atexit, threading
     return [code, found]
 
 def _go(wanted):
-    return _around({source!r}, {files!r}, {mark!r}, {ended!r}, wanted)
+    return _around({source!r}, {mark!r}, {ended!r}, wanted)
 '''
 """The first goes on as a script does that leaves; the second ends here, and returns what is wanted."""
 
@@ -156,9 +157,10 @@ def run(
     """Run a program in a box. Raises as `Box.run`."""
     mark = f"\0{secrets.token_hex(16)}\0"
     form = _CALLED if wanted else _SCRIPT
+    given = _GIVEN.format(files=[(name, base64.b64encode(data)) for name, data in files]) if files else ""
     text = form.format(
-        around=_AROUND, ended=_ENDED, fetched=FETCHED_BYTES, source=code.encode("utf-8", "surrogatepass"),
-        files=[(name, base64.b64encode(data)) for name, data in files or []], mark=mark.encode(),
+        around=_AROUND.format(given=given), ended=_ENDED, fetched=FETCHED_BYTES, mark=mark.encode(),
+        source=code.encode("utf-8", "surrogatepass"),
     )  # fmt: skip
     limits = replace(limits, output_bytes=OUTPUT_BYTES)
     given = stdin.encode("utf-8", "surrogatepass")
