@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from sandbox import DockerEngine, Limits, Sandbox
 from tests.bench.tables import REPEAT
 from tests.faults import OWN, RIGHT, TASKS
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.oracle import Oracle
-from toolkit.oracle.cluster import Cluster
 from toolkit.oracle.findings import Facts
 from toolkit.oracle.ray import RayOracle
 from toolkit.records import Result, Sample, Verdict
@@ -94,10 +94,8 @@ def driver(n_nodes: int = 2, n_samples: int = 20_000) -> None:
     names = list(TASKS)
     pad = "# " + "x" * 900 + "\n"  # about what a solution of a benchmark has
     given = [Sample(task_id=names[i % 10], sample_id=i // 10, solution=f"{RIGHT}{pad}# {i}\n") for i in range(n_samples)]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, patch("toolkit.oracle.ray._Make", lambda **_: Quick):
         oracle = RayOracle(simulated.address, OWN, TASKS, "own-1", n_boxes=1, limits=Limits(), cache=VerdictCache(Path(folder)))
-        oracle.cluster = oracle.pool.cluster = Cluster(simulated.address, Quick, n_boxes=1, limits=Limits())  # type: ignore[attr-defined]
-        oracle.pool.engine = oracle.cluster  # type: ignore[assignment]
         oracle.start()
         measured(f"through {n_nodes} nodes, stored", n_samples, oracle.judge_many(given))
         measured("from the cache", n_samples, oracle.judge_many([replace(each) for each in given]))

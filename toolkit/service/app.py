@@ -7,10 +7,9 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from toolkit.service import fusion
@@ -61,10 +60,10 @@ class Service:
             Route("/metrics", self._metrics),
             Route("/", lambda _: PlainTextResponse(ABOUT)),
         ]
-        return Door(Starlette(routes=routes, lifespan=self._life), self.settings, self.room.metrics)
+        return Door(Router(routes, lifespan=self._life), self.settings, self.room.metrics)
 
     @contextlib.asynccontextmanager
-    async def _life(self, _app: Starlette) -> AsyncIterator[None]:
+    async def _life(self, _app: Router) -> AsyncIterator[None]:
         beside = [asyncio.create_task(self._prove()), *([asyncio.create_task(self._count())] if self.settings.ray else [])]
         try:
             yield

@@ -157,9 +157,9 @@ def run(
     """Run a program in a box. Raises as `Box.run`."""
     mark = f"\0{secrets.token_hex(16)}\0"
     form = _CALLED if wanted else _SCRIPT
-    given = _GIVEN.format(files=[(name, base64.b64encode(data)) for name, data in files]) if files else ""
+    written = _GIVEN.format(files=[(name, base64.b64encode(data)) for name, data in files]) if files else ""
     text = form.format(
-        around=_AROUND.format(given=given), ended=_ENDED, fetched=FETCHED_BYTES, mark=mark.encode(),
+        around=_AROUND.format(given=written), ended=_ENDED, fetched=FETCHED_BYTES, mark=mark.encode(),
         source=code.encode("utf-8", "surrogatepass"),
     )  # fmt: skip
     limits = replace(limits, output_bytes=OUTPUT_BYTES)

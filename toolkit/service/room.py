@@ -66,7 +66,7 @@ class Room:
     def start(self) -> None:
         """Start all boxes, and judge known programs. Raises `InfrastructureError`."""
         try:
-            self.boxes.start(lambda *about: self._oracle(*about, timeout_s=self.settings.timeout_s, fail_fast=False))
+            self.boxes.start(lambda of, tasks, name: self._oracle(of, tasks, name, self.settings.timeout_s, False))
         except Refused:
             self.metrics.count("exogate_canary_failures_total")
             raise
