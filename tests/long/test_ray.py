@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from toolkit.benchmarks.load import load  # noqa: E402
 from toolkit.commands import evaluate, gate  # noqa: E402
 from toolkit.oracle import cluster as clusters  # noqa: E402
 from toolkit.oracle.ray import RayOracle  # noqa: E402
+from toolkit.oracle.ray_run import run_on  # noqa: E402
 from toolkit.records import Sample  # noqa: E402
+from toolkit.rounds import pool  # noqa: E402
 from toolkit.rounds import run as rounds  # noqa: E402
 from toolkit.store.cache import VerdictCache  # noqa: E402
 
@@ -145,7 +148,9 @@ def test_gates_say_the_same_as_on_one_machine(cluster: Any, tmp_path: Path) -> N
     assert summaries[0]["images"] == summaries[1]["images"]
 
 
-def test_rounds_say_the_same_as_on_one_machine(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rounds_say_the_same_as_on_one_machine(
+    cluster: Any, engine: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("toolkit.rounds.run.Machine", Planted)
     monkeypatch.setattr(Planted, "policy", staticmethod(right), raising=False)
     rows = []
@@ -157,6 +162,9 @@ def test_rounds_say_the_same_as_on_one_machine(cluster: Any, tmp_path: Path, mon
         rows.append([{**row, "spent": None} for row in rounds.run(asked)["rows"]])
     assert rows[0] == rows[1]
     assert rows[0]
+    items = pool.load(pool.STDLIB, partial(run_on, cluster.address))
+    assert [item.task for item in items] == [item.task for item in pool.load(pool.STDLIB, engine)]
+    assert len(items) > 1000
 
 
 ROWS = [
