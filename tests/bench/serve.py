@@ -12,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from sandbox import DockerEngine, Limits, Sandbox
+from tests.bench.tables import REPEAT
 from tests.toolkit.service.live import Server, server
 from tests.toolkit.service.test_under_load import spinning
 from toolkit.service import program
 
-N = int(os.environ.get("BENCH_REQUESTS", "600"))
+N = int(os.environ.get("BENCH_REQUESTS", "400"))
 AT_ONCE, RUN_S, WITHIN_S = 512, 1.0, 240.0
 """Requests that come together, the limit of each, and the seconds after which none of them asks again."""
 CODE = "print(6 * 7)"
@@ -60,28 +61,15 @@ def _rate(act: Callable[[int], object], n: int, clients: int) -> tuple[float, li
         return n / (time.monotonic() - started), seconds
 
 
-def _small(name: str, ask: Ask, one_server: Server | None) -> float:
-    refused = 0
-
+def _one(ask: Ask, refused: Counter[str]) -> Callable[[int], None]:
+    """Return what runs one small program, asking again where that is refused."""
     def one(_: int) -> None:
-        nonlocal refused
         while (found := ask(CODE, 10))[0] == 504:
-            refused += 1
+            refused["n"] += 1
             time.sleep(0.2)
         assert found[::2] == (200, "42\n"), found
 
-    _rate(one, 40, 4)
-    two, of_two = _rate(one, N // 2, 2)
-    ours, theirs = time.process_time(), one_server.cpu_s() if one_server else 0.0
-    many, of_many = _rate(one, N, 64)
-    ours, theirs = time.process_time() - ours, one_server.cpu_s() - theirs if one_server else 0.0
-    print(f"serve: {name}: {many:.0f} programs/s of 64 clients, a connection each, p50 {_ms(of_many)}; "
-          f"2 clients {two:.0f}/s, p50 {_ms(of_two)}, p99 {1000 * statistics.quantiles(of_two, n=100)[-1]:.1f} ms; {refused} refused")  # fmt: skip
-    cores = os.cpu_count() or 1
-    said = f"; the server's process takes {1000 * theirs / N:.2f} ms" if one_server else ""
-    print(f"serve: {name}: of {1000 * cores / many:.2f} ms of processors that a program has here, the clients take "
-          f"{1000 * ours / N:.2f} ms{said}; {N / (N / many - ours / cores):.0f} programs/s if the clients' were another machine's")  # fmt: skip
-    return many
+    return one
 
 
 def _ms(seconds: list[float]) -> str:
@@ -150,27 +138,47 @@ def _peers() -> Iterator[dict[str, tuple[Ask, Server | None]]]:
 
 
 def serve() -> None:
-    """Small programs over HTTP and in process, and long output."""
-    with Sandbox(DockerEngine(), 2, Limits(memory_bytes=4 << 30)) as pool:
+    """Small programs over HTTP and in process, taking turns, and long output."""
+    with Sandbox(DockerEngine(), 2, Limits(memory_bytes=4 << 30)) as pool, _peers() as peers:
         limits = replace(pool.limits, charged_s=10, cpu_s=20)
 
         def bare(_: int) -> None:
             assert pool.attempt(lambda box: box.run(CODE)).stdout == "42\n"
 
-        def same(_: int) -> None:
+        def alike(_: int) -> None:
             assert pool.attempt(lambda box: program.run(box, CODE, limits=limits, wanted=[])).stdout == "42\n"
 
-        _rate(bare, 40, 2)
-        inside, seconds = _rate(bare, N, 2)
-        alike, of_alike = _rate(same, N, 2)
-    print(f"serve: in process, 2 boxes: {inside:.0f} programs/s, p50 {_ms(seconds)}; with files and the note on how it ended, "
-          f"as /run_code has them: {alike:.0f}/s, p50 {_ms(of_alike)}")  # fmt: skip
-    with _peers() as peers:
-        for name, (ask, of) in peers.items():
-            rate = _small(name, ask, of)
-            if of:
-                print(f"serve: HTTP's own share: {100 * (1 - rate / inside):.0f} % of in-process throughput; "
-                      f"{100 * (1 - rate / alike):.0f} % of the same programs'")  # fmt: skip
+        refused = {name: Counter[str]() for name in peers}
+        ours = {name: _one(ask, refused[name]) for name, (ask, _) in peers.items()}
+        ways = {"in process": (bare, 2), "in process, as /run_code runs it": (alike, 2)}
+        ways |= {f"{name}, {n} clients": (one, n) for name, one in ours.items() for n in (2, 64)}
+        for act, _ in ways.values():
+            _rate(act, 40, 2)
+        rates: dict[str, list[float]] = {name: [] for name in ways}
+        of_each: dict[str, list[float]] = {name: [] for name in ways}
+        cpu_s: Counter[str] = Counter()
+        for _ in range(REPEAT):
+            for name, (act, clients) in ways.items():
+                of = peers["exogate"][1]
+                own, theirs = time.process_time(), of.cpu_s() if of else 0.0
+                rate, seconds = _rate(act, N, clients)
+                cpu_s[f"{name}, clients"] += time.process_time() - own  # type: ignore[assignment]
+                cpu_s[f"{name}, server"] += of.cpu_s() - theirs if of else 0.0  # type: ignore[assignment]
+                rates[name].append(rate)
+                of_each[name] += seconds
+        for name, found in rates.items():
+            print(f"serve: {name}: {statistics.median(found):.0f} programs/s (medians of {REPEAT}), p50 {_ms(of_each[name])}, "
+                  f"p99 {1000 * statistics.quantiles(of_each[name], n=100)[-1]:.1f} ms")  # fmt: skip
+        for name in peers:
+            print(f"serve: {name}: {refused[name]['n']} refused")
+        many = rates["exogate, 64 clients"]
+        for name in ("in process", "in process, as /run_code runs it"):
+            shares = [100 * (1 - over / inside) for over, inside in zip(many, rates[name], strict=True)]
+            print(f"serve: HTTP's own share: {statistics.median(shares):.0f} % of {name} ({', '.join(f'{each:.0f}' for each in shares)})")
+        each, cores = REPEAT * N / 1000, os.cpu_count() or 1
+        print(f"serve: of {1000 * cores / statistics.median(many):.2f} ms of processors that a program has there, the clients take "
+              f"{cpu_s['exogate, 64 clients, clients'] / each:.2f} ms, the server's process {cpu_s['exogate, 64 clients, server'] / each:.2f} ms")  # fmt: skip
+        for name, (ask, _) in peers.items():
             _megabyte(name, ask)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -189,7 +190,9 @@ def said(one: Server) -> list[Any]:
     found = [one.post("/judge", [{**row, "id": i} for i, row in enumerate(ROWS)]).json()]
     for body in PROGRAMS:
         answer = one.post("/run_code", body).json()
-        assert answer["run_result"].pop("execution_time") >= 0
+        run = answer["run_result"]
+        assert run.pop("execution_time") >= 0
+        run["stderr"] = re.sub(r"/tmp/\d+/", "/tmp/", run["stderr"])  # each program's own folder
         found.append({**answer, "exogate": answer["exogate"]["status"]})
     for row in found[0]:
         row.pop("exogate", None)
