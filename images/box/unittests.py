@@ -285,7 +285,7 @@ def _listen(path: str, seen: "list[str]") -> None:
 
 
 def _judging_itself(path: str) -> Callable[..., bool]:
-    """Return a function that tells whether the class of one of its values, defined by the program, decides itself what it equals."""
+    """Return a function that tells whether a value's class, defined by the program, decides itself what it is equal to."""
     mock: Any = importlib.import_module("unittest.mock")
 
     def is_forged(found: Any, is_mock: bool) -> bool:

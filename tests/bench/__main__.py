@@ -23,13 +23,14 @@ from typing import Any
 
 from sandbox import DockerEngine, Limits, Sandbox
 from tests.bench.before import before
+from tests.bench.driver import driver
 from tests.bench.floor import floor
 from tests.bench.gates import gates
 from tests.bench.models import attached, generation, pass_rate
 from tests.bench.moe import moe
 from tests.bench.others import livecodebench, pro
 from tests.bench.samples import samples
-from tests.bench.serve import serve
+from tests.bench.serve import serve, serve_load
 from tests.bench.tables import REPEAT, against_evalplus, canonical, judge, load, timed
 from tests.bench.train import lora_overhead
 from toolkit.benchmarks import BENCHMARKS, Options
@@ -223,6 +224,8 @@ PARTS: dict[str, Callable[[], Any]] = {
     "pro": pro,
     "livecodebench": livecodebench,
     "serve": serve,
+    "serve-load": serve_load,
+    "driver": driver,
 }
 
 

@@ -1,20 +1,25 @@
 """The service beside the same boxes in process, and beside a SandboxFusion server, if `SANDBOX_FUSION_URL` names one."""
 
+import contextlib
 import http.client
 import json
 import os
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from sandbox import DockerEngine, Limits, Sandbox
-from tests.toolkit.service.live import server
+from tests.bench.tables import REPEAT
+from tests.toolkit.service.live import Server, server
 from tests.toolkit.service.test_under_load import spinning
+from toolkit.service import program
 
-N = int(os.environ.get("BENCH_REQUESTS", "600"))
-AT_ONCE = 512
+N = int(os.environ.get("BENCH_REQUESTS", "400"))
+AT_ONCE, RUN_S, WITHIN_S = 512, 1.0, 240.0
+"""Requests that come together, the limit of each, and the seconds after which none of them asks again."""
 CODE = "print(6 * 7)"
 Ask = Callable[[str, float], tuple[int, str, str]]
 """Given a program and its seconds, returns (status of HTTP, status of the run, what it printed)."""
@@ -35,6 +40,8 @@ def _client(url: str) -> Ask:
             return answer.status, str(run.get("status")), str(run.get("stdout"))
         except TimeoutError:
             return 0, "read time-out", ""
+        except OSError as error:
+            return -1, f"connection lost: {error}", ""
         finally:
             connection.close()
 
@@ -54,22 +61,15 @@ def _rate(act: Callable[[int], object], n: int, clients: int) -> tuple[float, li
         return n / (time.monotonic() - started), seconds
 
 
-def _small(name: str, ask: Ask) -> float:
-    refused = 0
-
+def _one(ask: Ask, refused: Counter[str]) -> Callable[[int], None]:
+    """Return what runs one small program, asking again where that is refused."""
     def one(_: int) -> None:
-        nonlocal refused
         while (found := ask(CODE, 10))[0] == 504:
-            refused += 1
+            refused["n"] += 1
             time.sleep(0.2)
         assert found[::2] == (200, "42\n"), found
 
-    _rate(one, 40, 4)
-    two, of_two = _rate(one, N // 2, 2)
-    many, of_many = _rate(one, N, 64)
-    print(f"serve: {name}: {many:.0f} programs/s of 64 clients, a connection each, p50 {_ms(of_many)}; "
-          f"2 clients {two:.0f}/s, p50 {_ms(of_two)}, p99 {1000 * statistics.quantiles(of_two, n=100)[-1]:.1f} ms; {refused} refused")  # fmt: skip
-    return many
+    return one
 
 
 def _ms(seconds: list[float]) -> str:
@@ -77,25 +77,35 @@ def _ms(seconds: list[float]) -> str:
 
 
 def _at_once(name: str, ask: Ask) -> None:
-    """512 requests at once, a fifth of them endless."""
+    """512 requests at once, a fifth of them endless; who is refused asks again, ever more seldom."""
     found: Counter[str] = Counter()
+    until = time.monotonic() + WITHIN_S
 
     def one(n: int) -> None:
-        is_endless = n % 5 == 0
-        for attempt in range(200):
-            http_status, status, printed = ask("while True: pass" if is_endless else f"print({n})", 1.0)
-            found["refused with 504"] += http_status == 504
+        is_endless, pause = n % 5 == 0, 1 + n % 16 / 16
+        while True:
+            http_status, status, printed = ask("while True: pass" if is_endless else f"print({n})", RUN_S)
             if http_status != 504:
                 break
-            time.sleep(1 + attempt % 2)
+            found["refused with 504"] += 1
+            if time.monotonic() + pause > until:
+                found["given up"] += 1
+                return
+            time.sleep(pause)
+            pause = min(2 * pause, 8)
         found["read time-outs"] += http_status == 0
+        found["lost"] += http_status == -1
         right = status == "TimeLimitExceeded" if is_endless else printed == f"{n}\n"
         found["answers"] += http_status == 200
         found["wrong"] += http_status == 200 and not right
 
+    cpu = time.process_time()
     rate, _ = _rate(one, AT_ONCE, AT_ONCE)
-    said = ", ".join(f"{found[key]} {key}" for key in ("answers", "wrong", "read time-outs", "refused with 504"))
-    print(f"serve: {name}: {AT_ONCE} at once, a fifth endless: {said}; {AT_ONCE / rate:.0f} s")
+    cpu = time.process_time() - cpu
+    said = ", ".join(f"{found[key]} {key}" for key in ("answers", "wrong", "read time-outs", "lost", "given up", "refused with 504"))
+    n_endless = -(-AT_ONCE // 5)
+    print(f"serve: {name}: {AT_ONCE} at once, a fifth endless: {said}; {AT_ONCE / rate:.0f} s "
+          f"({n_endless} x {RUN_S:g} s in 2 boxes are {n_endless * RUN_S / 2:.0f} s at least), clients {cpu:.1f} s of processor")  # fmt: skip
 
 
 def _beside(name: str, ask: Ask) -> None:
@@ -118,24 +128,63 @@ def _megabyte(name: str, ask: Ask) -> None:
         print(f"serve: {name}: {n:,} bytes of stdout: {status}, {len(printed):,} came")
 
 
+@contextlib.contextmanager
+def _peers() -> Iterator[dict[str, tuple[Ask, Server | None]]]:
+    with server("--boxes", "2", "--no-cache", "--no-access-log") as ours:
+        peers: dict[str, tuple[Ask, Server | None]] = {"exogate": (_client(f"{ours.url}/"), ours)}
+        if other := os.environ.get("SANDBOX_FUSION_URL"):
+            peers["SandboxFusion"] = _client(other.rstrip("/") + "/"), None
+        yield peers
+
+
 def serve() -> None:
-    """The figures of docs/serve.md."""
-    with Sandbox(DockerEngine(), 2, Limits(memory_bytes=4 << 30)) as pool:
-        def one(_: int) -> None:
+    """Small programs over HTTP and in process, taking turns, and long output."""
+    with Sandbox(DockerEngine(), 2, Limits(memory_bytes=4 << 30)) as pool, _peers() as peers:
+        limits = replace(pool.limits, charged_s=10, cpu_s=20)
+
+        def bare(_: int) -> None:
             assert pool.attempt(lambda box: box.run(CODE)).stdout == "42\n"
 
-        _rate(one, 40, 2)
-        inside, seconds = _rate(one, N, 2)
-    print(f"serve: in process, 2 boxes: {inside:.0f} programs/s, p50 {_ms(seconds)}")
-    with server("--boxes", "2", "--no-cache", "--no-access-log") as ours:
-        peers = {"exogate": f"{ours.url}/"}
-        if other := os.environ.get("SANDBOX_FUSION_URL"):
-            peers["SandboxFusion"] = other.rstrip("/") + "/"
-        for name, url in peers.items():
-            ask = _client(url)
-            rate = _small(name, ask)
-            if name == "exogate":
-                print(f"serve: HTTP's own share: {100 * (1 - rate / inside):.0f} % of in-process throughput")
+        def alike(_: int) -> None:
+            assert pool.attempt(lambda box: program.run(box, CODE, limits=limits, wanted=[])).stdout == "42\n"
+
+        refused = {name: Counter[str]() for name in peers}
+        ours = {name: _one(ask, refused[name]) for name, (ask, _) in peers.items()}
+        ways = {"in process": (bare, 2), "in process, as /run_code runs it": (alike, 2)}
+        ways |= {f"{name}, {n} clients": (one, n) for name, one in ours.items() for n in (2, 64)}
+        for act, _ in ways.values():
+            _rate(act, 40, 2)
+        rates: dict[str, list[float]] = {name: [] for name in ways}
+        of_each: dict[str, list[float]] = {name: [] for name in ways}
+        cpu_s: Counter[str] = Counter()
+        for _ in range(REPEAT):
+            for name, (act, clients) in ways.items():
+                of = peers["exogate"][1]
+                own, theirs = time.process_time(), of.cpu_s() if of else 0.0
+                rate, seconds = _rate(act, N, clients)
+                cpu_s[f"{name}, clients"] += time.process_time() - own  # type: ignore[assignment]
+                cpu_s[f"{name}, server"] += of.cpu_s() - theirs if of else 0.0  # type: ignore[assignment]
+                rates[name].append(rate)
+                of_each[name] += seconds
+        for name, found in rates.items():
+            print(f"serve: {name}: {statistics.median(found):.0f} programs/s (medians of {REPEAT}), p50 {_ms(of_each[name])}, "
+                  f"p99 {1000 * statistics.quantiles(of_each[name], n=100)[-1]:.1f} ms")  # fmt: skip
+        for name in peers:
+            print(f"serve: {name}: {refused[name]['n']} refused")
+        many = rates["exogate, 64 clients"]
+        for name in ("in process", "in process, as /run_code runs it"):
+            shares = [100 * (1 - over / inside) for over, inside in zip(many, rates[name], strict=True)]
+            print(f"serve: HTTP's own share: {statistics.median(shares):.0f} % of {name} ({', '.join(f'{each:.0f}' for each in shares)})")
+        each, cores = REPEAT * N / 1000, os.cpu_count() or 1
+        print(f"serve: of {1000 * cores / statistics.median(many):.2f} ms of processors that a program has there, the clients take "
+              f"{cpu_s['exogate, 64 clients, clients'] / each:.2f} ms, the server's process {cpu_s['exogate, 64 clients, server'] / each:.2f} ms")  # fmt: skip
+        for name, (ask, _) in peers.items():
             _megabyte(name, ask)
+
+
+def serve_load() -> None:
+    """Busy processes beside it, and 512 requests at once."""
+    with _peers() as peers:
+        for name, (ask, _) in peers.items():
             _beside(name, ask)
             _at_once(name, ask)

@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +19,17 @@ ray = pytest.importorskip("ray", reason="NOT CHECKED: ray is not here")
 
 from sandbox import DockerEngine, EngineUnavailable, Limits, UsageError, recipes  # noqa: E402
 from tests import faults  # noqa: E402
+from tests.toolkit.rounds.planted import Planted, right, settings  # noqa: E402
+from tests.toolkit.service.live import Server, server  # noqa: E402
 from toolkit.benchmarks import BENCHMARKS, Options  # noqa: E402
 from toolkit.benchmarks.load import load  # noqa: E402
 from toolkit.commands import evaluate, gate  # noqa: E402
 from toolkit.oracle import cluster as clusters  # noqa: E402
 from toolkit.oracle.ray import RayOracle  # noqa: E402
+from toolkit.oracle.ray_run import run_on  # noqa: E402
 from toolkit.records import Sample  # noqa: E402
+from toolkit.rounds import pool  # noqa: E402
+from toolkit.rounds import run as rounds  # noqa: E402
 from toolkit.store.cache import VerdictCache  # noqa: E402
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(900)]
@@ -139,6 +147,88 @@ def test_gates_say_the_same_as_on_one_machine(cluster: Any, tmp_path: Path) -> N
         assert here
     summaries = [json.loads((tmp_path / folder / "summary.json").read_text()) for folder in ("here", "there")]
     assert summaries[0]["images"] == summaries[1]["images"]
+
+
+def test_rounds_say_the_same_as_on_one_machine(
+    cluster: Any, engine: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolkit.rounds.run.Machine", Planted)
+    monkeypatch.setattr(Planted, "policy", staticmethod(right), raising=False)
+    rows = []
+    for name, more in (("here", {}), ("there", {"ray": cluster.address})):
+        if more:
+            monkeypatch.setattr("toolkit.rounds.machine.open_engine", lambda: pytest.fail("the nodes have the boxes"))
+        (tmp_path / name).mkdir()
+        asked = settings(tmp_path / name, regimes=("compile+import",), rounds=1, accept=4, limit=4, parallel=1, **more)
+        rows.append([{**row, "spent": None} for row in rounds.run(asked)["rows"]])
+    assert rows[0] == rows[1]
+    assert rows[0]
+    items = pool.load(pool.STDLIB, partial(run_on, cluster.address))
+    assert [item.task for item in items] == [item.task for item in pool.load(pool.STDLIB, engine)]
+    assert len(items) > 1000
+
+
+ROWS = [
+    {"solution": "def f(x):\n    return 2 * x\n", "tests": {"asserts": ["assert f(2) == 4", "assert f(0) == 0"]}},
+    {"solution": "def f(x):\n    return x\n", "tests": {"asserts": ["assert f(0) == 0", "assert f(2) == 4"]}, "partial": True},
+    {"solution": "def f(x):\n    raise SystemExit(0)\n", "tests": {"asserts": ["assert f(2) == 4"]}},
+    {"solution": "print(int(input()) * 2)", "tests": {"inputs": ["2", "4"], "outputs": ["4", "8"]}},
+    {"solution": "def f(x):\n    return x\n", "tests": {"asserts": ["assert g(2) == 4"]}},
+    {"benchmark": "humaneval", "task_id": 53, "solution": "def add(x, y):\n    return x + y\n"},
+    {"benchmark": "humaneval", "task_id": 53, "solution": "def add(x, y):\n    while True: pass\n", "timeout": 1},
+]
+PROGRAMS = [
+    {"code": "import sys\nprint(input())\nsys.exit(3)", "stdin": "as given"},
+    {"code": "open('b', 'w').write(open('a').read() * 2)", "files": {"a": "YWI="}, "fetch_files": ["b"]},
+    {"code": "while True: pass", "run_timeout": 1},
+    {"code": "x = 1 / 0"},
+]
+
+
+def said(one: Server) -> list[Any]:
+    """Return what a server says of rows and programs, without what is measured."""
+    found = [one.post("/judge", [{**row, "id": i} for i, row in enumerate(ROWS)]).json()]
+    for body in PROGRAMS:
+        answer = one.post("/run_code", body).json()
+        run = answer["run_result"]
+        assert run.pop("execution_time") >= 0
+        run["stderr"] = re.sub(r"/tmp/\d+/", "/tmp/", run["stderr"])  # each program's own folder
+        found.append({**answer, "exogate": answer["exogate"]["status"]})
+    for row in found[0]:
+        row.pop("exogate", None)
+    return found
+
+
+def test_a_server_says_the_same_as_on_one_machine_and_loses_nothing_with_a_node(cluster: Any) -> None:
+    with server("--boxes", "1", "--no-cache", "--timeout", "2") as here:
+        wanted = said(here)
+    doomed = join(cluster)
+    with server("--boxes", "1", "--no-cache", "--timeout", "2", "--ray", cluster.address) as one:
+        assert said(one) == wanted
+        waits_for(lambda: one.metric("exogate_boxes") >= 3)
+        n_nodes = one.metric("exogate_boxes")
+
+        def asked(n: int) -> str:
+            while (answer := one.post("/run_code", {"code": f"import time\ntime.sleep(.1)\nprint({n})"})).status_code == 504:
+                time.sleep(0.5)
+            return str(answer.json()["run_result"]["stdout"])
+
+        with ThreadPoolExecutor(8) as threads:
+            answers = [threads.submit(asked, n) for n in range(120)]
+            answers[20].result()
+            cluster.remove_node(doomed, allow_graceful=False)
+            assert [answer.result() for answer in answers] == [f"{n}\n" for n in range(120)]
+        waits_for(lambda: one.metric("exogate_boxes") == n_nodes - 1)
+        join(cluster)
+        waits_for(lambda: one.metric("exogate_boxes") == n_nodes)
+        assert one.end() == 0
+
+
+def waits_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
 
 
 def test_doctor_shows_nodes_boxes_and_rates(cluster: Any) -> None:

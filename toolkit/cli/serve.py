@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.options import Runtime, fail
+from toolkit.cli.options import Ray, Runtime, fail
 
 
 def serve(
@@ -16,7 +16,7 @@ def serve(
         str, typer.Option("--host", help="Address to listen on; one that others can reach needs keys.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port; 0 takes any free one.")] = 8080,
-    boxes: Annotated[int | None, typer.Option("--boxes", help="Programs at a time [cores].")] = None,
+    boxes: Annotated[int | None, typer.Option("--boxes", help="Programs at a time; with --ray, on each node [cores].")] = None,
     memory: Annotated[int, typer.Option("--memory", help="MiB that one program may use.")] = 4096,
     benchmarks: Annotated[
         str | None, typer.Option("--benchmarks", help="Benchmarks to serve, comma-separated [all whose data is here].")
@@ -39,6 +39,7 @@ def serve(
     access_log: Annotated[bool, typer.Option("--access-log/--no-access-log", help="Log a line per request.")] = True,
     log_programs: Annotated[bool, typer.Option("--log-programs", help="Log the programs of requests, too.")] = False,
     runtime: Runtime = None,
+    ray: Ray = None,
 ) -> None:
     """Judge programs over HTTP: verdicts, rewards for trainers, and SandboxFusion's endpoints."""
     from toolkit.service.settings import Settings, read_keys
@@ -65,6 +66,8 @@ def serve(
         allow_shared=allow_shared,
         log_programs=log_programs,
         runtime=runtime,
+        ray=ray,
+        boxes_a_node=boxes,
     )
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", level=logging.WARNING)
     logging.getLogger("toolkit.serve").setLevel(logging.INFO)

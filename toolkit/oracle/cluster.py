@@ -8,6 +8,7 @@ Nodes carry the resource `exogate` (`ray start --resources '{"exogate": 1}'`), w
 import contextlib
 import logging
 import os
+import secrets
 import threading
 import time
 from collections import Counter, deque
@@ -37,6 +38,11 @@ class _Node:
     starting: Any
     about: About | None = None
     n_flying: int = 0
+
+    @property
+    def n_boxes(self) -> int:
+        """How many boxes it has, as far as is known."""
+        return max(self.about.n_boxes, 1) if self.about else 1
 
 
 @dataclass(slots=True)
@@ -69,6 +75,7 @@ class Cluster:
         n_boxes: programs at a time of each node; the number of its processors when None.
         limits: of the boxes.
         images: images of the boxes; a node that lacks one builds it.
+        at_once: maximum calls that a node takes at a time.
 
     Attributes:
         refused: why nodes cannot be used, by node id.
@@ -85,8 +92,10 @@ class Cluster:
         n_boxes: int | None,
         limits: Limits,
         images: Sequence[str] = (recipes.RUN,),
+        at_once: int = IN_FLIGHT,
     ) -> None:
-        self.ray, self.n_boxes, self.limits = connected(address), n_boxes, limits
+        self.ray, self.n_boxes, self.limits, self.at_once = connected(address), n_boxes, limits, at_once
+        self._lock = threading.RLock()
         self._nodes: dict[str, _Node] = {}
         self._failed: dict[str, float] = {}
         self.refused: dict[str, str] = {}
@@ -195,7 +204,7 @@ class Cluster:
 
         where = NodeAffinitySchedulingStrategy(name, soft=False)
         actor = self._actor.options(
-            num_cpus=0, resources={RESOURCE: 1}, scheduling_strategy=where, max_concurrency=IN_FLIGHT + 2, max_restarts=0
+            num_cpus=0, resources={RESOURCE: 1}, scheduling_strategy=where, max_concurrency=self.at_once + 2, max_restarts=0
         ).remote(name, self._recipes, self._make, self.n_boxes, self.limits)
         self._nodes[name] = _Node(actor, actor.ready.remote())
 
@@ -205,6 +214,43 @@ class Cluster:
         if node is not None:
             with contextlib.suppress(Exception):
                 self.ray.kill(node.actor, no_restart=True)  # its boxes end when they hear no more of it
+
+    # -- one piece of work, from any thread --------------------------------------------------------------------------------
+
+    def look(self) -> list[About]:
+        """Hear of those that come and go; return what the nodes say that are ready. Raises `EngineUnavailable`."""
+        with self._lock:
+            self._look()
+            return [node.about for node in self._nodes.values() if node.about]
+
+    def one(self, item: Any, is_unwanted: Callable[[], bool], avoid: set[str]) -> Any:
+        """Have a node work on one item, that with the least to do for its boxes; return what it found.
+
+        A node that was lost is added to `avoid`: nodes in it are asked only if there are no others.
+
+        Raises:
+            EngineUnavailable: no node is ready, or it was lost.
+        """
+        with self._lock:
+            ready = {name: node for name, node in self._nodes.items() if node.about}
+            if not ready:
+                raise EngineUnavailable("no node of the cluster is ready")
+            name = min(ready, key=lambda each: (each in avoid, ready[each].n_flying / ready[each].n_boxes))
+            node = ready[name]
+            node.n_flying += 1
+        token, is_told = secrets.token_hex(8), False
+        ref = node.actor.work.remote([item], token)
+        while not self.ray.wait([ref], timeout=POLL_S)[0]:
+            if is_unwanted() and not is_told:
+                is_told = True
+                node.actor.stop.remote(token)
+        with self._lock:
+            node.n_flying -= 1
+            error, found = self._got(name, ref)
+        if error:
+            avoid.add(name)
+            raise error
+        return found[0]
 
     # -- work --------------------------------------------------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ class NodeActor:
     ) -> None:
         self.node, self.recipes, self.make, self.limits = node, recipes, make, limits
         self.n_boxes = n_boxes or os.cpu_count() or 1
-        self._stops: set[threading.Event] = set()
+        self._stops: dict[threading.Event, str] = {}
         self._stack = contextlib.ExitStack()
         self._worker: Worker | None = None
 
@@ -73,17 +73,17 @@ class NodeActor:
             return replace(about, error=str(error))
         return replace(about, images=images, n_boxes=self.n_boxes, start_s=round(time.monotonic() - started, 2))
 
-    def work(self, chunk: Sequence[Any]) -> tuple[str, list[Any]]:
+    def work(self, chunk: Sequence[Any], name: str = "") -> tuple[str, list[Any]]:
         """Return (why the node failed, or an empty text; a result for each item)."""
         assert self._worker is not None
         stop = threading.Event()
-        self._stops.add(stop)
+        self._stops[stop] = name
         try:
             return "", self._worker.work(chunk, stop)
         except (SandboxError, OSError) as error:
             return str(error) or type(error).__name__, []
         finally:
-            self._stops.discard(stop)
+            self._stops.pop(stop, None)
 
     def prove(self) -> str:
         """Return why the node can no longer be trusted; an empty text if it can."""
@@ -94,10 +94,11 @@ class NodeActor:
             return str(error)
         return ""
 
-    def stop(self) -> None:
-        """End the programs that run."""
-        for stop in list(self._stops):
-            stop.set()
+    def stop(self, name: str = "") -> None:
+        """End the programs that run; with a name, those of that work."""
+        for stop, of in list(self._stops.items()):
+            if name in ("", of):
+                stop.set()
 
     def close(self) -> None:
         """Remove the boxes."""

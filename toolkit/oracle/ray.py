@@ -55,7 +55,7 @@ class _Worker:
         return [found[i] for i in range(len(chunk))]
 
 
-class _Pool:
+class Away:
     """Stands in for a pool of local boxes."""
 
     def __init__(self, cluster: Cluster) -> None:
@@ -94,7 +94,7 @@ class RayOracle(Oracle):
     ) -> None:
         make = _Make(benchmark=benchmark, tasks=tasks, data_hash=data_hash, settings=settings)
         self.cluster = Cluster(address, make, n_boxes=n_boxes, limits=limits)
-        pool: Any = _Pool(self.cluster)
+        pool: Any = Away(self.cluster)
         super().__init__(pool, benchmark, tasks, data_hash, cache=cache, **settings)
 
     def start(self) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from toolkit.commands.gate import warnings_of
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.oracle import VERSION
 from toolkit.oracle.ray_gates import Nodes
+from toolkit.oracle.ray_run import run_on
 from toolkit.progress import Advance
 from toolkit.records import Task
 from toolkit.report.summary import counts
@@ -77,7 +79,9 @@ class Machine(Models):
         inputs |= settings.told("pool_limit", "pool_min_tokens", "prompt_tokens", "release")
 
         def act() -> dict[str, Any]:
-            engine = self.sandbox().engine if settings.pool == pool.STDLIB else None
+            engine: Any = None
+            if settings.pool == pool.STDLIB:
+                engine = partial(run_on, settings.ray) if settings.ray else self.sandbox().engine
             columns = dict(pair.split("=", 1) for pair in settings.pool_columns)
             limit, cut = settings.pool_limit, self._cut()
             items = pool.load(settings.pool, engine, settings.held_out, columns, limit=limit, **cut)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox import Box, Engine, Limits, SandboxError
+from sandbox import Box, Engine, Execution, Limits, SandboxError
 from toolkit.errors import UsageError, missing
 from toolkit.records import Task
 from toolkit.samples.lines import Problems, lines
@@ -55,6 +55,7 @@ for row in found.values():
 '''
 
 
+Run = Callable[[str, Limits], Execution]
 Cut = Callable[[str], tuple[str, str] | None]
 """Returns what of a text is the prompt, and the rest; None if the text is none for a prompt."""
 
@@ -103,14 +104,14 @@ def _parses(text: str) -> bool:
 
 
 def load(
-    source: str, engine: Engine | None = None, held_out: float = 0.1, columns: Mapping[str, str] | None = None, *,
+    source: str, engine: Engine | Run | None = None, held_out: float = 0.1, columns: Mapping[str, str] | None = None, *,
     limit: int = 0, cut: Cut = lambda text: (text, ""),
 ) -> list[Item]:  # fmt: skip
     """Read a pool. Whether an item is held out depends only on its prompt's hash, so all runs agree.
 
     Args:
         source: `stdlib`, a JSONL file, or a data set.
-        engine: needed for `stdlib`.
+        engine: needed for `stdlib`; or what runs a program within limits elsewhere.
         held_out: share of prompts that are held out, 0 to 1.
         columns: other names for our columns, such as `{"prompt": "text", "test": "test_list"}`; lists of strings become
             lines.
@@ -193,14 +194,17 @@ def _file(path: Path) -> list[tuple[str, dict[str, Any]]]:
     return rows
 
 
-def _stdlib(engine: Engine | None) -> list[tuple[str, dict[str, str]]]:
+def _stdlib(engine: Engine | Run | None) -> list[tuple[str, dict[str, str]]]:
     from toolkit.benchmarks.examples import public_tests
 
     if engine is None:
         raise PoolError("the pool `stdlib` is read in a box, which needs an engine: see `toolkit doctor`")
     limits = Limits(charged_s=120, cpu_s=120, output_bytes=32 << 20)
-    with Box(engine, limits) as box:
-        execution = box.run(_EXTRACT, limits=limits)
+    if callable(engine):
+        execution = engine(_EXTRACT, limits)
+    else:
+        with Box(engine, limits) as box:
+            execution = box.run(_EXTRACT, limits=limits)
     if execution.exit_code != 0 or execution.truncated:
         raise SandboxError(f"the standard library could not be read: {execution.status} {execution.stderr[-300:]}")
     rows = []

@@ -7,17 +7,17 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from toolkit.service import fusion
 from toolkit.service.asked import Door, Gone, Inlet, Quotas, Streamed, answer, failed, gone, parsed, unless_gone
+from toolkit.service.boxes import KNOWN
 from toolkit.service.errors import Failed, Unanswered
 from toolkit.service.questions import label_of
-from toolkit.service.room import KNOWN, Room, unjudged
+from toolkit.service.room import Room, unjudged
 from toolkit.service.settings import NOBODY, Key
 
 LOG = logging.getLogger("toolkit.serve")
@@ -27,8 +27,8 @@ MAX_ROWS = 100_000
 """Rows of one request."""
 AHEAD = 4
 """Rows of one request that wait or run at a time, for each box."""
-PROVE_S = 300.0
-"""Seconds between two looks at known programs."""
+PROVE_S, COUNT_S = 300.0, 1.0
+"""Seconds between two looks at known programs; at the nodes of a cluster."""
 GONE = 499
 NDJSON = ("application/x-ndjson", "application/jsonl")
 Handler = Callable[[Room, str, Any], Awaitable[Any]]
@@ -60,17 +60,24 @@ class Service:
             Route("/metrics", self._metrics),
             Route("/", lambda _: PlainTextResponse(ABOUT)),
         ]
-        return Door(Starlette(routes=routes, lifespan=self._life), self.settings, self.room.metrics)
+        return Door(Router(routes, lifespan=self._life), self.settings, self.room.metrics)
 
     @contextlib.asynccontextmanager
-    async def _life(self, _app: Starlette) -> AsyncIterator[None]:
-        proving = asyncio.create_task(self._prove())
+    async def _life(self, _app: Router) -> AsyncIterator[None]:
+        beside = [asyncio.create_task(self._prove()), *([asyncio.create_task(self._count())] if self.settings.ray else [])]
         try:
             yield
         finally:
-            proving.cancel()
+            for task in beside:
+                task.cancel()
             self.room.admission.end()
             await asyncio.to_thread(self.room.admission.join)
+
+    async def _count(self) -> None:
+        """Follow the nodes that join a cluster, and those that leave it."""
+        while True:
+            await asyncio.sleep(COUNT_S)
+            self.room.count(await asyncio.to_thread(self.room.look))
 
     async def _prove(self) -> None:
         """Judge known programs every few minutes; while one is judged otherwise, nothing is."""

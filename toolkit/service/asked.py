@@ -203,18 +203,24 @@ def parsed(data: bytes) -> Any:
 
 async def unless_gone(request: Request, work: Awaitable[R]) -> R:
     """Return what `work` does, unless the client goes away first: then it is cancelled. Raises `Gone`."""
-    working = asyncio.ensure_future(work)
+    this, is_over = asyncio.current_task(), False
+    assert this is not None
+
+    def left(_: "asyncio.Future[None]") -> None:
+        if not is_over:
+            this.cancel()
+
     leaving = asyncio.ensure_future(gone(request))
+    leaving.add_done_callback(left)
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise Gone
-        return working.result()
+        return await work
+    except asyncio.CancelledError:
+        if leaving.done() and this.uncancel() == 0:
+            raise Gone from None
+        raise
     finally:
-        for task in (working, leaving):
-            task.cancel()
-        with contextlib.suppress(BaseException):
-            await leaving
+        is_over = True
+        leaving.cancel()
 
 
 async def gone(request: Request) -> None:

@@ -24,50 +24,58 @@ FETCHED_BYTES = 32 << 20
 EARLY = 120
 """Exit code, with `strict_exit`, of a program that ended itself with 0 before its last statement."""
 _AROUND = '''
-def _around(source, files, mark, wanted):
-    import binascii, os, sys, types
+def _around(source, mark, ended, wanted):
+    import os, sys, types
     error_fd = os.dup(2)
     folder = os.getcwd()
     path = folder + "/main.py"
-    source = binascii.a2b_base64(source)
-    for name, data in [*files, *([] if any(name == "main.py" for name, _ in files) else [("main.py", None)])]:
-        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
-        with open(os.path.join(folder, name), "wb") as file:
-            file.write(source if data is None else binascii.a2b_base64(data))
-    main = types.ModuleType("__main__")
+    with open(path, "wb") as file:
+        file.write(source)
+{given}    main = types.ModuleType("__main__")
     main.__file__ = path
     main.__dict__["__builtins__"] = __builtins__
     sys.modules["__main__"] = main
     sys.argv = [path]
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    code, reached = 0, False
+    how = dict(code=0, reached=True)
     try:
         exec(compile(source, path, "exec"), main.__dict__)
-        reached = True
-    except SystemExit as leave:
-        if leave.code is None or isinstance(leave.code, int):
-            code = (leave.code or 0) & 255
-        else:
-            print(leave.code, file=sys.stderr)
-            code = 1
-        if not code:
-            import ast
-            last = ast.parse(source).body[-1:]
-            trace = leave.__traceback__.tb_next
-            reached = bool(trace and last and trace.tb_lineno >= last[0].lineno and not isinstance(last[0], ast.Assert))
     except BaseException as error:
-        code = 1
-        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
-        sys.excepthook(type(error), error, error.__traceback__)
-    if reached:
+        how.update(error=error, source=source)
+        exec(ended, how)
+    if how["reached"]:
         try:
             sys.stderr.flush()
             os.write(error_fd, mark)
         except BaseException:
             pass
+    code = how["code"]
 '''
-_SCRIPT = "{around}    raise SystemExit(code)\n\n_around({source!r}, {files!r}, {mark!r}, [])\n"
+_GIVEN = '''
+    import binascii
+    for name, data in {files!r}:
+        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(binascii.a2b_base64(data))
+'''
+_ENDED = '''
+import sys
+reached, code, trace = False, 1, error.__traceback__ and error.__traceback__.tb_next
+if not isinstance(error, SystemExit):
+    error.__traceback__ = trace
+    sys.excepthook(type(error), error, trace)
+elif error.code is None or isinstance(error.code, int):
+    code = (error.code or 0) & 255
+    if not code:
+        import ast
+        last = ast.parse(source).body[-1:]
+        reached = bool(trace and last and trace.tb_lineno >= last[0].lineno and not isinstance(last[0], ast.Assert))
+else:
+    print(error.code, file=sys.stderr)
+'''
+"""For programs with files, and for those that raise: no other one should pay for what it takes to compile them."""
+_SCRIPT = "{around}    if code:\n        raise SystemExit(code)\n\n_around({source!r}, {mark!r}, {ended!r}, [])\n"
 _CALLED = '''{around}    import atexit, threading
     try:
         threading._shutdown()
@@ -79,6 +87,7 @@ _CALLED = '''{around}    import atexit, threading
             stream.flush()
         except BaseException:
             code = code or 120
+    import binascii
     found, left = dict(), {fetched}
     for name in wanted:
         try:
@@ -93,7 +102,7 @@ _CALLED = '''{around}    import atexit, threading
     return [code, found]
 
 def _go(wanted):
-    return _around({source!r}, {files!r}, {mark!r}, wanted)
+    return _around({source!r}, {mark!r}, {ended!r}, wanted)
 '''
 """The first goes on as a script does that leaves; the second ends here, and returns what is wanted."""
 
@@ -148,10 +157,10 @@ def run(
     """Run a program in a box. Raises as `Box.run`."""
     mark = f"\0{secrets.token_hex(16)}\0"
     form = _CALLED if wanted else _SCRIPT
+    written = _GIVEN.format(files=[(name, base64.b64encode(data)) for name, data in files]) if files else ""
     text = form.format(
-        around=_AROUND, fetched=FETCHED_BYTES,
-        source=base64.b64encode(code.encode("utf-8", "surrogatepass")),
-        files=[(name, base64.b64encode(data)) for name, data in files or []], mark=mark.encode(),
+        around=_AROUND.format(given=written), ended=_ENDED, fetched=FETCHED_BYTES, mark=mark.encode(),
+        source=code.encode("utf-8", "surrogatepass"),
     )  # fmt: skip
     limits = replace(limits, output_bytes=OUTPUT_BYTES)
     given = stdin.encode("utf-8", "surrogatepass")

@@ -8,24 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from sandbox import (
-    Box,
-    BoxDestroyed,
-    BoxLost,
-    EngineUnavailable,
-    InfrastructureError,
-    Limits,
-    Sandbox,
-    Starved,
-    Status,
-    open_engine,
-)
-from toolkit.benchmarks import Benchmark, own_tests
-from toolkit.oracle import Facts, Oracle, Refused, canary
+from sandbox import BoxDestroyed, EngineUnavailable, InfrastructureError, Limits, Status
+from toolkit.benchmarks import Benchmark
+from toolkit.oracle import Facts, Oracle, Refused
 from toolkit.oracle.findings import BrokenTest
 from toolkit.records import SHARED, Result, Task, Verdict, label
 from toolkit.service import program
 from toolkit.service.admission import Admission, Job
+from toolkit.service.boxes import Program, boxes
 from toolkit.service.errors import Failed, Unanswered
 from toolkit.service.metrics import Metrics
 from toolkit.service.questions import Books, Question
@@ -35,18 +25,13 @@ from toolkit.store.cache import VerdictCache
 
 LOG = logging.getLogger("toolkit.serve")
 R = TypeVar("R")
-TRIES = 3
-"""Attempts at a program while boxes fail for reasons of their own."""
 TOTAL_S = 60.0
 WRONG = {
     Status.TIMED_OUT: "TimeLimitExceeded",
     Status.MEMORY_EXCEEDED: "MemoryLimitExceeded",
     Status.OUTPUT_EXCEEDED: "OutputLimitExceeded",
 }
-KNOWN = (
-    {"solution": "def double(x):\n    return 2 * x\n", "tests": {"asserts": ["assert double(2) == 4"]}},
-    {"solution": "print(2 * int(input()))", "tests": {"inputs": ["2"], "outputs": ["4"]}},
-)
+NO_NODE = "no node of the cluster is ready"
 
 
 class Room:
@@ -59,10 +44,9 @@ class Room:
     def __init__(self, settings: Settings) -> None:
         self.settings, self.metrics = settings, Metrics()
         self.books = Books(self._oracle, settings.benchmarks, settings.timeout_s)
-        self.engine = open_engine(settings.runtime)
-        n_boxes = self.engine.capacity("run", settings.boxes)
-        self.admission = Admission(n_boxes, settings.max_wait_s, self._observe)
-        self.pool = Sandbox(self.engine, n_boxes, Limits(memory_bytes=settings.memory_bytes))
+        self.boxes = boxes(settings)
+        self.pool = self.boxes.pool
+        self.admission = Admission(settings.boxes, settings.max_wait_s, self._observe)
         self.cache = VerdictCache() if settings.use_cache else None
         self.why_not_ready = "boxes are starting"
         self._n_first = 0
@@ -81,22 +65,27 @@ class Room:
 
     def start(self) -> None:
         """Start all boxes, and judge known programs. Raises `InfrastructureError`."""
-        self.pool.start("run")
-        self.pool.start("run", "test")
-        self.prove()
-        self.books.warm()
-        self._n_first = self.pool.n_started
-        self.why_not_ready = ""
-
-    def prove(self) -> None:
-        """Judge programs whose verdicts are known. Raises `Refused` if one is judged otherwise."""
         try:
-            for row in KNOWN:
-                task = own_tests.task_of(row)
-                canary(self._oracle(own_tests.BENCHMARK, {task.task_id: task}, task.task_id, self.settings.timeout_s, False))
+            self.boxes.start(lambda of, tasks, name: self._oracle(of, tasks, name, self.settings.timeout_s, False))
         except Refused:
             self.metrics.count("exogate_canary_failures_total")
             raise
+        self.books.warm()
+        self.admission.boxes = self.boxes.look()
+        self._n_first = self.boxes.n_started
+        self.why_not_ready = ""
+
+    def look(self) -> int:
+        """Hear of boxes that come and go; return how many there are."""
+        with contextlib.suppress(EngineUnavailable):
+            return self.boxes.look()
+        return 0
+
+    def count(self, n_boxes: int) -> None:
+        """Give work to so many boxes at a time from now on; with none, answer nothing."""
+        if self.why_not_ready in ("", NO_NODE):
+            self.why_not_ready = "" if n_boxes else NO_NODE
+        self.admission.resize(max(n_boxes, 1))
 
     def trust(self, why_not: str) -> None:
         """Judge nothing any more, for a reason; or again, without one."""
@@ -109,14 +98,13 @@ class Room:
         """End everything, boxes last. Never raises."""
         with contextlib.suppress(Exception):
             self.books.close()
-        self.pool.close()
-        self.engine.close()
+        self.boxes.close()
         if self.cache is not None:
             self.cache.close()
 
     def gauges(self) -> dict[str, float]:
         """Return what is measured now."""
-        restarts = max(self.pool.n_started - self._n_first, 0) if self._n_first else 0
+        restarts = max(self.boxes.n_started - self._n_first, 0) if self._n_first else 0
         return {
             "exogate_queue_depth": self.admission.waiting,
             "exogate_in_flight": self.admission.running,
@@ -127,28 +115,6 @@ class Room:
 
     # -- work in boxes ----------------------------------------------------------------------------------------------------
 
-    def _attempt(self, job: Job, act: Callable[[Box], R], image: str = "run") -> R:
-        """Do as `Sandbox.attempt` does, in a box that is closed once nobody wants the result."""
-
-        def held(box: Box) -> R:
-            job.lent(box)
-            try:
-                if job.is_over:
-                    raise BoxLost("nobody wants the result")
-                return act(box)
-            finally:
-                job.given_back()
-
-        for left in reversed(range(TRIES)):
-            try:
-                return self.pool.attempt(held, image, is_unwanted=lambda: job.is_over)
-            except (BoxDestroyed, BrokenTest):
-                raise
-            except (BoxLost, Starved, EngineUnavailable):
-                if not left or job.is_over or self.pool.is_closed:
-                    raise
-        raise AssertionError
-
     async def run_code(self, key: str, asked: RunCode, patience_s: float, wait_s: float = float("inf")) -> dict[str, Any]:
         """Run a program; return what `/run_code` answers. Raises `Unanswered`."""
         try:
@@ -156,15 +122,11 @@ class Room:
         except program.BadFiles as error:
             return {**_NOT_RUN, "message": str(error)}
         limits, notes = self._limits(asked)
+        one = Program(code=asked.code, limits=limits, stdin=asked.stdin or "", files=files, wanted=asked.fetch_files)
 
         def work(job: Job) -> dict[str, Any]:
-            def act(box: Box) -> program.Ran:
-                return program.run(
-                    box, asked.code, limits=limits, stdin=asked.stdin or "", files=files, wanted=asked.fetch_files
-                )
-
             try:
-                return self._answer(asked, self._attempt(job, act), job, notes)
+                return self._answer(asked, self.boxes.run(job, one), job, notes)
             except BoxDestroyed:
                 return self._destroyed(job, notes)
 
@@ -222,6 +184,7 @@ class Room:
 
     def _answer(self, asked: RunCode, ran: program.Ran, job: Job, notes: list[str]) -> dict[str, Any]:
         it, stderr, code = ran.execution, ran.stderr, ran.exit_code
+        job.charged_s = it.charged_s
         self.metrics.count("exogate_programs_total", "status", it.status)
         if self.settings.strict_exit and not asked.stdin and code == 0 and ran.early_exit is not False:
             code = program.EARLY
@@ -271,13 +234,14 @@ class Room:
         """Judge a program; return what `/judge` answers. Raises `Unanswered`, or `Failed` for tests that are broken."""
 
         def work(job: Job) -> tuple[Result, Facts, int, float]:
-            image = asked.oracle.rules.benchmark.image
-            result, facts = asked.oracle.judge_one(asked.sample, lambda act: self._attempt(job, act, image))
+            result, facts = self.boxes.judge(job, asked.oracle, asked.sample)
             n_passed = _passed(result, asked.n_tests)
+            job.charged_s = facts.charged_s
             if result.verdict is Verdict.PASSED or not asked.singles:
                 return result, facts, n_passed, job.queued_s
-            singles = [one.oracle.judge_one(one.sample, lambda act: self._attempt(job, act))[0] for one in asked.singles]
-            return result, facts, sum(one.verdict is Verdict.PASSED for one in singles), job.queued_s
+            singles = [self.boxes.judge(job, one.oracle, one.sample) for one in asked.singles]
+            job.charged_s += sum(about.charged_s for _, about in singles)
+            return result, facts, sum(one.verdict is Verdict.PASSED for one, _ in singles), job.queued_s
 
         limit_s = min(asked.limit_s * (1 + bool(asked.singles)), patience_s / 2)
         result, facts, n_passed, queued_s = await self._admitted(key, work, limit_s, patience_s, **more)

@@ -38,7 +38,9 @@ class Settings:
     """See `toolkit serve --help`.
 
     Attributes:
-        boxes: programs that run at a time.
+        boxes: programs that run at a time, here.
+        ray: address of a Ray cluster whose nodes run them instead; with `boxes_a_node` at a time each, None being as many as
+            processors.
         keys: by the SHA-256 of each key; empty asks for none.
         benchmarks: those that may be named; None is all whose data is here.
         timeout_s: limit of a benchmark's call or program, unless a request says another one.
@@ -67,12 +69,16 @@ class Settings:
     allow_shared: bool = False
     log_programs: bool = False
     runtime: str | None = None
+    ray: str | None = None
+    boxes_a_node: int | None = None
 
 
 def check(settings: Settings) -> None:
     """Raise `UsageError` if a number is out of range, or the address is open to others and no key is asked for."""
     if settings.boxes < 1:
         raise UsageError(f"--boxes must be at least 1, not {settings.boxes}")
+    if settings.ray and settings.runtime:
+        raise UsageError("--runtime is for boxes here: with --ray each node's engine decides (TOOLKIT_ENGINE there)")
     if not 0 <= settings.port < 65536:
         raise UsageError(f"--port wants a number from 0 to 65535, not {settings.port}")
     for flag, seconds in (("--max-wait", settings.max_wait_s), ("--timeout", settings.timeout_s)):

@@ -68,6 +68,69 @@ def test_who_would_wait_too_long_is_told_at_once() -> None:
     go(act)
 
 
+def test_who_could_not_end_on_a_busy_machine_is_refused() -> None:
+    """A limit is of seconds charged, and on a busy machine three pass for each of them."""
+    gate, now = threading.Event(), [0.0]
+
+    def slow(job: Job) -> None:
+        now[0] += 3.0
+        job.charged_s = 1.0
+
+    async def act(admission: Admission) -> None:
+        admission.clock = lambda: now[0]
+        for limit_s, is_taken in ((5, True), (5, False), (0.5, True)):
+            admission.mean_s = 15.0
+            running = asyncio.create_task(admission.run("a", lambda _: gate.wait(10), limit_s=10, patience_s=60))
+            await asyncio.sleep(0.01)
+            asked = asyncio.create_task(admission.run("b", lambda _: "done", limit_s=limit_s, patience_s=30))
+            await asyncio.sleep(0.01)
+            assert asked.done() is not is_taken, "it is refused at once, or it waits"
+            gate.set()
+            assert await running
+            if is_taken:
+                assert await asked == "done"
+            else:
+                with pytest.raises(Unanswered, match="at most 14"):
+                    await asked
+            gate.clear()
+            for _ in range(100 if is_taken else 0):
+                await admission.run("a", slow, limit_s=10, patience_s=60, is_late=True)
+        assert admission.stretch == pytest.approx(3, abs=0.1)
+
+    go(act)
+
+
+def test_no_box_waits_for_the_event_loop() -> None:
+    done: list[int] = []
+
+    async def act(admission: Admission) -> None:
+        def work(n: int) -> Callable[[Job], None]:
+            return lambda _: done.append(n)
+
+        tasks = [asyncio.create_task(admission.run("a", work(n), limit_s=1, patience_s=60)) for n in range(9)]
+        await asyncio.sleep(0)  # all have come
+        deadline = time.monotonic() + 10
+        while len(done) < 9 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert done == list(range(9))
+        await asyncio.gather(*tasks)
+
+    go(act)
+
+
+def test_more_boxes_take_what_waits() -> None:
+    both = threading.Barrier(2)
+
+    async def act(admission: Admission) -> None:
+        tasks = [asyncio.create_task(admission.run("a", lambda _: both.wait(10), limit_s=1, patience_s=60)) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        assert (admission.running, admission.waiting) == (1, 1)
+        admission.resize(2)
+        await asyncio.gather(*tasks)
+
+    go(act)
+
+
 def test_what_waits_in_vain_and_what_runs_too_long_is_answered_before_the_client_goes() -> None:
     gate = threading.Event()
 

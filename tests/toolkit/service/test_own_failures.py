@@ -11,9 +11,9 @@ from starlette.requests import Request
 
 from sandbox import BoxDestroyed, BoxLost, EngineUnavailable, Sandbox, Starved
 from toolkit.oracle import Facts, Oracle
+from toolkit.oracle.findings import BrokenTest
 from toolkit.records import Result, Verdict
-from toolkit.service import fusion, shapes
-from toolkit.service import room as rooms
+from toolkit.service import boxes, fusion, shapes
 from toolkit.service.app import Service
 from toolkit.service.asked import Inlet, Quotas
 from toolkit.service.errors import Failed, Unanswered
@@ -38,7 +38,7 @@ class Engine:
 
 @pytest.fixture
 def room(monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
-    monkeypatch.setattr(rooms, "open_engine", lambda _: Engine())
+    monkeypatch.setattr(boxes, "open_engine", lambda _: Engine())
     made = Room(Settings(boxes=1, use_cache=False))
     made.why_not_ready = ""
     yield made
@@ -90,7 +90,7 @@ def test_a_box_that_fails_once_costs_nobody(room: Room, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Sandbox, "attempt", attempt)
     asyncio.run(both(room))
-    assert len(tried) == 2 * rooms.TRIES
+    assert len(tried) == 2 * boxes.TRIES
 
 
 def test_what_a_program_does_to_its_box_is_its_own(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,7 @@ def test_nothing_is_judged_while_known_programs_are_judged_wrongly(room: Room) -
 
 
 def test_broken_tests_are_the_rows_own(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Sandbox, "attempt", raising(rooms.BrokenTest("the test fails before its first call")))
+    monkeypatch.setattr(Sandbox, "attempt", raising(BrokenTest("the test fails before its first call")))
     assert isinstance(asyncio.run(both(room))[1], Failed)
     assert room.metrics.of("exogate_unscored_total") == {}
 
