@@ -32,7 +32,10 @@ _open, _scan, _lstat, _mkdir, _uid, _here = open, os.scandir, os.lstat, os.mkdir
 _rmdir, _unlink, _chdir = os.rmdir, os.unlink, os.chdir  # a test may patch any of them
 MAX_FILES = 2000
 MAX_BYTES = 16 << 20
-JUDGING = frozenset(["equals", "eq", "ne", "isin", "almost_equal", "allclose", "array_equal", "compare", "identical"])
+JUDGING = frozenset([
+    "equals", "eq", "ne", "isin", "almost_equal", "allclose", "array_equal", "compare", "identical", "difference",
+    "symmetric_difference", "issubset", "issuperset", "isdisjoint",
+])  # fmt: skip
 """Methods by which an object would say of itself whether it is right."""
 _DENIED = frozenset({
     "__class__", "__dict__", "__reduce__", "__reduce_ex__", "__getstate__", "__array__", "__array_interface__",
@@ -408,7 +411,10 @@ class Client:
             set_state([*seeds, None, None])
             _change(_changeable([*given[1], *given[2].values()]), changed)
         if kind == "raised":
-            raise self._raised(*found)
+            error = self._raised(*found)
+            if isinstance(error, StopIteration) and what != "next":  # would end a loop of the test's, as if all were well
+                error = RuntimeError(f"the program raised {error!r}")
+            raise error
         return values.unpack(found, self._proxy)
 
     def _patched(self) -> "list[Any]":
@@ -471,8 +477,7 @@ class Client:
         if tag != "held" or type(number) is not int:
             raise NoData("not a tree")
         if number not in self.proxies:
-            kinds = (values.class_named(*name) for name in names)
-            self.proxies[number] = Proxy(self, number, next((kind for kind in kinds if kind is not None), None))
+            self.proxies[number] = Proxy(self, number, names)
         return self.proxies[number]
 
     def _raised(self, names: Any, given: Any, text: Any) -> BaseException:
@@ -542,17 +547,18 @@ def _record(patches: "list[tuple[Any, str, Any]]") -> None:
 
 
 class Proxy:
-    """What stands in a test for an object of the program's."""
+    """What stands in a test for an object of the program's; its class is the first of `names` that the test has loaded."""
 
-    __slots__ = ("_client", "_kind", "_number")
+    __slots__ = ("_client", "_classes", "_number")
 
-    def __init__(self, client: Client, number: int, kind: Any) -> None:
-        for name, value in (("_client", client), ("_number", number), ("_kind", kind)):
+    def __init__(self, client: Client, number: int, names: Any) -> None:
+        for name, value in (("_client", client), ("_number", number), ("_classes", names)):
             object.__setattr__(self, name, value)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        return object.__getattribute__(self, "_kind") or Proxy
+        kinds = (values.class_named(*name) for name in object.__getattribute__(self, "_classes"))
+        return next((kind for kind in kinds if kind is not None), Proxy)
 
     def __getattr__(self, name: str) -> Any:
         if name in JUDGING:
