@@ -190,6 +190,7 @@ class _Asserts:
         Raises `BadTests` if such a part is within a compound statement, or uses what only the test has.
         """
         steps: list[tuple[bool, str]] = []
+        spare: dict[int, ast.stmt] = {}
         inside = set(self.theirs)
         shared = set(vars(builtins))
         body: list[ast.stmt] = []
@@ -200,16 +201,21 @@ class _Asserts:
                 body.append(cast(ast.stmt, ast.fix_missing_locations(taken.visit(node))))
             elif not is_theirs:
                 shared |= _bound(node)
+                spare |= {} if isinstance(node, ast.Import | ast.ImportFrom) else {len(steps): node}
                 steps.append((False, ast.unparse(node)))
                 body.append(node)
             elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Expr):
                 _refuse_unknown(node, inside | shared)
+                for each in ast.walk(node):
+                    if isinstance(each, ast.Compare) and inside & set(_names(each)):
+                        raise BadTests(f"tests.asserts: `{_line(node)}` compares where the program is; an assert has to")
                 inside |= _bound(node)
                 steps.append((False, ast.unparse(node)))
             else:
                 raise _NeedsProxy(f"tests.asserts: `{_line(node)}` needs objects that only the program's process has")
         if not any(is_value for is_value, _ in steps):
             raise BadTests("tests.asserts: no assert depends on what the program answers")
+        _keep_back(steps, spare)
         before = "".join(f"{name} = {real}\n" for name, real in self.imported.items() if name != real)
         if self.entry_point and "candidate" in self.theirs:
             before += f"candidate = {self.entry_point}\n"
@@ -241,6 +247,29 @@ class _Taken(ast.NodeTransformer):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
             return False
         return node.func.id in _LISTING and any(isinstance(one, ast.Call) and self._is_theirs(one) for one in node.args[:1])
+
+
+def _keep_back(steps: list[tuple[bool, str]], spare: dict[int, ast.stmt]) -> None:
+    """Empty those of the `spare` steps that no other one needs: what is expected is not for the program to read."""
+    needed: set[str] = set()
+    for at, (_, text) in enumerate(steps):
+        tree = ast.parse(text)
+        needed |= set() if at in spare else {*_names(tree), *_bound(tree)}
+    while kept := [at for at, node in spare.items() if needed & _changed(node)]:
+        for at in kept:
+            needed |= set(_names(spare.pop(at)))
+    for at in spare:
+        steps[at] = (False, "pass")
+
+
+def _changed(node: ast.stmt) -> set[str]:
+    """Return the names of what a statement may change: of one that neither assigns nor defines, all that it uses."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return _bound(node).union(*map(_names, targets))
+    return _bound(node) | set(_names(node))
 
 
 def _root(node: ast.AST) -> str:
