@@ -159,7 +159,7 @@ class Service:
         row = {**label_of(label), "raw_response": text}
         for name in ("solution", "completion"):
             row.pop(name, None)
-        return await self.room.judge(key, await self.room.question(row), patience_s)
+        return await self.room.reward(key, await self.room.question(row), patience_s)
 
     # -- /judge --------------------------------------------------------------------------------------------------------
 

@@ -97,7 +97,7 @@ async def submit(room: Room, key: str, body: Any) -> Any:
         raise Failed(400, getattr(error, "detail", str(error))) from None
     run_s = asked.config.run_timeout or 0.0
     patience = (asked.config.compile_timeout or COMPILE_S) + max(run_s, question.limit_s) + 2 * NETWORK_S
-    found = await room.judge(key, question, patience)
+    found = await room.reward(key, question, patience)
     program, task = question.sample.solution, question.oracle.tasks[question.sample.task_id]
     accepted = found["passed"]
     run = {

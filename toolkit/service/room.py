@@ -293,9 +293,19 @@ class Room:
                 "memory_peak_bytes": facts.memory_peak_bytes, "queued_s": round(queued_s, 6), "cached": facts.cached,
             },
         }  # fmt: skip
+        if result.shared and is_passed:
+            answer |= {"shared": True, "score": None}
         if asked.shows:
             answer["detail"] = result.detail
         return answer
+
+    async def reward(self, key: str, asked: Question, patience_s: float) -> dict[str, Any]:
+        """Judge as `judge` does, for an answer that can only be a reward: a pass that may be forged is `Unanswered` too."""
+        found = await self.judge(key, asked, patience_s)
+        with self._ours():
+            if found["score"] is None:
+                raise Unanswered("shared", "its tests shared a process with the program, so that the pass may be forged")
+        return found
 
 
 _NOT_RUN: dict[str, Any] = {

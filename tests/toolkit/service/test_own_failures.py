@@ -10,6 +10,10 @@ import pytest
 from starlette.requests import Request
 
 from sandbox import BoxDestroyed, BoxLost, EngineUnavailable, Sandbox, Starved
+from toolkit.oracle import Facts
+from toolkit.records import Result, Verdict
+from toolkit.reward.judge import Judge
+from toolkit.reward.remote import _judgement
 from toolkit.service import fusion, shapes
 from toolkit.service import room as rooms
 from toolkit.service.asked import Inlet, Quotas
@@ -95,6 +99,20 @@ def test_what_a_program_does_to_its_box_is_its_own(room: Room, monkeypatch: pyte
     ran, judged = asyncio.run(both(room))
     assert (ran["status"], ran["run_result"]["return_code"]) == ("Failed", -9)
     assert (judged["status"], judged["passed"]) == ("runtime_error", False)
+
+
+def test_a_pass_that_may_be_forged_is_no_reward(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Test classes in the program's own process: `/judge` says so, trainers' paths give nothing, and `Judge` asks `allow_shared`."""
+    result = Result(task_id="a", sample_id=0, verdict=Verdict.PASSED, base=Verdict.PASSED, shared=True)
+    monkeypatch.setattr(Sandbox, "attempt", lambda *_, **__: (result, Facts()))
+    asked = room.books.question(ROW)
+    said = asyncio.run(room.judge("", asked, 30))
+    assert (said["status"], said["shared"], said["score"]) == ("passed", True, None)
+    assert (_judgement(Judge.tests(), said).score, _judgement(Judge.tests(allow_shared=True), said).score) == (None, 1.0)
+    with pytest.raises(Unanswered) as caught:
+        asyncio.run(room.reward("", asked, 30))
+    assert (caught.value.status, caught.value.why) == (504, "shared")
+    assert room.metrics.of("exogate_unscored_total") == {'{reason="shared"}': 1}
 
 
 def test_nothing_is_judged_while_known_programs_are_judged_wrongly(room: Room) -> None:
