@@ -1,5 +1,6 @@
 """What `toolkit gate` reads: files, folders, standard input, bad lines, links."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -12,7 +13,7 @@ import pytest
 
 from tests.processes import peak_rss_kib
 from tests.toolkit.cli.gated import BAD, GOOD, NEVER_WRITE, TOOLKIT, rows, toolkit, write
-from toolkit.samples.rows import ADDED
+from toolkit.samples.rows import ADDED, sources
 
 pytestmark = pytest.mark.boxes
 
@@ -58,7 +59,8 @@ def test_bad_lines_are_all_listed_before_anything_runs(tmp_path: Path) -> None:
         (b'{"code": ', "malformed JSON"), (b"[1]", "not an object but list"), ({"task_id": "x"}, "none of solution, completion"),
         ({"solution": None, "code": "x"}, "solution is not a string but NoneType"), (b'{"code": "\xff"}', "invalid UTF-8"),
         ({"code": "x" * (12 << 20)}, "the line has more than 12,582,912 bytes"), ({"code": "", "test": [1]}, "test is not a string but list"),
-        ({"code": "", "n_tokens": "3"}, "n_tokens is not a whole number but str"),
+        ({"code": "", "n_tokens": "3"}, "n_tokens is not a whole number but str"), ({"code": "", "n_tokens": 10**400}, "n_tokens is a whole number of more than"),
+        ({"code": "", "task_id": "a", "sample_id": -(10**400)}, "sample_id is a whole number of more than"),
         ({"code": "", "entry_point": 3}, "entry_point is not a string but int"),
         ({"completion": "", "prompt": []}, "prompt is not a string but list"),
     ]  # fmt: skip
@@ -122,6 +124,23 @@ def test_a_text_that_is_no_program_is_for_gates_to_refuse(tmp_path: Path) -> Non
             {name: value for name, value in one.items() if name not in ADDED} for one in given
         ]
     assert len(accepted + rejected) == len(given)
+
+
+def test_a_folder_may_be_deeper_than_calls_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1200):
+        os.mkdir("d")
+        os.chdir("d")
+    Path("deep.py").touch()
+    os.chdir(tmp_path)
+    with contextlib.ExitStack() as stack:
+        (found,) = sources([str(tmp_path)], stack)
+    assert found.path == tmp_path / ("d/" * 1200) / "deep.py"
+    os.chdir("d/" * 1200)
+    os.unlink("deep.py")
+    for _ in range(1200):
+        os.chdir("..")
+        os.rmdir("d")
 
 
 def test_symbolic_links_in_a_folder_are_not_followed(tmp_path: Path) -> None:
