@@ -257,7 +257,7 @@ def _keep_back(steps: list[tuple[bool, str]], spare: dict[int, ast.stmt]) -> Non
         needed |= set() if at in spare else {*_names(tree), *_bound(tree)}
     while kept := [at for at, node in spare.items() if needed & _changed(node)]:
         for at in kept:
-            needed |= set(_names(spare.pop(at)))
+            needed |= {*_names(spare[at]), *_changed(spare.pop(at))}
     for at in spare:
         steps[at] = (False, "pass")
 
@@ -268,7 +268,9 @@ def _changed(node: ast.stmt) -> set[str]:
         return {node.name}
     if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        return _bound(node).union(*map(_names, targets))
+        given = [*node.value.elts, node.value] if isinstance(node.value, ast.Tuple | ast.List) else [node.value]
+        other_names = {one.id for one in given if isinstance(one, ast.Name)}  # for what may be changed by either name
+        return _bound(node).union(other_names, *map(_names, targets))
     return _bound(node) | set(_names(node))
 
 

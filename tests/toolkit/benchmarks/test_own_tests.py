@@ -43,7 +43,7 @@ ASKED: list[tuple[str, dict[str, Any], str]] = [
     (DOUBLE, {"asserts": "def check(c):\n    assert c(2) == 4\ncheck(double)", "entry_point": "double"}, "passed"),
     (METHOD, {"asserts": "assert Solution().double(2) == 4"}, "passed"),
     (METHOD, {"asserts": "assert Solution().double(2) == 5"}, "wrong_answer"),
-    (METHOD, {"asserts": "want, xs = 4, [1]\nxs[0] = 2\ndef last():\n    return xs[-1]\ns = Solution()\nassert s.double(last()) == want"}, "passed"),
+    (METHOD, {"asserts": "want, xs = 4, [1]\nys = xs\nys[0] = 2\ndef last():\n    return xs[-1]\ns = Solution()\nassert s.double(last()) == want"}, "passed"),
     (STACK, {"asserts": ["s = Stack()", "s.push(3)", "s.push(4)", "assert s.pop() == 4", "assert s.pop() == 3"]}, "passed"),
     (STACK, {"asserts": ["s = Stack()", "s.push(3)", "assert s.pop() == 4"]}, "wrong_answer"),
     (STACK, {"asserts": ["assert apply(lambda x: x + 1, 3) == 4", "assert list(up_to(3)) == [0, 1, 2]"]}, "passed"),
