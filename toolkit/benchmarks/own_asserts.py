@@ -3,7 +3,7 @@
 import ast
 import builtins
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 from sandbox import UsageError
@@ -194,10 +194,14 @@ class _Asserts:
         inside = set(self.theirs)
         shared = set(vars(builtins))
         body: list[ast.stmt] = []
+
+        def is_known(name: str) -> bool:
+            return name in inside or name in shared
+
         for node in self.tree.body:
             is_theirs = bool(inside & set(_names(node)))
             if isinstance(node, ast.Assert):
-                taken = _Taken(inside, inside | shared, steps)
+                taken = _Taken(inside, shared, steps)
                 body.append(cast(ast.stmt, ast.fix_missing_locations(taken.visit(node))))
             elif not is_theirs:
                 shared |= _bound(node)
@@ -205,7 +209,7 @@ class _Asserts:
                 steps.append((False, ast.unparse(node)))
                 body.append(node)
             elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Expr):
-                _refuse_unknown(node, inside | shared)
+                _refuse_unknown(node, is_known)
                 for each in ast.walk(node):
                     if isinstance(each, ast.Compare) and inside & set(_names(each)):
                         raise BadTests(f"tests.asserts: `{_line(node)}` compares where the program is; an assert has to")
@@ -228,17 +232,17 @@ class _Asserts:
 class _Taken(ast.NodeTransformer):
     """Replaces the parts of an assert that are the program's by `_called(n)`."""
 
-    def __init__(self, inside: set[str], known: set[str], steps: list[tuple[bool, str]]) -> None:
-        self.inside, self.known, self.steps = inside, known, steps
+    def __init__(self, inside: set[str], shared: set[str], steps: list[tuple[bool, str]]) -> None:
+        self.inside, self.shared, self.steps = inside, shared, steps
 
     def visit(self, node: ast.AST) -> ast.AST:
         """Take what is rooted in a name of the program, and what lists it."""
         if isinstance(node, ast.Call | ast.Attribute | ast.Subscript | ast.Name) and self._is_theirs(node):
-            _refuse_unknown(node, self.known)
+            _refuse_unknown(node, lambda name: name in self.inside or name in self.shared)
             self.steps.append((True, ast.unparse(node)))
             return ast.parse(f"_called({len(self.steps) - 1})", mode="eval").body
         if isinstance(node, ast.Lambda | ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp):
-            _refuse_unknown(node, self.known - self.inside)
+            _refuse_unknown(node, lambda name: name in self.shared and name not in self.inside)
         return self.generic_visit(node)
 
     def _is_theirs(self, node: ast.expr) -> bool:
@@ -251,13 +255,16 @@ class _Taken(ast.NodeTransformer):
 
 def _keep_back(steps: list[tuple[bool, str]], spare: dict[int, ast.stmt]) -> None:
     """Empty those of the `spare` steps that no other one needs: what is expected is not for the program to read."""
-    needed: set[str] = set()
-    for at, (_, text) in enumerate(steps):
-        tree = ast.parse(text)
-        needed |= set() if at in spare else {*_names(tree), *_bound(tree)}
-    while kept := [at for at, node in spare.items() if needed & _changed(node)]:
-        for at in kept:
-            needed |= {*_names(spare[at]), *_changed(spare.pop(at))}
+    changing: dict[str, list[int]] = {}
+    for at, node in spare.items():
+        for name in _changed(node):
+            changing.setdefault(name, []).append(at)
+    trees = [ast.parse(text) for at, (_, text) in enumerate(steps) if at not in spare]
+    needed = [name for tree in trees for name in (*_names(tree), *_bound(tree))]
+    while needed:
+        for at in changing.pop(needed.pop(), ()):
+            if node := spare.pop(at, None):
+                needed += [*_names(node), *_changed(node)]
     for at in spare:
         steps[at] = (False, "pass")
 
@@ -285,6 +292,6 @@ def _line(node: ast.AST) -> str:
     return ast.unparse(node).partition("\n")[0][:80]
 
 
-def _refuse_unknown(node: ast.AST, known: set[str]) -> None:
-    if left := set(_names(node)) - known - _bound(node):
+def _refuse_unknown(node: ast.AST, is_known: Callable[[str], bool]) -> None:
+    if left := {name for name in _names(node) if not is_known(name)} - _bound(node):
         raise _NeedsProxy(f"tests.asserts: `{_line(node)}` needs {min(left)!r} where the program is")

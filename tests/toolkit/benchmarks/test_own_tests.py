@@ -1,6 +1,7 @@
 """A row's own tests: what they accept, what they refuse, and that no program decides for them."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from sandbox import DockerEngine, Limits, Sandbox
 from toolkit.benchmarks.own_tests import BENCHMARK, BadTests, count, singles, task_of
 from toolkit.oracle import Oracle
-from toolkit.records import Sample
+from toolkit.records import Check, Sample
 
 DOUBLE = "def double(x):\n    return 2 * x\n"
 METHOD = "class Solution:\n    def double(self, x):\n        return 2 * x\n"
@@ -129,6 +130,13 @@ def test_whatever_a_row_says_is_a_task_or_refused(tests: Any, prompt: Any) -> No
         singles(row)
 
 
+def test_reading_asserts_takes_no_longer_than_they_are_long() -> None:
+    chain = "a0 = 1\n" + "".join(f"a{i} = a{i - 1} + 1\n" for i in range(1, 9000)) + "assert S().f(a8999) == 1\n" * 2000
+    began = time.process_time()
+    assert task_of({"tests": {"asserts": chain}}).tests_as(Check).after.count("'pass'") == 0
+    assert time.process_time() - began < 15
+
+
 def test_equal_tests_are_one_task() -> None:
     one, other = (task_of({"tests": {"inputs": ["1"], "outputs": [out]}}) for out in "12")
     assert one.task_id == task_of({"tests": {"kind": "stdin", "inputs": ["1"], "outputs": ["1"]}, "solution": "x"}).task_id
@@ -138,5 +146,5 @@ def test_equal_tests_are_one_task() -> None:
 def test_tests_are_counted_and_parted() -> None:
     rows = [{"tests": tests} for _, tests, _ in ASKED]
     assert [count(task_of(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 2, 1, 3, 1, 2, 1, 2, 1]
-    assert [len(singles(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 3, 1, 2, 1, 2, 1]
+    assert [len(singles(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 3, 1, 2, 1, 2, 1]
     assert all(task_of(each) for row in rows for each in singles(row))
