@@ -411,10 +411,10 @@ class Client:
             set_state([*seeds, None, None])
             _change(_changeable([*given[1], *given[2].values()]), changed)
         if kind == "raised":
-            error = self._raised(*found)
-            if isinstance(error, StopIteration) and what != "next":  # would end a loop of the test's, as if all were well
-                error = RuntimeError(f"the program raised {error!r}")
-            raise error
+            raised = self._raised(*found)
+            if isinstance(raised, StopIteration) and what != "next":  # would end a loop of the test's, as if all were well
+                raise RuntimeError(f"the program raised {raised!r}")
+            raise raised
         return values.unpack(found, self._proxy)
 
     def _patched(self) -> "list[Any]":
@@ -549,7 +549,7 @@ def _record(patches: "list[tuple[Any, str, Any]]") -> None:
 class Proxy:
     """What stands in a test for an object of the program's; its class is the first of `names` that the test has loaded."""
 
-    __slots__ = ("_client", "_classes", "_number")
+    __slots__ = ("_classes", "_client", "_number")
 
     def __init__(self, client: Client, number: int, names: Any) -> None:
         for name, value in (("_client", client), ("_number", number), ("_classes", names)):

@@ -263,8 +263,9 @@ def _keep_back(steps: list[tuple[bool, str]], spare: dict[int, ast.stmt]) -> Non
     needed = [name for tree in trees for name in (*_names(tree), *_bound(tree))]
     while needed:
         for at in changing.pop(needed.pop(), ()):
-            if node := spare.pop(at, None):
-                needed += [*_names(node), *_changed(node)]
+            if at in spare:
+                kept = spare.pop(at)
+                needed += [*_names(kept), *_changed(kept)]
     for at in spare:
         steps[at] = (False, "pass")
 
