@@ -210,7 +210,8 @@ def _compile(source: bytes, name: str) -> "types.CodeType | None":
 
     warnings.simplefilter("ignore")
     try:
-        return compile(source, f"{os.getcwd()}/{name}.py", "exec")
+        text = source.decode("utf-8-sig")  # as text, so that no line of it says in which coding it is: it is UTF-8
+        return compile(text, f"{os.getcwd()}/{name}.py", "exec")
     except BaseException as error:
         _send(_frame(codec.COMPILE_ERROR, _describe(error)))
         return None
@@ -226,6 +227,8 @@ def _raised(text: str) -> BaseException:
     kind = getattr(builtins, name, Exception)
     if not (isinstance(kind, type) and issubclass(kind, Exception)):
         return CandidateFailed(text)
+    if issubclass(kind, (StopIteration, StopAsyncIteration)):  # it would end a loop of the test's, as if all were well
+        kind = RuntimeError
     is_group = name == "ExceptionGroup"
     own: Any = type(name.replace("\0", ""), (Exception if is_group else kind,), {"__str__": lambda _: rest})
     return own.__new__(own, rest)  # type: ignore[no-any-return]

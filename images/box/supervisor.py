@@ -40,7 +40,7 @@ HELD_BYTES = 48 << 20
 """Memory that may stay charged to the box after a program, over that of a fresh box: the kernel releases it late."""
 OWN_SOCKETS = 3
 """Lines in the kernel's list of sockets of a box with a network of its own: a heading, and both ends of `control`."""
-DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+DEVICES = ("", "null", "zero", "full", "random", "urandom", "tty", "pts", "pts/ptmx")
 WRITABLE = ("/tmp", "/dev/shm", "/dev/mqueue", "/var/tmp", "/run/lock")
 
 
@@ -103,6 +103,7 @@ class Supervisor:
         """Before the first program, wait until the zygote is warm, and record what a fresh box holds."""
         if self.fresh is None:
             self.told()
+            self.forget_times()
             self.fresh = self.cgroup.held(), self._free(), self._sockets()
 
     def _free(self) -> list[tuple[int, int]]:

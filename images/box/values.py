@@ -19,8 +19,8 @@ from collections.abc import Callable
 from typing import Any
 
 MAX_DEPTH = 60
-OWN = ("solution", "__test__")
-"""Modules that each box has of its own."""
+OWN = ("solution", "__test__", "__main__")
+"""Modules that each box has of its own: the other one neither names nor gets anything of them."""
 _SCALARS = frozenset({int, float, str, bool, type(None), bytes, complex})
 _FACTORIES: "dict[str, Any]" = {kind.__name__: kind for kind in (int, float, str, list, dict, set, tuple, bool)}
 _SEQUENCES: "dict[str, Any]" = {
@@ -111,7 +111,7 @@ def _of_library(value: Any, kind: type, of: Callable[[Any], list[Any]]) -> "list
         return ["Path", str(value)]
     if kind in (type, types.FunctionType, types.BuiltinFunctionType) or isinstance(value, type):
         module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", "")
-        if type(module) is str and module not in OWN and type(name) is str and _looked_up(module, name) is value:
+        if type(module) is str and type(name) is str and _looked_up(module, name) is value:
             return ["global", module, name]
     if isinstance(value, types.ModuleType):
         return ["module", value.__name__]
@@ -249,24 +249,23 @@ def _dated(parts: Any, value: Any) -> Any:
 
 
 def _looked_up(module: str, name: str) -> Any:
-    """Return the object that an installed module has under a name, or None; the program's own modules are not searched."""
-    if module not in sys.modules:
-        if module.partition(".")[0] not in sys.modules:
-            return None
-        try:
-            importlib.import_module(module)
-        except Exception:
-            return None
-    found: Any = sys.modules[module]
+    """Return the object that a loaded module has under a name, or None; nothing is imported because a program names it."""
+    found: Any = None if module in OWN else sys.modules.get(module)
     for part in name.split("."):
-        found = getattr(found, part, None)
+        found = getattr(found, "__dict__", {}).get(part)
     return found
 
 
 def class_named(module: Any, name: Any) -> Any:
-    """Return the class that an installed module has under a name, or None."""
+    """Return the class that an installed module defines under a name, or None; a name that it borrows is none."""
     found = _looked_up(module, name) if type(module) is str and type(name) is str else None
-    return found if isinstance(found, type) else None
+    return found if isinstance(found, type) and found.__module__ == module else None
+
+
+def _module(name: Any) -> Any:
+    if name in OWN:
+        raise NoData("no such module")
+    return sys.modules[name]
 
 
 def _global(parts: Any) -> Any:
@@ -286,7 +285,7 @@ _MAKERS: "dict[str, _Maker]" = {
     "Fraction": lambda p, value, values: fractions.Fraction(*p),
     "Path": lambda p, value, values: pathlib.Path(*p),
     "global": lambda p, value, values: _global(p),
-    "module": lambda p, value, values: sys.modules[p[0]],
+    "module": lambda p, value, values: _module(*p),
     "ndarray": lambda p, value, values: _array(*p),
     "scalar": lambda p, value, values: _array(p[0], (), p[1])[()],
     "objects": lambda p, value, values: _objects(p[0], values(p[1])),

@@ -213,10 +213,10 @@ def _other(value: Any, kind: type, depth: int) -> Any:
         if array in bases and value.dtype.kind in _NUMPY_KINDS:
             flat = numpy.ndarray.ravel(value).tolist()
             if not value.shape:
-                return {"n": [value.dtype.str, _plain(flat[0], depth)]}
-            return {"a": [value.dtype.str, list(value.shape), [_plain(item, depth) for item in flat]]}
+                return {"n": [value.dtype.str, _number(flat[0], depth)]}
+            return {"a": [value.dtype.str, list(value.shape), [_number(item, depth) for item in flat]]}
         if generic in bases and value.dtype.kind in _NUMPY_KINDS:
-            return {"n": [value.dtype.str, _plain(value.item(), depth)]}
+            return {"n": [value.dtype.str, _number(value.item(), depth)]}
     if set in bases:
         return {"s": _sorted(set.__iter__(value), depth)}
     if frozenset in bases:
@@ -255,6 +255,14 @@ def _other(value: Any, kind: type, depth: int) -> Any:
     if (decimal := getattr(sys.modules.get("decimal"), "Decimal", None)) in bases:
         return {"m": decimal.__str__(value)}
     return {"o": f"{kind.__module__}.{kind.__qualname__}"[:200]}
+
+
+def _number(item: Any, depth: int) -> Any:
+    """Write an element of an array; a float longer than Python's as the one that it equals, if there is one."""
+    if not hasattr(item, "dtype"):
+        return _plain(item, depth)
+    plain = complex(item) if item.dtype.kind == "c" else float(item)
+    return _plain(plain, depth) if plain == item or item != item else {"o": str(item.dtype)}
 
 
 def read(data: bytes) -> Any:

@@ -71,6 +71,14 @@ def act():
     libc.shmget(0x1234, 64, 0o1777), libc.msgget(0x1234, 0o1777), libc.semget(0x1234, 1, 0o1777)
     return any(before)
 """,
+    "times of devices": """
+import glob, os
+def act():
+    names = [name for name in glob.glob("/dev/*") + glob.glob("/dev/pts/*") if os.access(name, os.W_OK) and not os.path.isdir(name) and not os.path.islink(name)]
+    won = any(os.stat(name).st_mtime > 1 for name in names)
+    for name in names: os.utime(name)
+    return won
+""",
     "locks": """
 import fcntl, os
 def act():

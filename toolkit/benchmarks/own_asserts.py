@@ -3,7 +3,7 @@
 import ast
 import builtins
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 from sandbox import UsageError
@@ -190,26 +190,36 @@ class _Asserts:
         Raises `BadTests` if such a part is within a compound statement, or uses what only the test has.
         """
         steps: list[tuple[bool, str]] = []
+        spare: dict[int, ast.stmt] = {}
         inside = set(self.theirs)
         shared = set(vars(builtins))
         body: list[ast.stmt] = []
+
+        def is_known(name: str) -> bool:
+            return name in inside or name in shared
+
         for node in self.tree.body:
             is_theirs = bool(inside & set(_names(node)))
             if isinstance(node, ast.Assert):
-                taken = _Taken(inside, inside | shared, steps)
+                taken = _Taken(inside, shared, steps)
                 body.append(cast(ast.stmt, ast.fix_missing_locations(taken.visit(node))))
             elif not is_theirs:
                 shared |= _bound(node)
+                spare |= {} if isinstance(node, ast.Import | ast.ImportFrom) else {len(steps): node}
                 steps.append((False, ast.unparse(node)))
                 body.append(node)
             elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Expr):
-                _refuse_unknown(node, inside | shared)
+                _refuse_unknown(node, is_known)
+                for each in ast.walk(node):
+                    if isinstance(each, ast.Compare) and inside & set(_names(each)):
+                        raise BadTests(f"tests.asserts: `{_line(node)}` compares where the program is; an assert has to")
                 inside |= _bound(node)
                 steps.append((False, ast.unparse(node)))
             else:
                 raise _NeedsProxy(f"tests.asserts: `{_line(node)}` needs objects that only the program's process has")
         if not any(is_value for is_value, _ in steps):
             raise BadTests("tests.asserts: no assert depends on what the program answers")
+        _keep_back(steps, spare)
         before = "".join(f"{name} = {real}\n" for name, real in self.imported.items() if name != real)
         if self.entry_point and "candidate" in self.theirs:
             before += f"candidate = {self.entry_point}\n"
@@ -222,17 +232,17 @@ class _Asserts:
 class _Taken(ast.NodeTransformer):
     """Replaces the parts of an assert that are the program's by `_called(n)`."""
 
-    def __init__(self, inside: set[str], known: set[str], steps: list[tuple[bool, str]]) -> None:
-        self.inside, self.known, self.steps = inside, known, steps
+    def __init__(self, inside: set[str], shared: set[str], steps: list[tuple[bool, str]]) -> None:
+        self.inside, self.shared, self.steps = inside, shared, steps
 
     def visit(self, node: ast.AST) -> ast.AST:
         """Replace expressions rooted in a name of the program, and functions that list those."""
         if isinstance(node, ast.Call | ast.Attribute | ast.Subscript | ast.Name) and self._is_theirs(node):
-            _refuse_unknown(node, self.known)
+            _refuse_unknown(node, lambda name: name in self.inside or name in self.shared)
             self.steps.append((True, ast.unparse(node)))
             return ast.parse(f"_called({len(self.steps) - 1})", mode="eval").body
         if isinstance(node, ast.Lambda | ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp):
-            _refuse_unknown(node, self.known - self.inside)
+            _refuse_unknown(node, lambda name: name in self.shared and name not in self.inside)
         return self.generic_visit(node)
 
     def _is_theirs(self, node: ast.expr) -> bool:
@@ -241,6 +251,35 @@ class _Taken(ast.NodeTransformer):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
             return False
         return node.func.id in _LISTING and any(isinstance(one, ast.Call) and self._is_theirs(one) for one in node.args[:1])
+
+
+def _keep_back(steps: list[tuple[bool, str]], spare: dict[int, ast.stmt]) -> None:
+    """Empty those of the `spare` steps that no other one needs: what is expected is not for the program to read."""
+    changing: dict[str, list[int]] = {}
+    for at, node in spare.items():
+        for name in _changed(node):
+            changing.setdefault(name, []).append(at)
+    trees = [ast.parse(text) for at, (_, text) in enumerate(steps) if at not in spare]
+    needed = [name for tree in trees for name in (*_names(tree), *_bound(tree))]
+    while needed:
+        for at in changing.pop(needed.pop(), ()):
+            if at in spare:
+                kept = spare.pop(at)
+                needed += [*_names(kept), *_changed(kept)]
+    for at in spare:
+        steps[at] = (False, "pass")
+
+
+def _changed(node: ast.stmt) -> set[str]:
+    """Return the names of what a statement may change: of one that neither assigns nor defines, all that it uses."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        given = [*node.value.elts, node.value] if isinstance(node.value, ast.Tuple | ast.List) else [node.value]
+        other_names = {one.id for one in given if isinstance(one, ast.Name)}  # for what may be changed by either name
+        return _bound(node).union(other_names, *map(_names, targets))
+    return _bound(node) | set(_names(node))
 
 
 def _root(node: ast.AST) -> str:
@@ -254,6 +293,6 @@ def _line(node: ast.AST) -> str:
     return ast.unparse(node).partition("\n")[0][:80]
 
 
-def _refuse_unknown(node: ast.AST, known: set[str]) -> None:
-    if left := set(_names(node)) - known - _bound(node):
+def _refuse_unknown(node: ast.AST, is_known: Callable[[str], bool]) -> None:
+    if left := {name for name in _names(node) if not is_known(name)} - _bound(node):
         raise _NeedsProxy(f"tests.asserts: `{_line(node)}` needs {min(left)!r} where the program is")

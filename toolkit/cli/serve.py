@@ -16,7 +16,7 @@ def serve(
         str, typer.Option("--host", help="Address to listen on; one that others can reach needs keys.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port; 0 takes any free one.")] = 8080,
-    boxes: Annotated[int | None, typer.Option("--boxes", help="Programs at a time; with --ray, on each node [cores].")] = None,
+    boxes: Annotated[int | None, typer.Option("--boxes", help="Programs at a time, with --ray per node [cores].")] = None,
     memory: Annotated[int, typer.Option("--memory", help="MiB that one program may use.")] = 4096,
     benchmarks: Annotated[
         str | None, typer.Option("--benchmarks", help="Benchmarks to serve, comma-separated [all whose data is here].")

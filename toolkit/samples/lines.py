@@ -16,6 +16,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from toolkit.samples.json_text import JsonText
+
 MAX_BYTES = 1 << 20
 """Longest text that can become a program, in bytes of UTF-8. A line may be 12 times as long."""
 MAX_DEPTH = 200
@@ -29,6 +31,8 @@ MAX_DOCUMENT = 512 << 20
 """Largest file that is one JSON value, in bytes: it is held in memory."""
 LINK = "a symbolic link, which is not followed"
 """Reason for skipping a link that the user did not name."""
+MAX_WHOLE = 1 << 53
+"""Largest whole number of a row: up to it, each is a float too, and all that is computed of them can be written."""
 _SHORTEST_ROW = len('{"code":""}')
 
 
@@ -104,6 +108,7 @@ def checked_text(field: str, text: object) -> str:
     return text
 
 
+Rows = Iterator[tuple[str, bytes, dict[str, Any]]]
 Unlisted = Callable[[int, list[Any]], list[dict[str, Any]]]
 """Returns the objects that an item of a JSON array stands for, given its number; raises ValueError if it is malformed."""
 
@@ -184,33 +189,31 @@ def _malformed(error: Exception) -> str:
     return _TOO_DEEP if isinstance(error, RecursionError) else f"malformed JSON: {error}"
 
 
-def _array_rows(
-    name: str, opened: io.BufferedReader, problems: Problems, max_bytes: int, unlisted: Unlisted | None
-) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    text = _whole(name, opened, problems)
-    if text is None:
-        return
-    decode, skip = json.JSONDecoder().raw_decode, re.compile(r"[ \t\n\r]*")
+def _array_rows(name: str, opened: io.BufferedReader, problems: Problems, max_bytes: int, unlisted: Unlisted | None) -> Rows:
+    try:
+        yield from _items(name, JsonText(opened), problems, max_bytes, unlisted)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        problems.add(name, f"broken gzip: {error}")
+    except UnicodeDecodeError as error:
+        problems.add(name, f"invalid UTF-8 at byte {error.start}")
 
-    def after_space(at: int) -> int:
-        found = skip.match(text, at)
-        assert found
-        return found.end()
 
-    at = after_space(text.index("[") + 1)
-    is_last = text.startswith("]", at)
+def _items(name: str, text: JsonText, problems: Problems, max_bytes: int, unlisted: Unlisted | None) -> Rows:
+    text.next()
+    is_last = text.past() == "]"
     for number in count(1):
         if is_last:
-            if text[at + 1 :].strip():
+            if text.past():
                 problems.add(name, f"more than one JSON array: text behind item {number - 1}")
             return
         place = f"{name}:{number}"
         try:
-            item, end = decode(text, at)
-            at, start = after_space(end), at
-            is_last = text.startswith("]", at)
-            if not is_last and not text.startswith(",", at):
-                raise json.JSONDecodeError("Expecting ',' or ']'", text, at)
+            item, n_chars = text.value()
+            is_last = (behind := text.next()) == "]"
+            if not is_last and behind != ",":
+                raise text.wrong("Expecting ',' or ']'")
+        except UnicodeDecodeError:
+            raise
         except (ValueError, RecursionError) as error:
             problems.add(place, f"{_malformed(error)}; nothing behind it was read")
             return
@@ -222,13 +225,14 @@ def _array_rows(
         for row in items:
             if not isinstance(row, dict):
                 problems.add(place, f"not an object but {type(row).__name__}")
-            elif row is item and end - start > max_bytes:
+            elif row is item and n_chars > max_bytes:
                 problems.add(place, f"the item has more than {max_bytes:,} characters")
             elif _is_deeper(row, MAX_DEPTH):
                 problems.add(place, _TOO_DEEP)
             else:
                 yield place, json.dumps(row).encode(), row
-        at = at if is_last else after_space(at + 1)
+        if not is_last:
+            text.past()
 
 
 def source(
@@ -278,9 +282,7 @@ class _Unzipped(io.RawIOBase):
         return len(data)
 
 
-def _line_rows(
-    name: str, opened: io.BufferedIOBase, problems: Problems, max_bytes: int
-) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+def _line_rows(name: str, opened: io.BufferedIOBase, problems: Problems, max_bytes: int) -> Rows:
     for number in count(1):
         try:
             line = opened.readline(max_bytes + 1)

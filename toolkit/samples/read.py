@@ -12,7 +12,7 @@ from toolkit.benchmarks.load import names
 from toolkit.errors import UsageError
 from toolkit.records import Sample, Task
 from toolkit.samples.extract import FIELDS
-from toolkit.samples.lines import LINK, MAX_BYTES, Problems, lines, numeric, source, string, unjudgeable
+from toolkit.samples.lines import LINK, MAX_BYTES, MAX_WHOLE, Problems, lines, numeric, source, string, unjudgeable
 from toolkit.samples.rows import field_of
 from toolkit.samples.sanitize import Item, Sanitizer
 
@@ -101,7 +101,7 @@ def read(
         n_good += 1
         if task := tasks.get(task_id):
             n_tokens = row.get("n_tokens")
-            said = n_tokens if type(n_tokens) is int and n_tokens > 0 else None
+            said = n_tokens if type(n_tokens) is int and 0 < n_tokens <= MAX_WHOLE else None
             rows.append((seen.setdefault((task_id, field, text), (task, field, text)), said))
     if not n_good and not problems:
         is_path = isinstance(path, str | Path)

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Self
 
 from gates import Solution
 from toolkit.errors import InfrastructureError, UsageError
-from toolkit.samples.lines import Problems, lines, numeric, printable, source, string, unjudgeable
+from toolkit.samples.lines import MAX_WHOLE, Problems, lines, numeric, printable, source, string, unjudgeable
 from toolkit.store import run_folder as runs
 
 FIELDS = ("solution", "completion", "code", "text", "content", "raw_response")
@@ -173,11 +173,19 @@ def sources(files: Sequence[str], stack: contextlib.ExitStack) -> Iterator[Sourc
 
 def _below(folder: Path) -> Iterator[Path]:
     """Yield all Python files below a folder, without hidden ones and without following links to folders."""
-    for where, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        names = [name for name in folders if os.path.islink(os.path.join(where, name))]
-        names += [name for name in files if name.endswith(".py")]
-        yield from sorted((Path(where, name) for name in names), key=numeric)
+    waiting = [str(folder)]
+    while waiting:  # os.walk of Python 3.11 calls itself, and a tree may be deeper than that can
+        where = waiting.pop()
+        try:
+            names = os.listdir(where)
+        except OSError:
+            continue
+        paths = {name: os.path.join(where, name) for name in names}
+        folders = [path for name, path in sorted(paths.items()) if name[0] != "." and os.path.isdir(path)]
+        links = [path for path in folders if os.path.islink(path)]
+        files = [path for name, path in paths.items() if name.endswith(".py") and not os.path.isdir(path)]
+        yield from sorted(map(Path, links + files), key=numeric)
+        waiting += [path for path in reversed(folders) if path not in links]
 
 
 def _is_piped() -> bool:
@@ -275,6 +283,8 @@ def _program(
     ):
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
             raise ValueError(f"{name} is not {'a string' if kind is str else 'a whole number'} but {type(value).__name__}")
+        if isinstance(value, int) and abs(value) > MAX_WHOLE:
+            raise ValueError(f"{name} is a whole number of more than {MAX_WHOLE:,}")
     key = None
     if isinstance(task_id, str | int):
         key = str(task_id), seen[str(task_id)] if sample_id is None else sample_id

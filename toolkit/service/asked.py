@@ -134,7 +134,7 @@ class Inlet:
                         if self.held > self.settings.max_held_bytes:
                             parts.clear()
                             await self._discard(request)
-                            raise Unanswered("busy", "busy: the bodies of requests under way fill the memory kept for them")
+                            raise Unanswered("busy", _FULL)
             except TimeoutError:
                 raise Failed(408, f"the body did not arrive within {self.settings.body_s:g} s", _CLOSE) from None
             except ClientDisconnect:
@@ -160,29 +160,40 @@ class Inlet:
                         return
 
     async def lines(self, request: Request) -> AsyncIterator[bytes]:
-        """Yield the lines of a body as they come. Raises `Failed`."""
-        rest = b""
+        """Yield the lines of a body as they come; what is there of one counts as held. Raises `Failed`."""
+        rest = bytearray()
         stream = request.stream()
-        while True:
-            try:
-                async with asyncio.timeout(self.settings.body_s):
-                    part = await anext(stream)
-            except StopAsyncIteration:
-                break
-            except TimeoutError:
-                raise Failed(408, f"no line came for {self.settings.body_s:g} s") from None
-            except ClientDisconnect:
-                raise Gone from None
-            *whole, rest = (rest + part).split(b"\n")
-            for line in whole:
-                if line.strip():
-                    yield line
-            if len(rest) > self.settings.max_body_bytes:
-                raise self._too_large()
-        if rest.strip():
-            yield rest
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(self.settings.body_s):
+                        part = await anext(stream)
+                except StopAsyncIteration:
+                    break
+                except TimeoutError:
+                    raise Failed(408, f"no line came for {self.settings.body_s:g} s") from None
+                except ClientDisconnect:
+                    raise Gone from None
+                *ends, begun = part.split(b"\n")
+                for end in ends:
+                    line = bytes(rest + end)
+                    self.held -= len(rest)
+                    rest.clear()
+                    if line.strip():
+                        yield line
+                rest += begun
+                self.held += len(begun)
+                if len(rest) > self.settings.max_body_bytes:
+                    raise self._too_large()
+                if self.held > self.settings.max_held_bytes:
+                    raise Unanswered("busy", _FULL)
+            if rest.strip():
+                yield bytes(rest)
+        finally:
+            self.held -= len(rest)
 
 
+_FULL = "busy: the bodies of requests under way fill the memory kept for them"
 _CLOSE = {"Connection": "close"}
 
 

@@ -8,6 +8,7 @@ code can be none (`docs/serve.md`).
 import base64
 import binascii
 import contextlib
+import json
 import secrets
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -19,8 +20,8 @@ from sandbox.wire import codec
 
 OUTPUT_BYTES = 16 << 20
 """What a program may print before it is ended; of each stream the first MiB is kept."""
-FETCHED_BYTES = 32 << 20
-"""Most bytes of all files that are fetched."""
+FETCHED_BYTES = 11 << 20
+"""Most bytes of all files that are fetched: a box keeps 16 MiB of an answer, and base64 makes a third more of them."""
 EARLY = 120
 """Exit code, with `strict_exit`, of a program that ended itself with 0 before its last statement."""
 _AROUND = '''
@@ -176,10 +177,25 @@ def run(
             execution = session.end()
     except BoxOutOfMemory:
         return _ran(out_of_memory(limits), None, mark, {})
-    if not frames or frames[0][0] != codec.RETURNED:
+    said = _said(frames[0][1], wanted) if frames and frames[0][0] == codec.RETURNED else None
+    if said is None:
         return _ran(execution, execution.exit_code, mark, {})
-    exit_code, found = codec.decode(frames[0][1])
-    return _ran(replace(execution, status=Status.EXITED), exit_code, mark, found)
+    return _ran(replace(execution, status=Status.EXITED), said[0], mark, said[1])
+
+
+def _said(body: bytes, wanted: list[str]) -> tuple[int, dict[str, str]] | None:
+    """Return exit code and files, as `_go` returns them; None for anything else, which the program wrote in its place."""
+    n_parts = len(json.dumps(wanted)) + 4 * len(wanted) + 8
+    try:
+        if sum(map(body.count, (b"[", b"{", b","))) > n_parts:
+            return None
+        code, files = codec.decode(body)
+        is_ours = type(code) is int and 0 <= code < 256 and files.keys() <= set(wanted)
+        for text in files.values():
+            is_ours = is_ours and type(text) is str and base64.b64decode(text, validate=True) is not None
+    except (ValueError, TypeError, AttributeError):
+        return None
+    return (code, files) if is_ours else None
 
 
 def _ran(execution: Execution, exit_code: int | None, mark: str, files: dict[str, str]) -> Ran:

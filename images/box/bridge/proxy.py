@@ -2,12 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
+from images.box import values
 from images.box.values import NoData
 
 if TYPE_CHECKING:
     from images.box.bridge.client import Client
 
-JUDGING = frozenset(["equals", "eq", "ne", "isin", "almost_equal", "allclose", "array_equal", "compare", "identical"])
+JUDGING = frozenset([
+    "equals", "eq", "ne", "isin", "almost_equal", "allclose", "array_equal", "compare", "identical", "difference",
+    "symmetric_difference", "issubset", "issuperset", "isdisjoint",
+])  # fmt: skip
 """Methods by which an object would say of itself whether it is right."""
 _DENIED = frozenset({
     "__class__", "__dict__", "__reduce__", "__reduce_ex__", "__getstate__", "__array__", "__array_interface__",
@@ -16,17 +20,18 @@ _DENIED = frozenset({
 
 
 class Proxy:
-    """What stands in a test for an object of the program's."""
+    """What stands in a test for an object of the program's; its class is the first of `names` that the test has loaded."""
 
-    __slots__ = ("_client", "_kind", "_number")
+    __slots__ = ("_classes", "_client", "_number")
 
-    def __init__(self, client: "Client", number: int, kind: Any) -> None:
-        for name, value in (("_client", client), ("_number", number), ("_kind", kind)):
+    def __init__(self, client: "Client", number: int, names: Any) -> None:
+        for name, value in (("_client", client), ("_number", number), ("_classes", names)):
             object.__setattr__(self, name, value)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        return object.__getattribute__(self, "_kind") or Proxy
+        kinds = (values.class_named(*name) for name in object.__getattribute__(self, "_classes"))
+        return next((kind for kind in kinds if kind is not None), Proxy)
 
     def __getattr__(self, name: str) -> Any:
         if name in JUDGING:

@@ -1,6 +1,7 @@
 """A row's own tests: what they accept, what they refuse, and that no program decides for them."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from sandbox import DockerEngine, Limits, Sandbox
 from toolkit.benchmarks.own_tests import BENCHMARK, BadTests, count, singles, task_of
 from toolkit.oracle import Oracle
-from toolkit.records import Sample
+from toolkit.records import Check, Sample
 
 DOUBLE = "def double(x):\n    return 2 * x\n"
 METHOD = "class Solution:\n    def double(self, x):\n        return 2 * x\n"
@@ -43,6 +44,7 @@ ASKED: list[tuple[str, dict[str, Any], str]] = [
     (DOUBLE, {"asserts": "def check(c):\n    assert c(2) == 4\ncheck(double)", "entry_point": "double"}, "passed"),
     (METHOD, {"asserts": "assert Solution().double(2) == 4"}, "passed"),
     (METHOD, {"asserts": "assert Solution().double(2) == 5"}, "wrong_answer"),
+    (METHOD, {"asserts": "want, xs = 4, [1]\nys = xs\nys[0] = 2\ndef last():\n    return xs[-1]\ns = Solution()\nassert s.double(last()) == want"}, "passed"),
     (STACK, {"asserts": ["s = Stack()", "s.push(3)", "s.push(4)", "assert s.pop() == 4", "assert s.pop() == 3"]}, "passed"),
     (STACK, {"asserts": ["s = Stack()", "s.push(3)", "assert s.pop() == 4"]}, "wrong_answer"),
     (STACK, {"asserts": ["assert apply(lambda x: x + 1, 3) == 4", "assert list(up_to(3)) == [0, 1, 2]"]}, "passed"),
@@ -62,6 +64,7 @@ FORGED: list[tuple[str, dict[str, Any], str]] = [
     ("def f(x):\n    raise ValueError", {"entry_point": "f", "inputs": [[1]], "outputs": [""]}, "runtime_error"),
     ("print(2)\nprint(open('/dev/null'))", {"inputs": ["1\n"], "outputs": ["2\n3"]}, "wrong_answer"),
     (METHOD + "_called = lambda n: 5\n", {"asserts": "assert Solution().double(2) == 5"}, "wrong_answer"),
+    (METHOD.replace("2 * x", "eval(next((text[9:] for _, text in _steps if text[:6] == 'wanted'), '0'))"), {"asserts": "wanted = 5\nwanted += 1\ns = Solution()\nassert s.double(2) == wanted - 1"}, "wrong_answer"),
 ]  # fmt: skip
 REFUSED: list[tuple[Any, str]] = [
     (None, "tests: an object"),
@@ -72,6 +75,7 @@ REFUSED: list[tuple[Any, str]] = [
     ({"asserts": ["assert f(1) == 1", "assert ("]}, r"tests.asserts\[1\] does not parse"),
     ({"asserts": "assert 1 == 1"}, "calls a function"),
     ({"asserts": "assert isinstance(f(1), Foo)"}, "a class that only the program has"),
+    ({"asserts": "right = Solution().f(1) == 2\nassert right"}, "compares where the program is"),
     ({"asserts": "for x in [1]:\n    s = Stack(x)\n    assert s.pop() == 1"}, "needs objects"),
     ({"asserts": "def check(candidate):\n    assert candidate(1)"}, "tests.entry_point"),
     ({"asserts": "(" * 100_000}, "nested deeper"),
@@ -126,6 +130,13 @@ def test_whatever_a_row_says_is_a_task_or_refused(tests: Any, prompt: Any) -> No
         singles(row)
 
 
+def test_reading_asserts_takes_no_longer_than_they_are_long() -> None:
+    chain = "a0 = 1\n" + "".join(f"a{i} = a{i - 1} + 1\n" for i in range(1, 9000)) + "assert S().f(a8999) == 1\n" * 2000
+    began = time.process_time()
+    assert task_of({"tests": {"asserts": chain}}).tests_as(Check).after.count("'pass'") == 0
+    assert time.process_time() - began < 15
+
+
 def test_equal_tests_are_one_task() -> None:
     one, other = (task_of({"tests": {"inputs": ["1"], "outputs": [out]}}) for out in "12")
     assert one.task_id == task_of({"tests": {"kind": "stdin", "inputs": ["1"], "outputs": ["1"]}, "solution": "x"}).task_id
@@ -134,6 +145,6 @@ def test_equal_tests_are_one_task() -> None:
 
 def test_tests_are_counted_and_parted() -> None:
     rows = [{"tests": tests} for _, tests, _ in ASKED]
-    assert [count(task_of(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 2, 1, 2, 1, 3, 1, 2, 1, 2, 1]
-    assert [len(singles(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 3, 1, 2, 1, 2, 1]
+    assert [count(task_of(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 2, 1, 3, 1, 2, 1, 2, 1]
+    assert [len(singles(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 3, 1, 2, 1, 2, 1]
     assert all(task_of(each) for row in rows for each in singles(row))

@@ -1,5 +1,6 @@
 """What `toolkit gate` reads: files, folders, standard input, bad lines, links."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -12,7 +13,8 @@ import pytest
 
 from tests.processes import peak_rss_kib
 from tests.toolkit.cli.gated import BAD, GOOD, NEVER_WRITE, TOOLKIT, rows, toolkit, write
-from toolkit.samples.rows import ADDED
+from toolkit.samples.lines import Problems
+from toolkit.samples.rows import ADDED, given, sources
 
 pytestmark = pytest.mark.boxes
 
@@ -122,6 +124,29 @@ def test_a_text_that_is_no_program_is_for_gates_to_refuse(tmp_path: Path) -> Non
             {name: value for name, value in one.items() if name not in ADDED} for one in given
         ]
     assert len(accepted + rejected) == len(given)
+
+
+def test_a_number_that_cannot_be_computed_with_is_a_bad_line() -> None:
+    problems = Problems()
+    assert not list(given([{"code": "", "n_tokens": 10**400}, {"code": "", "task_id": "a", "sample_id": -(10**400)}], problems))
+    assert [problem.partition(": ")[2].partition(" of more")[0] for problem in problems] == ["n_tokens is a whole number", "sample_id is a whole number"]
+
+
+def test_a_folder_may_be_deeper_than_calls_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1200):
+        os.mkdir("d")
+        os.chdir("d")
+    Path("deep.py").touch()
+    os.chdir(tmp_path)
+    with contextlib.ExitStack() as stack:
+        (found,) = sources([str(tmp_path)], stack)
+    assert found.path == tmp_path / ("d/" * 1200) / "deep.py"
+    os.chdir("d/" * 1200)
+    os.unlink("deep.py")
+    for _ in range(1200):
+        os.chdir("..")
+        os.rmdir("d")
 
 
 def test_symbolic_links_in_a_folder_are_not_followed(tmp_path: Path) -> None:

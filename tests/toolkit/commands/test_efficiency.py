@@ -80,7 +80,7 @@ def test_a_budget_that_cannot_be_counted_is_refused_in_one_line(tmp_path: Path, 
     assert not Path("run").exists()
 
 
-@pytest.mark.parametrize("said", [None, 0, -1, True, 2.5, "50"])
+@pytest.mark.parametrize("said", [None, 0, -1, True, 2.5, "50", 10**4299])
 def test_one_sample_without_its_tokens_leaves_them_unknown(tmp_path: Path, said: Any) -> None:
     file = samples(tmp_path / "s.jsonl")
     first, *rest = file.read_text().splitlines(keepends=True)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.errors import UsageError
-from toolkit.samples import comparison, lines, truth
+from toolkit.samples import comparison, json_text, lines, truth
 from toolkit.samples.lines import Problems
 from toolkit.samples.read import BadInput, read
 
@@ -102,10 +103,26 @@ def test_what_is_wrong_with_an_array(tmp_path: Path, text: str | bytes, told: li
         assert problem.startswith(reason)
 
 
-def test_an_array_is_bounded_also_when_it_is_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "MAX_DOCUMENT", 1 << 20)
-    path = put(tmp_path / "s.json.gz", gzip.compress(b"[" + b" " * (8 << 20)))
-    assert problems(path) == [": one JSON value of more than 1,048,576 bytes: write it as JSONL, one object a line"]
+def test_an_array_is_read_item_by_item(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is between them, and wherever a read ends: memory does not grow with a packed file."""
+    rows = [{"task_id": IDS[i % 9], "solution": f"'\u00e9{i}'"} for i in range(50)]
+    whole = "\ufeff [\n" + " ,\n\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "] "
+    for n in (1, 2, 7, 1 << 20):
+        monkeypatch.setattr(json_text, "_READ", n)
+        assert [sample.solution for sample in read(put(tmp_path / "s.json", whole.encode()), TASKS)[0]] == [row["solution"] for row in rows]
+        for text, told in (("[1, 23, \n\n4,\n x]", ":4: malformed JSON: Expecting value at line 4 column 2;"), ("[{}, 1 2]", ":2: malformed JSON: Expecting ',' or ']' at line 1 column 8;")):
+            assert problems(put(tmp_path / "s.json", text))[-1].startswith(told)
+        assert problems(put(tmp_path / "s.json", b"[{}, \xc3"))[-1] == ": invalid UTF-8 at byte 5"
+    tracemalloc.start()
+    bombs = [b"[" + b" " * (64 << 20), b"[" + (b'"' + b"x" * (1 << 20) + b'",') * 64 + b"1]", b'["' + b"x" * (80 << 20)]
+    for bomb, n in zip(bombs, (1, 65, 1), strict=True):
+        path = put(tmp_path / "s.json.gz", gzip.compress(bomb, 1))
+        monkeypatch.setattr(json_text, "MAX_ITEM", 8 << 20)
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        assert len(problems(path)) == n
+        assert tracemalloc.get_traced_memory()[1] - before < 48 << 20
+    tracemalloc.stop()
 
 
 # -- verdicts ----------------------------------------------------------------------------------------------------------

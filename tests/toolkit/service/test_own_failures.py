@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -190,6 +191,30 @@ def test_bodies_are_bounded_in_size_in_time_and_together(parts: list[bytes], mor
     with pytest.raises(Failed) as found:
         asyncio.run(read(parts, settings, **more))
     assert found.value.status == status
+
+
+def test_a_line_in_many_parts_takes_no_longer_than_in_one_and_counts_as_held() -> None:
+    async def lines(parts: list[bytes], settings: Settings) -> list[bytes]:
+        left = [*parts]
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": left.pop() if left else b"", "more_body": bool(left)}
+
+        inlet, found = Inlet(settings), []
+        try:
+            found += [line async for line in inlet.lines(Request({"type": "http", "headers": []}, receive))]
+        finally:
+            await asyncio.sleep(0)
+            assert inlet.held == 0
+        return found
+
+    began = time.process_time()
+    assert asyncio.run(lines([b"b\n\na", *[b"x" * 2048] * 4096], Settings())) == [b"x" * (8 << 20) + b"b", b"a"]
+    assert time.process_time() - began < 2
+    for settings, status in ((Settings(max_body_bytes=4000), 413), (Settings(max_held_bytes=4000), 504)):
+        with pytest.raises(Failed) as refused:
+            asyncio.run(lines([b"x" * 1000] * 5, settings))
+        assert refused.value.status == status
 
 
 def test_a_key_in_flight_and_a_minute() -> None:

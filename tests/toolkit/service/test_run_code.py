@@ -1,6 +1,7 @@
 """`/run_code` and the other endpoints of SandboxFusion: shapes, statuses, codes, files."""
 
 import base64
+import zlib
 from typing import Any
 
 import pytest
@@ -93,8 +94,23 @@ def test_files_go_in_and_come_out_of_the_programs_own_folder(plain: Server) -> N
     found = plain.post("/run_code", {"code": code, "files": {"a/b.bin": text, "none": None}, "fetch_files": ["out.txt", "missing", "link"], "stdin": "x"}).json()
     assert found["files"] == {"out.txt": text}
     assert (found["run_result"]["return_code"], found["run_result"]["stdout"]) == (4, "7\n")
+    large = plain.post("/run_code", {"code": "for n in (20, 10): open(str(n), 'wb').write(bytes(n << 20))", "fetch_files": ["20", "10"]}).json()
+    assert (large["status"], {name: len(data) for name, data in large["files"].items()}) == ("Success", {"10": len(base64.b64encode(bytes(10 << 20)))})
     next_one = plain.post("/run_code", {"code": "import os\nprint(os.listdir('.'))"}).json()
     assert next_one["run_result"]["stdout"] == "['main.py']\n", "nothing is left for the next program"
+
+
+def test_what_a_program_writes_in_place_of_its_files_is_none(plain: Server) -> None:
+    bodies = [
+        b"5", b"garbage", b"[0,5]", b'[0,{"o":"x"}]', b'[true,{"d":[]}]', b'[1e999,{"d":[]}]', b'[0,{"d":[["out.txt",5]]}]',
+        b'[0,{"d":[["out.txt","no base64!"]]}]', b'[0,{"d":[["out.txt",{"b":"00"}]]}]', b'[0,{"d":[["other","eA=="]]}]',
+        b"[" + b"[]," * 1_000_000 + b"[]]",
+    ]  # fmt: skip
+    for body in bodies:
+        code = f"import os, zlib\nbody = zlib.decompress({zlib.compress(body)!r})\nleft = b'R' + len(body).to_bytes(4, 'big') + body\nwhile left: left = left[os.write(4, left):]\nwhile True: pass"
+        said = plain.post("/run_code", {"code": code, "fetch_files": ["out.txt"]})
+        found = said.json()
+        assert (said.status_code, found["status"], found["files"]) == (200, "Failed", {}), (body[:40], said.text[:300])
 
 
 @pytest.mark.parametrize("about", [
