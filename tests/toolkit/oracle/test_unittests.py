@@ -191,6 +191,7 @@ FORGED = {
     "no result counts": "import unittest\nfor n in ('addFailure', 'addError'):\n    setattr(unittest.TestResult, n, lambda *_: None)\ndef double(x):\n    pass\n",
     "the test's own result": "import sys\ndef double(x):\n    f = sys._getframe()\n    while f:\n        for v in list(f.f_locals.values()):\n            if hasattr(v, 'addFailure'):\n                v.addFailure = lambda *_: None\n        f = f.f_back\n",
     "equal to all": EQUAL + "def double(x):\n    return Equal()\n",
+    "a mock that is equal to all": "from unittest.mock import MagicMock\ndef double(x):\n    found = MagicMock()\n    found.__eq__ = lambda *_: True\n    return found\n",
     "equal to all, in a list": EQUAL + "def double(x):\n    return [Equal()]\n",
     "another unittest": "import sys, types, unittest\nclass T(unittest.TestCase):\n    def assertEqual(self, *_):\n        pass\nm = types.ModuleType('unittest')\nm.__dict__.update(vars(unittest), TestCase=T)\nsys.modules['unittest'] = m\ndef double(x):\n    pass\n",
     "builtins": "import builtins\nbuiltins.isinstance = lambda *_: True\ndef double(x):\n    pass\n",
