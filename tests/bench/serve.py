@@ -6,7 +6,7 @@ import json
 import os
 import statistics
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -156,14 +156,14 @@ def serve() -> None:
             _rate(act, 40, 2)
         rates: dict[str, list[float]] = {name: [] for name in ways}
         of_each: dict[str, list[float]] = {name: [] for name in ways}
-        cpu_s: Counter[str] = Counter()
+        cpu_s: defaultdict[str, float] = defaultdict(float)
         for _ in range(REPEAT):
             for name, (act, clients) in ways.items():
                 of = peers["exogate"][1]
                 own, theirs = time.process_time(), of.cpu_s() if of else 0.0
                 rate, seconds = _rate(act, N, clients)
-                cpu_s[f"{name}, clients"] += time.process_time() - own  # type: ignore[assignment]
-                cpu_s[f"{name}, server"] += of.cpu_s() - theirs if of else 0.0  # type: ignore[assignment]
+                cpu_s[f"{name}, clients"] += time.process_time() - own
+                cpu_s[f"{name}, server"] += of.cpu_s() - theirs if of else 0.0
                 rates[name].append(rate)
                 of_each[name] += seconds
         for name, found in rates.items():
@@ -176,8 +176,10 @@ def serve() -> None:
             shares = [100 * (1 - over / inside) for over, inside in zip(many, rates[name], strict=True)]
             print(f"serve: HTTP's own share: {statistics.median(shares):.0f} % of {name} ({', '.join(f'{each:.0f}' for each in shares)})")
         each, cores = REPEAT * N / 1000, os.cpu_count() or 1
-        print(f"serve: of {1000 * cores / statistics.median(many):.2f} ms of processors that a program has there, the clients take "
-              f"{cpu_s['exogate, 64 clients, clients'] / each:.2f} ms, the server's process {cpu_s['exogate, 64 clients, server'] / each:.2f} ms")  # fmt: skip
+        whole = 1000 * cores / statistics.median(many)
+        clients, of_server = (cpu_s[f"exogate, 64 clients, {whose}"] / each for whose in ("clients", "server"))
+        print(f"serve: of {whole:.2f} ms of processors that a program has there, the clients take {clients:.2f} ms, the server's process "
+              f"{of_server:.2f} ms; {1000 * cores / (whole - clients):.0f} programs/s if the clients' were another machine's")  # fmt: skip
         for name, (ask, _) in peers.items():
             _megabyte(name, ask)
 
