@@ -114,14 +114,14 @@ def test_an_array_is_read_item_by_item(tmp_path: Path, monkeypatch: pytest.Monke
             assert problems(put(tmp_path / "s.json", text))[-1].startswith(told)
         assert problems(put(tmp_path / "s.json", b"[{}, \xc3"))[-1] == ": invalid UTF-8 at byte 5"
     tracemalloc.start()
-    bombs = [b"[" + b" " * (64 << 20), b"[" + (b'"' + b"x" * (1 << 20) + b'",') * 64 + b"1]", b'["' + b"x" * (80 << 20)]
-    for bomb, n in zip(bombs, (1, 65, 1), strict=True):
+    bombs = [b"[" + b" " * (24 << 20), b"[" + (b'"' + b"x" * (1 << 20) + b'",') * 24 + b"1]", b'["' + b"x" * (24 << 20)]
+    for bomb, n in zip(bombs, (1, 25, 1), strict=True):
         path = put(tmp_path / "s.json.gz", gzip.compress(bomb, 1))
-        monkeypatch.setattr(json_text, "MAX_ITEM", 8 << 20)
+        monkeypatch.setattr(json_text, "MAX_ITEM", 2 << 20)
         tracemalloc.reset_peak()
         before = tracemalloc.get_traced_memory()[0]
         assert len(problems(path)) == n
-        assert tracemalloc.get_traced_memory()[1] - before < 48 << 20
+        assert tracemalloc.get_traced_memory()[1] - before < 24 << 20
     tracemalloc.stop()
 
 
