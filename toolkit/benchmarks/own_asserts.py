@@ -212,7 +212,7 @@ class _Asserts:
                 _refuse_unknown(node, is_known)
                 for each in ast.walk(node):
                     if isinstance(each, ast.Compare) and inside & set(_names(each)):
-                        raise BadTests(f"tests.asserts: `{_line(node)}` compares where the program is; an assert has to")
+                        raise BadTests(f"tests.asserts: `{_line(node)}` compares where the program is: compare in an assert")
                 inside |= _bound(node)
                 steps.append((False, ast.unparse(node)))
             else:

@@ -31,7 +31,7 @@ def pairs(
     runtime: Runtime = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a base benchmark with its self-invoking one: what both runs solve, errors, and whether solutions are used."""
+    """Compare a base benchmark with its self-invoking one: what both solve, errors, whether the base function is called."""
     from toolkit.commands.pairs import PairsSettings
     from toolkit.commands.pairs import pairs as command
     from toolkit.report import figures

@@ -120,7 +120,7 @@ def lines(
     """Yield (FILE:LINE, line, object) of a JSONL file, gzipped or not; add everything else in it to `problems`.
 
     Skips blank lines and a byte order mark. A file that begins with a bracket is one JSON array of the same objects: places
-    then have the number of the item, from 1, and the file is held in memory, up to `MAX_DOCUMENT`.
+    then have the number of the item, from 1; it is read item by item.
 
     Args:
         name: name of the file in places, if not its path.

@@ -41,7 +41,7 @@ def plan(study: Study[S], settings: S) -> dict[str, Any]:
         "write": 2 * n * written * max(1 / together / bandwidth, 1 / flops), "judge": answers * 0.2 / settings.parallel,
     }  # fmt: skip
     effects = [
-        {"contrast": name, "score": "failures", "tasks": tasks, "visible": round(share, 4), "unit": "share", "named": True}
+        {"contrast": name, "score": "problems", "tasks": tasks, "visible": round(share, 4), "unit": "share", "named": True}
         for name, tasks, share in study.sees(settings)
     ]
     for contrast in study.contrasts(settings):

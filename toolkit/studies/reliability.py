@@ -111,7 +111,7 @@ class Reliability(Study[ReliabilitySettings]):
             return []
         rate = settings.tolerated
         se = math.sqrt(rate * (1 - rate) / settings.n)
-        return [(f"a failure rate beside {rate:g}, if nothing is learnt", settings.n, SEES * se)]
+        return [(f"the failure rate less {rate:g}, by plain sampling", settings.n, SEES * se)]
 
     def run(self, lab: Lab[ReliabilitySettings], cell: Cell, seed: int) -> Found:
         """Learn a proposal, estimate the rate with it, and ask as many problems plainly."""
