@@ -89,6 +89,7 @@ class Service:
             try:
                 for row, wanted in rows:
                     asked = await self.room.question(row)
+                    asked.oracle.cache = None  # a stored verdict says nothing of the boxes
                     found = await self.room.judge("/known", asked, self.settings.client_s, is_late=True, is_proof=True)
                     if found["status"] != wanted:
                         why = f"a program known to be {wanted} was judged {found['status']}"

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +14,14 @@ from starlette.requests import Request
 from sandbox import BoxDestroyed, BoxLost, EngineUnavailable, Sandbox, Starved
 from toolkit.oracle import Facts, Oracle
 from toolkit.oracle.findings import BrokenTest
-from toolkit.records import Result, Verdict
-from toolkit.service import boxes, fusion, shapes
+from toolkit.records import Result, Sample, Verdict
+from toolkit.service import app, boxes, fusion, shapes
 from toolkit.service.app import Service
 from toolkit.service.asked import Inlet, Quotas
 from toolkit.service.errors import Failed, Unanswered
 from toolkit.service.room import Room
 from toolkit.service.settings import Key, Settings
+from toolkit.store.cache import VerdictCache
 
 ROW = {"solution": "def f(x):\n    return x", "tests": {"asserts": ["assert f(1) == 1"]}}
 
@@ -105,6 +107,35 @@ def test_nothing_is_judged_while_known_programs_are_judged_wrongly(room: Room) -
     room.trust("a program known to be passed was judged wrong_answer")
     assert {(each.status, each.why) for each in asyncio.run(both(room))} == {(504, "canary")}
     assert room.metrics.of("exogate_canary_failures_total") == {"": 1}
+
+
+def test_known_programs_are_judged_anew_although_verdicts_are_stored(room: Room, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    is_right = True
+
+    def judge(_oracle: Oracle, sample: Sample, _box: Any) -> tuple[Result, Facts]:
+        verdict = Verdict.PASSED if is_right and "2 * " in sample.solution else Verdict.WRONG_ANSWER
+        return Result(task_id=sample.task_id, sample_id=0, verdict=verdict, base=verdict), Facts()
+
+    async def act() -> None:
+        nonlocal is_right
+        proving, deadline = asyncio.create_task(Service(room)._prove()), time.monotonic() + 10
+        while room.metrics.of("exogate_verdicts_total").get('{verdict="wrong_answer"}', 0) < 2:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+        assert room.why_not_ready == ""
+        is_right = False
+        while not room.why_not_ready and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        proving.cancel()
+
+    monkeypatch.setattr(app, "PROVE_S", 0)
+    monkeypatch.setattr(Sandbox, "attempt", lambda _pool, act, *_, **__: act(None))
+    monkeypatch.setattr(Oracle, "judge", judge)
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))
+    room.cache = VerdictCache()
+    with caplog.at_level(logging.CRITICAL, "toolkit.serve"):
+        asyncio.run(act())
+    assert room.why_not_ready == "a program known to be passed was judged wrong_answer"
 
 
 def test_broken_tests_are_the_rows_own(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
