@@ -238,11 +238,10 @@ class Cluster:
             name = min(ready, key=lambda each: (each in avoid, ready[each].n_flying / ready[each].n_boxes))
             node = ready[name]
             node.n_flying += 1
-        token, is_told = secrets.token_hex(8), False
+        token = secrets.token_hex(8)
         ref = node.actor.work.remote([item], token)
         while not self.ray.wait([ref], timeout=POLL_S)[0]:
-            if is_unwanted() and not is_told:
-                is_told = True
+            if is_unwanted():  # said each time: the first may come before the work does
                 node.actor.stop.remote(token)
         with self._lock:
             node.n_flying -= 1
