@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox import EngineUnavailable, Limits, Sandbox, recipes
+from sandbox import EngineUnavailable, ImageMissing, Limits, Sandbox, recipes
 from sandbox.errors import Stopped
 from toolkit.errors import InfrastructureError, UsageError
 from toolkit.oracle.node import About, NodeActor, Worker
@@ -124,7 +124,13 @@ class Cluster:
         return [node.about for node in self._nodes.values() if node.about]
 
     def image_digest(self, image: str = recipes.RUN) -> str:
-        """Return the image's ID if all initial nodes have the same one, else the name of its recipe, which all share."""
+        """Return the image's ID if all initial nodes have the same one, else the name of its recipe, which all share.
+
+        Raises:
+            ImageMissing: the nodes have not been asked for it.
+        """
+        if image not in self._recipes:
+            raise ImageMissing(f"the nodes have no boxes of the image {image}; serve: name its benchmark with --benchmarks")
         if image not in self._digests:
             found = {about.images[image] for about in self.ready()}
             self._digests[image] = found.pop() if len(found) == 1 else recipes.tag(image)

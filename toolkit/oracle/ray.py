@@ -93,7 +93,7 @@ class RayOracle(Oracle):
         **settings: Any,
     ) -> None:
         make = _Make(benchmark=benchmark, tasks=tasks, data_hash=data_hash, settings=settings)
-        self.cluster = Cluster(address, make, n_boxes=n_boxes, limits=limits)
+        self.cluster = Cluster(address, make, n_boxes=n_boxes, limits=limits, images=(benchmark.image,))
         pool: Any = Away(self.cluster)
         super().__init__(pool, benchmark, tasks, data_hash, cache=cache, **settings)
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from sandbox import Box, BoxLost, EngineUnavailable, Limits, Sandbox, SandboxError, Starved, open_engine
 from sandbox.errors import Stopped
 from toolkit.benchmarks import Benchmark, own_tests
+from toolkit.benchmarks.load import benchmark_named
 from toolkit.oracle import Facts, Oracle, canary
 from toolkit.oracle.cluster import Cluster
 from toolkit.oracle.ray import Away
@@ -182,8 +183,11 @@ class Nodes:
 
     def __init__(self, settings: Settings) -> None:
         limits = Limits(memory_bytes=settings.memory_bytes)
-        at_once = settings.boxes_a_node or MOST
-        self.cluster = Cluster(settings.ray or "", Worker, n_boxes=settings.boxes_a_node, limits=limits, at_once=at_once)
+        images = sorted({Program.image, *(benchmark_named(name).image for name in settings.benchmarks or ())})
+        self.cluster = Cluster(
+            settings.ray or "", Worker, n_boxes=settings.boxes_a_node, limits=limits, images=images,
+            at_once=settings.boxes_a_node or MOST,
+        )  # fmt: skip
         self.pool: Any = Away(self.cluster)
         self.n_started = 0
         self._known: set[str] = set()
