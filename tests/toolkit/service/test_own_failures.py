@@ -12,9 +12,9 @@ import pytest
 from starlette.requests import Request
 
 from sandbox import BoxDestroyed, BoxLost, EngineUnavailable, Sandbox, Starved
-from toolkit.oracle import Facts, Oracle
+from toolkit.oracle import Facts, Oracle, unittests
 from toolkit.oracle.findings import BrokenTest
-from toolkit.records import Result, Sample, Verdict
+from toolkit.records import Result, Sample, Task, UnitTests, Verdict
 from toolkit.service import app, boxes, fusion, shapes
 from toolkit.service.app import Service
 from toolkit.service.asked import Inlet, Quotas
@@ -181,6 +181,12 @@ def test_a_benchmark_is_judged_in_boxes_of_its_image(room: Room, monkeypatch: py
     asyncio.run(room.judge("", question, 30))
     question.oracle.judge_one(question.sample)
     assert asked == ["other", "other"]
+
+
+def test_test_classes_may_take_what_the_oracle_gives_them(room: Room) -> None:
+    task = Task(task_id="x", prompt="", entry_point="f", canonical_solution="", tests=UnitTests(source="", classes=("T",)))
+    oracle = room.books.question(ROW).oracle
+    assert room.books._asked(oracle, task, "", {}, 5.0, shows=False).limit_s == unittests.MOST_S
 
 
 @pytest.mark.parametrize(("body", "wanted"), [
