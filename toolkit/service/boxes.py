@@ -183,9 +183,9 @@ class Nodes:
 
     def __init__(self, settings: Settings) -> None:
         limits = Limits(memory_bytes=settings.memory_bytes)
-        images = sorted({Program.image, *(benchmark_named(name).image for name in settings.benchmarks or ())})
+        self.images = sorted({Program.image, *(benchmark_named(name).image for name in settings.benchmarks or ())})
         self.cluster = Cluster(
-            settings.ray or "", Worker, n_boxes=settings.boxes_a_node, limits=limits, images=images,
+            settings.ray or "", Worker, n_boxes=settings.boxes_a_node, limits=limits, images=self.images,
             at_once=settings.boxes_a_node or MOST,
         )  # fmt: skip
         self.pool: Any = Away(self.cluster)
@@ -194,8 +194,8 @@ class Nodes:
 
     def start(self, _make: Any) -> None:
         """Wait for the first nodes, each of which proves itself. Raises `InfrastructureError` if there is none."""
-        self.cluster.ready()
-        self.cluster.image_digest()
+        for image in self.images:  # kept: later on, threads ask for it
+            self.cluster.image_digest(image)
         self.look()
 
     def look(self) -> int:
