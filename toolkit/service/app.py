@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -241,6 +242,10 @@ class Service:
             await done.put(json.dumps({"line": number, **found}).encode() + b"\n")
             turns.release()
 
+        def over(n_bytes: int, task: asyncio.Task[None]) -> None:
+            tasks.discard(task)
+            self.inlet.held -= n_bytes
+
         async def read() -> None:
             number = 0
             try:
@@ -250,7 +255,10 @@ class Service:
                         raise Failed(413, f"more than {MAX_ROWS} lines")
                     await turns.acquire()
                     tasks.add(task := asyncio.create_task(one(number, line)))
-                    task.add_done_callback(tasks.discard)
+                    self.inlet.held += len(line)
+                    task.add_done_callback(partial(over, len(line)))
+                    while tasks and self.inlet.held > self.settings.max_held_bytes // 2:
+                        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 leaving = asyncio.create_task(gone(request))
                 while tasks and not leaving.done():
                     await asyncio.wait({*tasks, leaving}, return_when=asyncio.FIRST_COMPLETED)

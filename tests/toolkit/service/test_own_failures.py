@@ -1,6 +1,7 @@
 """What fails on our side is 504 and counted, never a reward; what a program does to its box is the program's. No box is needed."""
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Iterator
@@ -252,6 +253,29 @@ def test_a_line_in_many_parts_takes_no_longer_than_in_one_and_counts_as_held() -
         with pytest.raises(Failed) as refused:
             asyncio.run(lines([b"x" * 1000] * 5, settings))
         assert refused.value.status == status
+
+
+def test_lines_that_are_judged_count_as_held_and_more_are_read_when_there_is_room(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    body, seen = [json.dumps({"x": "y" * 1000}).encode() + b"\n"] * 20, []
+    service = Service(room)
+    service.settings = replace(service.settings, max_held_bytes=4000)
+    left = [*body]
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": left.pop(), "more_body": bool(left)} if left else await asyncio.sleep(60)
+
+    async def row(*_: Any) -> dict[str, Any]:
+        seen.append(service.inlet.held)
+        await asyncio.sleep(0.01)
+        return {}
+
+    async def answered() -> int:
+        return len([line async for line in service._stream(Request({"type": "http", "headers": []}, receive), Key(name=""))])
+
+    monkeypatch.setattr(service, "_row", row)
+    assert asyncio.run(answered()) == len(body)
+    assert max(seen) == 2 * len(body[0].strip()), "two are over half of what may be held"
+    assert service.inlet.held == 0
 
 
 def test_a_key_in_flight_and_a_minute() -> None:
