@@ -84,7 +84,8 @@ class Sandbox:
     @contextlib.contextmanager
     def box(self, image: str = "run", role: str = "") -> Iterator[Box]:
         """Lend a box to one caller alone; wait while all of its image and role are lent. Raises as `Box.start`."""
-        self.start(image, role)
+        if self._closing.is_set() or (image, role) not in self._free:  # else nobody waits while others' boxes start
+            self.start(image, role)
         free = self._free[image, role]
         box = free.get()
         try:

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -196,6 +197,28 @@ def test_a_supervisor_that_says_nothing_is_given_up(
     assert quiet.n == n_boxes
     quiet.close()
     assert set(threading.enumerate()) <= threads
+
+
+def test_boxes_are_lent_while_those_of_another_image_start() -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    class Slow(Quiet):
+        def start(self, limits: Limits, image: str) -> AttachedConnection:
+            if image == "slow":
+                begun.set()
+                go.wait(5)
+            return super().start()
+
+    slow = Slow(READY)
+    with Sandbox(slow, 1) as own, ThreadPoolExecutor(1) as threads:
+        own.start("run")
+        starting = threads.submit(own.start, "slow")
+        assert begun.wait(10)
+        with own.box("run"):
+            assert not starting.done()
+        go.set()
+        starting.result()
+    slow.close()
 
 
 class Asked:

@@ -276,9 +276,10 @@ def _changed(node: ast.stmt) -> set[str]:
         return {node.name}
     if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        given = [*node.value.elts, node.value] if isinstance(node.value, ast.Tuple | ast.List) else [node.value]
-        other_names = {one.id for one in given if isinstance(one, ast.Name)}  # for what may be changed by either name
-        return _bound(node).union(other_names, *map(_names, targets))
+        given = node.value.elts if isinstance(node.value, ast.Tuple | ast.List) else [node.value] if node.value else []
+        is_new = (ast.Call, ast.Slice)  # else it may be changed by either name
+        other_names = {_root(one) for one in given if not any(isinstance(each, is_new) for each in ast.walk(one))}
+        return _bound(node).union(other_names - {""}, *map(_names, targets))
     return _bound(node) | set(_names(node))
 
 

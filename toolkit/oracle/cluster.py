@@ -127,10 +127,10 @@ class Cluster:
         """Return the image's ID if all initial nodes have the same one, else the name of its recipe, which all share.
 
         Raises:
-            ImageMissing: it is not one of the `images`, so nodes need not have it.
+            ImageMissing: the nodes have not been asked for it.
         """
         if image not in self._recipes:
-            raise ImageMissing(f"no node was asked for image {image!r} (toolkit serve: name its benchmark, --benchmarks)")
+            raise ImageMissing(f"the nodes have no boxes of the image {image}; serve: name its benchmark with --benchmarks")
         if image not in self._digests:
             found = {about.images[image] for about in self.ready()}
             self._digests[image] = found.pop() if len(found) == 1 else recipes.tag(image)
@@ -244,11 +244,10 @@ class Cluster:
             name = min(ready, key=lambda each: (each in avoid, ready[each].n_flying / ready[each].n_boxes))
             node = ready[name]
             node.n_flying += 1
-        token, is_told = secrets.token_hex(8), False
+        token = secrets.token_hex(8)
         ref = node.actor.work.remote([item], token)
         while not self.ray.wait([ref], timeout=POLL_S)[0]:
-            if is_unwanted() and not is_told:
-                is_told = True
+            if is_unwanted():  # said each time: the first may come before the work does
                 node.actor.stop.remote(token)
         with self._lock:
             node.n_flying -= 1

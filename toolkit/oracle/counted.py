@@ -1,7 +1,7 @@
 """How many tests a program passes: partial credit. The count never makes a pass; only the verdict does.
 
 Each test counts by itself: calls of a table continue after a wrong one, in a new process if the program ended; each assert
-is judged without the others; cases of standard input are processes of their own anyway.
+is judged without the others; cases of standard input are processes of their own anyway. Test classes are one test.
 """
 
 import ast
@@ -19,7 +19,7 @@ from toolkit.oracle.base import Rules
 from toolkit.oracle.expected import Chunk, Expected
 from toolkit.oracle.findings import Facts
 from toolkit.oracle.judge import Oracle
-from toolkit.records import Check, Sample, Stdin, Table, Task, Verdict
+from toolkit.records import Check, Sample, Stdin, Table, Task, UnitTests, Verdict
 from toolkit.samples.lines import unjudgeable
 
 VERSION = 1
@@ -35,17 +35,19 @@ def n_tests(task: Task, rules: Rules) -> int:
     tests = task.tests
     if isinstance(tests, Table):
         return len(tests.base) if rules.base_only else len(tests.calls)
-    return len(tests.cases) if isinstance(tests, Stdin) else sum(n for n, _ in parts(task.tests_as(Check).source))
+    if isinstance(tests, Check):
+        return sum(n for n, _ in parts(tests.source))
+    return len(tests.cases) if isinstance(tests, Stdin) else 1
 
 
 def count(
     task: Task, solution: str, box: Box, rules: Rules, facts: Facts, groups: Sequence[tuple[int, Task]] = ()
 ) -> int:
-    """Return how many tests of a task a program passes, within `total_timeout_s` for all. Raises as `Oracle.judge`.
+    """Return how many tests of a task a program that fails passes, within `total_timeout_s`. Raises as `Oracle.judge`.
 
     `groups` has the tests as tasks of their own, each with its number of tests, where the task's tests cannot be told apart.
     """
-    if unjudgeable(solution):
+    if unjudgeable(solution) or isinstance(task.tests, UnitTests):
         return 0
     if groups:
         return _of_groups(groups, solution, box, rules, facts)
@@ -185,6 +187,7 @@ def count_many(
     def failed(key: str, error: Exception) -> tuple[str, int | None]:
         return key, 0 if isinstance(error, BoxDestroyed) else None
 
-    counts = oracle.pool.map(counted, waiting, is_ordered=False, failed=failed, stop=stop)
+    image = oracle.rules.benchmark.image
+    counts = oracle.pool.map(counted, waiting, image, is_ordered=False, failed=failed, stop=stop)
     found |= {key: n for key, n in counts if n is not None}
     return {number: found[key] for number, key in keys.items() if key in found}

@@ -16,7 +16,7 @@ from toolkit.records import Task, UnitTests, Verdict
 from toolkit.store import cache
 from toolkit.store.files import write_atomically
 
-VERSION = 1
+VERSION = 2
 """Increment whenever a test may run in another place than before."""
 _known: dict[str, bool] = {}
 _locks: dict[str, threading.Lock] = {}

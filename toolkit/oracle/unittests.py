@@ -26,6 +26,8 @@ MOST_S = 240.0
 """Seconds that a task may take in all: the official harness's limit."""
 SLOW = 4.0
 """Each test may take this many times the limit: what tests import, fit and draw takes seconds."""
+PLACE_S = 5.0
+"""Least limit by which a task's own solution shows where its tests run: the outcome is stored for all limits."""
 N_DECOYS = 2
 MOST_TOLD = 1 << 16
 """Longest report on one test, in bytes."""
@@ -34,12 +36,12 @@ MOST_TOLD = 1 << 16
 def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Findings:
     """Run the classes of a task. Each test may take `SLOW` times `timeout_s`, and all of them 240 s. Raises as `Box.run`."""
     tests = task.tests_as(UnitTests)
-    program = "\n".join(filter(None, (tests.before, solution)))
-    names = names_of(tests)
-    total_s = min(MOST_S, LOAD_S + SLOW * rules.timeout_s * len(names))
-    limits = replace(rules.limits, charged_s=total_s, cpu_s=2 * total_s)
+    n_tests = len(names_of(tests))
 
-    def found(program: str, is_shared: bool, facts: Facts) -> Finding:
+    def found(solution: str, is_shared: bool, rules: Rules, facts: Facts) -> Finding:
+        program = "\n".join(filter(None, (tests.before, solution)))
+        total_s = min(MOST_S, LOAD_S + SLOW * rules.timeout_s * n_tests)
+        limits = replace(rules.limits, charged_s=total_s, cpu_s=2 * total_s)
         try:
             act = _shared if is_shared else _apart
             return replace(act(task, tests, program, box, rules, facts, limits), shared=is_shared)
@@ -47,10 +49,10 @@ def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Fi
             return Finding(Verdict.MEMORY_LIMIT, OF_THE_BOX, shared=is_shared)
 
     def placing(solution: str, is_shared: bool) -> Finding:
-        return found("\n".join(filter(None, (tests.before, solution))), is_shared, Facts())
+        return found(solution, is_shared, replace(rules, timeout_s=max(rules.timeout_s, PLACE_S)), Facts())
 
     image = rules.pool.engine.image_digest(rules.benchmark.image)
-    return found(program, is_shared(task, tests, image, placing), facts), None
+    return found(solution, is_shared(task, tests, image, placing), rules, facts), None
 
 
 def names_of(tests: UnitTests) -> list[str]:

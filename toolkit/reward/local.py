@@ -187,13 +187,12 @@ def _judgement(judge: "Judge", oracle: Oracle, result: Result, n_passed: int | N
     elif judge.partial and n_passed is None:  # a program that fails, and that could not be counted
         error = result.error or "its tests could not be counted"
         result = Result(task_id=result.task_id, sample_id=0, verdict=None, error=error)
-    shared = any(getattr(each, "shared", False) for each in (result, task, task.tests))
     seen, detail = result.failed, result.detail
     if seen is not None:
         detail += "".join(f"; {name} {value}" for name in ("input", "expected", "got") if (value := getattr(seen, name)))
     return judge.scored(
         None if result.verdict is None else str(result.verdict), passed_tests=n_passed, tests=n, detail=detail,
-        error=result.error, shared=shared,
+        error=result.error, shared=result.shared,
     )  # fmt: skip
 
 

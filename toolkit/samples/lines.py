@@ -116,11 +116,11 @@ Unlisted = Callable[[int, list[Any]], list[dict[str, Any]]]
 def lines(
     path: Path, problems: Problems, *, name: str | None = None, max_bytes: int = MAX_BYTES, follow: bool = True,
     unlisted: Unlisted | None = None,
-) -> Iterator[tuple[str, bytes, dict[str, Any]]]:  # fmt: skip
+) -> Rows:  # fmt: skip
     """Yield (FILE:LINE, line, object) of a JSONL file, gzipped or not; add everything else in it to `problems`.
 
     Skips blank lines and a byte order mark. A file that begins with a bracket is one JSON array of the same objects: places
-    then have the number of the item, from 1; it is read item by item.
+    then have the number of the item, from 1, and no more than an item is held in memory (`json_text.MAX_ITEM`).
 
     Args:
         name: name of the file in places, if not its path.

@@ -212,10 +212,11 @@ class Admission:
                     del self._queues[job.key]
 
     def resize(self, boxes: int) -> None:
-        """Do so many pieces of work at a time from now on; what is done already goes on."""
+        """Do so many pieces of work at a time from now on, and at least one; what is done already goes on."""
         with self._lock:
-            self.boxes = min(boxes, MOST)
-            self._begin(asyncio.get_running_loop())
+            self.boxes = min(max(boxes, 1), MOST)
+            if self._queues:
+                self._begin(asyncio.get_running_loop())
 
     # -- turns ---------------------------------------------------------------------------------------------------------
 

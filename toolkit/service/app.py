@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -89,6 +90,7 @@ class Service:
             try:
                 for row, wanted in rows:
                     asked = await self.room.question(row)
+                    asked.oracle.cache = None  # a stored verdict says nothing of the boxes
                     found = await self.room.judge("/known", asked, self.settings.client_s, is_late=True, is_proof=True)
                     if found["status"] != wanted:
                         why = f"a program known to be {wanted} was judged {found['status']}"
@@ -240,6 +242,10 @@ class Service:
             await done.put(json.dumps({"line": number, **found}).encode() + b"\n")
             turns.release()
 
+        def over(n_bytes: int, task: asyncio.Task[None]) -> None:
+            tasks.discard(task)
+            self.inlet.held -= n_bytes
+
         async def read() -> None:
             number = 0
             try:
@@ -249,7 +255,10 @@ class Service:
                         raise Failed(413, f"more than {MAX_ROWS} lines")
                     await turns.acquire()
                     tasks.add(task := asyncio.create_task(one(number, line)))
-                    task.add_done_callback(tasks.discard)
+                    self.inlet.held += len(line)
+                    task.add_done_callback(partial(over, len(line)))
+                    while tasks and self.inlet.held > self.settings.max_held_bytes // 2:
+                        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 leaving = asyncio.create_task(gone(request))
                 while tasks and not leaving.done():
                     await asyncio.wait({*tasks, leaving}, return_when=asyncio.FIRST_COMPLETED)

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
-from sandbox import Box, BoxDestroyed, BoxLost, EngineUnavailable, Limits, Sandbox, SandboxError, Starved, open_engine
+from sandbox import Box, BoxLost, EngineUnavailable, Limits, Sandbox, SandboxError, Starved, open_engine
 from sandbox.errors import Stopped
 from toolkit.benchmarks import Benchmark, own_tests
 from toolkit.benchmarks.load import benchmark_named
 from toolkit.oracle import Facts, Oracle, canary
 from toolkit.oracle.cluster import Cluster
-from toolkit.oracle.findings import BrokenTest
 from toolkit.oracle.ray import Away
 from toolkit.records import Result, Sample, Task
 from toolkit.service import program
@@ -74,13 +73,24 @@ class Judged:
         return worker.oracle(self).judge(self.sample, box)
 
 
+def _tried(pool: Any, job: Job, act: Callable[[], R]) -> R:
+    """Return what `act` does, which is tried again while boxes fail for reasons of their own."""
+    for left in reversed(range(TRIES)):
+        try:
+            return act()
+        except (BoxLost, Starved, EngineUnavailable):
+            if not left or job.is_over or pool.is_closed:
+                raise
+    raise AssertionError
+
+
 class Here:
     """Boxes of an engine on this machine."""
 
     def __init__(self, settings: Settings) -> None:
         self.engine = open_engine(settings.runtime)
         self.n_boxes = self.engine.capacity("run", settings.boxes)
-        self.pool: Any = Sandbox(self.engine, self.n_boxes, Limits(memory_bytes=settings.memory_bytes))
+        self.pool = Sandbox(self.engine, self.n_boxes, Limits(memory_bytes=settings.memory_bytes))
 
     def start(self, make: Callable[[Benchmark, Mapping[str, Task], str], Oracle]) -> None:
         """Start all boxes, and judge known programs. Raises `InfrastructureError`."""
@@ -91,7 +101,7 @@ class Here:
     @property
     def n_started(self) -> int:
         """How many boxes were started so far."""
-        return int(self.pool.n_started)
+        return self.pool.n_started
 
     def look(self) -> int:
         """Return how many programs may run at a time."""
@@ -117,15 +127,7 @@ class Here:
             finally:
                 job.given_back()
 
-        for left in reversed(range(TRIES)):
-            try:
-                return self.pool.attempt(held, image, is_unwanted=lambda: job.is_over)  # type: ignore[no-any-return]
-            except (BoxDestroyed, BrokenTest):
-                raise
-            except (BoxLost, Starved, EngineUnavailable):
-                if not left or job.is_over or self.pool.is_closed:
-                    raise
-        raise AssertionError
+        return _tried(self.pool, job, lambda: self.pool.attempt(held, image, is_unwanted=lambda: job.is_over))
 
     def close(self) -> None:
         """Remove the boxes. Never raises."""
@@ -181,9 +183,9 @@ class Nodes:
 
     def __init__(self, settings: Settings) -> None:
         limits = Limits(memory_bytes=settings.memory_bytes)
-        images = tuple(dict.fromkeys(("run", *(benchmark_named(name).image for name in settings.benchmarks or ()))))
+        self.images = sorted({Program.image, *(benchmark_named(name).image for name in settings.benchmarks or ())})
         self.cluster = Cluster(
-            settings.ray or "", Worker, n_boxes=settings.boxes_a_node, limits=limits, images=images,
+            settings.ray or "", Worker, n_boxes=settings.boxes_a_node, limits=limits, images=self.images,
             at_once=settings.boxes_a_node or MOST,
         )  # fmt: skip
         self.pool: Any = Away(self.cluster)
@@ -192,8 +194,8 @@ class Nodes:
 
     def start(self, _make: Any) -> None:
         """Wait for the first nodes, each of which proves itself. Raises `InfrastructureError` if there is none."""
-        self.cluster.ready()
-        self.cluster.image_digest()
+        for image in self.images:  # kept: later on, threads ask for it
+            self.cluster.image_digest(image)
         self.look()
 
     def look(self) -> int:
@@ -219,18 +221,14 @@ class Nodes:
 
     def _attempt(self, job: Job, act: Program | Judged) -> Any:
         avoid: set[str] = set()
-        for left in reversed(range(TRIES)):
-            try:
-                found = self.cluster.one(act, lambda: job.is_over, avoid)
-                if isinstance(found, Exception):
-                    raise found
-                return found
-            except (BoxDestroyed, BrokenTest):
-                raise
-            except (BoxLost, Starved, EngineUnavailable):
-                if not left or job.is_over or self.cluster.is_closed:
-                    raise
-        raise AssertionError
+
+        def once() -> Any:
+            found = self.cluster.one(act, lambda: job.is_over, avoid)
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        return _tried(self.pool, job, once)
 
     def close(self) -> None:
         """Let go of the nodes, whose boxes then end. Never raises."""

@@ -21,7 +21,7 @@ class Unanswered(Failed):
     """Nothing can be said about the program, and it is not to blame: 504, which clients of every kind try again.
 
     Args:
-        why: one word, for the counter `exogate_unscored_total`: busy, late, box, key, gone or shared.
+        why: one word, for the counter `exogate_unscored_total`: busy, late, box, canary, defect, key, gone or shared.
     """
 
     def __init__(self, why: str, detail: str) -> None:

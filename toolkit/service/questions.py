@@ -13,7 +13,8 @@ from toolkit.benchmarks.load import benchmark_named, load
 from toolkit.benchmarks.own_asserts import BadTests
 from toolkit.errors import UsageError
 from toolkit.oracle import Oracle
-from toolkit.records import Check, Sample, Stdin, Task
+from toolkit.oracle.unittests import MOST_S
+from toolkit.records import Check, Sample, Stdin, Task, UnitTests
 from toolkit.samples.lines import unjudgeable
 from toolkit.samples.sanitize import Sanitizer
 from toolkit.service.errors import Failed
@@ -153,6 +154,8 @@ class Books:
         tests, n = task.tests, own_tests.count(task)
         if isinstance(tests, Check):
             limit_s = timeout_s * tests.n_calls + TEST_S
+        elif isinstance(tests, UnitTests):
+            limit_s = MOST_S
         else:
             limit_s = min(timeout_s * n, oracle.rules.total_timeout_s) if not isinstance(tests, Stdin) else timeout_s * n
         sample = Sample(task_id=task.task_id, sample_id=0, solution=program)

@@ -71,7 +71,7 @@ class Room:
             self.metrics.count("exogate_canary_failures_total")
             raise
         self.books.warm()
-        self.admission.boxes = self.boxes.look()
+        self.admission.resize(self.boxes.look())
         self._n_first = self.boxes.n_started
         self.why_not_ready = ""
 
@@ -85,7 +85,7 @@ class Room:
         """Give work to so many boxes at a time from now on; with none, answer nothing."""
         if self.why_not_ready in ("", NO_NODE):
             self.why_not_ready = "" if n_boxes else NO_NODE
-        self.admission.resize(max(n_boxes, 1))
+        self.admission.resize(n_boxes)
 
     def trust(self, why_not: str) -> None:
         """Judge nothing any more, for a reason; or again, without one."""

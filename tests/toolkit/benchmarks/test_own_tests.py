@@ -137,6 +137,13 @@ def test_reading_asserts_takes_no_longer_than_they_are_long() -> None:
     assert time.process_time() - began < 15
 
 
+def test_what_is_changed_by_another_name_is_changed_for_the_program_too() -> None:
+    asserts = "row: list\ngrid = [[2], [1]]\nrow = grid[0]\nrow[0] = 3\nwant = 3\nwanted = grid[:]\nwanted.sort()\nassert S().f(grid) == wanted[:want]"
+    after = task_of({"tests": {"asserts": asserts}}).tests_as(Check).after
+    assert "row[0] = 3" in after
+    assert "want" not in after
+
+
 def test_equal_tests_are_one_task() -> None:
     one, other = (task_of({"tests": {"inputs": ["1"], "outputs": [out]}}) for out in "12")
     assert one.task_id == task_of({"tests": {"kind": "stdin", "inputs": ["1"], "outputs": ["1"]}, "solution": "x"}).task_id

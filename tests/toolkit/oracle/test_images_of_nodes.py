@@ -36,7 +36,7 @@ def test_a_run_asks_for_the_image_of_its_benchmark(name: str) -> None:
 
 
 @pytest.mark.parametrize(("served", "images"), [
-    (None, ["run"]), (("mbpp",), ["run"]), (("humaneval", "BigCodeBench-Hard"), ["run", "bigcodebench"]),
+    (None, ["run"]), (("mbpp",), ["run"]), (("humaneval", "BigCodeBench-Hard"), ["bigcodebench", "run"]),
 ])  # fmt: skip
 def test_a_server_asks_for_the_images_of_the_benchmarks_that_are_named(served: tuple[str, ...] | None, images: Sequence[str]) -> None:
     nodes = Nodes(Settings(ray="auto", benchmarks=served))

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sandbox import DockerEngine, Limits, Sandbox, SandboxError
 from toolkit.benchmarks import BENCHMARKS, Benchmark, DataMissing, Options
-from toolkit.oracle import Oracle, canary
+from toolkit.oracle import Facts, Finding, Oracle, canary, unittests
 from toolkit.oracle.unittests import CANARY_SOURCE, names_of, with_decoys
 from toolkit.records import Result, Sample, Task, UnitTests, Verdict
 
@@ -261,6 +263,23 @@ def test_a_mock_says_what_was_asked(oracle: Oracle, act: str) -> None:
 def test_an_empty_body_passes_nowhere(oracle: Oracle) -> None:
     for name, each in TASKS.items():
         assert judge(oracle, name, f"def {each.entry_point}(*_):\n    pass\n").verdict is not Verdict.PASSED
+
+
+@pytest.mark.parametrize("timeout_s", [0.01, 9.0])
+def test_where_tests_run_is_not_for_a_short_limit_to_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timeout_s: float) -> None:
+    asked: list[float] = []
+
+    def act(*about: Any) -> Finding:
+        asked.append(about[4].timeout_s)
+        return Finding(Verdict.PASSED)
+
+    monkeypatch.setattr(unittests, "_apart", act)
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))
+    pool: Any = SimpleNamespace(engine=SimpleNamespace(image_digest=lambda _: f"{timeout_s}"), limits=Limits())
+    own = Oracle(pool, Benchmark(name="own", load=BENCHMARKS["humaneval"].load), {}, "data", timeout_s=timeout_s)
+    one = task("own", CANARY_SOURCE, "double", shared=False)
+    own.findings(replace(one, canonical_solution=DOUBLE), DOUBLE, pool, Facts())
+    assert asked == [max(timeout_s, unittests.PLACE_S), timeout_s]
 
 
 def test_decoys_are_copies_that_fail() -> None:

@@ -3,17 +3,18 @@
 import asyncio
 import multiprocessing
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from sandbox import BoxLost, UsageError
-from toolkit.benchmarks import own_tests
+from sandbox import BoxLost, Limits, UsageError
+from toolkit.benchmarks import BENCHMARKS
 from toolkit.oracle import Oracle, counted
-from toolkit.records import Task
+from toolkit.records import Result, Sample, Task, UnitTests, Verdict
 from toolkit.reward import Judge, local
 
 ASSERTS = {"kind": "asserts", "asserts": ["assert double(1) == 2", "assert double(2) == 4", "assert double('a') == 'aa'"]}
@@ -146,20 +147,29 @@ def test_hidden_tests_do_not_leak_and_visible_ones_are_told(boxes: None) -> None
 
 
 def test_a_pass_that_shared_a_process_is_no_reward_unless_allowed(boxes: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    @dataclass(frozen=True, kw_only=True)
-    class Shared(Task):
-        shared: bool = True
-
-    real = own_tests.task_of
-
-    def shared(row: Any) -> Task:
-        task = real(row)
-        return Shared(**{name: getattr(task, name) for name in Task.__dataclass_fields__})
-
-    monkeypatch.setattr(own_tests, "task_of", shared)
+    real = Oracle._result
+    monkeypatch.setattr(Oracle, "_result", lambda *about: replace(real(*about), shared=True))
     rows = [(ASSERTS, DOUBLE), (ASSERTS, RAISES)]
-    assert judge().scores(rows) == [None, 0.0]
-    assert judge(allow_shared=True).scores(rows) == [1.0, 0.0]
+    assert judge(use_cache=False).scores(rows) == [None, 0.0]
+    assert judge(use_cache=False, allow_shared=True).scores(rows) == [1.0, 0.0]
+
+
+def test_test_classes_are_one_test_and_are_counted_in_boxes_of_their_image() -> None:
+    asked: list[str] = []
+
+    def over(act: Callable[[None, str], object], keys: Iterable[str], image: str, **_: object) -> list[object]:
+        asked.append(image)
+        return [act(None, key) for key in keys]
+
+    pool: Any = SimpleNamespace(engine=SimpleNamespace(image_digest=str), limits=Limits(), map=over)
+    task = Task(task_id="x", prompt="", entry_point="f", canonical_solution="", tests=UnitTests(source="", classes=("T",)))
+    oracle = Oracle(pool, BENCHMARKS["bigcodebench"], {"x": task}, "data")
+    assert counted.count_many(oracle, [Sample(task_id="x", sample_id=3, solution="")], {}) == {3: 0}
+    assert asked == ["bigcodebench"]
+    passed = Result(task_id="x", sample_id=0, verdict=Verdict.PASSED, base=Verdict.PASSED, shared=True)
+    for allow_shared, score in ((False, None), (True, 1.0)):
+        said = local._judgement(Judge("bigcodebench", allow_shared=allow_shared), oracle, passed, None)
+        assert (said.score, said.tests) == (score, 1)
 
 
 # -- from everywhere -----------------------------------------------------------------------------------------------------

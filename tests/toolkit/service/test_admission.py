@@ -127,6 +127,8 @@ def test_more_boxes_take_what_waits() -> None:
         assert (admission.running, admission.waiting) == (1, 1)
         admission.resize(2)
         await asyncio.gather(*tasks)
+        admission.resize(0)
+        assert (admission.boxes, admission.expected_wait_s("b")) == (1, 0.0)
 
     go(act)
 

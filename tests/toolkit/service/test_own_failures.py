@@ -1,25 +1,28 @@
 """What fails on our side is 504 and counted, never a reward; what a program does to its box is the program's. No box is needed."""
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.requests import Request
 
 from sandbox import BoxDestroyed, BoxLost, EngineUnavailable, Sandbox, Starved
-from toolkit.oracle import Facts, Oracle
+from toolkit.oracle import Facts, Oracle, unittests
 from toolkit.oracle.findings import BrokenTest
-from toolkit.records import Result, Verdict
-from toolkit.service import boxes, fusion, shapes
+from toolkit.records import Result, Sample, Task, UnitTests, Verdict
+from toolkit.service import app, boxes, fusion, shapes
 from toolkit.service.app import Service
 from toolkit.service.asked import Inlet, Quotas
 from toolkit.service.errors import Failed, Unanswered
 from toolkit.service.room import Room
 from toolkit.service.settings import Key, Settings
+from toolkit.store.cache import VerdictCache
 
 ROW = {"solution": "def f(x):\n    return x", "tests": {"asserts": ["assert f(1) == 1"]}}
 
@@ -107,6 +110,35 @@ def test_nothing_is_judged_while_known_programs_are_judged_wrongly(room: Room) -
     assert room.metrics.of("exogate_canary_failures_total") == {"": 1}
 
 
+def test_known_programs_are_judged_anew_although_verdicts_are_stored(room: Room, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    is_right = True
+
+    def judge(_oracle: Oracle, sample: Sample, _box: Any) -> tuple[Result, Facts]:
+        verdict = Verdict.PASSED if is_right and "2 * " in sample.solution else Verdict.WRONG_ANSWER
+        return Result(task_id=sample.task_id, sample_id=0, verdict=verdict, base=verdict), Facts()
+
+    async def act() -> None:
+        nonlocal is_right
+        proving, deadline = asyncio.create_task(Service(room)._prove()), time.monotonic() + 10
+        while room.metrics.of("exogate_verdicts_total").get('{verdict="wrong_answer"}', 0) < 2:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+        assert room.why_not_ready == ""
+        is_right = False
+        while not room.why_not_ready and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        proving.cancel()
+
+    monkeypatch.setattr(app, "PROVE_S", 0)
+    monkeypatch.setattr(Sandbox, "attempt", lambda _pool, act, *_, **__: act(None))
+    monkeypatch.setattr(Oracle, "judge", judge)
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))
+    room.cache = VerdictCache()
+    with caplog.at_level(logging.CRITICAL, "toolkit.serve"):
+        asyncio.run(act())
+    assert room.why_not_ready == "a program known to be passed was judged wrong_answer"
+
+
 def test_broken_tests_are_the_rows_own(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Sandbox, "attempt", raising(BrokenTest("the test fails before its first call")))
     assert isinstance(asyncio.run(both(room))[1], Failed)
@@ -150,6 +182,12 @@ def test_a_benchmark_is_judged_in_boxes_of_its_image(room: Room, monkeypatch: py
     asyncio.run(room.judge("", question, 30))
     question.oracle.judge_one(question.sample)
     assert asked == ["other", "other"]
+
+
+def test_test_classes_may_take_what_the_oracle_gives_them(room: Room) -> None:
+    task = Task(task_id="x", prompt="", entry_point="f", canonical_solution="", tests=UnitTests(source="", classes=("T",)))
+    oracle = room.books.question(ROW).oracle
+    assert room.books._asked(oracle, task, "", {}, 5.0, shows=False).limit_s == unittests.MOST_S
 
 
 @pytest.mark.parametrize(("body", "wanted"), [
@@ -215,6 +253,29 @@ def test_a_line_in_many_parts_takes_no_longer_than_in_one_and_counts_as_held() -
         with pytest.raises(Failed) as refused:
             asyncio.run(lines([b"x" * 1000] * 5, settings))
         assert refused.value.status == status
+
+
+def test_lines_that_are_judged_count_as_held_and_more_are_read_when_there_is_room(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    body, seen = [json.dumps({"x": "y" * 1000}).encode() + b"\n"] * 20, []
+    service = Service(room)
+    service.settings = replace(service.settings, max_held_bytes=4000)
+    left = [*body]
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": left.pop(), "more_body": bool(left)} if left else await asyncio.sleep(60)
+
+    async def row(*_: Any) -> dict[str, Any]:
+        seen.append(service.inlet.held)
+        await asyncio.sleep(0.01)
+        return {}
+
+    async def answered() -> int:
+        return len([line async for line in service._stream(Request({"type": "http", "headers": []}, receive), Key(name=""))])
+
+    monkeypatch.setattr(service, "_row", row)
+    assert asyncio.run(answered()) == len(body)
+    assert max(seen) == 2 * len(body[0].strip()), "two are over half of what may be held"
+    assert service.inlet.held == 0
 
 
 def test_a_key_in_flight_and_a_minute() -> None:
