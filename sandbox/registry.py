@@ -98,7 +98,7 @@ class Registry(MutableMapping[str, T], Generic[T]):
             return self._known[name]
         if name in waiting and not self._load(name):
             return self._known[name]
-        there = f"no {self.kind} is called {name!r}; there are {', '.join(self)}{nearest(name, self)}"
+        there = f"no {self.kind} is called {name!r}; known: {', '.join(self)}{nearest(name, self)}"
         raise Unknown(self.problems.get(name, there))
 
     def __setitem__(self, name: str, thing: T) -> None:

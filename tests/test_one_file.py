@@ -153,7 +153,7 @@ def test_an_engine_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks["engine"]
     assert checks["box"]
     monkeypatch.setenv("TOOLKIT_ENGINE", "other")
-    assert f"no engine is called 'other'; there are {', '.join([*ENGINES, 'logged'])}" in toolkit("run", "hello.py", code=3)
+    assert f"no engine is called 'other'; known: {', '.join([*ENGINES, 'logged'])}" in toolkit("run", "hello.py", code=3)
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ def test_all_are_known_to_rounds(writer: Path, tmp_path: Path) -> None:
     assert len(writer.read_text().splitlines()) == n_asked, "what is done is not done again"
     assert 'generator: "piped" -> "transformers"' in toolkit(*command, "--generator", "transformers", code=2)
     error = toolkit(*command, "--benchmarks", "power", code=2)
-    assert "no benchmark is called 'power'; there are humaneval, humaneval+, " in error
+    assert "no benchmark is called 'power'; known: humaneval, humaneval+, " in error
     assert "powers, greetings; did you mean 'powers'?" in error
     said = " ".join(toolkit("rounds", "--help").split())
     assert "transformers or piped" in said

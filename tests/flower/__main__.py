@@ -26,7 +26,7 @@ VECTORS = Path(__file__).parents[1] / "toolkit" / "federation" / "flower.json"
 
 
 class Here(Grid):
-    """A grid without a network: nodes are apps of this process."""
+    """A grid without a network: nodes are apps of this process. Of what it must have, the loop calls `send_and_receive` alone."""
 
     def __init__(self, apps: list[Any], contexts: list[Context]) -> None:
         self.apps, self.contexts = apps, contexts

@@ -64,7 +64,7 @@ def test_every_field_and_what_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--kind", "compiler"], "no gate is called 'compiler'; there are none, "),
+        (["--kind", "compiler"], "no gate is called 'compiler'; known: none, "),
         (["--threshold", "foo=3"], "there are pylint (quality), cc (quality), mi (quality)"),
         (["--threshold", "pylint=8", "cc=x"], "'cc=x'"),
         (["--threshold=pylint=8", "cc=nan"], "'cc=nan'"),
