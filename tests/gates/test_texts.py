@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import toolkit.benchmarks.corpus
-from gates import Corpus, Report, Solution, parse
+from gates import Corpus, Report, Solution, duplicate, parse
 from gates.decontaminate import Decontaminate
 from gates.duplicate import Duplicate
 from gates.repetition import Repetition
@@ -160,6 +160,23 @@ def test_duplicate_at_the_threshold() -> None:
     assert decisive(duplicates([whole, whole[:17]], 0.5)[1]) == {"duplicate"}
     assert duplicates([whole, whole[:17]], 0.51)[1].passed
     assert duplicates([whole, whole[:17]], 0.4)[1].score == 0.5
+
+
+def test_a_crowd_costs_each_program_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them are almost similar enough, so each is a candidate for all that follow. Copies are found in a crowd too."""
+    compared, real = [0], duplicate._jaccard
+
+    def counted(*given: Any) -> float:
+        compared[0] += 1
+        return real(*given)
+
+    monkeypatch.setattr(duplicate, "_jaccard", counted)
+    crowd = [" ".join([*(f"b{i}" for i in range(400)), *(f"u{n}_{i}" for i in range(40))]) for n in range(3 * duplicate.COMPARED)]
+    copied = crowd[:: duplicate.COMPARED] + crowd[-1:]
+    reports = duplicates(crowd + copied)
+    assert [report.passed for report in reports] == [True] * len(crowd) + [False] * len(copied)
+    assert [report.findings[0].message for report in reports[-2:]] == [f"100.0% the same as program {n}" for n in (129, 192)]
+    assert 2 * len(crowd) < compared[0] <= duplicate.COMPARED * len(reports)
 
 
 def test_duplicate_is_never_kept(sandbox: Sandbox) -> None:
