@@ -66,9 +66,10 @@ def read(
     """Read samples in file order, with the problems that were skipped.
 
     `path` is JSONL, a JSON array of the same rows, either of them gzipped, or a folder `TASK_ID/0.py` (`HumanEval_0/0.py`,
-    in numeric order). A row has `task_id` and one of `solution`, `completion`, `raw_response`: the first
-    that is present counts; `Sanitizer` says how each becomes a program. A text that cannot be one (`unjudgeable`) is kept as
-    the solution. Blank lines are skipped. JSONL is streamed: only distinct texts and their programs are kept.
+    in numeric order). A row has `task_id` and one of `solution`, `completion`, `raw_response`: the first that is present
+    counts; `Sanitizer` says how each becomes a program. A text that cannot be one (`unjudgeable`) is kept as the solution,
+    and if it is too long, only up to there. Blank lines are skipped. JSONL is streamed: only distinct texts and their
+    programs are kept.
 
     An array may also be a list of lists of programs, as bigcode-evaluation-harness writes its generations: the first list
     is of the benchmark's first task, and so on.
@@ -100,6 +101,7 @@ def read(
             continue
         n_good += 1
         if task := tasks.get(task_id):
+            text = text[: max_bytes + 1]
             n_tokens = row.get("n_tokens")
             said = n_tokens if type(n_tokens) is int and 0 < n_tokens <= MAX_WHOLE else None
             rows.append((seen.setdefault((task_id, field, text), (task, field, text)), said))

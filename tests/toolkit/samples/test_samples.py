@@ -2,11 +2,13 @@
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import random
 import sys
 import time
+from dataclasses import replace
 from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
@@ -205,6 +207,19 @@ def test_millions_of_bad_lines_are_counted_and_a_hundred_kept(tmp_path: Path, li
     start = time.monotonic()
     assert peak_rss_kib([sys.executable, "-c", READ, path, f"\n... and {n - 10:,} more"]) < 200 << 10
     assert time.monotonic() - start < 20
+
+
+@pytest.mark.slow
+def test_of_a_text_that_is_too_long_no_more_is_held(tmp_path: Path) -> None:
+    """Some kilobytes of texts that are each a sample's `compile_error`, unzipped."""
+    path, file = tmp_path / "s.jsonl.gz", io.BytesIO()
+    with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1) as lines:
+        for i in range(16):
+            lines.write(b'{"task_id": "T/0", "solution": "%d%b"}\n' % (i, b"#" * (8 << 20)))
+    path.write_bytes(file.getvalue())
+    assert peak_rss_kib([sys.executable, "-c", READ, path, ""]) < 150 << 10
+    (sample, *_), _ = read(path, {"T/0": replace(TASKS["HumanEval/0"], task_id="T/0")})
+    assert (sample.solution[:2], len(sample.solution)) == ("0#", MAX_BYTES + 1)
 
 
 def test_problems_are_bounded_whatever_is_in_them() -> None:
