@@ -146,8 +146,8 @@ class Box:
     are killed and all its files removed; a box that cannot be cleaned ends itself and is never used again.
 
     Not covered: holes in the kernel that all containers share (use a runtime such as gVisor's `runsc` where that
-    matters); side channels through timing, caches and counters of the kernel, such as inode numbers and process ids,
-    which tell how many programs and files there were before, and nothing else; programs of two boxes that compete
+    matters); side channels through timing, caches and counters of the kernel, such as inode numbers, process ids and the
+    box's use of CPU and memory so far, which tell how much the programs before used; programs of two boxes that compete
     for the same processor (time is charged so that this does not change verdicts).
 
     Args:

@@ -38,8 +38,9 @@ WARM_S = 180.0
 SETTLE_S = 0.5
 HELD_BYTES = 48 << 20
 """Memory that may stay charged to the box after a program, over that of a fresh box: the kernel releases it late."""
-OWN_SOCKETS = 3
-"""Lines in the kernel's list of sockets of a box with a network of its own: a heading, and both ends of `control`."""
+OWN_SOCKETS = 4
+"""Most lines in the kernel's list of sockets of a box with a network of its own: a heading, both ends of `control`, and in a
+box that is attached to, its client."""
 DEVICES = ("", "null", "zero", "full", "random", "urandom", "tty", "pts", "pts/ptmx")
 WRITABLE = ("/tmp", "/dev/shm", "/dev/mqueue", "/var/tmp", "/run/lock")
 
@@ -132,7 +133,7 @@ class Supervisor:
             full = [place for at, place in enumerate(self.places) if free[at] > now[at]]
             for end in socket.socketpair():
                 end.close()
-            is_linked = n_sockets <= OWN_SOCKETS < self._sockets()  # others may share the box's network
+            is_linked = n_sockets <= OWN_SOCKETS and self._sockets() > n_sockets  # others may share the box's network
             if more <= HELD_BYTES and not full and not is_linked:
                 return ""
             if time.monotonic() > deadline:

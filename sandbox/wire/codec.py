@@ -112,10 +112,13 @@ def encode(value: object, *, listed: bool = False) -> bytes:
 
 def _elements(value: Any) -> "list[Any] | None":
     """Return the elements of an iterable without a tag of its own; None if it has one, or is too long or not iterable."""
-    kind = type(value)
-    if not hasattr(kind, "__iter__") or any(base in kind.__mro__ for base in _ITERABLES):
+    if any(base in type(value).__mro__ for base in _ITERABLES):
         return None
-    elements = list(islice(value, MAX_LISTED + 1))
+    try:
+        iterator = iter(value)  # of what has items in order and no `__iter__`, too
+    except TypeError:
+        return None
+    elements = list(islice(iterator, MAX_LISTED + 1))
     return elements if len(elements) <= MAX_LISTED else None
 
 

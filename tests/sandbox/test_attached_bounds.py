@@ -1,8 +1,11 @@
 """Attached boxes: a flood wedges none, and an engine waits in vain once."""
 
 import contextlib
+import sys
 import threading
 import time
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,19 @@ from toolkit.oracle import Oracle
 from toolkit.records import Result, Sample, Verdict
 
 pytestmark = pytest.mark.usefixtures("known_here")
+
+
+@pytest.mark.parametrize(("n_fresh", "n_left", "said"), [(3, 4, "sockets are left"), (4, 5, "sockets are left"), (4, 4, ""), (9, 12, ""), (0, 0, "")])
+def test_a_socket_that_is_left_costs_the_box(n_fresh: int, n_left: int, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a box that is attached to as well, whose client is a socket; not where others make sockets in the same network."""
+    monkeypatch.setattr(sys, "path", [*sys.path])  # which is another one inside
+    from images.box import supervisor
+
+    left: Any = supervisor.Supervisor.__new__(supervisor.Supervisor)
+    left.cgroup, left.places, left.fresh = SimpleNamespace(held=lambda: 0), [], (0, [], n_fresh)
+    monkeypatch.setattr(supervisor.Supervisor, "_sockets", staticmethod(lambda: n_left))
+    monkeypatch.setattr(supervisor, "SETTLE_S", 0.02)
+    assert left.residue(0) == said
 
 
 FLOODS = {

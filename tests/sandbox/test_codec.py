@@ -1,6 +1,7 @@
 """The wire: every value type the benchmarks use comes back as it was; hostile bytes cost a bounded error."""
 
 import collections
+import itertools
 import math
 import os
 import time
@@ -106,6 +107,19 @@ def test_subclasses_are_what_they_hold_not_what_they_claim() -> None:
     assert codec.decode(codec.encode(collections.Counter("aab"))) == {"a": 2, "b": 1}
     assert isinstance(codec.decode(codec.encode(Spoof())), codec.Opaque)
     assert codec.decode(codec.encode(iter([1]))) != codec.decode(codec.encode(iter([1])))
+
+
+def test_what_an_iterable_gives_is_written_out_where_that_is_asked_for() -> None:
+    """Also of one that has no `__iter__`, only items in order; never of what holds no other values, or has no end."""
+
+    class Ordered:
+        def __getitem__(self, at: int) -> int:
+            return (4, 5)[at]
+
+    for some in (Ordered(), (x for x in (4, 5)), map(int, "45"), {"a": 4, "b": 5}.values(), memoryview(b"\4\5")):
+        assert codec.encode(some, listed=True) == b'{"I":[4,5]}'
+    for other in (7, None, "45", [4, 5], object(), Ordered, itertools.count()):
+        assert codec.encode(other, listed=True) == codec.encode(other)
 
 
 def test_a_list_that_contains_itself_is_refused() -> None:
