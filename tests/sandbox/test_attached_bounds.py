@@ -1,9 +1,12 @@
 """Attached boxes: a flood wedges none, and an engine waits in vain once."""
 
 import contextlib
+import os
+import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,6 +33,31 @@ def test_a_socket_that_is_left_costs_the_box(n_fresh: int, n_left: int, said: st
     monkeypatch.setattr(supervisor.Supervisor, "_sockets", staticmethod(lambda: n_left))
     monkeypatch.setattr(supervisor, "SETTLE_S", 0.02)
     assert left.residue(0) == said
+
+
+STARTS = """
+import os, socket, sys, time
+from images.box import door
+socket.gethostname = lambda: "one"
+now = time.time()
+for age_s in map(float, sys.argv[2].split()):
+    time.time = lambda: now - age_s
+    made = door.Door(sys.argv[1], os.getegid())
+    print(round(made._opens - time.monotonic()))
+    os.close(made._alive)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT CHECKED: only root may make a box's folder")
+@pytest.mark.parametrize(
+    ("ages_s", "rests"),
+    [("50 40 30 20 10 0", [0, 0, 0, 10, 10, 10]), ("200 150 100 50 0", [0] * 5), ("130 120 110 0 0 0 0", [0, 0, 0, 0, 0, 0, 10])],
+)
+def test_a_box_that_starts_again_and_again_rests_and_so_is_started_at_once(ages_s: str, rests: list[int], tmp_path: Path) -> None:
+    """Nothing is started after more than a tenth of a second then. How often it started is in its folder, which is not swept."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", STARTS, tmp_path, ages_s], capture_output=True, text=True, env=environment, check=True)
+    assert [*map(int, done.stdout.split())] == rests
 
 
 FLOODS = {
