@@ -18,7 +18,7 @@ from sandbox.wire.environment import variable
 SOCKET, ALIVE = "socket", "alive"
 MAX = 1 << 62
 """Bounds of this size and above mean unbounded."""
-QUICK, RECENT_S, REST_S = 3, 60.0, 10.5
+QUICK, RECENT_S, REST_S = 6, 60.0, 10.5
 """A box that has started more than `QUICK` times in `RECENT_S` lets nobody in for `REST_S`. An engine waits before it starts
 a container again, up to a minute and twice as long each time, unless it ran for ten seconds: a few programs that end their
 boxes would leave the others without any."""

@@ -51,8 +51,11 @@ for age_s in map(float, sys.argv[2].split()):
 @pytest.mark.skipif(os.geteuid() != 0, reason="NOT CHECKED: only root may make a box's folder")
 @pytest.mark.parametrize(
     ("ages_s", "rests"),
-    [("50 40 30 20 10 0", [0, 0, 0, 10, 10, 10]), ("200 150 100 50 0", [0] * 5), ("130 120 110 0 0 0 0", [0, 0, 0, 0, 0, 0, 10])],
-)
+    [
+        ("50 45 40 30 20 10 5 0", [0] * 6 + [10] * 2), ("250 200 150 100 50 0", [0] * 6),
+        ("130 120 110 0 0 0 0 0 0 0", [0] * 9 + [10]),
+    ],
+)  # fmt: skip
 def test_a_box_that_starts_again_and_again_rests_and_so_is_started_at_once(ages_s: str, rests: list[int], tmp_path: Path) -> None:
     """Nothing is started after more than a tenth of a second then. How often it started is in its folder, which is not swept."""
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
