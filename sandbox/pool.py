@@ -53,19 +53,18 @@ class Sandbox:
         self._outage = threading.Lock()
         self._is_engine_gone = False
 
-    def start(self, image: str = "run", *roles: str) -> None:
-        """Start all boxes of an image and some roles ("": none) at once, unless they run. Raises as `Box.start`."""
+    def start(self, image: str = "run", role: str = "") -> None:
+        """Start all boxes of an image and role at once, unless they run. Raises as `Box.start`."""
+        key = image, role
         with self._lock:
             if self._closing.is_set():
                 raise BoxLost("the sandbox has been closed")
-            keys = [key for role in roles or ("",) if (key := (image, role)) not in self._free]
-            if not keys:
+            if key in self._free:
                 return
-            n_each = self.engine.capacity(image, self.parallel)
-            boxes = [Box(self.engine, self.limits, image) for _ in range(n_each * len(keys))]
+            boxes = [Box(self.engine, self.limits, image) for _ in range(self.engine.capacity(image, self.parallel))]
             is_first, self._boxes = not self._boxes, self._boxes + boxes
             try:
-                with ThreadPoolExecutor(len(boxes) + 1) as threads:
+                with ThreadPoolExecutor(self.parallel + 1) as threads:
                     starting: list[Future[object]] = [threads.submit(box.start) for box in boxes]
                     if is_first:
                         starting.append(threads.submit(self.engine.sweep))
@@ -78,11 +77,9 @@ class Sandbox:
                     box.retire()
                 self._boxes = [box for box in self._boxes if box not in boxes]
                 raise
-            for key in keys:
-                free = queue.LifoQueue[Box]()
-                for _ in range(n_each):
-                    free.put(boxes.pop())
-                self._free[key] = free
+            self._free[key] = queue.LifoQueue()
+            for box in boxes:
+                self._free[key].put(box)
 
     @contextlib.contextmanager
     def box(self, image: str = "run", role: str = "") -> Iterator[Box]:

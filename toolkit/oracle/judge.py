@@ -95,8 +95,9 @@ class Oracle:
 
     def start(self) -> None:
         """Start the boxes that will be needed. Raises `SandboxError`."""
-        roles = {role for task in self.tasks.values() for role in JUDGES[type(task.tests)].roles}
-        self.pool.start(self.rules.benchmark.image, "", *roles)
+        self.pool.start(self.rules.benchmark.image)
+        for role in {role for task in self.tasks.values() for role in JUDGES[type(task.tests)].roles}:
+            self.pool.start(self.rules.benchmark.image, role)
 
     # -- many samples --------------------------------------------------------------------------------------------------
 

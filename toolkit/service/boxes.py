@@ -94,7 +94,8 @@ class Here:
 
     def start(self, make: Callable[[Benchmark, Mapping[str, Task], str], Oracle]) -> None:
         """Start all boxes, and judge known programs. Raises `InfrastructureError`."""
-        self.pool.start("run", "", "test")
+        self.pool.start("run")
+        self.pool.start("run", "test")
         prove(make)
 
     @property
@@ -144,7 +145,8 @@ class Worker:
 
     def prove(self) -> None:
         """Start the boxes and judge known programs in them. Raises `InfrastructureError`."""
-        self.pool.start("run", "", "test")
+        self.pool.start("run")
+        self.pool.start("run", "test")
         prove(lambda *about: Oracle(self.pool, *about))
 
     def oracle(self, asked: Judged) -> Oracle:
