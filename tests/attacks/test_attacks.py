@@ -121,7 +121,7 @@ def running() -> Iterator[Engine]:
 def test_no_attack_passes_in_boxes_that_others_have_used(kind: str, running: Engine) -> None:
     """A few of them, and of the other kinds in the same two boxes before: whoever starts boxes may keep them for days."""
     tasks, made, right, every = KINDS[kind]
-    few = 8 * every if every < 10 else 2 * every
+    few = 8 * every if every < 10 else 3 * every
     found = judged(running, tasks, made()[SEED % few :: few], right, 1)
     assert not found, "\n".join(found)
 
