@@ -36,6 +36,8 @@ LEFT_OUT = {
     "HumanEval/32": "EvalPlus records none of its tests as passed",
     "Mbpp/255": "its solution takes half a minute", "Mbpp/599": "its solution takes twenty seconds",
 }  # fmt: skip
+HELPED = {"humaneval": {"HumanEval/38", "HumanEval/50"}}
+"""Their tests call a helper of the prompt, which is the task's own here and the program's there."""
 WEAK = {"HumanEvalPro/32"}
 TIMEOUT_S = 5.0
 
@@ -99,7 +101,8 @@ def boxes(engine: DockerEngine) -> Iterator[Sandbox]:
 @pytest.mark.parametrize("name", DATA)
 def test_no_mutant_passes_that_official_tests_kill(name: str, shared: Path, boxes: Sandbox) -> None:
     data = shared / "data" / DATA[name]
-    tasks = dict(BENCHMARKS[name].load(Options(data=data if DATA[name] else None)).tasks)
+    loaded = BENCHMARKS[name].load(Options(data=data if DATA[name] else None)).tasks
+    tasks = {task_id: task for task_id, task in loaded.items() if task_id not in HELPED.get(name, ())}
     made = spread(list(of_canonical(tasks)), N)
     passed = judged(boxes, name, tasks, made)
     theirs = official(name, made, tasks, data)
