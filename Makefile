@@ -57,7 +57,7 @@ check-pages: venv
 # simulations at full size; the service under load; the studies in small; then random answers, for TOOLKIT_FUZZ_S seconds (600).
 check-long: images check-pages check-flower
 	TOOLKIT_LONG=1 $(BIN)/python -m pytest tests/long tests/sandbox/test_codec.py tests/toolkit/surgery/test_smollm2.py
-	TOOLKIT_ALL_SAMPLES=1 $(BIN)/python -m pytest tests/shared tests/attacks tests/toolkit/analysis
+	TOOLKIT_ALL_SAMPLES=1 $(BIN)/python -m pytest -s tests/shared tests/attacks tests/toolkit/analysis
 	TOOLKIT_LOAD=1 TOOLKIT_FUZZ_S=600 $(BIN)/python -m pytest tests/toolkit/service/test_under_load.py tests/toolkit/service/test_fuzzed.py -o timeout=14400
 	for name in pruning-fl per reliability moe-balance moe-dense; do $(BIN)/toolkit study $$name small || exit; done
 	$(BIN)/python -m tests.fuzz

@@ -166,6 +166,7 @@ class Task:
         difficulty: the benchmark's own word for it, such as `easy`; empty if it has none.
         question: what a chat is asked, whole, where the benchmark has words of its own; else it is asked for `prompt`.
         invokes: the function of a base problem that the entry point should call; empty if there is none.
+        public: those of its tests that are public, if not all of them are.
     """
 
     task_id: str
@@ -178,6 +179,7 @@ class Task:
     is_file: bool = False
     date: str = ""
     difficulty: str = ""
+    public: TaskTests | None = None
 
     def tests_as(self, kind: type[T]) -> T:
         """Return the tests, which have to be of `kind`. Raises TypeError if they are not."""

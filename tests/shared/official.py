@@ -131,6 +131,22 @@ os.environ["PATH"] = os.path.abspath("bin") + ":" + os.environ.get("PATH", "/usr
 found = scope["run_generated_py_file"]([given["tests"]], [[given["program"]]], os.getcwd() + "/code_run/")["analysis"][0][0]
 os.write(out, (MARK + json.dumps([found["status"] == "Passed", found["error_type"]])).encode())
 """.replace("MARK", repr(_MARK))
+UNITTEST = """
+import json, os, sys, types, unittest
+given = json.loads(sys.stdin.read())
+out = os.dup(1)
+os.dup2(2, 1)
+module = sys.modules["__test__"] = types.ModuleType("__test__")
+result = unittest.TestResult()
+try:
+    exec(compile(given["program"] + "\\n" + given["tests"], "__test__.py", "exec", dont_inherit=True), module.__dict__)
+    for name in given["classes"]: unittest.TestLoader().loadTestsFromTestCase(getattr(module, name)).run(result)
+    passed = not (result.failures or result.errors)
+except BaseException: passed = False
+os.write(out, (MARK + json.dumps([passed])).encode())
+os._exit(0)
+""".replace("MARK", repr(_MARK))
+"""As BigCodeBench's `unsafe_execute` and CodeEval-Pro's harness: program and tests in one process, without limits of theirs."""
 AS_PROCESS = """
 import os, sys
 given, program = os.open("given", os.O_CREAT | os.O_RDWR | os.O_TRUNC), os.open("program.py", os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
@@ -158,13 +174,13 @@ Said = list[Any]
 """Whether a program passes, and what else its checker says; the first is False where the checker did not survive the program."""
 
 
-def _in_boxes(pool: Sandbox, script: str, asked: Iterable[dict[str, Any]]) -> list[Said]:
+def _in_boxes(pool: Sandbox, script: str, asked: Iterable[dict[str, Any]], image: str = "run") -> list[Said]:
     def one(box: Box, row: dict[str, Any]) -> Said:
         seconds = row.pop("whole_s")
         limits = Limits(charged_s=seconds, cpu_s=2 * seconds, memory_bytes=pool.limits.memory_bytes, output_bytes=64 << 20)
         return _said(box.run(script, stdin=json.dumps(row).encode(), limits=limits))
 
-    return list(pool.map(one, asked))
+    return list(pool.map(one, asked, image))
 
 
 def _said(run: Execution) -> Said:
@@ -192,3 +208,8 @@ def by_codeeval_pro(pool: Sandbox, rows: Sequence[tuple[str, str]]) -> list[Said
     imports = "import json, os, re, subprocess\nfrom collections import defaultdict\nfrom pathlib import Path\n"
     checker = imports + "\n".join(map(ast.unparse, wanted))
     return _in_boxes(pool, CODEEVAL_PRO, ({"checker": checker, "program": program, "tests": tests, "whole_s": 40.0} for program, tests in rows))
+
+
+def by_unittest(pool: Sandbox, rows: Sequence[tuple[str, str, Sequence[str]]], image: str) -> list[Said]:
+    """Say of each program, with its tests and their classes, whether they pass in its own process, in a box; without classes, asserts."""
+    return _in_boxes(pool, UNITTEST, ({"program": program, "tests": tests, "classes": list(classes), "whole_s": 240.0} for program, tests, classes in rows), image)

@@ -12,26 +12,32 @@ from typing import Any
 
 import pytest
 
-from sandbox import DockerEngine, Limits, Sandbox
-from tests.shared.official import as_process, by_evalplus, by_livecodebench, plainly
-from tests.shared.test_parity import livecodebench, official_tests, ours, rows
+from sandbox import DockerEngine, ImageMissing, Limits, Sandbox
+from tests.shared import test_bigcodebench
+from tests.shared.official import as_process, by_evalplus, by_livecodebench, by_unittest, plainly
+from tests.shared.test_parity import livecodebench, official_tests, ours
 from toolkit.benchmarks import BENCHMARKS, Options
+from toolkit.benchmarks.published import records
 from toolkit.builder.mutants import mutants
-from toolkit.records import Check, Sample, Task, Verdict
+from toolkit.records import Check, Sample, Task, UnitTests, Verdict
 
 pytestmark = [
     pytest.mark.timeout(7200), pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore:invalid escape"),
     pytest.mark.skipif(not os.environ.get("TOOLKIT_ALL_SAMPLES"), reason="thousands of programs: make check-long"),
 ]  # fmt: skip
 DATA = {
-    "humaneval+": "HumanEvalPlus.jsonl.gz", "mbpp+": "MbppPlus.jsonl.gz", "mbpp": "mbpp.jsonl.gz",
+    "humaneval": "", "mbpp-sanitized": "sanitized-mbpp.json.gz", "humaneval+": "HumanEvalPlus.jsonl.gz", "mbpp+": "MbppPlus.jsonl.gz", "mbpp": "mbpp.jsonl.gz",
     "humaneval-pro": "humaneval_pro.json", "mbpp-pro": "mbpp_pro.json",
 }  # fmt: skip
 N = int(os.environ.get("TOOLKIT_MUTANTS", "1000"))
+OF_LIBRARIES = {"bigcodebench-lite-pro": min(N, 300), "bigcodebench": min(N, 200)}
+"""Mutants of programs that use libraries: a few seconds each."""
 LEFT_OUT = {
     "HumanEval/32": "EvalPlus records none of its tests as passed",
     "Mbpp/255": "its solution takes half a minute", "Mbpp/599": "its solution takes twenty seconds",
 }  # fmt: skip
+HELPED = {"humaneval": {"HumanEval/38", "HumanEval/50"}}
+"""Their tests call a helper of the prompt, which is the task's own here and the program's there."""
 WEAK = {"HumanEvalPro/32"}
 TIMEOUT_S = 5.0
 
@@ -52,9 +58,11 @@ def official(name: str, made: list[tuple[str, str]], tasks: dict[str, Task], dat
     """Say of each mutant whether the official tests pass it."""
     if name.endswith("+"):
         return by_evalplus(name, made, data, seconds)
-    if name == "mbpp":
-        known = {f"MBPP/{row['task_id']}": "\n".join([row["test_setup_code"], *row["test_list"]]).replace("\r\n", "\n") for row in rows(data)}
-        return plainly([f"{text}\n{known[task_id]}" for task_id, text in made])
+    if name == "humaneval":
+        return plainly([f"{text}\n{tasks[task_id].tests.text}\ncheck({tasks[task_id].entry_point})" for task_id, text in made])
+    if name in ("mbpp", "mbpp-sanitized"):
+        lines = {f"{BENCHMARKS[name].prefix}/{row['task_id']}": [*(row.get("test_imports") or [row.get("test_setup_code", "")]), *row["test_list"]] for row in records(data)}
+        return plainly(["\n".join([text, *lines[task_id]]).replace("\r\n", "\n") for task_id, text in made])
     return plainly([f"{text}\n{tasks[task_id].tests_as(Check).source}" for task_id, text in made])
 
 
@@ -93,7 +101,8 @@ def boxes(engine: DockerEngine) -> Iterator[Sandbox]:
 @pytest.mark.parametrize("name", DATA)
 def test_no_mutant_passes_that_official_tests_kill(name: str, shared: Path, boxes: Sandbox) -> None:
     data = shared / "data" / DATA[name]
-    tasks = dict(BENCHMARKS[name].load(Options(data=data)).tasks)
+    loaded = BENCHMARKS[name].load(Options(data=data if DATA[name] else None)).tasks
+    tasks = {task_id: task for task_id, task in loaded.items() if task_id not in HELPED.get(name, ())}
     made = spread(list(of_canonical(tasks)), N)
     passed = judged(boxes, name, tasks, made)
     theirs = official(name, made, tasks, data)
@@ -122,4 +131,30 @@ def test_no_mutant_of_samples_passes_that_livecodebench_kills(shared: Path, boxe
     unexplained = [made[n] for n, one in zip(suspects, alone, strict=True) if not one[0]]
     print(f"livecodebench: {len(suspects)} pass here and not in the official function, {len(suspects) - len(unexplained)} of them officially as processes")
     assert len(made) >= N
+    assert not unexplained, "\n\n".join(map("\n".join, unexplained[:3]))
+
+
+@pytest.mark.parametrize("name", OF_LIBRARIES)
+def test_no_mutant_passes_that_the_tests_kill_in_its_own_process(name: str, shared: Path, boxes: Sandbox) -> None:
+    benchmark, data = BENCHMARKS[name], shared / "data" / test_bigcodebench.DATA[name]
+    try:
+        boxes.engine.image_digest(benchmark.image)
+    except ImageMissing as error:
+        pytest.skip(f"NOT CHECKED: {error}")
+    tasks = {task_id: task for task_id, task in benchmark.load(Options(data=data)).tasks.items() if task_id not in benchmark.unsolved}
+    asserts = {f"{benchmark.prefix}/{row['id'].split('/')[1]}": row["test_code"] for row in records(data) if "id" in row}
+
+    def said(rows: list[tuple[str, str]]) -> list[bool]:
+        tests = {task_id: task.tests_as(UnitTests) for task_id, task in tasks.items()}
+        asked = [(tests[at].before + text, asserts.get(at, tests[at].source), () if at in asserts else tests[at].classes) for at, text in rows]
+        return [one[0] for one in by_unittest(boxes, asked, benchmark.image)]
+
+    made = spread(list(of_canonical(tasks)), OF_LIBRARIES[name])
+    theirs = said(made)
+    passed = judged(boxes, name, tasks, made)
+    shares(name, made, passed, theirs)
+    suspects = [made[n] for n, here in enumerate(passed) if here and not theirs[n]]
+    unexplained = [one for one, again in zip(suspects, said(suspects), strict=True) if not again]  # what is drawn by chance may pass
+    assert len(made) >= OF_LIBRARIES[name]
+    assert passed.count(False) > len(made) / 3
     assert not unexplained, "\n\n".join(map("\n".join, unexplained[:3]))

@@ -66,6 +66,8 @@ class Benchmark:
             anything else, an `Opaque`, which equals nothing.
         weak: tasks whose official tests pass an empty body, and why: `validate` names them.
         unsolved: tasks whose own solution does not pass in a box, and why: `validate` names them.
+        cut: shortens a program of a task as the official harness does before it runs it once more; that score stands beside
+            the one of whole programs. None: there is no such run.
         is_set: whether a task's answers are compared as sets of the elements of any iterable.
         image: image of the boxes that its programs and tests run in.
         origin: the distribution it came from, such as `extra-tasks 1.2`; empty for ours. Stored verdicts depend on it.
@@ -88,6 +90,7 @@ class Benchmark:
     special: Callable[[Task, Sequence[Any], Any, Any], bool | None] = lambda *_: None
     weak: Mapping[str, str] = field(default_factory=dict)
     unsolved: Mapping[str, str] = field(default_factory=dict)
+    cut: Callable[[Task, str], str] | None = None
     is_set: Callable[[Task], bool] = lambda _: False
     image: str = "run"
     origin: str = ""

@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from toolkit.benchmarks import pro
 from toolkit.benchmarks.base import Benchmark
 from toolkit.benchmarks.published import Published
 from toolkit.records import Task, UnitTests
@@ -92,7 +93,7 @@ def _benchmark(name: str, repo: str, n_tasks: int, override: str, task: Any, spl
     data = Published(stem=name, repo=repo, split=split, override=override, task=task)
     return Benchmark(
         name=name, load=data.load, n_tasks=n_tasks, prefix=prefix, data_file=data.data_file, source=data.clause,
-        override=override, image=IMAGE, unsolved=UNSOLVED,
+        override=override, image=IMAGE, unsolved=UNSOLVED, cut=pro.cut if task is _lite_pro else None,
     )  # fmt: skip
 
 

@@ -5,8 +5,8 @@ Tests, prelude, comparison and extraction are those of the official harness (lcb
 line, as text or else as decimal numbers; of an answer the last fenced block is the program, as it is.
 
 Records are as published, or hold `question_id`, `starter_code` and `public_test_cases` alone. Private tests are read
-where they are there; packed ones hold a pickle, of which only plain text is taken. A folder of files is one set, and a
-release is the first so many of the published files, as in the official loader.
+where they are there, and `--base-only` judges without them; packed ones hold a pickle, of which only plain text is taken. A
+folder of files is one set, and a release is the first so many of the published files, as in the official loader.
 
 Stricter than official: a program that exits with a code other than 0 fails. Source: Jain et al., arXiv 2403.07974.
 """
@@ -65,7 +65,7 @@ for _given, _wanted in json.loads({!r}):
 def _task(row: Mapping[str, Any]) -> Task:
     """Make a task from a published record. Its tests are the public ones, then the private ones; there may be none."""
     starter = row.get("starter_code") or ""
-    tests = [*_tests(row["public_test_cases"]), *_tests(row.get("private_test_cases") or "[]")]
+    public, private = _tests(row["public_test_cases"]), _tests(row.get("private_test_cases") or "[]")
     form = f"### Format: {_GIVEN if starter else _FREE}\n```python\n{starter or '# YOUR CODE HERE'}\n```\n\n"
     content = row.get("question_content") or row.get("question_title") or ""
     return Task(
@@ -73,7 +73,8 @@ def _task(row: Mapping[str, Any]) -> Task:
         prompt="",
         entry_point=_CALLED if starter else "",
         canonical_solution="",
-        tests=_functional(row, tests) if starter and tests else _stdin(tests),
+        tests=_kind(row, [*public, *private]),
+        public=_kind(row, public) if private else None,
         question=f"{_ROLE}### Question:\n{content}\n\n{form}### Answer: (use the provided format with backticks)\n\n",
         is_file=True,
         date=str(row.get("contest_date") or "")[:10],
@@ -81,12 +82,10 @@ def _task(row: Mapping[str, Any]) -> Task:
     )
 
 
-def _stdin(tests: list[dict[str, str]]) -> TaskTests:
-    return Stdin(cases=tuple((test["input"], test["output"]) for test in tests), before=PRELUDE)
-
-
-def _functional(row: Mapping[str, Any], tests: list[dict[str, str]]) -> TaskTests:
-    """Return tests that call the method: each line of the input is an argument in JSON, the output is the expected value."""
+def _kind(row: Mapping[str, Any], tests: list[dict[str, str]]) -> TaskTests:
+    """Return tests by the task's kind: a method is called with an argument in JSON from each line, and answers in JSON."""
+    if not (row.get("starter_code") and tests):
+        return Stdin(cases=tuple((test["input"], test["output"]) for test in tests), before=PRELUDE)
     name = json.loads(row.get("metadata") or "{}").get("func_name") or _method(row["starter_code"])
     cases = [([json.loads(line) for line in test["input"].split("\n")], json.loads(test["output"])) for test in tests]
     return Check(

@@ -1,8 +1,8 @@
 """HumanEval Pro and MBPP Pro: solve a base problem, then a harder one that calls that solution.
 
 A program answers both; the asserts call the second function. The prompt is the base problem, which a completion
-continues; a question has both problems, in the official words. The official harness reports the better of raw and
-sanitized text; here each is a run of its own (`--samples` of the raw text, or of what `toolkit sanitize` leaves of it).
+continues; a question has both problems, in the official words. The official harness runs each program twice, whole and cut
+before its own tests, and the better score is reported; here a run has both, and which is the better.
 
 Source: Yu et al., "HumanEval Pro and MBPP Pro", arXiv 2412.21199; data of CodeEval-Pro/CodeEval-Pro, MIT.
 """
@@ -42,6 +42,16 @@ def task_of(prefix: str, row: Mapping[str, Any]) -> Task:
     )
 
 
+def cut(task: Task, program: str) -> str:
+    """Return a program as `santize.py` of CodeEval-Pro leaves it: up to the first of its marks, the prompt aside."""
+    head = task.prompt if program.startswith(task.prompt) else ""
+    text = program[len(head) :]
+    for mark, at in (("if __name__", "if __name__"), ("# Test", "# Test"), ("# Example", "# Example ")):
+        if mark in text:
+            return head + text.split(at, 1)[0]
+    return program
+
+
 def _root(program: str) -> str:
     """Return the last function of a base problem that no other one uses: the one that the problem asks for."""
     functions = [node for node in ast.parse(program).body if isinstance(node, ast.FunctionDef)]
@@ -56,7 +66,7 @@ def _benchmark(name: str, prefix: str, n_tasks: int, override: str, weak: Mappin
     data = Published(stem=name, repo=f"CodeEval-Pro/{name}", override=override, task=partial(task_of, prefix))
     return Benchmark(
         name=name, load=data.load, n_tasks=n_tasks, prefix=prefix, data_file=data.data_file, source=data.clause,
-        override=override, weak=weak,
+        override=override, weak=weak, cut=cut,
     )  # fmt: skip
 
 

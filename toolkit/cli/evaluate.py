@@ -83,7 +83,9 @@ def evaluate(
             "--compare", help="A run folder, evalplus's *_eval_results.json, or JSONL with verdicts, of the same tests."
         ),
     ] = None,
-    base_only: Annotated[bool, typer.Option("--base-only", help="Only the benchmark's original tests.")] = False,
+    base_only: Annotated[
+        bool, typer.Option("--base-only", help="Only the benchmark's original tests (livecodebench: the public ones).")
+    ] = False,
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Leave the extra tests of a sample out once a base test has failed.")
     ] = False,

@@ -11,7 +11,7 @@ from toolkit.analysis import efficiency
 from toolkit.benchmarks import Benchmark, Options
 from toolkit.benchmarks.load import benchmark_named, load
 from toolkit.benchmarks.slices import left_out, select
-from toolkit.commands.judging import Background, check, open_oracle, prove, shows_tests
+from toolkit.commands.judging import Background, check, judge_cut, open_oracle, prove, shows_tests
 from toolkit.commands.judging import Settings as Settings
 from toolkit.errors import UsageError, room
 from toolkit.oracle import VERSION, Oracle, Refused
@@ -82,6 +82,8 @@ class _Judged:
     n_cached: int = 0
     refused: str | None = None
     interrupted: str | None = None
+    cut: list[Result] = field(default_factory=list)
+    n_cut: int = 0
 
 
 @room()
@@ -216,6 +218,8 @@ def _judge(question: _Question, written: _Written, oracle: Oracle, advance: Adva
             results[sample.task_id, sample.sample_id] = result
             judged.n_cached += facts.cached
             advance(what, len(results), len(samples))
+        if question.benchmark.cut:
+            judged.cut, judged.n_cut = judge_cut(oracle, samples, results)
         if not all(result.error for result in results.values()):
             prove(oracle)
     except KeyboardInterrupt:
@@ -274,6 +278,8 @@ def _tell(
         summary["generation"] = written.generation
         if settings.budget and not judged.refused:
             summary["budget"] = report.at_budget(judged.results, summary["pass_at_k"], settings.budget, written.generation)
+    if judged.cut and not judged.refused:
+        summary["cut"] = report.cut(summary["pass_at_k"]["base"], judged.cut, judged.n_cut, settings.ks)
     if compared:
         summary["comparison"] = compared
     if judged.interrupted:

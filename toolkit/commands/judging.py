@@ -2,8 +2,8 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from toolkit.benchmarks.slices import Slice
 from toolkit.errors import UsageError
 from toolkit.oracle import Oracle, canary
 from toolkit.oracle.ray import RayOracle
-from toolkit.records import Task
+from toolkit.records import Result, Sample, Task
 from toolkit.store import cache
 
 if TYPE_CHECKING:
@@ -134,6 +134,22 @@ def prove(oracle: Oracle) -> None:
         oracle.prove()
     else:
         canary(oracle)
+
+
+def judge_cut(
+    oracle: Oracle, samples: Iterable[Sample], results: Mapping[tuple[str, int], Result]
+) -> tuple[list[Result], int]:
+    """Judge the programs that the official harness shortens, as it does; the others keep their results.
+
+    Returns the results of all programs, and how many were shortened. Raises as `Oracle.judge_many`.
+    """
+    cut = oracle.rules.benchmark.cut
+    assert cut
+    whole = list(samples)
+    texts = [cut(oracle.tasks[sample.task_id], sample.solution) for sample in whole]
+    short = [replace(one, solution=text) for one, text in zip(whole, texts, strict=True) if text != one.solution]
+    found = {(one.task_id, one.sample_id): result for one, result, _ in oracle.judge_many(short)}
+    return list({**results, **found}.values()), len(short)
 
 
 class Background:

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from sandbox import Box, BoxDestroyed, Sandbox, SandboxError
-from toolkit.benchmarks.base import Benchmark
+from toolkit.benchmarks.base import Benchmark, is_tested
 from toolkit.oracle import check, stdin, table, unittests
 from toolkit.oracle.base import Findings, Judge, Rules
 from toolkit.oracle.expected import Answers
@@ -59,7 +59,7 @@ class Oracle:
         timeout_s: of one call of the candidate in table benchmarks, of the whole program elsewhere.
         total_timeout_s: of all calls of a table together; four times what the canonical solution took is added.
         cache: stored verdicts; None judges everything anew.
-        base_only: skip the plus tests.
+        base_only: skip the plus tests, and those that are not public.
         fail_fast: skip the plus tests of a program that has failed a base test: `plus` of its result is then None. Which
             samples pass does not change.
         show_tests: results have the call that failed, the expected and the actual value (`Result.failed`); not for results
@@ -156,13 +156,15 @@ class Oracle:
     def _key(self, sample: Sample) -> str:
         """Hash everything that the verdict of a sample depends on."""
         rules = self.rules
+        is_public = rules.base_only and getattr(self.tasks.get(sample.task_id), "public", None)
+        part = "public" if is_public else rules.base_only
         parts = (
             f"{VERSION}.{STORED}",
             self.pool.engine.image_digest(rules.benchmark.image),
             f"{rules.benchmark.name} {rules.benchmark.origin}".strip(),
             self.data_hash,
             sample.task_id,
-            f"{rules.base_only} {rules.fail_fast} {rules.limits} {rules.timeout_s} {rules.total_timeout_s}",
+            f"{part} {rules.fail_fast} {rules.limits} {rules.timeout_s} {rules.total_timeout_s}",
             sample.solution,
         )
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
@@ -229,6 +231,10 @@ class Oracle:
     ) -> Findings:
         """Return the findings of a task's tests, from the judge of their kind. Raises as `judge`."""
         rules = replace(self.rules, timeout_s=timeout_s) if timeout_s else self.rules
+        if rules.base_only and task.public:
+            task = replace(task, tests=task.public)
+            if not is_tested(task):
+                raise SandboxError(f"{task.task_id} has no public tests")
         return JUDGES[type(task.tests)].findings(task, solution, box, rules, facts)
 
     def failed(self, sample: Sample, error: Exception) -> Result:

@@ -7,6 +7,8 @@ mixed in under similar names, have failed: whatever makes every test pass makes 
 import ast
 import json
 import random
+import threading
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -31,6 +33,7 @@ PLACE_S = 5.0
 N_DECOYS = 2
 MOST_TOLD = 1 << 16
 """Longest report on one test, in bytes."""
+_QUIET = threading.Lock()
 
 
 def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Findings:
@@ -58,11 +61,17 @@ def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Fi
 def names_of(tests: UnitTests) -> list[str]:
     """Return the tests as `Class.method`. Raises `SandboxError` if there are none."""
     found = [
-        f"{name}.{method.name}" for name, methods in _methods(ast.parse(tests.source), tests.classes) for method in methods
+        f"{name}.{method.name}" for name, methods in _methods(_parsed(tests.source), tests.classes) for method in methods
     ]
     if not found:
         raise SandboxError("the benchmark's test classes have no tests")
     return found
+
+
+def _parsed(source: str) -> ast.Module:
+    with _QUIET, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes in a benchmark's own tests
+        return ast.parse(source)
 
 
 def _methods(tree: ast.Module, classes: Sequence[str]) -> list[tuple[str, list[ast.FunctionDef]]]:
@@ -168,7 +177,7 @@ def _unloaded(session: Session, batch: Batch) -> Finding:
 
 def with_decoys(tests: UnitTests) -> tuple[str, set[str]]:
     """Return the source with a few decoys, which are copies of other tests with a failing end, and the decoys' names."""
-    tree, chance = ast.parse(tests.source), random.SystemRandom()
+    tree, chance = _parsed(tests.source), random.SystemRandom()
     copied = [(name, method) for name, methods in _methods(tree, tests.classes) for method in methods if _ends(method)]
     taken = {method.name for _, methods in _methods(tree, tests.classes) for method in methods}
     bodies = {node.name: node.body for node in tree.body if isinstance(node, ast.ClassDef)}

@@ -161,7 +161,8 @@ def html(judged: Judged, pictures: "Iterable[Figure]" = (), missing: str = "") -
         missing: why there is none, or nothing.
     """
     summary, run = judged.summary, judged.run
-    said = [words.comparison(summary), *words.budget(summary), words.generation(summary.get("generation"))]
+    said = [words.comparison(summary), *words.cut(summary), *words.budget(summary)]
+    said.append(words.generation(summary.get("generation")))
     tables = sections(judged)
     samples = embed(judged.shown(), len(judged.results), prompts=judged.prompts)
     return fill(

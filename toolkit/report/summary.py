@@ -79,8 +79,36 @@ def at_budget(
     spent, n_samples = efficiency.spent(generation, unit)
     k = efficiency.affordable(amount, spent, n_samples)
     tallies = {name: list(counts(results, name).values()) for name in variants}
-    scores = {name: efficiency.at_budget(each, k) for name, each in tallies.items() if each}
-    return {"unit": unit, "amount": amount, "each": spent / n_samples, "affordable": k, "pass_at_k": scores}
+    bought = {name: efficiency.at_budget(each, k) for name, each in tallies.items() if each}
+    return {"unit": unit, "amount": amount, "each": spent / n_samples, "affordable": k, "pass_at_k": bought}
+
+
+def scores(tallies: Sequence[tuple[int, int]], ks: Iterable[int]) -> dict[str, dict[str, float]]:
+    """Return pass@k by k, with its 95 % interval, for each k that all tasks reach; `tallies` are (n, c) of each task."""
+    fewest = min((n for n, _ in tallies), default=0)
+    found = {}
+    for k in sorted(set(ks)):
+        if k <= fewest:
+            low, high = stats.interval(tallies, k)
+            found[str(k)] = {"value": stats.mean_pass_at_k(tallies, k), "low": low, "high": high}
+    return found
+
+
+def cut(whole: Mapping[str, Any], results: Sequence[Result], n_cut: int, ks: Iterable[int]) -> dict[str, Any]:
+    """Return the content of `cut` in `summary.json`: the score of programs that were cut, and the better of both by k.
+
+    Args:
+        whole: pass@k of the whole programs.
+        results: of all programs, `n_cut` of which were cut.
+    """
+    found = scores(list(counts(results, "base").values()), ks)
+    both = {k: (whole[k], found[k]) for k in whole if k in found}
+    better = {
+        k: {"of": "cut", **short} if short["value"] > long["value"] else {"of": "whole", **long}
+        for k, (long, short) in both.items()
+    }
+    n_unscored = sum(result.verdict is None for result in results)
+    return {"n_cut": n_cut, "n_unscored": n_unscored, "pass_at_k": found, "better": better}
 
 
 def _without_shared(results: Sequence[Result], ks: Iterable[int], refused: str | None) -> dict[str, Any]:
@@ -89,17 +117,11 @@ def _without_shared(results: Sequence[Result], ks: Iterable[int], refused: str |
     if not shared:
         return {}
     tallies = list(counts((result for result in results if not result.shared), "base").values())
-    fewest = min((n for n, _ in tallies), default=0)
-    scores = {}
-    for k in ks:
-        if k <= fewest and not refused:
-            low, high = stats.interval(tallies, k)
-            scores[str(k)] = {"value": stats.mean_pass_at_k(tallies, k), "low": low, "high": high}
     return {
         "tasks": sorted({result.task_id for result in shared}),
         "n_tasks_apart": len(tallies),
         "n_passed": sum(result.verdict is Verdict.PASSED for result in shared),
-        "pass_at_k": scores,
+        "pass_at_k": {} if refused else scores(tallies, ks),
     }
 
 
@@ -136,8 +158,8 @@ def summarise(
     pass@k is the mean over the tasks with a scored sample, n being the scored samples, for each k that all of these tasks
     reach; unscored samples count as neither passed nor failed. If there are any, or bad lines were left out, `bounds` has
     the range that pass@k could have had (see the function), else it is empty. The caller may add `comparison` (what
-    `comparison.Other.compare` returns), `budget` (what `at_budget` returns) and `interrupted` (how far an interrupted run
-    got).
+    `comparison.Other.compare` returns), `budget` (what `at_budget` returns), `cut` (what `cut` returns) and `interrupted`
+    (how far an interrupted run got).
 
     Args:
         results: at most one per sample.
@@ -159,15 +181,9 @@ def summarise(
     lost = lost or {}
     n_lost = sum(lost.values()) + n_stray
     for variant in ("base", "plus") if has_plus else ("base",):
-        tallies = list(counts(results, variant).values())
-        fewest = min((n for n, _ in tallies), default=0)
-        shares[variant] = {}
-        for k in sorted(set(ks)):
-            if k <= fewest and not refused:
-                low, high = stats.interval(tallies, k)
-                shares[variant][str(k)] = {"value": stats.mean_pass_at_k(tallies, k), "low": low, "high": high}
-                if n_lost or any(result.verdict is None for result in results):
-                    between.setdefault(variant, {})[str(k)] = bounds(results, variant, k, lost, n_stray, missing)
+        shares[variant] = {} if refused else scores(list(counts(results, variant).values()), ks)
+        if shares[variant] and (n_lost or any(result.verdict is None for result in results)):
+            between[variant] = {k: bounds(results, variant, int(k), lost, n_stray, missing) for k in shares[variant]}
     if apart := _without_shared(results, sorted(set(ks)), refused):
         about, warnings = {**about, "shared": apart}, [*warnings, _said(apart)]
     verdicts = Counter(result.verdict for result in results if result.verdict)

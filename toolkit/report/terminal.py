@@ -31,7 +31,7 @@ def render(summary: Mapping[str, Any]) -> "RenderableType":
     parts += [Text(line[:350], style="yellow") for line in words.unscored(summary)]
     if it := words.comparison(summary):
         parts += [Text(""), Text(it)]
-    parts += [Text(line) for line in words.budget(summary)]
+    parts += [Text(line) for line in (*words.cut(summary), *words.budget(summary))]
     parts += [Text(""), Text(_folded(words.cost(summary)), style="dim")]
     if written := words.generation(summary.get("generation")):
         parts.append(Text(_folded(written), style="dim"))

@@ -134,6 +134,19 @@ def budget(summary: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def cut(summary: Mapping[str, Any]) -> list[str]:
+    """Say what programs score that are cut as the official harness cuts them, and the better of both; a line for each k."""
+    it = summary.get("cut")
+    if not it:
+        return []
+    changed = f"{number(it['n_cut'], 'program')} changed" + (f", {it['n_unscored']:,} unscored" if it["n_unscored"] else "")
+    return [
+        f"pass@{k} of programs cut as the official harness cuts them ({changed}): {percent(cut['value'])} (95 % interval "
+        f"{100 * cut['low']:.1f} to {100 * cut['high']:.1f}); the better of both: {percent(best['value'])} ({best['of']})"
+        for k, best in it["better"].items() for cut in [it["pass_at_k"][k]]
+    ]  # fmt: skip
+
+
 def cost(summary: Mapping[str, Any]) -> str:
     """Say how long the run took, and with which limits."""
     text = f"{summary['seconds']:.1f} s · {number(summary['n_cached'], 'verdict')} known without a run"

@@ -27,7 +27,8 @@ def judge(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
         engine = SimpleNamespace(image_digest=lambda _: "sha256:0")
         pool = SimpleNamespace(engine=engine, close=lambda: None)
-        yield SimpleNamespace(tasks=tasks, pool=pool, judge_many=judge_many, start=lambda: None, defects=[])
+        rules = SimpleNamespace(benchmark=benchmark)
+        yield SimpleNamespace(tasks=tasks, pool=pool, judge_many=judge_many, start=lambda: None, defects=[], rules=rules)
 
     monkeypatch.setattr(evaluate, "open_oracle", oracle)
     monkeypatch.setattr(validate, "open_oracle", oracle)

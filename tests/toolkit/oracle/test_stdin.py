@@ -211,6 +211,23 @@ def test_records_that_are_none_are_one_clear_line(changed: dict[str, str], said:
     assert "imported" not in capfd.readouterr().out
 
 
+def test_public_tests_are_judged_apart(engine: DockerEngine, tmp_path: Path) -> None:
+    path = tmp_path / "lcb.jsonl"
+    more = [({"input": "1\n5\n", "output": "5", "testtype": "stdin"}, 0), ({"input": "[1]\n1", "output": "[2]", "testtype": "functional"}, 1)]
+    rows = [ROWS[at] | {"private_test_cases": json.dumps([test])} for test, at in more]
+    bare = rows[0] | {"question_id": "bare", "public_test_cases": "[]"}
+    path.write_text("".join(json.dumps(row) + "\n" for row in (*rows, bare)))
+    loaded = BENCHMARKS["livecodebench"].load(Options(data=path))
+    knows = {"abc1_a": "n = int(input())\nprint({3: 6, 2: 0.75, 0: 0}.get(n))\n", "7": STARTER + "return [4, 5]", "bare": RIGHT}
+    samples = [Sample(task_id=name, sample_id=0, solution=text) for name, text in knows.items()]
+    with Sandbox(engine, 1, Limits(memory_bytes=1 << 30)) as pool:
+        for base_only, verdict in ((True, Verdict.PASSED), (False, Verdict.WRONG_ANSWER)):
+            own = Oracle(pool, BENCHMARKS["livecodebench"], loaded.tasks, loaded.data_hash, timeout_s=1, base_only=base_only)
+            found = {result.task_id: result for _, result, _ in own.judge_many(samples)}
+            assert [found[name].verdict for name in ("abc1_a", "7")] == [verdict] * 2, found
+            assert (found["bare"].verdict, found["bare"].error) == ((None, "not judged: bare has no public tests") if base_only else (Verdict.PASSED, None))
+
+
 def test_private_tests_are_read_as_they_are_published(tmp_path: Path) -> None:
     path = tmp_path / "lcb.jsonl"
     path.write_text(json.dumps(ROWS[0] | {"private_test_cases": packed(json.dumps([{"input": "1\n1\n", "output": "1", "testtype": "stdin"}]))}))

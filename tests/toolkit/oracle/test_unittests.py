@@ -1,5 +1,6 @@
 """Test classes: apart from the program, or in its process; no tampering passes in either."""
 
+import ast
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -280,6 +281,14 @@ def test_where_tests_run_is_not_for_a_short_limit_to_say(tmp_path: Path, monkeyp
     one = task("own", CANARY_SOURCE, "double", shared=False)
     own.findings(replace(one, canonical_solution=DOUBLE), DOUBLE, pool, Facts())
     assert asked == [max(timeout_s, unittests.PLACE_S), timeout_s]
+
+
+def test_an_escape_that_python_warns_of_is_no_matter_of_ours() -> None:
+    source = CANARY_SOURCE.replace('"ab"', '"\\d"')
+    with pytest.warns((DeprecationWarning, SyntaxWarning)):
+        ast.parse(source)
+    assert names_of(UnitTests(source=source, classes=("TestCases",))) == ["TestCases.test_number", "TestCases.test_text"]
+    assert len(with_decoys(UnitTests(source=source, classes=("TestCases",)))[1]) == 2
 
 
 def test_decoys_are_copies_that_fail() -> None:

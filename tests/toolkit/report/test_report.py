@@ -91,6 +91,20 @@ def test_a_refused_score_has_no_number() -> None:
         assert "pass@1" not in text
 
 
+def test_passes_in_the_programs_own_process_are_counted_listed_and_left_out() -> None:
+    results = [result(0, 0, Verdict.PASSED), result(1, 0, Verdict.WRONG_ANSWER), result(3, 0, Verdict.PASSED, shared=True), result(2, 0, Verdict.PASSED, shared=True)]
+    found = summary(results, ks=(1,), has_plus=False)
+    assert found["pass_at_k"]["base"]["1"]["value"] == 0.75
+    apart = found["shared"]
+    assert (apart["tasks"], apart["n_tasks_apart"], apart["n_passed"], apart["pass_at_k"]["1"]["value"]) == (["T/2", "T/3"], 2, 2, 0.5)
+    line = "the tests of 2 tasks ran in the program's own process, which could forge a pass: 2 samples passed so; without these tasks pass@1 is 0.500 on 2 tasks"
+    for text in (" ".join(shown(found).split()), unescape(html(found, results))):
+        assert line in text
+        assert "75.0" in text
+    assert summary(results, ks=(1,), refused="no")["shared"]["pass_at_k"] == {}
+    assert "shared" not in summary(results[:2])
+
+
 def test_nothing_judged_and_nothing_scored() -> None:
     for results in ([], [RESULTS[4]]):
         found = summary(results, n_samples=3)
