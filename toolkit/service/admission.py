@@ -124,11 +124,6 @@ class Admission:
         """How many are in a box."""
         return len(self._running)
 
-    def of_key(self, key: str) -> int:
-        """How many of a key wait or run."""
-        with self._lock:
-            return len(self._queues.get(key, ())) + sum(job.key == key for job in self._running)
-
     def expected_wait_s(self, key: str) -> float:
         """Return how long a request that came now would wait: turns before its own, at the speed of the last programs."""
         with self._lock:

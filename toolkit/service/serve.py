@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import resource
 import signal
@@ -71,10 +72,12 @@ def serve(settings: Settings, announce: Callable[[str], object]) -> None:
         room = Room(settings)
         try:
             room.start()
+            gc.collect()
+            gc.freeze()  # all that is here stays: nobody need look through it again and again
             config = uvicorn.Config(
-                Service(room).app(), http=protocol(settings.header_s), ws="none", lifespan="on", access_log=False,
-                log_config=None, log_level="warning", server_header=False, backlog=BACKLOG, timeout_keep_alive=30,
-                timeout_graceful_shutdown=int(settings.drain_s) or 1,
+                Service(room).app(), http=protocol(settings.header_s, settings.body_s), ws="none", lifespan="on",
+                access_log=False, log_config=None, log_level="warning", server_header=False, proxy_headers=False,
+                backlog=BACKLOG, timeout_keep_alive=30, timeout_graceful_shutdown=int(settings.drain_s) or 1,
             )  # fmt: skip
             with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:  # uvloop's, where it is installed
                 runner.run(_Server(config, room, announce).serve([listening]))
