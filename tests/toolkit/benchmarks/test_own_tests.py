@@ -48,6 +48,7 @@ ASKED: list[tuple[str, dict[str, Any], str]] = [
     (STACK, {"asserts": ["s = Stack()", "s.push(3)", "s.push(4)", "assert s.pop() == 4", "assert s.pop() == 3"]}, "passed"),
     (STACK, {"asserts": ["s = Stack()", "s.push(3)", "assert s.pop() == 4"]}, "wrong_answer"),
     (STACK, {"asserts": ["assert apply(lambda x: x + 1, 3) == 4", "assert list(up_to(3)) == [0, 1, 2]"]}, "passed"),
+    (STACK, {"asserts": ["assert sorted(set(up_to(3)), key=lambda x: -x) == [2, 1, 0]", "assert next(up_to(3)) == 0"]}, "passed"),
     (STACK, {"asserts": "try:\n    apply(3)\nexcept TypeError:\n    pass\nelse:\n    assert False"}, "passed"),
     (DOUBLE, {"entry_point": "double", "inputs": [[1], [2.5], ["ab"]], "outputs": [2, 5.0000001, "abab"]}, "passed"),
     (METHOD, {"entry_point": "double", "inputs": [[1]], "outputs": [2]}, "passed"),
@@ -63,6 +64,8 @@ FORGED: list[tuple[str, dict[str, Any], str]] = [
     ("import os, threading\nthreading.Thread(target=os._exit, args=(0,)).start()\ndef double(x):\n    return 2 * x\nwhile 1: pass", ASKED[0][1], "runtime_error"),
     ("def f(x):\n    raise ValueError", {"entry_point": "f", "inputs": [[1]], "outputs": [""]}, "runtime_error"),
     ("print(2)\nprint(open('/dev/null'))", {"inputs": ["1\n"], "outputs": ["2\n3"]}, "wrong_answer"),
+    ("def f(x):\n    return x\ndef sorted(x, **_):\n    return x", {"asserts": "assert sorted(f([2, 1])) == f([2, 1])"}, "wrong_answer"),
+    ("import builtins\nbuiltins.set = lambda x: x\nclass S:\n    def f(self):\n        return [1, 1]", {"asserts": "assert len(sorted(set(S().f()))) == len(S().f())"}, "wrong_answer"),
     (METHOD + "_called = lambda n: 5\n", {"asserts": "assert Solution().double(2) == 5"}, "wrong_answer"),
     (METHOD.replace("2 * x", "eval(next((text[9:] for _, text in _steps if text[:6] == 'wanted'), '0'))"), {"asserts": "wanted = 5\nwanted += 1\ns = Solution()\nassert s.double(2) == wanted - 1"}, "wrong_answer"),
 ]  # fmt: skip
@@ -152,6 +155,6 @@ def test_equal_tests_are_one_task() -> None:
 
 def test_tests_are_counted_and_parted() -> None:
     rows = [{"tests": tests} for _, tests, _ in ASKED]
-    assert [count(task_of(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 2, 1, 3, 1, 2, 1, 2, 1]
-    assert [len(singles(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 3, 1, 2, 1, 2, 1]
+    assert [count(task_of(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 2, 2, 1, 3, 1, 2, 1, 2, 1]
+    assert [len(singles(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 1, 3, 1, 2, 1, 2, 1]
     assert all(task_of(each) for row in rows for each in singles(row))
