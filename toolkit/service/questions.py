@@ -15,6 +15,7 @@ from toolkit.errors import UsageError
 from toolkit.oracle import Oracle
 from toolkit.oracle.unittests import MOST_S
 from toolkit.records import Check, Sample, Stdin, Task, UnitTests
+from toolkit.reward.formats import as_tests
 from toolkit.samples.lines import unjudgeable
 from toolkit.samples.sanitize import Sanitizer
 from toolkit.service.errors import Failed
@@ -198,20 +199,22 @@ def _is_here(benchmark: Benchmark) -> bool:
 
 
 def label_of(label: Any) -> dict[str, Any]:
-    """Return the row that a trainer's label is: an object, its JSON, or `BENCHMARK:TASK_ID`. Raises `Failed` (422)."""
-    if isinstance(label, Mapping):
-        return dict(label)
+    """Return the row that a trainer's label is: an object, its JSON, or `BENCHMARK:TASK_ID`. Raises `Failed` (422).
+
+    An object that names neither tests nor a benchmark is tests itself, in one of the forms of `toolkit.reward.formats`.
+    """
     if isinstance(label, str):
-        try:
-            found = json.loads(label)
-        except (ValueError, RecursionError):
-            found = None
-        if isinstance(found, dict):
-            return found
         name, _, task_id = label.partition(":")
         if task_id and re.fullmatch(r"[\w+. -]{1,40}", name):
             return {"benchmark": name, "task_id": task_id}
-    raise Failed(422, 'label: a row of /judge without its program (an object, or its JSON), or "BENCHMARK:TASK_ID"')
+    try:
+        found = json.loads(label) if isinstance(label, str) else label
+        if isinstance(found, Mapping) and ("tests" in found or "benchmark" in found):
+            return dict(found)
+        return {"tests": as_tests(found)}
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        why = 'label: a row of /judge without its program, tests (an object, or its JSON), or "BENCHMARK:TASK_ID"'
+        raise Failed(422, why) from None
 
 
 def _kind(value: object) -> str:

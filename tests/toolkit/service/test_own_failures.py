@@ -20,6 +20,7 @@ from toolkit.service import app, boxes, fusion, shapes
 from toolkit.service.app import Service
 from toolkit.service.asked import Inlet, Quotas
 from toolkit.service.errors import Failed, Unanswered
+from toolkit.service.questions import label_of
 from toolkit.service.room import Room
 from toolkit.service.settings import NOBODY, Key, Settings
 from toolkit.store.cache import VerdictCache
@@ -209,6 +210,17 @@ def test_test_classes_may_take_what_the_oracle_gives_them(room: Room) -> None:
     task = Task(task_id="x", prompt="", entry_point="f", canonical_solution="", tests=UnitTests(source="", classes=("T",)))
     oracle = room.books.question(ROW).oracle
     assert room.books._asked(oracle, task, "", {}, 5.0, shows=False).limit_s == unittests.MOST_S
+
+
+def test_labels_are_rows_tasks_or_tests_as_adapters_read_them() -> None:
+    tests = {"kind": "asserts", "asserts": ["assert f(1)"]}
+    for label in ({"tests": tests}, json.dumps({"tests": tests}), tests, json.dumps(tests), tests["asserts"], {"assert_case": tests["asserts"]}):
+        assert label_of(label) == {"tests": tests}
+    assert label_of("humaneval+:HumanEval/0") == {"benchmark": "humaneval+", "task_id": "HumanEval/0"}
+    assert label_of({"benchmark": "x", "task_id": 1, "partial": True})["partial"]
+    for label in (None, 5, "", "x", "{", {}, [], [1], {"test_cases": [1]}, {"inputs": ["1"], "outputs": [None]}, "[" * 100_000):
+        with pytest.raises(Failed, match="label: a row"):
+            label_of(label)
 
 
 @pytest.mark.parametrize(("body", "wanted"), [
