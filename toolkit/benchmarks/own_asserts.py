@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import copy
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import cast
@@ -204,7 +205,8 @@ class _Asserts:
             is_theirs = bool(inside & set(_names(node)))
             if isinstance(node, ast.Assert):
                 taken = _Taken(inside, shared, steps)
-                body.append(cast(ast.stmt, ast.fix_missing_locations(taken.visit(node))))
+                changed = taken.visit(copy.deepcopy(node))  # not in place: it may turn out that proxies have to do
+                body.append(cast(ast.stmt, ast.fix_missing_locations(changed)))
             elif not is_theirs:
                 shared |= _bound(node)
                 spare |= {} if isinstance(node, ast.Import | ast.ImportFrom) else {len(steps): node}

@@ -147,6 +147,14 @@ def test_what_is_changed_by_another_name_is_changed_for_the_program_too() -> Non
     assert "want" not in after
 
 
+def test_what_cannot_be_done_in_steps_leaves_nothing_of_them() -> None:
+    """The first assert is one for steps, the second is not: a right program was a runtime error."""
+    asserts = ["assert sorted(f(2)) == [0, 1]", "assert all(isinstance(x, int) for x in f(5))"]
+    check = task_of({"tests": {"asserts": asserts}}).tests_as(Check)
+    assert check.source.splitlines()[-2:] == ["assert sorted(f(2)) == [0, 1]", "assert all((isinstance(x, int) for x in f(5)))"]
+    assert "def _called(name," in check.after
+
+
 def test_equal_tests_are_one_task() -> None:
     one, other = (task_of({"tests": {"inputs": ["1"], "outputs": [out]}}) for out in "12")
     assert one.task_id == task_of({"tests": {"kind": "stdin", "inputs": ["1"], "outputs": ["1"]}, "solution": "x"}).task_id
