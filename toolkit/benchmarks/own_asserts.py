@@ -21,24 +21,29 @@ def _proxy(_name):
     return proxy
 """
 _NAMED = """
+import builtins as _builtins
+
+
 def _called(name, arguments, keywords):
-    found = globals().get(name)
-    if found is None and "Solution" in globals():
-        found = getattr(Solution(), name, None)
+    found = _builtins.globals().get(name)
+    if found is None and "Solution" in _builtins.globals():
+        found = _builtins.getattr(Solution(), name, None)
     if found is None:
         raise NameError(f"{name} is not defined")
     return found(*arguments, **keywords)
 """
 _STEPS = """
+import builtins as _builtins
+
 _steps = {steps!r}
 _done = []
 
 
 def _called(n):
-    while len(_done) <= n:
-        is_value, text = _steps[len(_done)]
-        code = compile(text, "<test>", "eval" if is_value else "exec")
-        _done.append(eval(code, globals()))
+    while _builtins.len(_done) <= n:
+        is_value, text = _steps[_builtins.len(_done)]
+        code = _builtins.compile(text, "<test>", "eval" if is_value else "exec")
+        _done.append(_builtins.eval(code, _builtins.globals()))
     return _done[n]
 """
 _LISTING = {"list", "tuple", "set", "sorted", "next", "dict", "frozenset"}

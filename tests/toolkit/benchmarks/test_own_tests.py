@@ -49,6 +49,7 @@ ASKED: list[tuple[str, dict[str, Any], str]] = [
     (STACK, {"asserts": ["s = Stack()", "s.push(3)", "assert s.pop() == 4"]}, "wrong_answer"),
     (STACK, {"asserts": ["assert apply(lambda x: x + 1, 3) == 4", "assert list(up_to(3)) == [0, 1, 2]"]}, "passed"),
     (STACK, {"asserts": ["assert sorted(set(up_to(3)), key=lambda x: -x) == [2, 1, 0]", "assert next(up_to(3)) == 0"]}, "passed"),
+    ("def eval(x):\n    return x\n\ndef len(x):\n    return 1\ncompile = globals = getattr = len\n" + METHOD, {"asserts": ["assert Solution().double(2) == 4"]}, "passed"),
     (STACK, {"asserts": "try:\n    apply(3)\nexcept TypeError:\n    pass\nelse:\n    assert False"}, "passed"),
     (DOUBLE, {"entry_point": "double", "inputs": [[1], [2.5], ["ab"]], "outputs": [2, 5.0000001, "abab"]}, "passed"),
     (METHOD, {"entry_point": "double", "inputs": [[1]], "outputs": [2]}, "passed"),
@@ -147,6 +148,14 @@ def test_what_is_changed_by_another_name_is_changed_for_the_program_too() -> Non
     assert "want" not in after
 
 
+@pytest.mark.parametrize("asserts", ["assert Solution().double(2) == 4", "assert double(2) == 4"])
+def test_names_of_builtins_are_the_programs_to_take(asserts: str) -> None:
+    """A calculator may well be a function `eval`."""
+    check, names = task_of({"tests": {"asserts": asserts}}).tests_as(Check), dict[str, Any]()
+    exec("eval = compile = len = globals = getattr = None\n" + METHOD + check.after, names)
+    assert names["_called"](0) == 4 if "Solution" in asserts else names["_called"]("double", [2], {}) == 4
+
+
 def test_what_cannot_be_done_in_steps_leaves_nothing_of_them() -> None:
     """The first assert is one for steps, the second is not: a right program was a runtime error."""
     asserts = ["assert sorted(f(2)) == [0, 1]", "assert all(isinstance(x, int) for x in f(5))"]
@@ -163,6 +172,6 @@ def test_equal_tests_are_one_task() -> None:
 
 def test_tests_are_counted_and_parted() -> None:
     rows = [{"tests": tests} for _, tests, _ in ASKED]
-    assert [count(task_of(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 2, 2, 1, 3, 1, 2, 1, 2, 1]
-    assert [len(singles(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 1, 3, 1, 2, 1, 2, 1]
+    assert [count(task_of(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 2, 2, 1, 1, 3, 1, 2, 1, 2, 1]
+    assert [len(singles(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 1, 1, 3, 1, 2, 1, 2, 1]
     assert all(task_of(each) for row in rows for each in singles(row))
