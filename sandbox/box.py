@@ -207,14 +207,17 @@ class Box:
     # -- the verbs -----------------------------------------------------------------------------------------------------
 
     def run(
-        self, source: str | bytes, *, stdin: bytes = b"", limits: Limits | None = None, kept_bytes: int = KEPT_BYTES
-    ) -> Execution:
+        self, source: str | bytes, *, stdin: bytes = b"", limits: Limits | None = None, kept_bytes: int = KEPT_BYTES,
+        noted: bool = False,
+    ) -> Execution:  # fmt: skip
         """Run a whole program as `python FILE` would.
 
         Whatever the program does is in the facts that are returned; an exception is our own failure.
 
         Args:
             kept_bytes: of standard output, up to 64 MiB.
+            noted: `source` is what `sandbox.wire.noted` packs: files are put beside the program, and its mark is written on
+                standard error once it has come to its end.
 
         Raises:
             BoxLost: the box went away; the next call starts a new one.
@@ -224,7 +227,7 @@ class Box:
         limits = self._within(limits)
         try:
             with self._whole():
-                more = {"kept_bytes": kept_bytes} if kept_bytes != KEPT_BYTES else {}
+                more = {"kept_bytes": kept_bytes, "noted": noted}
                 self._begin("script", _bytes(source), stdin, limits, call_s=limits.charged_s, **more)
                 return self.hear_end(limits)
         except BoxOutOfMemory:
@@ -240,15 +243,17 @@ class Box:
         call_s: float | None = None,
         listed: bool = False,
         bridged: bool = False,
+        noted: bool = False,
         stdin: bytes = b"",
     ) -> Iterator[Session]:
         """Load a program as a module, then call its `entry_point` in batches.
 
         `limits.charged_s` bounds everything together and `call_s` one call; `listed` writes out the elements of
-        iterators that are returned. With `bridged`, a call is what a test of `unittests` asks. Raises as `run`.
+        iterators that are returned. With `bridged`, a call is what a test of `unittests` asks. With `noted`, the program is
+        run as by `run`; the one call names files, and returns its exit code and base64 of the files. Raises as `run`.
         """
         limits = self._within(limits)
-        more = {"entry_point": entry_point, "listed": listed, **({"bridged": True} if bridged else {})}
+        more = {"entry_point": entry_point, "listed": listed, "bridged": bridged, "noted": noted}
         with self._whole():
             self._begin("calls", _bytes(source), stdin, limits, call_s=call_s or limits.charged_s, **more)
             session = Session(self, limits)

@@ -152,7 +152,7 @@ class Program:
             "mode": spec["mode"],
             "entry_point": spec.get("entry_point", ""),
             "listed": spec.get("listed", False),
-            **{name: spec.get(name, False) for name in ("asserts", "unittests", "bridged")},
+            **{name: spec.get(name, False) for name in ("asserts", "unittests", "bridged", "noted")},
             "uid": self.uid,
             "rlimits": {
                 "RLIMIT_CPU": int(limits["cpu_s"]) + 2,

@@ -15,9 +15,9 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from images.box import asserts, tools, unittests
+from images.box import asserts, script, tools, unittests
 from images.box.bridge.server import Server
-from sandbox.wire import codec
+from sandbox.wire import codec, noted
 
 _FLUSH_BYTES = 1 << 16
 _FLUSH_S = 0.01
@@ -69,58 +69,30 @@ def _module(name: str, source: str) -> types.ModuleType:
     return module
 
 
-def _script(_spec: dict[str, Any]) -> None:
+def _script(spec: dict[str, Any]) -> None:
     """Run the text as `python FILE` would, and exit with its exit code."""
-    source = _receive()
-    path = f"{os.getcwd()}/main.py"
-    with open(path, "wb") as file:
-        file.write(source)
+    told = _receive()
     os.close(3)
     os.close(4)
-    sys.argv = [path]
-    sys.path.insert(0, os.getcwd())
-    module = types.ModuleType("__main__")
-    module.__file__ = path
-    module.__dict__["__builtins__"] = __builtins__
-    sys.modules["__main__"] = module
-    code = 0
-    try:
-        exec(compile(source, path, "exec"), module.__dict__)
-    except SystemExit as leave:
-        if leave.code is None or isinstance(leave.code, int):
-            code = (leave.code or 0) & 255
-        else:
-            print(leave.code, file=sys.stderr)
-            code = 1
-    except BaseException as error:
-        code = 1
-        trace = error.__traceback__
-        error.__traceback__ = trace.tb_next if trace else None  # without this function
-        sys.excepthook(type(error), error, error.__traceback__)
-    _leave(code)
+    os._exit(script.over(script.run(*noted.unpack(told)) if spec["noted"] else script.run(told)))
 
 
-def _leave(code: int) -> None:
-    """End as an interpreter does: threads joined, exit functions run, output flushed."""
-    import atexit
-    import threading
+def _fetching(told: bytes) -> Callable[[list[str]], list[Any]]:
+    """Return what runs a text, and returns its exit code and files once it is over."""
+    folder = os.getcwd()
 
-    try:
-        threading._shutdown()  # type: ignore[attr-defined]
-        atexit._run_exitfuncs()
-    except BaseException:
-        code = code or 1
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BaseException:
-            code = code or 120
-    os._exit(code)
+    def go(wanted: list[str]) -> list[Any]:
+        code = script.over(script.run(*noted.unpack(told)))
+        return [code, script.fetch(folder, wanted)]
+
+    return go
 
 
 def _calls(spec: dict[str, Any]) -> None:
     """Load the text as a module, then answer batches of calls of its entry point, one frame per call."""
     source = _receive()
+    if spec["noted"]:
+        _answer_calls(_fetching(source))
     entry = spec["entry_point"]
     send, frame = _send, _frame
     compiled = _compile(source, "solution")

@@ -5,6 +5,7 @@ of boxes, so that what is measured is the driver: chunks, Ray, results, the cach
 given beside wall time, which a busy machine makes longer.
 """
 
+import contextlib
 import os
 import statistics
 import sys
@@ -63,7 +64,7 @@ def overhead(address: str) -> None:
     ]  # fmt: skip
     about, limits = (BENCHMARKS["humaneval"], loaded.tasks, loaded.data_hash), Limits(memory_bytes=1 << 30)
     seconds: dict[str, list[float]] = {"here": [], "on one node": []}
-    with Sandbox(DockerEngine(), 2, limits) as pool:
+    with contextlib.closing(DockerEngine()) as engine, Sandbox(engine, 2, limits) as pool:
         both: dict[str, Oracle] = {"here": Oracle(pool, *about), "on one node": RayOracle(address, *about, n_boxes=2, limits=limits)}
         for each in both.values():
             each.start()

@@ -139,8 +139,9 @@ def _peers() -> Iterator[dict[str, tuple[Ask, Server | None]]]:
 
 def serve() -> None:
     """Small programs over HTTP and in process, taking turns, and long output."""
-    with Sandbox(DockerEngine(), 2, Limits(memory_bytes=4 << 30)) as pool, _peers() as peers:
-        limits = replace(pool.limits, charged_s=10, cpu_s=20)
+    own = Limits(memory_bytes=4 << 30)
+    with contextlib.closing(DockerEngine()) as engine, Sandbox(engine, 2, own) as pool, _peers() as peers:
+        limits = replace(pool.limits, charged_s=10, cpu_s=20, output_bytes=program.OUTPUT_BYTES)
 
         def bare(_: int) -> None:
             assert pool.attempt(lambda box: box.run(CODE)).stdout == "42\n"

@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import copy
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import cast
@@ -20,28 +21,35 @@ def _proxy(_name):
     return proxy
 """
 _NAMED = """
+import builtins as _builtins
+
+
 def _called(name, arguments, keywords):
-    found = globals().get(name)
-    if found is None and "Solution" in globals():
-        found = getattr(Solution(), name, None)
+    found = _builtins.globals().get(name)
+    if found is None and "Solution" in _builtins.globals():
+        found = _builtins.getattr(Solution(), name, None)
     if found is None:
         raise NameError(f"{name} is not defined")
     return found(*arguments, **keywords)
 """
 _STEPS = """
+import builtins as _builtins
+
 _steps = {steps!r}
 _done = []
 
 
 def _called(n):
-    while len(_done) <= n:
-        is_value, text = _steps[len(_done)]
-        code = compile(text, "<test>", "eval" if is_value else "exec")
-        _done.append(eval(code, globals()))
+    while _builtins.len(_done) <= n:
+        is_value, text = _steps[_builtins.len(_done)]
+        code = _builtins.compile(text, "<test>", "eval" if is_value else "exec")
+        _done.append(_builtins.eval(code, _builtins.globals()))
     return _done[n]
 """
 _LISTING = {"list", "tuple", "set", "sorted", "next", "dict", "frozenset"}
 """Functions that list an iterator, which cannot leave the program's process as such."""
+_OF_A_LIST = _LISTING - {"next", "dict"}
+"""Those that say the same of a list: the test's box has them, and not the program's own under the same name."""
 _TYPES = {"isinstance", "issubclass", "type", "raises", "assertRaises"}
 
 
@@ -202,7 +210,8 @@ class _Asserts:
             is_theirs = bool(inside & set(_names(node)))
             if isinstance(node, ast.Assert):
                 taken = _Taken(inside, shared, steps)
-                body.append(cast(ast.stmt, ast.fix_missing_locations(taken.visit(node))))
+                changed = taken.visit(copy.deepcopy(node))  # not in place: it may turn out that proxies have to do
+                body.append(cast(ast.stmt, ast.fix_missing_locations(changed)))
             elif not is_theirs:
                 shared |= _bound(node)
                 spare |= {} if isinstance(node, ast.Import | ast.ImportFrom) else {len(steps): node}
@@ -237,13 +246,31 @@ class _Taken(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> ast.AST:
         """Replace expressions rooted in a name of the program, and functions that list those."""
+        if self._lists(node):
+            call = cast(ast.Call, node)
+            first, *more = call.args
+            listed = self.visit(first) if self._lists(first) else self._taken(f"[*{ast.unparse(first)}]", first)
+            call.args = [cast(ast.expr, listed), *(cast(ast.expr, self.visit(one)) for one in more)]
+            call.keywords = [cast(ast.keyword, self.visit(one)) for one in call.keywords]
+            return call
         if isinstance(node, ast.Call | ast.Attribute | ast.Subscript | ast.Name) and self._is_theirs(node):
-            _refuse_unknown(node, lambda name: name in self.inside or name in self.shared)
-            self.steps.append((True, ast.unparse(node)))
-            return ast.parse(f"_called({len(self.steps) - 1})", mode="eval").body
+            return self._taken(ast.unparse(node), node)
         if isinstance(node, ast.Lambda | ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp):
             _refuse_unknown(node, lambda name: name in self.shared and name not in self.inside)
         return self.generic_visit(node)
+
+    def _taken(self, text: str, node: ast.expr) -> ast.expr:
+        _refuse_unknown(node, lambda name: name in self.inside or name in self.shared)
+        self.steps.append((True, text))
+        return ast.parse(f"_called({len(self.steps) - 1})", mode="eval").body
+
+    def _lists(self, node: ast.AST) -> bool:
+        """Return whether a function of `_OF_A_LIST` is called with what is the program's, and with nothing else of it."""
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _OF_A_LIST and node.args):
+            return False
+        others = [*node.args[1:], *(keyword.value for keyword in node.keywords)]
+        is_ours = node.func.id not in self.inside and not any(self.inside & set(_names(one)) for one in others)
+        return is_ours and isinstance(node.args[0], ast.Call) and self._is_theirs(node.args[0])
 
     def _is_theirs(self, node: ast.expr) -> bool:
         if _root(node) in self.inside:

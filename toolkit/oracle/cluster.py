@@ -22,6 +22,8 @@ from toolkit.errors import InfrastructureError, UsageError
 from toolkit.oracle.node import About, NodeActor, Worker
 
 RESOURCE = "exogate"
+FEW = 64
+"""Calls that a node can take at a time although Ray was told of fewer processors."""
 IN_FLIGHT = 2
 """Chunks that a node has at a time: one that it processes, and one so that its boxes need not wait for the driver."""
 TRIES = 3
@@ -75,7 +77,7 @@ class Cluster:
         n_boxes: programs at a time of each node; the number of its processors when None.
         limits: of the boxes.
         images: images of the boxes; a node that lacks one builds it.
-        at_once: maximum calls that a node takes at a time.
+        at_once: maximum calls that a node takes at a time; None is one a box, and for as many processors as Ray counts.
 
     Attributes:
         refused: why nodes cannot be used, by node id.
@@ -92,7 +94,7 @@ class Cluster:
         n_boxes: int | None,
         limits: Limits,
         images: Sequence[str] = (recipes.RUN,),
-        at_once: int = IN_FLIGHT,
+        at_once: int | None = IN_FLIGHT,
     ) -> None:
         self.ray, self.n_boxes, self.limits, self.at_once = connected(address), n_boxes, limits, at_once
         self._lock = threading.RLock()
@@ -170,12 +172,14 @@ class Cluster:
                 )
             time.sleep(POLL_S / 5)
 
-    def _eligible(self) -> set[str]:
+    def _eligible(self) -> dict[str, int]:
+        """Return the nodes that may be used, with how many processors Ray counts there. Raises `EngineUnavailable`."""
         try:
             nodes = self.ray.nodes()
         except Exception as error:  # whatever Ray raises when its head is gone
             raise EngineUnavailable(f"the cluster is gone: {str(error)[:200]}") from None
-        return {node["NodeID"] for node in nodes if node["Alive"] and node["Resources"].get(RESOURCE, 0) >= 1}
+        alive = ((node["NodeID"], node["Resources"]) for node in nodes if node["Alive"])
+        return {name: int(has.get("CPU", 0)) for name, has in alive if has.get(RESOURCE, 0) >= 1}
 
     def _look(self, *, now: bool = False) -> None:
         """Start actors on new nodes, drop nodes that left, and receive reports of nodes that are starting."""
@@ -183,10 +187,10 @@ class Cluster:
             return
         self._looked = time.monotonic()
         eligible = self._eligible()
-        for name in eligible - set(self._nodes) - set(self.refused):
+        for name in eligible.keys() - set(self._nodes) - set(self.refused):
             if time.monotonic() - self._failed.get(name, -PAUSE_S) >= PAUSE_S:
-                self._start(name)
-        for name in set(self._nodes) - eligible:
+                self._start(name, eligible[name])
+        for name in set(self._nodes) - eligible.keys():
             if not self._nodes[name].n_flying:  # what it still works on may come yet; if not, its call fails
                 self._drop(name)
         for name, node in list(self._nodes.items()):
@@ -205,12 +209,13 @@ class Cluster:
                 else:
                     node.about = about
 
-    def _start(self, name: str) -> None:
+    def _start(self, name: str, n_processors: int) -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         where = NodeAffinitySchedulingStrategy(name, soft=False)
+        at_once = self.at_once or self.n_boxes or max(FEW, n_processors)
         actor = self._actor.options(
-            num_cpus=0, resources={RESOURCE: 1}, scheduling_strategy=where, max_concurrency=self.at_once + 2, max_restarts=0
+            num_cpus=0, resources={RESOURCE: 1}, scheduling_strategy=where, max_concurrency=at_once + 2, max_restarts=0
         ).remote(name, self._recipes, self._make, self.n_boxes, self.limits)
         self._nodes[name] = _Node(actor, actor.ready.remote())
 

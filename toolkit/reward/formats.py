@@ -90,5 +90,7 @@ def _value(given: Any) -> Any:
 
 
 def _lines(given: Any) -> str:
-    """Return standard input or output: text, or a list of its lines."""
+    """Return standard input or output: text, or a list of its lines. Nothing at all says nothing about right or wrong."""
+    if given is None:
+        raise ValueError("a ground truth has no null among its inputs and outputs")
     return "\n".join(map(str, given)) if isinstance(given, list) else str(given)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MAX_GROUPS = 64
 """Groups in which a row's own tests are counted: with more tests than that, neighbours pass or fail together."""
+OWN = "own 2"
+"""Stands for the data of rows' own tests; counted up whenever the same tests may be made into another task."""
 NO_VISIBLE = "it has no visible tests"
 
 
@@ -127,7 +129,7 @@ def _benchmark(judge: "Judge") -> tuple[Benchmark, dict[str, Task], str]:
 @room()
 def judged(judge: "Judge", questions: Sequence[Asked], *, visible: bool) -> Mapping[Asked, Judgement]:
     """Judge distinct questions in boxes of this process. Raises as `Judge`."""
-    benchmark, tasks, data_hash = _benchmark(judge) if judge.benchmark else (own_tests.BENCHMARK, _own(questions), "own")
+    benchmark, tasks, data_hash = _benchmark(judge) if judge.benchmark else (own_tests.BENCHMARK, _own(questions), OWN)
     for question in questions:
         if question.task_id not in tasks:
             raise UsageError(f"{judge.benchmark} has no task {question.task_id!r}{nearest(question.task_id, tasks)}")

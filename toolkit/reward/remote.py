@@ -75,7 +75,7 @@ class _Client:
             raise UsageError(f"url must be http://HOST:PORT of a `toolkit serve`, not {judge.url!r}")
         kind = http.client.HTTPSConnection if at.scheme == "https" else http.client.HTTPConnection
         self.connection = kind(at.hostname, at.port, timeout=READ_S)
-        self.path = at.path.rstrip("/") + "/judge"
+        self.path = f"{at.path.rstrip('/')}/judge?wait={READ_S:g}"
         self.headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {judge.key}"} if judge.key else {})
         self.patience = judge.patience
 

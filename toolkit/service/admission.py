@@ -28,6 +28,7 @@ MARGIN_S = 1.0
 """Seconds before a client gives up at which it has its answer, whatever that is."""
 FIRST_S = 0.02
 """Seconds of a box that a program takes, as long as none has been measured."""
+GOING = "the server is going down"
 WEIGHT = 0.05
 """Of the newest program in the moving means."""
 STRETCH, MOST_STRETCH, LONG_S = 1.5, 4.0, 0.2
@@ -99,12 +100,13 @@ class Admission:
         stretch: seconds that pass for each second charged, likewise: a busy machine lets programs wait for a processor. Who
             waited for a box as long as a limit alone allows would be cut off in the middle, try again, and never end.
         is_draining: whether the server is on its way out; readiness says so.
+        is_over: whether all work has been ended, and nothing is done any more.
     """
 
     def __init__(self, boxes: int, max_wait_s: float = 20.0, observe: Callable[[float, float], None] | None = None) -> None:
         self.boxes, self.max_wait_s, self.observe = boxes, max_wait_s, observe
         self.mean_s, self.stretch = FIRST_S, STRETCH
-        self.is_draining = False
+        self.is_draining = self.is_over = False
         self.clock = time.monotonic
         self._lock = threading.RLock()
         self._queues: OrderedDict[str, deque[Job]] = OrderedDict()
@@ -123,11 +125,6 @@ class Admission:
     def running(self) -> int:
         """How many are in a box."""
         return len(self._running)
-
-    def of_key(self, key: str) -> int:
-        """How many of a key wait or run."""
-        with self._lock:
-            return len(self._queues.get(key, ())) + sum(job.key == key for job in self._running)
 
     def expected_wait_s(self, key: str) -> float:
         """Return how long a request that came now would wait: turns before its own, at the speed of the last programs."""
@@ -162,6 +159,8 @@ class Admission:
         Raises:
             Unanswered: it would wait too long, or has.
         """
+        if self.is_over:
+            raise Unanswered("gone", GOING)
         now = self.clock()
         left_s = max(patience_s - MARGIN_S - self.stretch * limit_s, LEAST * patience_s)
         room = min(self.max_wait_s, wait_s, left_s)
@@ -262,13 +261,13 @@ class Admission:
 
     def end(self) -> None:
         """End all work; `join` waits for it."""
-        self.is_draining = True
+        self.is_draining = self.is_over = True
         with self._lock:
             jobs = [*(job for queue in self._queues.values() for job in queue), *self._running]
         for job in jobs:
             self._drop(job)
             if not job.future.done():
-                job.future.set_exception(Unanswered("gone", "the server is going down"))
+                job.future.set_exception(Unanswered("gone", GOING))
 
     def join(self) -> None:
         """Wait for the threads, in another one than the event loop's."""

@@ -32,7 +32,7 @@ PROVE_S, COUNT_S = 300.0, 1.0
 """Seconds between two looks at known programs; at the nodes of a cluster."""
 GONE = 499
 NDJSON = ("application/x-ndjson", "application/jsonl")
-Handler = Callable[[Room, str, Any], Awaitable[Any]]
+Handler = Callable[[Room, Key, Any], Awaitable[Any]]
 ABOUT = "exogate: a judge outside the model. POST /judge gives verdicts; /run_code is SandboxFusion's. See docs/serve.md.\n"
 
 
@@ -45,13 +45,14 @@ class Service:
 
     def app(self) -> ASGIApp:
         """Return the application."""
-        posts: dict[str, Handler] = {
+        posts = {
             "/run_code": fusion.run_code, "/run_jupyter": fusion.run_jupyter, "/submit": fusion.submit,
             "/list_ids": fusion.list_ids, "/get_prompts": fusion.get_prompts, "/get_prompt_by_id": fusion.get_prompt_by_id,
             "/get_metrics": fusion.get_metrics, "/get_metrics_function": fusion.get_metrics_function,
-            "/reward/openrlhf": self._openrlhf, "/reward/slime": self._slime,
         }  # fmt: skip
-        routes = [Route(path, self._legacy(handler), methods=["POST"]) for path, handler in posts.items()]
+        handlers = {path: self._held(handler) for path, handler in posts.items()}
+        handlers |= {"/reward/openrlhf": self._openrlhf, "/reward/slime": self._slime}
+        routes = [Route(path, self._legacy(handler), methods=["POST"]) for path, handler in handlers.items()]
         routes += [
             Route("/list_datasets", self._datasets),
             Route("/judge", self._judge, methods=["POST"]),
@@ -89,7 +90,7 @@ class Service:
             why = ""
             try:
                 for row, wanted in rows:
-                    asked = await self.room.question(row)
+                    asked = await self.room.question(row, self.settings.client_s)
                     asked.oracle.cache = None  # a stored verdict says nothing of the boxes
                     found = await self.room.judge("/known", asked, self.settings.client_s, is_late=True, is_proof=True)
                     if found["status"] != wanted:
@@ -122,9 +123,9 @@ class Service:
             try:
                 async with self.inlet.body(request) as body:
                     self._log(request, body)
-                    if why := self.quotas.take(key, 1, self.room.admission.of_key(key.name)):
+                    if why := self.quotas.take(key, _n_programs(body)):
                         raise self._unanswered("key", why)
-                    return answer(await unless_gone(request, handler(self.room, key.name, body)))
+                    return answer(await unless_gone(request, handler(self.room, key, body)))
             except Failed as error:
                 return failed(error)
             except Gone:
@@ -134,6 +135,15 @@ class Service:
 
         return serve
 
+    def _held(self, handler: Callable[[Room, str, Any], Awaitable[Any]]) -> Handler:
+        """Do a request's one program in a slot of its key."""
+
+        async def handle(room: Room, key: Key, body: Any) -> Any:
+            async with self.quotas.slots(key):
+                return await handler(room, key.name, body)
+
+        return handle
+
     def _unanswered(self, why: str, said: str) -> Unanswered:
         self.room.metrics.count("exogate_unscored_total", "reason", why)
         return Unanswered(why, said)
@@ -142,7 +152,7 @@ class Service:
         if self.settings.log_programs:
             LOG.info("%s %s", request.scope["path"], json.dumps(body))
 
-    async def _openrlhf(self, room: Room, key: str, body: Any) -> Any:
+    async def _openrlhf(self, _room: Room, key: Key, body: Any) -> Any:
         """OpenRLHF's remote reward: `query` is prompt and response, `labels` say by which tests."""
         queries = _texts(body, "query")
         prompts = _texts(body, "prompts", len(queries)) if body.get("prompts") is not None else [""] * len(queries)
@@ -158,17 +168,20 @@ class Service:
             return {"rewards": scores[0], "scores": scores[0], "extra_logs": {"passed": passed[0]}}
         return {"rewards": scores, "scores": scores, "extra_logs": {"passed": passed}}
 
-    async def _slime(self, room: Room, key: str, body: Any) -> Any:
+    async def _slime(self, _room: Room, key: Key, body: Any) -> Any:
         """slime's remote reward: the answer is the number."""
         if not isinstance(body, dict) or not isinstance(body.get("response"), str):
             raise Failed(422, "the body must be an object with response, a text, and label")
         return (await self._reward(key, body.get("label"), body["response"], SLIME_S))["score"]
 
-    async def _reward(self, key: str, label: Any, text: str, patience_s: float) -> dict[str, Any]:
+    async def _reward(self, key: Key, label: Any, text: str, patience_s: float) -> dict[str, Any]:
         row = {**label_of(label), "raw_response": text}
         for name in ("solution", "completion"):
             row.pop(name, None)
-        return await self.room.reward(key, await self.room.question(row), patience_s)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + patience_s
+        async with self.quotas.slots(key):
+            return await self.room.reward(key.name, await self.room.question(row, patience_s), until - loop.time())
 
     # -- /judge --------------------------------------------------------------------------------------------------------
 
@@ -184,9 +197,10 @@ class Service:
                     if len(body) > MAX_ROWS:
                         raise Failed(422, f"{len(body)} rows are more than the {MAX_ROWS} of a request; send them in parts")
                     return answer(await unless_gone(request, self._listed(body, key, patience_s)))
-                self._take(key, 1)
-                asked = await self.room.question(body)
-                found = await unless_gone(request, self.room.judge(key.name, asked, patience_s))
+                self._take(key)
+                async with self.quotas.slots(key):
+                    asked = await self.room.question(body, patience_s)
+                    found = await unless_gone(request, self.room.judge(key.name, asked, patience_s))
                 return answer({"id": body["id"], **found} if "id" in body else found)
         except Failed as error:
             return failed(error)
@@ -195,32 +209,29 @@ class Service:
         except Exception:
             return failed(self.room.defect())
 
-    def _take(self, key: Key, n: int) -> None:
-        if why := self.quotas.take(key, n, self.room.admission.of_key(key.name)):
+    def _take(self, key: Key, n: int = 1) -> None:
+        if why := self.quotas.take(key, n):
             raise Failed(429, why, {"Retry-After": "1"})
 
     async def _listed(self, rows: list[Any], key: Key, patience_s: float) -> list[Any]:
         """Judge rows, and give their answers in order; those that are not judged in time say so."""
         self._take(key, len(rows))
-        turns = asyncio.Semaphore(self._window(key))
+        turns = asyncio.Semaphore(AHEAD * self.room.admission.boxes)
         until = asyncio.get_running_loop().time() + patience_s
 
         async def one(row: Any) -> Any:
-            async with turns:
-                return await self._row(row, key, until - asyncio.get_running_loop().time())
+            async with turns, self.quotas.slots(key):
+                return await self._row(row, key, patience_s, until - asyncio.get_running_loop().time())
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(row)) for row in rows]
         return [task.result() for task in tasks]
 
-    def _window(self, key: Key) -> int:
-        return min(AHEAD * self.room.admission.boxes, key.in_flight or MAX_ROWS)
-
-    async def _row(self, row: Any, key: Key, patience_s: float) -> dict[str, Any]:
+    async def _row(self, row: Any, key: Key, patience_s: float, left_s: float) -> dict[str, Any]:
         """Judge one row of many; what is wrong with it, or with us, is in its answer."""
         try:
-            asked = await self.room.question(row)
-            found = await self.room.judge(key.name, asked, patience_s, is_late=True)
+            asked = await self.room.question(row, patience_s)
+            found = await self.room.judge(key.name, asked, left_s, is_late=True)
         except Failed as error:
             return unjudged(row, error.detail if isinstance(error.detail, str) else json.dumps(error.detail))
         return {"id": row["id"], **found} if "id" in row else found
@@ -228,7 +239,7 @@ class Service:
     async def _stream(self, request: Request, key: Key) -> AsyncIterator[bytes]:
         """Yield the answers of lines as they come, in any order: `line` says of which."""
         done: asyncio.Queue[bytes | None] = asyncio.Queue()
-        turns = asyncio.Semaphore(self._window(key))
+        turns = asyncio.Semaphore(AHEAD * self.room.admission.boxes)
         tasks: set[asyncio.Task[None]] = set()
 
         async def one(number: int, line: bytes) -> None:
@@ -237,8 +248,9 @@ class Service:
             except Failed as error:
                 found = unjudged(None, f"line {number}: {error.detail[0]['ctx']['error']}")
             else:
-                why = self.quotas.take(key, 1, 0)
-                found = unjudged(row, why) if why else await self._row(row, key, float("inf"))
+                async with self.quotas.slots(key):
+                    why = self.quotas.take(key, waits=True)
+                    found = unjudged(row, why) if why else await self._row(row, key, float("inf"), float("inf"))
             await done.put(json.dumps({"line": number, **found}).encode() + b"\n")
             turns.release()
 
@@ -277,6 +289,11 @@ class Service:
         finally:
             for task in (reading, *tasks):
                 task.cancel()
+
+
+def _n_programs(body: Any) -> int:
+    queries = body.get("query") if isinstance(body, dict) else None
+    return len(queries) or 1 if isinstance(queries, list) else 1
 
 
 def _texts(body: Any, name: str, n: int | None = None) -> list[str]:

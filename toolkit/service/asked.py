@@ -24,6 +24,7 @@ OPEN = {"/healthz", "/readyz", "/v1/ping"}
 THREADED_BYTES = 256 << 10
 """A longer body is parsed in a thread, so that others do not wait for it."""
 MINUTE_S = 60.0
+MOST_IN_FLIGHT = 1 << 30
 R = TypeVar("R")
 
 
@@ -50,6 +51,7 @@ class Streamed(Response):
         """Send what comes."""
         headers = [(b"content-type", b"application/x-ndjson")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"", "more_body": True})  # so that the head is not kept back
         async with contextlib.aclosing(self.parts) as parts:  # type: ignore[type-var]
             async for part in parts:
                 await send({"type": "http.response.body", "body": part, "more_body": True})
@@ -73,8 +75,7 @@ class Door:
         async def sent(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
-            async with asyncio.timeout(self.settings.body_s):  # for a client that does not read
-                await send(message)
+            await send(message)
 
         try:
             if key is None and path not in OPEN:
@@ -87,9 +88,10 @@ class Door:
         finally:
             if status >= 400:
                 self.metrics.count("exogate_refused_total", "status", str(status))
-            ms = 1000 * (time.monotonic() - began)
-            name = key.name or "-" if key else "?"
-            ACCESS.info("%s %s %s %s %.1f ms", name, scope["method"], printable(path)[:200], status or "gone", ms)
+            if ACCESS.isEnabledFor(logging.INFO):
+                ms = 1000 * (time.monotonic() - began)
+                name = key.name or "-" if key else "?"
+                ACCESS.info("%s %s %s %s %.1f ms", name, scope["method"], printable(path)[:200], status or "gone", ms)
 
     def _key(self, scope: Scope) -> tuple[Key | None, str]:
         """Return whose a request is (None: nobody's who may ask), and its path without the key."""
@@ -241,15 +243,22 @@ async def gone(request: Request) -> None:
 
 
 class Quotas:
-    """What keys have used of what they may."""
+    """What keys have used of what they may. For one event loop."""
 
     def __init__(self) -> None:
         self._begun: dict[str, deque[float]] = {}
+        self._slots: dict[str, asyncio.Semaphore] = {}
 
-    def take(self, key: Key, n: int, n_in_flight: int) -> str:
-        """Count `n` programs of a key; return why it may not have them now, or nothing."""
-        if key.in_flight is not None and n_in_flight >= key.in_flight:
-            return f"the key {key.name} has {n_in_flight} programs in flight, and may have {key.in_flight}"
+    def slots(self, key: Key) -> asyncio.Semaphore:
+        """Return what is held while a program of a key is in flight."""
+        if key.name not in self._slots:
+            self._slots[key.name] = asyncio.Semaphore(key.in_flight or MOST_IN_FLIGHT)
+        return self._slots[key.name]
+
+    def take(self, key: Key, n: int = 1, *, waits: bool = False) -> str:
+        """Count `n` programs of a key; return why it may not have them now, or nothing. Some wait for their slots."""
+        if not waits and self.slots(key).locked():
+            return f"the key {key.name} has {key.in_flight} programs in flight, and may have no more"
         if key.per_minute is None:
             return ""
         now, begun = time.monotonic(), self._begun.setdefault(key.name, deque())
@@ -259,4 +268,3 @@ class Quotas:
             return f"the key {key.name} may begin {key.per_minute} programs a minute"
         begun.extend([now] * n)
         return ""
-

@@ -22,8 +22,8 @@ from toolkit.service.settings import Settings
 R = TypeVar("R")
 TRIES = 3
 """Attempts at a program while boxes fail for reasons of their own."""
-MOST = 64
-"""Boxes of one node, at most; and oracles that a node keeps."""
+MAX_ORACLES = 64
+"""Oracles that a node keeps."""
 KNOWN = (
     {"solution": "def double(x):\n    return 2 * x\n", "tests": {"asserts": ["assert double(2) == 4"]}},
     {"solution": "print(2 * int(input()))", "tests": {"inputs": ["2"], "outputs": ["4"]}},
@@ -157,7 +157,7 @@ class Worker:
                 self._oracles[key] = Oracle(self.pool, asked.benchmark, {}, asked.data_hash, **asked.settings)
             found = self._oracles[key]
             self._oracles.move_to_end(key)
-            while len(self._oracles) > MOST:
+            while len(self._oracles) > MAX_ORACLES:
                 self._oracles.popitem(last=False)
             if asked.task.task_id not in found.tasks:
                 found.tasks = {**found.tasks, asked.task.task_id: asked.task}
@@ -186,7 +186,7 @@ class Nodes:
         self.images = sorted({Program.image, *(benchmark_named(name).image for name in settings.benchmarks or ())})
         self.cluster = Cluster(
             settings.ray or "", Worker, n_boxes=settings.boxes_a_node, limits=limits, images=self.images,
-            at_once=settings.boxes_a_node or MOST,
+            at_once=None,
         )  # fmt: skip
         self.pool: Any = Away(self.cluster)
         self.n_started = 0

@@ -14,7 +14,7 @@ from toolkit.records import Check, Task, Verdict
 from toolkit.service import shapes
 from toolkit.service.admission import MARGIN_S
 from toolkit.service.errors import Failed
-from toolkit.service.room import Room
+from toolkit.service.room import POD, Room
 from toolkit.service.shapes import read
 
 COMPILE_S, NETWORK_S = 10.0, 10.0
@@ -107,7 +107,7 @@ async def submit(room: Room, key: str, body: Any) -> Any:
     }  # fmt: skip
     info = {
         "status": "Success" if accepted else "Failed", "message": found["status"], "compile_result": None, "run_result": run,
-        "executor_pod_name": None, "files": {},
+        "executor_pod_name": POD, "files": {},
     }  # fmt: skip
     return {
         "id": asked.id,

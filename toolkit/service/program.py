@@ -1,8 +1,8 @@
 """One program of `/run_code`: as `python FILE` would run it, with files beside it, and a note on how it ended.
 
-The box runs `_AROUND`, which runs the program and says on standard error, by a word drawn anew each time, that the program
-has come to its end. The program could find that word and write it itself: nothing here is a proof, as a verdict by exit
-code can be none (`docs/serve.md`).
+The box (`images/box/script.py`) says on standard error, by a word drawn anew each time, that the program has come to its
+end. The program could find that word and write it itself: nothing here is a proof, as a verdict by exit code can be none
+(`docs/serve.md`).
 """
 
 import base64
@@ -10,102 +10,19 @@ import binascii
 import contextlib
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from sandbox import Box, BoxOutOfMemory, Execution, Limits, Status
 from sandbox.box import out_of_memory
 from sandbox.execution import KEPT_BYTES
-from sandbox.wire import codec
+from sandbox.wire import codec, noted
 
 OUTPUT_BYTES = 16 << 20
 """What a program may print before it is ended; of each stream the first MiB is kept."""
-FETCHED_BYTES = 11 << 20
-"""Most bytes of all files that are fetched: a box keeps 16 MiB of an answer, and base64 makes a third more of them."""
 EARLY = 120
 """Exit code, with `strict_exit`, of a program that ended itself with 0 before its last statement."""
-_AROUND = '''
-def _around(source, mark, ended, wanted):
-    import os, sys, types
-    error_fd = os.dup(2)
-    folder = os.getcwd()
-    path = folder + "/main.py"
-    with open(path, "wb") as file:
-        file.write(source)
-{given}    main = types.ModuleType("__main__")
-    main.__file__ = path
-    main.__dict__["__builtins__"] = __builtins__
-    sys.modules["__main__"] = main
-    sys.argv = [path]
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    how = dict(code=0, reached=True)
-    try:
-        exec(compile(source, path, "exec"), main.__dict__)
-    except BaseException as error:
-        how.update(error=error, source=source)
-        exec(ended, how)
-    if how["reached"]:
-        try:
-            sys.stderr.flush()
-            os.write(error_fd, mark)
-        except BaseException:
-            pass
-    code = how["code"]
-'''
-_GIVEN = '''
-    import binascii
-    for name, data in {files!r}:
-        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
-        with open(os.path.join(folder, name), "wb") as file:
-            file.write(binascii.a2b_base64(data))
-'''
-_ENDED = '''
-import sys
-reached, code, trace = False, 1, error.__traceback__ and error.__traceback__.tb_next
-if not isinstance(error, SystemExit):
-    error.__traceback__ = trace
-    sys.excepthook(type(error), error, trace)
-elif error.code is None or isinstance(error.code, int):
-    code = (error.code or 0) & 255
-    if not code:
-        import ast
-        last = ast.parse(source).body[-1:]
-        reached = bool(trace and last and trace.tb_lineno >= last[0].lineno and not isinstance(last[0], ast.Assert))
-else:
-    print(error.code, file=sys.stderr)
-'''
-"""For programs with files, and for those that raise: no other one should pay for what it takes to compile them."""
-_SCRIPT = "{around}    if code:\n        raise SystemExit(code)\n\n_around({source!r}, {mark!r}, {ended!r}, [])\n"
-_CALLED = '''{around}    import atexit, threading
-    try:
-        threading._shutdown()
-        atexit._run_exitfuncs()
-    except BaseException:
-        code = code or 1
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BaseException:
-            code = code or 120
-    import binascii
-    found, left = dict(), {fetched}
-    for name in wanted:
-        try:
-            inside = os.path.realpath(os.path.join(folder, name)).startswith(os.path.realpath(folder) + os.sep)
-            with open(os.path.join(folder, name), "rb") as file:
-                data = file.read(left + 1) if inside else None
-        except OSError:
-            continue
-        if data is not None and len(data) <= left:
-            found[name] = binascii.b2a_base64(data, newline=False).decode()
-            left -= len(data)
-    return [code, found]
-
-def _go(wanted):
-    return _around({source!r}, {mark!r}, {ended!r}, wanted)
-'''
-"""The first goes on as a script does that leaves; the second ends here, and returns what is wanted."""
 
 
 class BadFiles(ValueError):
@@ -153,24 +70,18 @@ def checked(files: dict[str, str | None], wanted: list[str], most: int) -> list[
 
 
 def run(
-    box: Box, code: str, *, limits: Limits, stdin: str = "", files: list[tuple[str, bytes]] | None = None, wanted: list[str]
+    box: Box, code: str, *, limits: Limits, stdin: str = "", files: Sequence[tuple[str, bytes]] = (), wanted: list[str]
 ) -> Ran:
-    """Run a program in a box. Raises as `Box.run`."""
+    """Run a program in a box, within `limits`, which should allow `OUTPUT_BYTES`. Raises as `Box.run`."""
     mark = f"\0{secrets.token_hex(16)}\0"
-    form = _CALLED if wanted else _SCRIPT
-    written = _GIVEN.format(files=[(name, base64.b64encode(data)) for name, data in files]) if files else ""
-    text = form.format(
-        around=_AROUND.format(given=written), ended=_ENDED, fetched=FETCHED_BYTES, mark=mark.encode(),
-        source=code.encode("utf-8", "surrogatepass"),
-    )  # fmt: skip
-    limits = replace(limits, output_bytes=OUTPUT_BYTES)
+    told = noted.pack(code.encode("utf-8", "surrogatepass"), mark.encode(), files)
     given = stdin.encode("utf-8", "surrogatepass")
     if not wanted:
-        execution = box.run(text, stdin=given, limits=limits)
+        execution = box.run(told, stdin=given, limits=limits, noted=True)
         return _ran(execution, execution.exit_code, mark, {})
     frames: list[tuple[bytes, bytes]] = []
     try:
-        with box.calls(text, "_go", limits=limits, stdin=given) as session:
+        with box.calls(told, "", limits=limits, stdin=given, noted=True) as session:
             batch = session.batch(codec.encode_batch([[wanted]]), 1, last=True)
             with contextlib.suppress(codec.CodecError):
                 frames = session.frames(batch)
@@ -184,7 +95,7 @@ def run(
 
 
 def _said(body: bytes, wanted: list[str]) -> tuple[int, dict[str, str]] | None:
-    """Return exit code and files, as `_go` returns them; None for anything else, which the program wrote in its place."""
+    """Return exit code and files, as the box returns them; None for anything else, which the program wrote in its place."""
     n_parts = len(json.dumps(wanted)) + 4 * len(wanted) + 8
     try:
         if sum(map(body.count, (b"[", b"{", b","))) > n_parts:

@@ -15,6 +15,7 @@ from toolkit.errors import UsageError
 from toolkit.oracle import Oracle
 from toolkit.oracle.unittests import MOST_S
 from toolkit.records import Check, Sample, Stdin, Task, UnitTests
+from toolkit.reward.formats import as_tests
 from toolkit.samples.lines import unjudgeable
 from toolkit.samples.sanitize import Sanitizer
 from toolkit.service.errors import Failed
@@ -54,7 +55,7 @@ class Books:
     """The benchmarks that may be named, and how texts become programs. Threads may share it.
 
     Args:
-        make: gives the oracle of (benchmark, tasks, data's hash, timeout in seconds, fail_fast).
+        make: gives the oracle of (benchmark, tasks, data's hash, timeout in seconds).
         allowed: names; None is all whose data is on this machine.
         timeout_s: where a row says none.
 
@@ -67,7 +68,7 @@ class Books:
         self._make, self._timeout_s = make, timeout_s
         self._allowed = None if allowed is None else {benchmark_named(name).name for name in allowed}
         self._read: dict[str, tuple[Benchmark, dict[str, Task], str]] = {}
-        self._oracles: dict[tuple[str, float, bool], Oracle] = {}
+        self._oracles: dict[tuple[str, float], Oracle] = {}
         self._lock = threading.Lock()
         self._sanitizer = Sanitizer(workers=2)
         for name in sorted(self._allowed or ()):
@@ -129,7 +130,7 @@ class Books:
         if not isinstance(row, Mapping):
             raise Failed(422, f"a row is an object, not {_kind(row)}")
         timeout_s = _number(row, "timeout", self._timeout_s)
-        fail_fast, shows, partial = (_flag(row, name) for name in ("fail_fast", "detail", "partial"))
+        _, shows, partial = (_flag(row, name) for name in ("fail_fast", "detail", "partial"))
         if "tests" in row and row["tests"] is not None:
             try:
                 task = own_tests.task_of(row)
@@ -145,7 +146,7 @@ class Books:
         if not isinstance(row.get("benchmark"), str) or "task_id" not in row:
             raise Failed(422, "a row names a benchmark and a task_id, or has tests of its own")
         benchmark, task = self.task(row["benchmark"], row["task_id"])
-        oracle = self._of(benchmark, timeout_s, fail_fast)
+        oracle = self._of(benchmark, timeout_s)
         return self._asked(oracle, task, self._program(task, row), row, timeout_s, shows)
 
     def _asked(
@@ -157,22 +158,22 @@ class Books:
         elif isinstance(tests, UnitTests):
             limit_s = MOST_S
         else:
-            limit_s = min(timeout_s * n, oracle.rules.total_timeout_s) if not isinstance(tests, Stdin) else timeout_s * n
+            limit_s = timeout_s * n if isinstance(tests, Stdin) else min(timeout_s * n, oracle.rules.total_timeout_s)
         sample = Sample(task_id=task.task_id, sample_id=0, solution=program)
         return Question(oracle=oracle, sample=sample, row=row, n_tests=n, limit_s=limit_s, shows=shows)
 
     def _own(self, task: Task, timeout_s: float) -> Oracle:
-        made: Oracle = self._make(own_tests.BENCHMARK, {task.task_id: task}, task.task_id, timeout_s, False)
+        made: Oracle = self._make(own_tests.BENCHMARK, {task.task_id: task}, task.task_id, timeout_s)
         return made
 
-    def _of(self, benchmark: Benchmark, timeout_s: float, fail_fast: bool) -> Oracle:
-        key = benchmark.name, timeout_s, fail_fast
+    def _of(self, benchmark: Benchmark, timeout_s: float) -> Oracle:
+        key = benchmark.name, timeout_s
         with self._lock:
             if key not in self._oracles:
                 if len(self._oracles) >= MAX_ORACLES:
                     del self._oracles[next(iter(self._oracles))]
                 _, tasks, data_hash = self._read[benchmark.name]
-                self._oracles[key] = self._make(benchmark, tasks, data_hash, timeout_s, fail_fast)
+                self._oracles[key] = self._make(benchmark, tasks, data_hash, timeout_s)
             return self._oracles[key]
 
     def _program(self, task: Task, row: Mapping[str, Any]) -> str:
@@ -198,20 +199,22 @@ def _is_here(benchmark: Benchmark) -> bool:
 
 
 def label_of(label: Any) -> dict[str, Any]:
-    """Return the row that a trainer's label is: an object, its JSON, or `BENCHMARK:TASK_ID`. Raises `Failed` (422)."""
-    if isinstance(label, Mapping):
-        return dict(label)
+    """Return the row that a trainer's label is: an object, its JSON, or `BENCHMARK:TASK_ID`. Raises `Failed` (422).
+
+    An object that names neither tests nor a benchmark is tests itself, in one of the forms of `toolkit.reward.formats`.
+    """
     if isinstance(label, str):
-        try:
-            found = json.loads(label)
-        except (ValueError, RecursionError):
-            found = None
-        if isinstance(found, dict):
-            return found
         name, _, task_id = label.partition(":")
         if task_id and re.fullmatch(r"[\w+. -]{1,40}", name):
             return {"benchmark": name, "task_id": task_id}
-    raise Failed(422, 'label: a row of /judge without its program (an object, or its JSON), or "BENCHMARK:TASK_ID"')
+    try:
+        found = json.loads(label) if isinstance(label, str) else label
+        if isinstance(found, Mapping) and ("tests" in found or "benchmark" in found):
+            return dict(found)
+        return {"tests": as_tests(found)}
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        why = 'label: a row of /judge without its program, tests (an object, or its JSON), or "BENCHMARK:TASK_ID"'
+        raise Failed(422, why) from None
 
 
 def _kind(value: object) -> str:

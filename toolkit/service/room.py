@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import logging
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from sandbox import BoxDestroyed, EngineUnavailable, InfrastructureError, Limits, Status
@@ -14,7 +16,7 @@ from toolkit.oracle import Facts, Oracle, Refused
 from toolkit.oracle.findings import BrokenTest
 from toolkit.records import SHARED, Result, Task, Verdict, label
 from toolkit.service import program
-from toolkit.service.admission import Admission, Job
+from toolkit.service.admission import MARGIN_S, Admission, Job
 from toolkit.service.boxes import Program, boxes
 from toolkit.service.errors import Failed, Unanswered
 from toolkit.service.metrics import Metrics
@@ -31,6 +33,7 @@ WRONG = {
     Status.MEMORY_EXCEEDED: "MemoryLimitExceeded",
     Status.OUTPUT_EXCEEDED: "OutputLimitExceeded",
 }
+POD = os.environ.get("MY_POD_NAME")
 NO_NODE = "no node of the cluster is ready"
 
 
@@ -55,18 +58,17 @@ class Room:
         self.metrics.observe("exogate_queue_wait_seconds", queued_s)
         self.metrics.observe("exogate_run_seconds", run_s)
 
-    def _oracle(
-        self, benchmark: Benchmark, tasks: Mapping[str, Task], data_hash: str, timeout_s: float, fail_fast: bool
-    ) -> Oracle:
+    def _oracle(self, benchmark: Benchmark, tasks: Mapping[str, Task], data_hash: str, timeout_s: float) -> Oracle:
+        """Return an oracle. It fails fast: answers are the same, and come after one `total_timeout_s` rather than two."""
         return Oracle(
             self.pool, benchmark, tasks, data_hash, timeout_s=timeout_s, total_timeout_s=max(TOTAL_S, timeout_s),
-            cache=self.cache, fail_fast=fail_fast,
+            cache=self.cache, fail_fast=True,
         )  # fmt: skip
 
     def start(self) -> None:
         """Start all boxes, and judge known programs. Raises `InfrastructureError`."""
         try:
-            self.boxes.start(lambda of, tasks, name: self._oracle(of, tasks, name, self.settings.timeout_s, False))
+            self.boxes.start(lambda of, tasks, name: self._oracle(of, tasks, name, self.settings.timeout_s))
         except Refused:
             self.metrics.count("exogate_canary_failures_total")
             raise
@@ -143,10 +145,13 @@ class Room:
                 key, work, limit_s=limit_s, patience_s=patience_s, wait_s=wait_s, is_late=is_late
             )
 
-    async def question(self, row: Any) -> Question:
-        """Return what a row asks, read in another thread. Raises `Failed`."""
+    async def question(self, row: Any, patience_s: float) -> Question:
+        """Return what a row asks, read in another thread. Raises `Failed`, also where its client will not wait for it."""
         with self._ours():
-            return await asyncio.to_thread(self.books.question, row)
+            asked = await asyncio.to_thread(self.books.question, row)
+        if (timeout_s := asked.oracle.rules.timeout_s) > patience_s - MARGIN_S:
+            raise Failed(422, f"timeout: {timeout_s:g} s is too long for a client that waits {patience_s:g} s (?wait=)")
+        return asked
 
     @contextlib.contextmanager
     def _ours(self) -> Iterator[None]:
@@ -177,10 +182,7 @@ class Room:
         memory = min(max(wanted, 64 << 20), most)
         if memory != wanted:
             notes.append(f"memory_limit_MB {asked.memory_limit_MB} is {memory >> 20} here")
-        limits = replace(
-            self.pool.limits, charged_s=asked.run_timeout, cpu_s=2 * asked.run_timeout, memory_bytes=memory
-        )  # fmt: skip
-        return limits, notes
+        return _within(self.pool.limits, asked.run_timeout, memory), notes
 
     def _answer(self, asked: RunCode, ran: program.Ran, job: Job, notes: list[str]) -> dict[str, Any]:
         it, stderr, code = ran.execution, ran.stderr, ran.exit_code
@@ -204,7 +206,7 @@ class Room:
                 "stdout": ran.stdout,
                 "stderr": stderr,
             },
-            "executor_pod_name": None,
+            "executor_pod_name": POD,
             "files": ran.files,
             "exogate": {
                 "status": it.status,
@@ -239,12 +241,15 @@ class Room:
             job.charged_s = facts.charged_s
             if result.verdict is Verdict.PASSED or not asked.singles:
                 return result, facts, n_passed, job.queued_s
-            singles = [self.boxes.judge(job, one.oracle, one.sample) for one in asked.singles]
-            job.charged_s += sum(about.charged_s for _, about in singles)
-            return result, facts, sum(one.verdict is Verdict.PASSED for one, _ in singles), job.queued_s
+            n_passed = 0
+            for one in asked.singles:
+                if job.charged_s < asked.oracle.rules.total_timeout_s:  # what is not run in time has not passed
+                    single, about = self.boxes.judge(job, one.oracle, one.sample)
+                    job.charged_s += about.charged_s
+                    n_passed += single.verdict is Verdict.PASSED
+            return result, facts, n_passed, job.queued_s
 
-        limit_s = min(asked.limit_s * (1 + bool(asked.singles)), patience_s / 2)
-        result, facts, n_passed, queued_s = await self._admitted(key, work, limit_s, patience_s, **more)
+        result, facts, n_passed, queued_s = await self._admitted(key, work, asked.limit_s, patience_s, **more)
         assert result.verdict is not None
         self.metrics.count("exogate_verdicts_total", "verdict", result.verdict)
         right = label(result.verdict, result.shared, self.settings.allow_shared)
@@ -274,8 +279,16 @@ class Room:
         return found
 
 
+@lru_cache(256)
+def _within(most: Limits, run_s: float, memory_bytes: int) -> Limits:
+    """Return the limits of a program of `/run_code`: few are asked for, again and again."""
+    return replace(
+        most, charged_s=run_s, cpu_s=2 * run_s, memory_bytes=memory_bytes, output_bytes=program.OUTPUT_BYTES
+    )  # fmt: skip
+
+
 _NOT_RUN: dict[str, Any] = {
-    "status": "Failed", "message": "", "compile_result": None, "run_result": None, "executor_pod_name": None, "files": {},
+    "status": "Failed", "message": "", "compile_result": None, "run_result": None, "executor_pod_name": POD, "files": {},
     "exogate": None,
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import resource
 import signal
@@ -18,6 +19,8 @@ from toolkit.service.settings import Settings, check
 
 LOG = logging.getLogger("toolkit.serve")
 BACKLOG = 4096
+ANSWER_S = 10
+"""Seconds for what is answered 504 at the end."""
 
 
 class _Server(uvicorn.Server):
@@ -43,9 +46,10 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     def leave(self) -> None:
-        """Take nothing new, and end once what was taken is answered; when told so again, at once."""
+        """Take nothing new, and end once what was taken is answered, in `drain_s` with 504; when told so again, at once."""
         self.force_exit = self.should_exit
         self.should_exit = self.room.admission.is_draining = True
+        asyncio.get_running_loop().call_later(self.room.settings.drain_s, self.room.admission.end)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say where."""
@@ -71,15 +75,23 @@ def serve(settings: Settings, announce: Callable[[str], object]) -> None:
         room = Room(settings)
         try:
             room.start()
-            config = uvicorn.Config(
-                Service(room).app(), http=protocol(settings.header_s), ws="none", lifespan="on", access_log=False,
-                log_config=None, log_level="warning", server_header=False, backlog=BACKLOG, timeout_keep_alive=30,
-                timeout_graceful_shutdown=int(settings.drain_s) or 1,
-            )  # fmt: skip
+            gc.collect()
+            gc.freeze()  # all that is here stays: nobody need look through it again and again
+            config = configured(room)
             with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:  # uvloop's, where it is installed
                 runner.run(_Server(config, room, announce).serve([listening]))
         finally:
             room.close()
+
+
+def configured(room: Room) -> uvicorn.Config:
+    """Return how uvicorn serves a room. Once it is told to end, what it cancels itself would be answered 500."""
+    settings = room.settings
+    return uvicorn.Config(
+        Service(room).app(), http=protocol(settings.header_s, settings.body_s), ws="none", lifespan="on",
+        access_log=False, log_config=None, log_level="warning", server_header=False, proxy_headers=False,
+        backlog=BACKLOG, timeout_keep_alive=30, timeout_graceful_shutdown=int(settings.drain_s) + ANSWER_S,
+    )  # fmt: skip
 
 
 def _bound(settings: Settings) -> socket.socket:

@@ -47,7 +47,8 @@ class Settings:
         client_s: seconds that a client of `/judge` waits for its answer, unless it says so (`?wait=`).
         drain_s: seconds that requests under way may take once the server has been told to end.
         allow_shared: see `toolkit.records.label`.
-        header_s, body_s: seconds in which a request's head, and its body, have to be there.
+        header_s, body_s: seconds in which a request's head, and its body, have to be there; the second also for a client
+            that reads nothing of its answer.
     """
 
     host: str = "127.0.0.1"
@@ -81,9 +82,10 @@ def check(settings: Settings) -> None:
         raise UsageError("--runtime is for boxes here: with --ray each node's engine decides (TOOLKIT_ENGINE there)")
     if not 0 <= settings.port < 65536:
         raise UsageError(f"--port wants a number from 0 to 65535, not {settings.port}")
-    for flag, seconds in (("--max-wait", settings.max_wait_s), ("--timeout", settings.timeout_s)):
-        if not 0 < seconds < 3600:
-            raise UsageError(f"{flag} wants seconds above 0 and below 3600, not {seconds}")
+    seconds_of = (("--max-wait", settings.max_wait_s, 3600.0), ("--timeout", settings.timeout_s, settings.client_s - 1))
+    for flag, seconds, most in seconds_of:
+        if not 0 < seconds < most:
+            raise UsageError(f"{flag} wants seconds above 0 and below {most:g}, not {seconds}")
     if settings.memory_bytes < 64 << 20:
         raise UsageError("--memory wants at least 64 MiB, which a Python interpreter needs to start")
     if settings.max_body_bytes < 1 << 10:

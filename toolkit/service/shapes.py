@@ -4,7 +4,9 @@ What does not fit is answered 422 with what pydantic says, as FastAPI does. `lan
 be said; the languages that no box here has are no members of the enum.
 """
 
-from typing import Annotated, Any, Literal, TypeVar
+import json
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,17 +20,23 @@ Seconds = Annotated[float, Field(gt=0, le=MAX_S, allow_inf_nan=False)]
 T = TypeVar("T", bound=BaseModel)
 
 
+class Language(StrEnum):
+    """Those that boxes here have."""
+
+    PYTHON = "python"
+
+
 class RunCode(BaseModel):
     """`POST /run_code`. `compile_timeout` counts only in how long the client waits: Python compiles nothing beforehand."""
 
     code: str
-    language: Literal["python"] = "python"
+    language: Language = Language.PYTHON
     compile_timeout: Seconds = 10
     run_timeout: Seconds = 10
     memory_limit_MB: int = -1
     stdin: str | None = None
-    files: dict[str, str | None] = {}
-    fetch_files: list[str] = []
+    files: dict[str, str | None] = Field(default_factory=dict)
+    fetch_files: list[str] = Field(default_factory=list)
 
 
 class Config(BaseModel):
@@ -36,7 +44,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="allow")
     dataset_type: str | None = None
-    language: Literal["python"] | None = None
+    language: Language | None = None
     locale: str | None = None
     is_fewshot: bool | None = None
     compile_timeout: Seconds | None = None
@@ -82,17 +90,21 @@ class GetMetrics(BaseModel):
 
 def read(shape: type[T], body: Any) -> T:
     """Return a body as what it should be. Raises `Failed` (422)."""
+    if body is None:
+        raise Failed(422, [{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}])
     try:
-        return shape.model_validate(body)
+        return shape.model_validate(body, from_attributes=True)
     except ValidationError as error:
-        found = [
-            {**each, "loc": ["body", *each["loc"]], "input": _short(each["input"])}
-            for each in error.errors(include_url=False, include_context=False)
-        ]
+        said = error.errors(include_url=False)
+        found = [{**each, "loc": ["body", *each["loc"]], "input": _short(each["input"])} for each in said]
         raise Failed(422, found) from None
 
 
 def _short(value: Any) -> Any:
-    """Return what was given, as FastAPI repeats it; cut where it is long."""
+    """Return what was given, as FastAPI repeats it; as text where it is long, or no JSON (NaN)."""
     text = repr(value)
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return text[:MAX_SHOWN]
     return value if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

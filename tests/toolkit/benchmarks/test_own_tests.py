@@ -48,6 +48,8 @@ ASKED: list[tuple[str, dict[str, Any], str]] = [
     (STACK, {"asserts": ["s = Stack()", "s.push(3)", "s.push(4)", "assert s.pop() == 4", "assert s.pop() == 3"]}, "passed"),
     (STACK, {"asserts": ["s = Stack()", "s.push(3)", "assert s.pop() == 4"]}, "wrong_answer"),
     (STACK, {"asserts": ["assert apply(lambda x: x + 1, 3) == 4", "assert list(up_to(3)) == [0, 1, 2]"]}, "passed"),
+    (STACK, {"asserts": ["assert sorted(set(up_to(3)), key=lambda x: -x) == [2, 1, 0]", "assert next(up_to(3)) == 0"]}, "passed"),
+    ("def eval(x):\n    return x\n\ndef len(x):\n    return 1\ncompile = globals = getattr = len\n" + METHOD, {"asserts": ["assert Solution().double(2) == 4"]}, "passed"),
     (STACK, {"asserts": "try:\n    apply(3)\nexcept TypeError:\n    pass\nelse:\n    assert False"}, "passed"),
     (DOUBLE, {"entry_point": "double", "inputs": [[1], [2.5], ["ab"]], "outputs": [2, 5.0000001, "abab"]}, "passed"),
     (METHOD, {"entry_point": "double", "inputs": [[1]], "outputs": [2]}, "passed"),
@@ -63,6 +65,8 @@ FORGED: list[tuple[str, dict[str, Any], str]] = [
     ("import os, threading\nthreading.Thread(target=os._exit, args=(0,)).start()\ndef double(x):\n    return 2 * x\nwhile 1: pass", ASKED[0][1], "runtime_error"),
     ("def f(x):\n    raise ValueError", {"entry_point": "f", "inputs": [[1]], "outputs": [""]}, "runtime_error"),
     ("print(2)\nprint(open('/dev/null'))", {"inputs": ["1\n"], "outputs": ["2\n3"]}, "wrong_answer"),
+    ("def f(x):\n    return x\ndef sorted(x, **_):\n    return x", {"asserts": "assert sorted(f([2, 1])) == f([2, 1])"}, "wrong_answer"),
+    ("import builtins\nbuiltins.set = lambda x: x\nclass S:\n    def f(self):\n        return [1, 1]", {"asserts": "assert len(sorted(set(S().f()))) == len(S().f())"}, "wrong_answer"),
     (METHOD + "_called = lambda n: 5\n", {"asserts": "assert Solution().double(2) == 5"}, "wrong_answer"),
     (METHOD.replace("2 * x", "eval(next((text[9:] for _, text in _steps if text[:6] == 'wanted'), '0'))"), {"asserts": "wanted = 5\nwanted += 1\ns = Solution()\nassert s.double(2) == wanted - 1"}, "wrong_answer"),
 ]  # fmt: skip
@@ -144,6 +148,22 @@ def test_what_is_changed_by_another_name_is_changed_for_the_program_too() -> Non
     assert "want" not in after
 
 
+@pytest.mark.parametrize("asserts", ["assert Solution().double(2) == 4", "assert double(2) == 4"])
+def test_names_of_builtins_are_the_programs_to_take(asserts: str) -> None:
+    """A calculator may well be a function `eval`."""
+    check, names = task_of({"tests": {"asserts": asserts}}).tests_as(Check), dict[str, Any]()
+    exec("eval = compile = len = globals = getattr = None\n" + METHOD + check.after, names)
+    assert names["_called"](0) == 4 if "Solution" in asserts else names["_called"]("double", [2], {}) == 4
+
+
+def test_what_cannot_be_done_in_steps_leaves_nothing_of_them() -> None:
+    """The first assert is one for steps, the second is not: a right program was a runtime error."""
+    asserts = ["assert sorted(f(2)) == [0, 1]", "assert all(isinstance(x, int) for x in f(5))"]
+    check = task_of({"tests": {"asserts": asserts}}).tests_as(Check)
+    assert check.source.splitlines()[-2:] == ["assert sorted(f(2)) == [0, 1]", "assert all((isinstance(x, int) for x in f(5)))"]
+    assert "def _called(name," in check.after
+
+
 def test_equal_tests_are_one_task() -> None:
     one, other = (task_of({"tests": {"inputs": ["1"], "outputs": [out]}}) for out in "12")
     assert one.task_id == task_of({"tests": {"kind": "stdin", "inputs": ["1"], "outputs": ["1"]}, "solution": "x"}).task_id
@@ -152,6 +172,6 @@ def test_equal_tests_are_one_task() -> None:
 
 def test_tests_are_counted_and_parted() -> None:
     rows = [{"tests": tests} for _, tests, _ in ASKED]
-    assert [count(task_of(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 2, 1, 3, 1, 2, 1, 2, 1]
-    assert [len(singles(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 3, 1, 2, 1, 2, 1]
+    assert [count(task_of(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 2, 2, 1, 1, 3, 1, 2, 1, 2, 1]
+    assert [len(singles(row)) for row in rows] == [2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 1, 1, 3, 1, 2, 1, 2, 1]
     assert all(task_of(each) for row in rows for each in singles(row))

@@ -49,3 +49,31 @@ def test_a_server_asks_for_the_images_of_the_benchmarks_that_are_named(served: t
 def test_a_benchmark_that_there_is_not_is_named() -> None:
     with pytest.raises(UsageError, match="no benchmark"):
         Nodes(Settings(ray="auto", benchmarks=("nothing",)))
+
+
+@pytest.mark.parametrize(("boxes", "processors", "most"), [(None, 192, 192), (None, 1, 64), (96, 2, 96)])
+def test_a_node_of_a_server_takes_a_call_for_each_of_its_boxes(
+    monkeypatch: pytest.MonkeyPatch, boxes: int | None, processors: int, most: int
+) -> None:
+    """However many they are; Ray may have been told of fewer processors than there are."""
+    pytest.importorskip("ray", reason="NOT CHECKED: Ray is not installed")
+    asked: list[int] = []
+
+    class Actor:
+        def options(self, **more: Any) -> "Actor":
+            asked.append(more["max_concurrency"])
+            return self
+
+        def remote(self, *_: Any) -> "Actor":
+            return self
+
+        ready = property(lambda self: self)
+
+    about = {"NodeID": "a" * 56, "Alive": True, "Resources": {"exogate": 1.0, "CPU": float(processors)}}
+    ray = SimpleNamespace(
+        put=lambda it: it, remote=lambda _: Actor(), nodes=lambda: [about, {**about, "NodeID": "b", "Resources": {}}],
+        wait=lambda *_, **__: ([], []),
+    )  # fmt: skip
+    monkeypatch.setattr(cluster, "connected", lambda _: ray)
+    assert Nodes(Settings(ray="auto", boxes_a_node=boxes)).cluster.look() == []
+    assert [n - 2 for n in asked] == [most]

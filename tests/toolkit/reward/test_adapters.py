@@ -3,9 +3,11 @@
 import asyncio
 import importlib.util
 import json
+import multiprocessing
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 import toolkit.reward.openrlhf as openrlhf_file
 import toolkit.reward.verl as verl_file
 from sandbox import UsageError
+from tests.one_file import _areal
 from tests.toolkit.reward.test_judge import ASSERTS, CALLS, DOUBLE, LINES, PRINT, RAISES
 from toolkit.oracle import Oracle
 from toolkit.reward import Judge, code_eval, slime
@@ -130,6 +133,21 @@ def test_slime_gets_floats(boxes: None, monkeypatch: pytest.MonkeyPatch) -> None
     assert asyncio.run(slime.custom_rm(SimpleNamespace(rm_url=None), samples[0])) == 1.0
 
 
+def test_another_trainer_is_a_file(boxes: None) -> None:
+    """The one of docs/extend.md, as AReaL calls it: in a process of a pool."""
+    half = "def double(x):\n    return 2 if x == 1 else 4 if x == 2 else 0\n"
+    columns = {"prompt": "p", "prompt_ids": [1], "completion_ids": [2], "query_id": "1", "tests": json.dumps(CALLS)}
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as processes:
+        found = [processes.submit(_areal.reward, completions=text, **columns).result() for text in (DOUBLE, half, RAISES)]
+    assert found == [1.0, pytest.approx(0.5 * 2 / 3), 0.0]
+
+
+def test_another_trainer_is_told_where_there_is_no_reward(boxes: None, unjudged: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_areal, "JUDGE", Judge.tests(use_cache=False))
+    with pytest.raises(NotJudged, match="the disk is full"):
+        _areal.reward("p", DOUBLE, [], [], tests=CALLS)
+
+
 @pytest.mark.parametrize("given", ["[1]", "{", '{"no_such": 1}'])
 def test_settings_that_are_none_are_named(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, given)
@@ -143,7 +161,7 @@ def test_ground_truths() -> None:
     assert as_tests(OPEN_R1)["inputs"] == ["1 2\n"]
     assert as_tests(["assert f(1)"]) == {"kind": "asserts", "asserts": ["assert f(1)"]}
     assert as_tests(json.dumps(CALLS)) == CALLS
-    for wrong in ("", "x", 3, {}, {"inputs": [1], "outputs": []}, {"inputs": [], "outputs": []}, [1]):
+    for wrong in ("", "x", 3, {}, {"inputs": [1], "outputs": []}, {"inputs": [], "outputs": []}, {"inputs": [""], "outputs": [None]}, [1]):
         with pytest.raises(ValueError, match="ground truth"):
             as_tests(wrong)
     assert text_of([{"role": "assistant", "content": [{"type": "text", "text": "a"}, {"type": "image"}, {"type": "text", "text": "b"}]}]) == "ab"

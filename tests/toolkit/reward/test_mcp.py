@@ -31,7 +31,11 @@ async def asked(server: Any) -> dict[str, Any]:
 
 def check(found: dict[str, Any]) -> None:
     assert set(found["tools"]) == {"run_python_code", "judge"}
-    assert set(found["tools"]["run_python_code"].input_schema["properties"]) == {"python_code", "stdin", "timeout"}
+    schema = found["tools"]["run_python_code"].input_schema
+    assert {name: about.get("default") for name, about in schema["properties"].items()} == {"python_code": None, "stdin": "", "timeout": 10.0}
+    assert schema["required"] == ["python_code"]
+    for tool in found["tools"].values():
+        assert (tool.annotations.read_only_hint, tool.annotations.open_world_hint) == (True, False)
     assert found["ran"].structured_content["stdout"] == "42\n"
     assert found["ran"].structured_content["status"] == "exited"
     assert found["endless"].structured_content["status"] == "timed_out"

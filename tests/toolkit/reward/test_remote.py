@@ -63,7 +63,7 @@ def test_questions_and_answers(served: Served) -> None:
     rules = {"timeout": 5.0, "fail_fast": True, "partial": False, "detail": False}
     wanted = [{**rules, "benchmark": "humaneval+", "task_id": f"HumanEval/{n}", "completion": text} for n, text in ((0, "a"), (1, "b"))]
     assert sorted(served.asked, key=str) == wanted
-    assert {(each["path"], each["Authorization"]) for each in served.headers} == {("/k/team/judge", "Bearer secret")}
+    assert {(each["path"], each["Authorization"]) for each in served.headers} == {("/k/team/judge?wait=600", "Bearer secret")}
     assert "secret" not in repr(judge)
     Judge.tests(url=served.url).judge([{"tests": ASSERTS, "solution": DOUBLE}])
     assert served.asked[-1] == {**rules, "tests": ASSERTS, "prompt": "", "solution": DOUBLE}

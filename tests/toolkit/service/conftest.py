@@ -12,7 +12,7 @@ from tests.toolkit.service.live import Server, server
 def plain(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """No keys, two boxes."""
     cache = str(tmp_path_factory.mktemp("cache"))
-    with server("--boxes", "2", "--timeout", "2", "--max-body", "4", TOOLKIT_CACHE=cache) as started:
+    with server("--boxes", "2", "--timeout", "2", "--max-body", "4", TOOLKIT_CACHE=cache, MY_POD_NAME="pod-1") as started:
         yield started
 
 

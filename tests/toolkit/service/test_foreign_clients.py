@@ -1,4 +1,4 @@
-"""Clients of others, unchanged, against a live server: SandboxFusion's own, and verl's reward out of its wheel."""
+"""Clients of others, unchanged, against a live server: SandboxFusion's own, and verl's and OpenRLHF's out of their wheels."""
 
 import asyncio
 import base64
@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -116,3 +116,74 @@ def test_verl_tries_again_when_there_is_no_room(verl: ModuleType, strict: Server
     for _ in range(2):  # the key may begin one a minute
         score(verl, f"{strict.url}/k/key-of-three", DOUBLE, {"assert_case": ["assert 1"]})
     assert statuses[-3:] == [504, 504, 504]
+
+
+# -- OpenRLHF ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def openrlhf() -> Iterator[ModuleType]:
+    """The module of its rollouts alone, by its path: the package itself wants DeepSpeed, Ray and vLLM."""
+    pytest.importorskip("aiohttp", reason="NOT CHECKED: aiohttp is not installed")
+    folder = Path(sys.prefix) / "foreign/openrlhf"
+    if not folder.exists():
+        pytest.skip("NOT CHECKED: openrlhf is not in .venv/foreign (rm .venv/stamp && make venv)")
+    names = {"openrlhf": None, "openrlhf.utils": None, "openrlhf.utils.logging_utils": "", "openrlhf.utils.agent": ""}
+    for name in names:
+        path = folder / f"{name.partition('.')[2].replace('.', '/')}.py"
+        spec = importlib.util.spec_from_file_location(name, path) if names[name] == "" else None
+        sys.modules[name] = module = importlib.util.module_from_spec(spec) if spec else ModuleType(name)
+        if spec and spec.loader:
+            spec.loader.exec_module(module)
+    yield sys.modules["openrlhf.utils.agent"]
+    for name in names:
+        del sys.modules[name]
+
+
+class Engine:
+    """Stands in for vLLM, and for a tokenizer whose tokens are characters."""
+
+    def __init__(self, answer: str) -> None:
+        self.answer = answer
+
+    def __call__(self, text: str, **_: Any) -> dict[str, Any]:
+        return {"input_ids": [SimpleNamespace(tolist=lambda: list(map(ord, text)))]}
+
+    def decode(self, tokens: list[int], **_: Any) -> str:
+        return "".join(map(chr, tokens))
+
+    async def generate(self, *_: Any, **__: Any) -> Any:
+        tokens = list(map(ord, self.answer))
+        return SimpleNamespace(outputs=[SimpleNamespace(token_ids=tokens, finish_reason="stop", logprobs=None)])
+
+
+def rewarded(openrlhf: ModuleType, urls: list[str], program: str, label: str, prompt: str = "<|user|>Write it.<|assistant|>") -> Any:
+    """Return what a rollout of one answer says of its reward."""
+    engine = Engine(MARK.format(program) + "<|im_end|>")
+    about = SimpleNamespace(max_tokens=2000, logprobs=None)
+    executor = openrlhf.SingleTurnAgentExecutor(urls)
+    found = asyncio.run(executor.execute(prompt, label, about, 9000, engine, engine))
+    return found["reward"], found["scores"], found["extra_logs"]
+
+
+def test_openrlhfs_rollout(openrlhf: ModuleType, plain: Server, strict: Server) -> None:
+    label = json.dumps({"tests": {"asserts": ASSERTS["assert_case"]}})
+    url = f"{plain.url}/reward/openrlhf"
+    assert rewarded(openrlhf, [url], DOUBLE, label) == (1.0, 1.0, {"passed": 1.0})
+    assert rewarded(openrlhf, [url], "import sys\nsys.exit(0)", label) == (0.0, 0.0, {"passed": 0.0})
+    third = {"tests": {"asserts": [*ASSERTS["assert_case"], "assert double('a') == 'b'"]}, "partial": True}
+    assert rewarded(openrlhf, [url], DOUBLE, json.dumps(third)) == (2 / 3, 2 / 3, {"passed": 0.0})
+    keyed = f"{strict.url}/k/key-of-one/reward/openrlhf"
+    assert rewarded(openrlhf, [keyed, keyed], "def add(x, y):\n    return x + y", "humaneval:HumanEval/53")[0] == 1.0
+
+
+def test_openrlhf_gets_no_reward_where_nothing_was_judged(openrlhf: ModuleType, strict: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It tries five times, and leaves the reward None: a 504 is no 0."""
+
+    async def sleep(_: float) -> None:
+        pass
+
+    monkeypatch.setattr(openrlhf, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": sleep}))
+    url = f"{strict.url}/k/key-of-three/reward/openrlhf"
+    found = [rewarded(openrlhf, [url], DOUBLE, json.dumps({"tests": {"asserts": ["assert double(1) == 2"]}})) for _ in range(2)]
+    assert found[1] == (None, None, {}), "the key may begin one a minute"

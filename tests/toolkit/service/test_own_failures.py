@@ -20,8 +20,9 @@ from toolkit.service import app, boxes, fusion, shapes
 from toolkit.service.app import Service
 from toolkit.service.asked import Inlet, Quotas
 from toolkit.service.errors import Failed, Unanswered
+from toolkit.service.questions import label_of
 from toolkit.service.room import Room
-from toolkit.service.settings import Key, Settings
+from toolkit.service.settings import NOBODY, Key, Settings
 from toolkit.store.cache import VerdictCache
 
 ROW = {"solution": "def f(x):\n    return x", "tests": {"asserts": ["assert f(1) == 1"]}}
@@ -80,7 +81,7 @@ def test_our_own_failure_is_504(room: Room, monkeypatch: pytest.MonkeyPatch, err
 def test_a_defect_in_reading_a_row_is_504_and_counted(room: Room, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(room.books, "question", raising(TypeError("ours")))
     with caplog.at_level(logging.CRITICAL, "toolkit.serve"), pytest.raises(Unanswered) as caught:
-        asyncio.run(room.question(ROW))
+        asyncio.run(room.question(ROW, 30))
     assert (caught.value.status, caught.value.why) == (504, "defect")
     assert room.metrics.of("exogate_unscored_total") == {'{reason="defect"}': 1}
 
@@ -102,6 +103,26 @@ def test_what_a_program_does_to_its_box_is_its_own(room: Room, monkeypatch: pyte
     ran, judged = asyncio.run(both(room))
     assert (ran["status"], ran["run_result"]["return_code"]) == ("Failed", -9)
     assert (judged["status"], judged["passed"]) == ("runtime_error", False)
+
+
+def test_a_row_whose_program_may_outlast_its_client_is_refused(room: Room) -> None:
+    assert asyncio.run(room.question(ROW | {"timeout": 28}, 30)).oracle.rules.timeout_s == 28
+    with pytest.raises(Failed, match=r"^timeout: 29.5 s is too long for a client that waits 30 s") as refused:
+        asyncio.run(room.question(ROW | {"timeout": 29.5}, 30))
+    assert refused.value.status == 422
+
+
+def test_shares_take_no_longer_than_one_verdict_may(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client of /judge waits for 120 s: 64 endless tests of 5 s each, one by one, would never be answered."""
+    slow = Result(task_id="own", sample_id=0, verdict=Verdict.TIME_LIMIT, base=Verdict.TIME_LIMIT, base_call=0)
+    asked: list[int] = []
+    monkeypatch.setattr(Oracle, "judge_one", lambda *_: (asked.append(1), (slow, Facts(charged_s=5.0)))[1])
+    row = {**ROW, "tests": {"asserts": [f"assert f({n}) == {n}" for n in range(64)]}, "partial": True}
+    question = room.books.question(row)
+    assert question.oracle.rules.fail_fast, "nor do tests that cannot change the verdict any more"
+    found = asyncio.run(room.judge("", question, 120))
+    assert (found["status"], found["tests_passed"], found["tests"]) == ("time_limit", 0, 64)
+    assert 5.0 * len(asked) == question.oracle.rules.total_timeout_s
 
 
 def test_nothing_is_judged_while_known_programs_are_judged_wrongly(room: Room) -> None:
@@ -156,15 +177,16 @@ def test_a_shared_pass_is_no_reward_unless_allowed(room: Room, monkeypatch: pyte
     assert (found["status"], found["score"], found["passed"], found["shared"]) == (verdict, score, score and bool(score), True)
     assert ("error" in found) == (score is None)
     provided = {"dataset_type": "CommonOJDataset", "provided_data": {"id": 1, "test": [{"input": {"stdin": ""}, "output": {"stdout": ""}}]}}
-    for path, body, name in (
-        (Service(room)._openrlhf, {"query": ["x"], "labels": [ROW]}, "rewards"), (Service(room)._slime, {"response": "x", "label": ROW}, ""),
-        (fusion.submit, {"dataset": "own", "id": 1, "completion": "", "config": provided}, "accepted"),
+    for path, key, body, name in (
+        (Service(room)._openrlhf, NOBODY, {"query": ["x"], "labels": [ROW]}, "rewards"),
+        (Service(room)._slime, NOBODY, {"response": "x", "label": ROW}, ""),
+        (fusion.submit, "", {"dataset": "own", "id": 1, "completion": "", "config": provided}, "accepted"),
     ):  # fmt: skip
         if score is None:
             with pytest.raises(Unanswered, match="shared a process"):
-                asyncio.run(path(room, "", body))
+                asyncio.run(path(room, key, body))
         else:
-            told = asyncio.run(path(room, "", body))
+            told = asyncio.run(path(room, key, body))
             assert (told[name] if name else told) == score
     assert room.metrics.of("exogate_unscored_total") == ({'{reason="shared"}': 3} if score is None else {})
 
@@ -188,6 +210,17 @@ def test_test_classes_may_take_what_the_oracle_gives_them(room: Room) -> None:
     task = Task(task_id="x", prompt="", entry_point="f", canonical_solution="", tests=UnitTests(source="", classes=("T",)))
     oracle = room.books.question(ROW).oracle
     assert room.books._asked(oracle, task, "", {}, 5.0, shows=False).limit_s == unittests.MOST_S
+
+
+def test_labels_are_rows_tasks_or_tests_as_adapters_read_them() -> None:
+    tests = {"kind": "asserts", "asserts": ["assert f(1)"]}
+    for label in ({"tests": tests}, json.dumps({"tests": tests}), tests, json.dumps(tests), tests["asserts"], {"assert_case": tests["asserts"]}):
+        assert label_of(label) == {"tests": tests}
+    assert label_of("humaneval+:HumanEval/0") == {"benchmark": "humaneval+", "task_id": "HumanEval/0"}
+    assert label_of({"benchmark": "x", "task_id": 1, "partial": True})["partial"]
+    for label in (None, 5, "", "x", "{", {}, [], [1], {"test_cases": [1]}, {"inputs": ["1"], "outputs": [None]}, "[" * 100_000):
+        with pytest.raises(Failed, match="label: a row"):
+            label_of(label)
 
 
 @pytest.mark.parametrize(("body", "wanted"), [
@@ -279,10 +312,63 @@ def test_lines_that_are_judged_count_as_held_and_more_are_read_when_there_is_roo
 
 
 def test_a_key_in_flight_and_a_minute() -> None:
-    quotas, key = Quotas(), Key(name="a", in_flight=2, per_minute=3)
-    assert quotas.take(key, 1, 0) == quotas.take(key, 1, 1) == ""
-    assert "in flight" in quotas.take(key, 1, 2)
-    assert "a minute" in quotas.take(key, 2, 0)
-    assert quotas.take(key, 1, 0) == ""
-    assert "a minute" in quotas.take(key, 1, 0)
-    assert quotas.take(Key(name="b"), 10**6, 10**6) == ""
+    async def act() -> None:
+        quotas, key = Quotas(), Key(name="a", in_flight=2, per_minute=3)
+        async with quotas.slots(key):
+            assert quotas.take(key) == ""
+            async with quotas.slots(key):
+                assert "2 programs in flight" in quotas.take(key)
+                assert quotas.take(key, waits=True) == ""
+        assert "a minute" in quotas.take(key, 2)
+        assert quotas.take(key) == ""
+        assert "a minute" in quotas.take(key)
+        assert quotas.take(Key(name="b"), 10**6) == ""
+
+    asyncio.run(act())
+
+
+@pytest.mark.parametrize("path", ["/judge", "/judge of many", "/reward/openrlhf", "/run_code"])
+def test_a_burst_of_a_key_has_no_more_in_flight_than_it_may(room: Room, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """All come before the first has been read in its thread, which is where what it asks is found."""
+    key, most, flying, release = Key(name="a", in_flight=2), 0, 0, asyncio.Event()
+    rows = [ROW] * 6 if "many" in path else ROW
+    body: Any = {"/run_code": {"code": ""}, "/reward/openrlhf": {"query": ["x"] * 6, "labels": [ROW] * 6}}.get(path, rows)
+    n_asked = 1 if "many" in path or "openrlhf" in path else 6
+
+    async def found(*_: Any, **__: Any) -> dict[str, Any]:
+        nonlocal most, flying
+        flying += 1
+        most = max(most, flying)
+        await release.wait()
+        flying -= 1
+        return {"score": 1.0, "passed": True}
+
+    async def asked(app: Any) -> int:
+        said: list[Any] = []
+
+        async def receive() -> Any:
+            if not said:
+                said.append(None)
+                return {"type": "http.request", "body": json.dumps(body).encode()}
+            return await asyncio.sleep(60)
+
+        async def send(message: Any) -> None:
+            said.append(message.get("status"))
+
+        scope = {"type": "http", "method": "POST", "path": path.split()[0], "headers": [], "query_string": b"", "key": key}
+        await app({**scope, "root_path": "", "state": {}}, receive, send)
+        return int(said[1])
+
+    async def act() -> list[int]:
+        app: Any = Service(room).app()
+        tasks, until = [asyncio.create_task(asked(app.app)) for _ in range(n_asked)], time.monotonic() + 20
+        while (flying < 2 or sum(task.done() for task in tasks) < n_asked - 2) and time.monotonic() < until:
+            await asyncio.sleep(0.01)
+        release.set()
+        return await asyncio.gather(*tasks)
+
+    for name in ("judge", "run_code"):
+        monkeypatch.setattr(room, name, found)
+    statuses = sorted(asyncio.run(act()))
+    assert most == 2
+    assert statuses == ([200] if n_asked == 1 else [200] * 2 + [429 if path == "/judge" else 504] * 4)

@@ -38,7 +38,7 @@ def test_shape_and_statuses(plain: Server, code: str, more: dict[str, Any], want
     assert (found["status"], run["status"], run["return_code"], run["stdout"]) == wanted
     assert set(found) == SHAPE | {"exogate"}
     assert (set(run), set(found["exogate"])) == (RUN, FACTS)
-    assert (found["compile_result"], found["executor_pod_name"], found["files"]) == (None, None, {})
+    assert (found["compile_result"], found["executor_pod_name"], found["files"]) == (None, "pod-1", {})
 
 
 def test_a_traceback_is_that_of_the_program_alone(plain: Server) -> None:
@@ -136,6 +136,18 @@ def test_what_does_not_fit_is_422_as_of_fastapi(plain: Server, body: Any, field:
     assert {"type", "loc", "msg", "input"} <= set(first)
     assert first["loc"][0] == "body"
     assert field in first["loc"] or field is None
+
+
+def test_422_says_what_pydantic_says_of_sandbox_fusions_own_models(plain: Server) -> None:
+    for text, wanted in (
+        ('{"code": "", "language": "cpp"}', {"type": "enum", "loc": ["body", "language"], "input": "cpp", "ctx": {"expected": "'python'"}}),
+        ('{"code": "", "run_timeout": 0}', {"type": "greater_than", "loc": ["body", "run_timeout"], "input": 0, "ctx": {"gt": 0.0}}),
+        ("null", {"type": "missing", "loc": ["body"], "input": None}), ("[]", {"type": "model_attributes_type", "loc": ["body"], "input": []}),
+        ('{"code": "", "run_timeout": NaN}', {"type": "finite_number", "loc": ["body", "run_timeout"], "input": "nan"}),
+    ):  # fmt: skip
+        (said,) = plain.post("/run_code", None, data=text).json(parse_constant=pytest.fail)["detail"]
+        assert said.pop("msg")
+        assert said == wanted
 
 
 def test_the_data_sets_of_sandbox_fusion(plain: Server) -> None:

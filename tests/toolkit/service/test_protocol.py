@@ -1,0 +1,83 @@
+"""How answers go out: a head with its body, and not for ever to a client that does not read. No box is needed."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+
+from toolkit.service import protocol
+from toolkit.service.protocol import Bounded, Whole
+
+LARGE = 64 << 20
+UNREAD_S = 0.5
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with as many bytes as the path says; to a path of -1 with a head, and lines that come later."""
+    n = int(scope["path"][1:])
+    while (await receive()).get("more_body"):
+        pass
+    headers = [(b"content-length", str(n).encode())] if n >= 0 else []
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    if n < 0:
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
+        await receive()
+    await send({"type": "http.response.body", "body": b"x" * max(n, 0)})
+
+
+@pytest.fixture(scope="module", params=["httptools", "h11"])
+def address(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
+    made = protocol.protocol(10, UNREAD_S)
+    if request.param == "h11":
+        from uvicorn.protocols.http.h11_impl import H11Protocol
+
+        made = type("BoundedProtocol", (Bounded, H11Protocol), {"header_s": 10.0, "unread_s": UNREAD_S})
+    bound = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, http=made, ws="none", lifespan="off", log_config=None))
+    thread = threading.Thread(target=server.run, args=([bound],))
+    thread.start()
+    yield bound.getsockname()
+    server.should_exit = server.force_exit = True
+    thread.join(30)
+    bound.close()
+
+
+def asked(address: tuple[str, int], head: bytes) -> socket.socket:
+    client = socket.create_connection(address, timeout=3)
+    client.sendall(head + b"\r\nHost: x\r\n\r\n")
+    return client
+
+
+def test_a_head_goes_with_its_body() -> None:
+    sent: list[bytes] = []
+    real: Any = type("Transport", (), {"write": lambda _, data: sent.append(data), "close": lambda _: sent.append(b"closed")})()
+    whole = Whole(real)
+    for data in (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 ", b"more", b"HTTP/1.1 204 No Content\r\n\r\n"):
+        whole.write(data)
+    whole.close()
+    assert sent == [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 ", b"more", b"HTTP/1.1 204 No Content\r\n\r\n", b"closed"]
+
+
+@pytest.mark.parametrize("head", [b"HEAD /0 HTTP/1.1", b"GET /0 HTTP/1.1", b"HEAD /9 HTTP/1.1", b"GET /-1 HTTP/1.1"])
+def test_a_head_that_no_body_follows_is_sent(address: tuple[str, int], head: bytes) -> None:
+    with asked(address, head) as client:
+        assert client.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(("silent_s", "slow_s", "is_whole"), [(2.2 * UNREAD_S, 0, False), (0, 2.2 * UNREAD_S, True)])
+def test_who_reads_nothing_is_hung_up_on_and_who_reads_slowly_is_not(
+    address: tuple[str, int], silent_s: float, slow_s: float, is_whole: bool
+) -> None:
+    with asked(address, b"GET /%d HTTP/1.1" % LARGE) as client, contextlib.suppress(ConnectionResetError):
+        time.sleep(silent_s)
+        n, until = 0, time.monotonic() + slow_s
+        while n <= LARGE and (part := client.recv(1 << 20)):
+            n += len(part)
+            if time.monotonic() < until:
+                time.sleep(UNREAD_S / 10)
+    assert (n > LARGE) is is_whole
