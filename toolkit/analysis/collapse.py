@@ -1,7 +1,8 @@
 """How fast a score falls over rounds: retention, its area, slopes and half-life, with intervals; and what could be detected.
 
 All are of the score over that of the first model. Intervals are over tasks (percentiles of a bootstrap that draws tasks,
-each with all its rounds and seeds), the trainings taken as they are. What other seeds would do: `toolkit.analysis.seeds`.
+each with all its rounds and seeds), the trainings taken as they are. Two unseen tasks are drawn too, one that is kept and
+one that is lost at once, so that a score of 0 is not taken for certain. What other seeds would do: `toolkit.analysis.seeds`.
 """
 
 import math
@@ -88,14 +89,17 @@ def _told(numbers: Sequence[int], runs: Sequence[Sequence[Mapping[str, tuple[int
         why = "the first model is at 0" if len(numbers) > 1 and tasks else empty
         return about | dict.fromkeys(NAMES) | {"says": why}
     values = measures(numbers, scores)
-    by_task = passed.mean(1)
-    order = np.random.default_rng(seed).integers(0, len(tasks), size=(DRAWS, len(tasks)))
+    unseen = np.ones((2, len(numbers)))
+    unseen[1, 1:] = 0
+    by_task = np.concatenate([passed.mean(1), unseen])
+    order = np.random.default_rng(seed).integers(0, len(by_task), size=(DRAWS, len(by_task)))
     drawn = np.stack([column[order].mean(1) for column in by_task.T], axis=1)
     draws = measures(numbers, drawn[drawn[:, 0] > 0])
     told = {}
     for name in NAMES:
         low, high = np.quantile(draws[name], [0.025, 0.975], method="nearest")
-        told[name] = {"value": _finite(values[name]), "low": _finite(low), "high": _finite(high)}
+        ends = min(low, values[name]), max(high, values[name])
+        told[name] = {"value": _finite(values[name]), "low": _finite(ends[0]), "high": _finite(ends[1])}
     return about | told | {"says": ""}
 
 
@@ -121,19 +125,79 @@ def said(difference: float, low: float, high: float, p_value: float, *, level: f
     if p_value <= level:
         return f"differ by {100 * difference:+.1f} points (p = {p_value:.2g})"
     least = 100 * detectable(low, high, level=level / tests)
-    return f"these do not differ (p = {p_value:.2g}); 80 % of such comparisons find a difference of {least:.0f} points"
+    return (f"these do not differ beyond chance (p = {p_value:.2g}, {100 * low:+.1f} to {100 * high:+.1f} points); 80 % of "
+            f"such comparisons find a difference of {least:.0f} points")  # fmt: skip
 
 
 def comparisons(verdicts: Sequence[Mapping[str, Any]], *, margin: float = seeds.MARGIN) -> list[dict[str, Any]]:
-    """Return `seeds.comparisons`, each with `detectable` (a difference of pass@1, over tasks) and what it `says`.
+    """Return `seeds.comparisons` after `saying`."""
+    return saying(seeds.comparisons(verdicts, margin=margin))
+
+
+def saying(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return comparisons, each with `detectable` (a difference of pass@1, over tasks) and what it `says`.
 
     Both are after Holm: what is detectable, if it were the first of all comparisons.
     """
-    rows = seeds.comparisons(verdicts, margin=margin)
+    return [
+        {
+            **row,
+            "detectable": round(detectable(row["low"], row["high"], level=0.05 / len(rows)), 4),
+            "says": said(row["difference"], row["low"], row["high"], row["p_tasks_holm"], tests=len(rows)),
+        }
+        for row in rows
+    ]
+
+
+def falls(
+    rows: Sequence[Mapping[str, Any]], comparisons: Sequence[Mapping[str, Any]], *, level: float = 0.05
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Say of each regime and benchmark whether pass@1 of its last round is below the first model's.
+
+    Args:
+        rows: of all ledgers; see `ledger.cells`.
+        comparisons: those of `seeds.comparisons`.
+
+    Returns:
+        `regime`, `benchmark`, `kind`, `stopped` (why all its seeds did, or ""), `round`, pass@1 of the last round and the
+        first (`value_a`, `value_b`; from ledgers alone the means over seeds; left out where there is one round), and where
+        there is a comparison `difference`, `low`, `high`, `detectable` and `over_seeds`. The kind is `fell` or `rose` if
+        the p-value over tasks, after Holm, is at most `level` and the 95 % interval leaves out 0; else `no change shown`;
+        without a comparison `stopped` or `not tested`. `over_seeds` is whether Student's t over seeds, after Holm, says the
+        same; None with one seed.
+    """
+    of = {(row["a"], row["benchmark"]): row for row in comparisons if row["b"] == seeds.BASE}
+    found = []
+    for regime in dict.fromkeys(row["regime"] for row in rows):
+        mine = [row for row in rows if row["regime"] == regime]
+        reasons = {row["seed"]: row["stopped"] for row in mine if row.get("stopped")}
+        stopped = "; ".join(dict.fromkeys(reasons.values())) if {row["seed"] for row in mine} == set(reasons) else ""
+        for benchmark in dict.fromkeys(name for row in rows for name in row.get("scores", {})):
+            about = {"regime": regime, "benchmark": benchmark, "stopped": stopped}
+            at = of.get((regime, benchmark))
+            if at is None:
+                found.append(about | {"kind": "stopped" if stopped else "not tested", **_ends(mine, benchmark)})
+                continue
+            apart = at["p_tasks_holm"] <= level and not at["low"] <= 0 <= at["high"]
+            names = ("round", "value_a", "value_b", "difference", "low", "high")
+            found.append(about | {name: at[name] for name in names} | {
+                "kind": "no change shown" if not apart else "fell" if at["difference"] < 0 else "rose",
+                "detectable": detectable(at["low"], at["high"], level=level / len(comparisons)),
+                "over_seeds": None if at["p_seeds_holm"] is None else apart and at["p_seeds_holm"] <= level,
+            })  # fmt: skip
+    return found
+
+
+def _ends(rows: Sequence[Mapping[str, Any]], benchmark: str) -> dict[str, Any]:
+    scores: dict[int, list[float]] = {}
     for row in rows:
-        row["detectable"] = round(detectable(row["low"], row["high"], level=0.05 / len(rows)), 4)
-        row["says"] = said(row["difference"], row["low"], row["high"], row["p_tasks_holm"], tests=len(rows))
-    return rows
+        if benchmark in row.get("scores", {}):
+            scores.setdefault(row["round"], []).append(row["scores"][benchmark]["value"])
+    if len(scores) < 2:
+        return {}
+    first, last = min(scores), max(scores)
+    return {"round": last, "value_a": math.fsum(scores[last]) / len(scores[last]),
+            "value_b": math.fsum(scores[first]) / len(scores[first])}  # fmt: skip
 
 
 def unpaired(before: Sequence[tuple[int, int]], after: Sequence[tuple[int, int]], *, seed: int = 0) -> dict[str, Any]:

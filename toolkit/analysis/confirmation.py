@@ -82,7 +82,9 @@ def _decide(auc: Any, sd: Any, n: int, delta_auc: float, delta_sd: float) -> tup
         return f"no: decisions go with execution, AUC {auc['value']:.2f}", None
     reach = max(auc["high"] - 0.5, 0.5 - auc["low"])
     if reach <= delta_auc and sd["value"] <= delta_sd:
-        return f"yes: within a prompt, decisions tell nothing of execution (AUC {auc['value']:.2f}) and r is the same", None
+        told = f"AUC {auc['low']:.2f} to {auc['high']:.2f}"
+        return (f"yes: within a prompt, decisions tell next to nothing of execution ({told}), and r differs by "
+                f"{sd['value']:.2f} (sd; 95 %: at most {sd['high']:.2f})"), None  # fmt: skip
     half = (auc["high"] - auc["low"]) / 2
     room = abs(delta_auc - abs(auc["value"] - 0.5))
     more = math.ceil(n * (half / room) ** 2) if reach > delta_auc and room > half / 30 else None

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from toolkit.analysis import stats
+from toolkit.analysis import collapse, stats
 
 Counts = Mapping[str, tuple[int, int]]
 """(samples scored, samples passed) by task."""
@@ -17,7 +17,8 @@ def pairs(runs: Sequence[Counts]) -> list[dict[str, Any]]:
     Returns:
         Of each pair: `a` and `b` (places of the runs), tasks `won` by a, `lost` by it and `tied` (by the share of a task's
         samples that pass), what `stats.compare` returns at k = 1, but with pass@1 as `value_a` and `value_b`, `p_holm`, the
-        p-value after Holm over all pairs, and `says`: `better`, `worse` or `not told apart`, at 5 % after Holm.
+        p-value after Holm over all pairs, `detectable` (the difference that 80 % of such comparisons find, at the level that
+        Holm asks of the first), and `says`: `better`, `worse` or `not told apart`, at 5 % after Holm.
         Pairs that share no task are left out.
     """
     found = []
@@ -33,6 +34,7 @@ def pairs(runs: Sequence[Counts]) -> list[dict[str, Any]]:
         })  # fmt: skip
     for row, adjusted in zip(found, stats.holm([row["p_value"] for row in found]), strict=True):
         row["p_holm"] = adjusted
+        row["detectable"] = collapse.detectable(row["low"], row["high"], level=0.05 / len(found))
         apart = adjusted is not None and adjusted <= 0.05
         row["says"] = ("better" if row["difference"] > 0 else "worse") if apart else "not told apart"
     return found

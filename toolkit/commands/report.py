@@ -12,7 +12,7 @@ from typing import Any
 from toolkit.benchmarks import Options
 from toolkit.benchmarks.load import benchmark_named, load
 from toolkit.errors import InfrastructureError, UsageError
-from toolkit.report import comparison, figures, page, rounds
+from toolkit.report import comparison, figures, outcome, page, rounds
 from toolkit.report import summary as summaries
 from toolkit.report.figures import Figure
 from toolkit.report.table import Section, csv, leaves, markdown
@@ -217,7 +217,8 @@ def _of_rounds(folders: Sequence[Path], output: Path | None) -> Made:
     pictures = rounds.drawn(grid) if figures.available() else {}
     missing = "" if figures.available() else figures.MISSING
     text = rounds.html(grid, tables, pictures, rounds.link(_page(folders, output).parent))
-    return _written(folders, output, text, tables, pictures, [], [missing] if missing else [])
+    told = outcome.told(rounds.answers(grid))
+    return _written(folders, output, text, tables, pictures, told, [missing] if missing else [])
 
 
 def _page(folders: Sequence[Path], output: Path | None) -> Path:

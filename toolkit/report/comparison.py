@@ -112,7 +112,7 @@ def sections(compared: Compared) -> dict[str, Section]:
         "pairs": Section("Which differ", _PAIRS, pairs, (
             "Each on the tasks that both have: won is where more of the first run's samples pass. Points are the difference "
             "of pass@1 with its 95 % interval over tasks; p is the paired sign-flip test, Holm over all pairs here. “Not "
-            "told apart” does not mean “equal”."
+            "told apart” does not mean “equal”: the last column is the difference that 80 % of such comparisons would find."
         )),
         "matrix": Section(f"Tasks ({len(solved):,}), those that differ first: share of samples that pass", [
             Column(("task",), "task"), *(Column(("shares", name), name, "heat", _share) for name in names),
@@ -144,6 +144,7 @@ _PAIRS = (
     Column(("difference",), "points", "number", _points), Column(("low",), "from", "number", _points),
     Column(("high",), "to", "number", _points), Column(("p_value",), "p", "number", _p),
     Column(("p_holm",), "p, Holm", "number", _p), Column(("says",), "the first is"),
+    Column(("detectable",), "80 % would find, points", "number", words.tenths),
 )  # fmt: skip
 
 
@@ -154,6 +155,7 @@ def told(compared: Compared) -> list[str]:
         f"{names[row['a']]} against {names[row['b']]}: {_points(row['difference'])} points "
         f"[{_points(row['low'])}, {_points(row['high'])}], won {row['won']}, lost {row['lost']} of "
         f"{words.number(row['n_tasks'], 'task')}, p {_p(row['p_value'])} (Holm {_p(row['p_holm'])}): {row['says']}"
+        f"; 80 % would find {words.tenths(row['detectable'])} points"
         for row in compared.pairs
     ]
 

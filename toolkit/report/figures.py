@@ -237,14 +237,20 @@ def stacked(caption: str, columns: Sequence[tuple[str, Mapping[str, float]]], sa
     return _made(caption, draw, legend, says)
 
 
-def heat(caption: str, rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float | None]]) -> Figure:
-    """Draw shares as a table of colours with their percentages, for files alone: a page has a table of its own."""
+def heat(
+    caption: str, rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float | None]], top: float = 1.0
+) -> Figure:  # fmt: skip
+    """Draw shares as a table of colours with their percentages, for files alone: a page has a table of its own.
+
+    Args:
+        top: share with the full colour.
+    """
 
     def draw(axes: Any) -> None:
         from toolkit.report.text import visible
 
         shown = [[float("nan") if value is None else value for value in row] for row in values]
-        axes.imshow(shown, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        axes.imshow(shown, cmap="Blues", vmin=0, vmax=top, aspect="auto")
         axes.set_xticks(range(len(columns)), [visible(each) for each in columns])
         axes.set_yticks(range(len(rows)), [visible(each) for each in rows])
         axes.tick_params(length=0)
@@ -252,7 +258,7 @@ def heat(caption: str, rows: Sequence[str], columns: Sequence[str], values: Sequ
             for i, row in enumerate(values):
                 for j, value in enumerate(row):
                     if value is not None:
-                        colour = "white" if value > 0.55 else "black"
+                        colour = "white" if value > 0.55 * top else "black"
                         axes.text(j, i, f"{100 * value:.1f}", ha="center", va="center", color=colour, fontsize=8)
 
     height = min(40.0, 1.0 + 0.3 * len(rows)) if len(rows) <= 120 else 40.0

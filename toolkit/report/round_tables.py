@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from toolkit.analysis import pooled
+from toolkit.analysis import collapse, pooled
 from toolkit.report.table import Column, Section, leaves, plain
 
 Summary = Mapping[str, Any]
@@ -23,6 +23,10 @@ def _sd(value: Any) -> str:
     return "" if value is None else f"{100 * value:.1f}"
 
 
+def _short(says: str) -> str:
+    return "differ" if says.startswith("differ") else "do not differ"
+
+
 def _power(value: Any) -> str:
     return "" if value is None else f"{value:.2f}"
 
@@ -37,9 +41,9 @@ def _column(path: str, name: str, form: Any = plain) -> Column:
 
 CELLS = [
     Column(("regime",), "Regime"), *_numbers(seed="Seed"), Column(("benchmark",), "Benchmark"),
-    *_numbers(rounds="Rounds", first="First pass@1", last="Last pass@1", retention="Retention", area="Retention area",
-              below_half_from="Below half, from round", acceptance_trend="Tau of acceptance", score_trend="Tau of pass@1",
-              stopped_in="Stopped in round"),
+    *_numbers(rounds="Rounds", first="First pass@1", last="Last pass@1", retention="Retention", low="from", high="to",
+              area="Retention area", below_half_from="Below half, from round", acceptance_trend="Tau of acceptance",
+              score_trend="Tau of pass@1", stopped_in="Stopped in round"),
 ]  # fmt: skip
 """Of the rows that `ledger.cells` returns."""
 STAMPS = [
@@ -52,14 +56,15 @@ STAMPS = [
 COMPARISONS = [
     Column(("benchmark",), "Benchmark"), Column(("a",), "Regime"), Column(("b",), "Against"), *_numbers(round="Round"),
     _column("difference", "Points", points), _column("low", "from", points), _column("high", "to", points),
-    _column("p_tasks_holm", "p over tasks, Holm", p_value),
+    _column("p_tasks_holm", "p over tasks, Holm", p_value), Column(("says",), "Over tasks they", form=_short),
+    _column("detectable", "80 % would find, points", _sd),
     _column("no_worse_tasks_holm", "p of no worse, over tasks", p_value),
     *_numbers(seeds="Seeds"), _column("seed_sd", "sd of seeds, points", _sd),
     _column("p_seeds_holm", "p over seeds, Holm", p_value),
     _column("p_seeds_below", "p of below, over seeds", p_value),
     _column("no_worse_seeds_holm", "p of no worse, over seeds", p_value), _column("power", "Power", _power),
 ]  # fmt: skip
-"""Of the rows that `seeds.comparisons` returns."""
+"""Of the rows that `seeds.comparisons` returns, with `says`."""
 _COUNTED = _numbers(
     candidates="Candidates", accepted="Accepted", acceptance_mass="Share accepted", trained_on="Trained on",
     raw__strict="Run, of candidates", accepted_runs__strict="Run, of accepted", trained_runs__strict="Run, of trained rows",
@@ -134,7 +139,9 @@ SAYS = {
     "trajectories": (
         "All seeds of a regime together; the 95 % interval is over tasks like these, for these trainings. Round 0 is the "
         "model before any training."),
-    "heat": "pass@1 in percent, mean over seeds; a regime that stopped has no later rounds.",
+    "heat": (
+        "pass@1 in percent, mean over seeds; the highest of all here has the strongest colour. A regime that stopped has no "
+        "later rounds."),
     "rubber-stamps": (
         "Shown if acceptance rises over the rounds and pass@1 of the last round is below the first model's: both one-sided, "
         "in directions fixed beforehand, at 5 % after Holm over regimes and benchmarks. “Not shown” does not "
@@ -142,13 +149,14 @@ SAYS = {
         "speaks of these trainings, not of other seeds."),
     "comparisons": (
         "Over tasks: would other tasks say the same of these trainings (95 % interval, sign flips)? Over seeds: would other "
-        "trainings say the same of these tasks (Student's t; empty with one seed)? “No worse” is at most 2 points below. "
-        "All p-values but that of “below” are after Holm. Power is the chance of showing a fall of 30 % over seeds that "
-        "differ as these do. toolkit rounds --compare FOLDER makes all of it again from verdicts.jsonl."),
+        "trainings say the same of these tasks (Student's t; empty with one seed)? “Do not differ” is “not beyond chance”, "
+        "never “equal”; “no worse” is at most 2 points below. All p-values but that of “below” are after Holm. Power is the "
+        "chance of showing a fall of 30 % over seeds that differ as these do. toolkit rounds --compare FOLDER makes all of "
+        "it again from verdicts.jsonl."),
     "cells": (
-        "Retention is the last pass@1 over the first model's; its area is 1 if nothing is lost in any round. A regime that "
-        "stopped because nothing was accepted has neither. Tau is Kendall's, of a trend over the rounds; it describes and "
-        "tests nothing."),
+        "Retention is the last pass@1 over the first model's, with its 95 % interval over tasks; its area is 1 if nothing "
+        "is lost in any round. A regime that stopped because nothing was accepted has neither. Tau is Kendall's, of a trend "
+        "over the rounds; it describes and tests nothing."),
     "rounds": (
         "Share accepted is of all candidates; a candidate runs if it loads, and passes the pool's tests where there are "
         "some. Brackets are 95 % intervals."),
@@ -195,9 +203,9 @@ def sections(
     track = pooled.trajectories(summary["rows"], verdicts)
     found = {
         "rubber-stamps": Section("Is a gate a rubber stamp?", STAMPS, summary.get("rubber_stamps", [])),
-        "comparisons": Section("What differs, and for whom", COMPARISONS, summary.get("comparisons", [])),
+        "comparisons": Section("What differs, and for whom", COMPARISONS, collapse.saying(summary.get("comparisons", []))),
         "trajectories": Section("pass@1 over the rounds", _TRAJECTORY, track),
-        "cells": Section("What the rounds of each cell show", CELLS, summary["cells"]),
+        "cells": Section("What the rounds of each cell show", CELLS, _retained(summary["cells"], verdicts)),
         "rounds": Section("Every round", columns(named), rows),
         "confusion": Section("The gate beside execution", _CONFUSION, confusion),
         "classes": Section("How candidates end when they are run", [
@@ -227,6 +235,13 @@ def sections(
             section.says or SAYS.get(at, ""),
         ) for at, section in found.items() if section.rows
     }  # fmt: skip
+
+
+def _retained(cells: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the cells, those that have a retention with its interval over tasks, where verdicts by task are known."""
+    known = {(row["regime"], row["seed"], row["benchmark"]): row["retention"] or {} for row in collapse.table(verdicts)}
+    return [{**cell, **{end: known.get((cell["regime"], cell["seed"], cell["benchmark"]), {}).get(end)
+                        for end in ("low", "high") if cell["retention"] is not None}} for cell in cells]  # fmt: skip
 
 
 def common_classes(rows: Sequence[Mapping[str, Any]]) -> list[str]:

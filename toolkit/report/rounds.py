@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.analysis import pooled
-from toolkit.report import figures, round_figures, round_tables
+from toolkit.report import figures, outcome, round_figures, round_tables
 from toolkit.report.figures import Figure
 from toolkit.report.page import figures_of
 from toolkit.report.round_tables import p_value, points
@@ -79,8 +79,9 @@ def heat_map(rows: Sequence[Mapping[str, Any]], with_models: bool) -> Section:
         for (model, regime, at), values in cells.items()
     ]
     model = [Column(("model",), "Model")] if with_models else []
-    columns = [*model, Column(("regime",), "Regime"), Column(("benchmark",), "Benchmark"),
-               *(Column(("rounds", str(n)), f"Round {n}", "heat", round_tables.percent) for n in numbers)]  # fmt: skip
+    top = max(row["value"] for row in rows) or 1.0
+    at = [Column(("rounds", str(n)), f"Round {n}", "heat", round_tables.percent, top=top) for n in numbers]
+    columns = [*model, Column(("regime",), "Regime"), Column(("benchmark",), "Benchmark"), *at]
     return Section("pass@1 over rounds", columns, made, round_tables.SAYS["heat"])
 
 
@@ -98,7 +99,8 @@ def drawn(runs: Sequence[Run]) -> dict[str, Figure]:
         names = [" · ".join([row["model"]] * (len(runs) > 1) + [row["regime"], row["benchmark"]]) for row in heat.rows]
         numbers = [column.path[1] for column in heat.columns[3:]]
         values = [[row["rounds"].get(number) for number in numbers] for row in heat.rows]
-        made["heat"] = figures.heat(f"{heat.title}, percent; columns are rounds", names, numbers, values)
+        caption = f"{heat.title}, percent; columns are rounds"
+        made["heat"] = figures.heat(caption, names, numbers, values, heat.columns[-1].top)
     return made
 
 
@@ -129,10 +131,15 @@ def html(
     return fill(
         "rounds.html", title=" · ".join(f"{run.name}" for run in runs), abouts=abouts, one_seed=len(seeds) == 1,
         missing="" if figures.available() else figures.MISSING, figures=figures_of(pictures.values()),
-        first=[tables[name] for name in first if name in tables],
+        answers=answers(runs), first=[tables[name] for name in first if name in tables],
         rest=[section for name, section in tables.items() if name not in first],
         settings=[(run.name, _settings(run.summary)) for run in runs], definition=DEFINITION, docs=docs, docs_name=DOCS,
     )  # fmt: skip
+
+
+def answers(runs: Sequence[Run]) -> list[outcome.Answer]:
+    """Return what the page begins with; see `outcome.answers`."""
+    return outcome.answers((run.name if len(runs) > 1 else "", run.summary) for run in runs)
 
 
 def link(folder: Path) -> str:

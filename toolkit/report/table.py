@@ -32,6 +32,7 @@ class Column:
             `heat` colours the cell by such a share.
         form: turns the value into text for a person.
         width: of a bar, in characters.
+        top: share with the full colour of `heat`.
     """
 
     path: tuple[str, ...]
@@ -39,6 +40,7 @@ class Column:
     kind: Literal["text", "number", "chip", "bar", "heat"] = "text"
     form: Callable[[Any], str] = plain
     width: int = 40
+    top: float = 1.0
 
     def value(self, row: Row) -> Any:
         """Return what the row has there; None if it has nothing."""

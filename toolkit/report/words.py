@@ -15,6 +15,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def tenths(share: float) -> str:
+    """Return a share in points, without its sign."""
+    return f"{100 * share:.1f}"
+
+
 SCORES = (
     Column(("name",), "score"),
     Column(("value",), "", "chip", percent),

@@ -49,6 +49,17 @@ def test_acceptance_by_lot_confirms_itself(kappa: float) -> None:
     assert unseen["verdict"] == "no", "without a second draw, decisions by lot are decisions about the texts"
 
 
+def test_gates_by_lot_are_never_a_no_and_gates_at_the_edge_of_delta_seldom_a_yes() -> None:
+    """At the edge the AUC is .55: execution lifts the chance to be accepted from .5 to .6."""
+    runs = 400 if FULL else 30
+    lots = [answers(lambda rng, _x, _good: bool(rng.random() < 0.5), prompts=24, seed=s, draws=True)["verdict"] for s in range(runs)]
+    edge: Gate = lambda rng, _x, good: bool(rng.random() < (0.6 if good else 0.5))  # noqa: E731
+    edges = [answers(edge, prompts=24, seed=s, draws=True)["verdict"] for s in range(runs)]
+    most = runs * 0.05 + 2 * math.sqrt(runs * 0.05 * 0.95)
+    assert lots.count("no") <= most
+    assert edges.count("yes") <= most
+
+
 def test_kappa_may_depend_on_the_prompt_and_on_what_prompts_are_like() -> None:
     """Prompts that are easy are accepted: a marginal AUC is far above 1/2, and there is nothing within a prompt."""
     found = answers(lambda _rng, x, _good: x % 2 == 0)
@@ -66,6 +77,8 @@ def test_a_gate_that_leans_towards_what_runs_is_not_self_confirming_and_few_answ
     assert few["needed"] > 16
     enough = answers(lambda _rng, _x, _good: True, prompts=4, each=math.ceil(few["needed"] / 4) + 20)
     assert enough["verdict"] == "yes"
+    assert enough["excess_sd"]["high"] > 0.3, "of four prompts"
+    assert enough["says"].endswith(f"and r differs by 0.00 (sd; 95 %: at most {enough['excess_sd']['high']:.2f})")
     assert confirmation.verdict([], [])["verdict"] == "undecided"
     with pytest.raises(ValueError, match="executions"):
         confirmation.verdict([{"task_id": "a", "accepted": True}], [])
