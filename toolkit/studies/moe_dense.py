@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from toolkit.analysis.contrasts import Contrast, Term, over
+from toolkit.analysis.contrasts import SEES, Contrast, Term, over
 from toolkit.studies import published_gap, telemetry
 from toolkit.studies.base import TINY, Cell, Found, Study, both
 from toolkit.studies.lab import Lab
@@ -59,7 +59,8 @@ class MoeDense(Study[DenseSettings]):
         "tiny": {**TINY, "experts": 4, "layers": 1, "steps": 2, "sequence": 32, "texts": 8, "held_texts": 2, "keep": 2,
                  "calibration": 1, "telemetry_tasks": 5},
         "small": {"dtype": "bfloat16", "device": "cpu", "nll_tasks": 64, "pass_tasks": 32, "parameters": 1.35e8},
-        "gpu": {"layers": 0, "steps": 150, "batch": 32, "micro_batch": 8, "sequence": 1024, "texts": 4000, "held_texts": 128,
+        "gpu": {"minutes": 7,
+                "layers": 0, "steps": 150, "batch": 32, "micro_batch": 8, "sequence": 1024, "texts": 4000, "held_texts": 128,
                 "seeds": (0, 1, 2), "nll_tasks": 378, "pass_tasks": 378, "samples": 5, "temperature": 0.2,
                 "max_new_tokens": 512, "calibration": 32, "telemetry_tasks": 164, "machine": "h200", "parameters": 1.35e8},
         "full": {"model": "Qwen/Qwen2.5-Coder-7B", "layers": 0, "trains": "all", "steps": 1000, "batch": 512,
@@ -164,6 +165,11 @@ class MoeDense(Study[DenseSettings]):
     def trained(self, settings: DenseSettings) -> float:
         """Return the tokens of both trainings of a seed."""
         return 0.0 if settings.published else trained_tokens(settings, 2)
+
+    def sees(self, settings: DenseSettings) -> list[tuple[str, int, float]]:
+        """Return what published numbers of one answer each can tell."""
+        n, visible = sum(published_gap.BENCHMARKS.values()), SEES * published_gap.se(*published_gap.PAIR) / 100
+        return [(f"{' less '.join(published_gap.PAIR)}, humaneval-pro less mbpp-pro", n, visible)] * settings.published
 
     def scored(self, settings: DenseSettings) -> int:
         """Return how many models answer."""

@@ -106,12 +106,13 @@ class Reliability(Study[ReliabilitySettings]):
         return 2 * (settings.rounds * settings.each + settings.n) * n_models
 
     def sees(self, settings: ReliabilitySettings) -> list[tuple[str, int, float]]:
-        """Return how far a rate has to be from the tolerated one, if the proposal is no better than plain sampling."""
-        if not self.problems(settings):
-            return []
-        rate = settings.tolerated
-        se = math.sqrt(rate * (1 - rate) / settings.n)
-        return [(f"the failure rate less {rate:g}, by plain sampling", settings.n, SEES * se)]
+        """Return how far a rate has to be from that of each cell, if the proposal is no better than plain sampling."""
+        asked = [(rate, settings.planted_n) for rate in settings.planted]
+        asked += [(settings.tolerated, settings.n)] * bool(self.problems(settings))
+        return [
+            (f"the failure rate less {rate:g}, by plain sampling", n, SEES * math.sqrt(rate * (1 - rate) / n))
+            for rate, n in asked
+        ]  # fmt: skip
 
     def run(self, lab: Lab[ReliabilitySettings], cell: Cell, seed: int) -> Found:
         """Learn a proposal, estimate the rate with it, and ask as many problems plainly."""
