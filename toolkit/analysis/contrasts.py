@@ -199,21 +199,61 @@ def told(results: Sequence[Mapping[str, Any]], samples: int) -> str:
     return "; ".join(_line(named[measure], samples) for measure in sorted(named, reverse=True))
 
 
-def _line(it: Mapping[str, Any], samples: int) -> str:
-    is_pass = it["scores"][0].startswith("pass@")
-    unit = "points" if is_pass else "nats"
+def claims(results: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return a claim for each named result, with its evidence, whether that verifies it, and how far it can be trusted.
 
-    def form(value: float) -> str:
-        return f"{100 * value:+.1f}" if is_pass else f"{value:+.3f}"
+    Verified is an effect whose interval excludes 0 and whose p-value after Holm is below 5 %, or one within the margin.
+    """
+    found = []
+    for it in results:
+        if not it["named"]:
+            continue
+        end = {
+            "answered": f"is {'above' if it['value'] > 0 else 'below'} 0", "open": "differs from 0",
+            "bounded": f"is within +-{_form(it, it['margin']).lstrip('+')} {_unit(it)}",
+        }[it["verdict"]]  # fmt: skip
+        is_chance = it["verdict"] == "answered" and it["p_holm"] is not None and it["p_holm"] >= 0.05
+        found.append({
+            "claim": f"{it['contrast']}, on {' and '.join(it['scores'])}, {end}",
+            "evidence": f"{_measured(it)}, {it['tasks']} tasks, {_counted(it['seeds'], 'seed')}",
+            "verified": "no: open" if it["verdict"] == "open" else "no: not after Holm" if is_chance else "yes",
+            "confidence": "-" if it["verdict"] == "open" or is_chance else trust(it["seeds"]),
+        })  # fmt: skip
+    return found
 
-    size = form(it["visible"]).lstrip("+")
+
+def trust(seeds: int) -> str:
+    """Return how far a verified claim of so many seeds can be trusted: tasks alone say nothing of another training."""
+    return "low: one seed" if seeds == 1 else "medium: two seeds" if seeds == 2 else "high"
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def _unit(it: Mapping[str, Any]) -> str:
+    return "points" if it["scores"][0].startswith("pass@") else "nats"
+
+
+def _form(it: Mapping[str, Any], value: float) -> str:
+    return f"{100 * value:+.1f}" if _unit(it) == "points" else f"{value:+.3f}"
+
+
+def _measured(it: Mapping[str, Any]) -> str:
+    """Return value, interval, and p-value after Holm, where that is another one than before."""
     holm = "" if it.get("p_holm") in (None, it["p"]) else f" (p {it['p_holm']:.3f} after Holm)"
-    within = f" (within +-{form(it['margin']).lstrip('+')})" if it["verdict"] == "bounded" else ""
-    line = (f"{it['verdict']}{within}: {it['contrast']} on {' and '.join(it['scores'])} {form(it['value'])} {unit} "
-            f"[{form(it['low'])}, {form(it['high'])}]{holm}, smallest effect visible {size} {unit} over {it['tasks']} "
-            f"tasks, {it['seeds']} {'seed' if it['seeds'] == 1 else 'seeds'}")  # fmt: skip
+    return f"{_form(it, it['value'])} {_unit(it)} [{_form(it, it['low'])}, {_form(it, it['high'])}]{holm}"
+
+
+def _line(it: Mapping[str, Any], samples: int) -> str:
+    size = _form(it, it["visible"]).lstrip("+")
+    within = f" (within +-{_form(it, it['margin']).lstrip('+')})" if it["verdict"] == "bounded" else ""
+    line = (
+        f"{it['verdict']}{within}: {it['contrast']} on {' and '.join(it['scores'])} {_measured(it)}, smallest effect "
+        f"visible {size} {_unit(it)} over {it['tasks']} tasks, {_counted(it['seeds'], 'seed')}"
+    )
     if it["verdict"] == "open" and it["tasks_needed"]:
-        n = f"{samples} {'sample' if samples == 1 else 'samples'} each" if is_pass else "one reading each"
+        n = f"{_counted(samples, 'sample')} each" if _unit(it) == "points" else "one reading each"
         line += f"; about {it['tasks_needed']:,} tasks, {n}, would decide it"
     elif it["verdict"] == "open" and it["seeds"] > 1 and it["se"]:
         line += "; more seeds would decide it, not more tasks"

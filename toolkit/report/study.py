@@ -42,6 +42,7 @@ _CONTRASTS = [
 ]  # fmt: skip
 
 
+_CLAIMS = [Column((name,), name.capitalize()) for name in ("claim", "evidence", "verified", "confidence")]
 _DRAWN = {
     "Failure rates": ("share of problems that fail", True),
     "Published gaps": ("points of pass@1, HumanEval Pro less MBPP Pro", False),
@@ -104,7 +105,8 @@ def html(summary: Summary) -> str:
     ]  # fmt: skip
     notes = summary["notes"] + [f"{name}: {text}" for name, text in summary["more"].items() if isinstance(text, str)]
     return fill(
-        "study.html", study=summary["study"], question=summary["question"], limits=summary["limits"],
+        "study.html", **{name: summary[name] for name in ("study", "question", "method", "limits", "references", "claims")},
+        claim_columns=_CLAIMS, asked=list(dict.fromkeys(row["contrast"] for row in summary["contrasts"] if row["named"])),
         waiting=summary["waiting"], model=summary["settings"]["model"] or "no model",
         one_seed=_one_seed(summary),
         verdict=summary["verdict"], contrasts=contrasts(summary), contrast_columns=_CONTRASTS, rows=rows,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from toolkit.analysis import efficiency
 from toolkit.analysis.contrasts import Contrast, Term
 from toolkit.errors import UsageError
-from toolkit.studies.base import TINY, Cell, Found, Study
+from toolkit.studies.base import ARXIV, TINY, Cell, Found, Study
 from toolkit.studies.lab import Lab
 from toolkit.studies.settings import Field, Names, StudySettings
 
@@ -63,12 +63,26 @@ class Per(Study[PerSettings]):
 
     name = "per"
     question = "How does the Performance-Efficiency Ratio go with model size, and does it change with difficulty?"
+    method = (
+        "Models are the one that is named, its children by pruning (ffn: that share of all feed-forward channels; depth: "
+        "so many layers, those that change their input least), and others by name.",
+        "Throughput is of answers to 16 prompts together, latency of one alone, medians of repeats in a row on one "
+        "machine; memory is that of the weights.",
+        "PER is the geometric mean of accuracy, throughput, memory and latency, each from 0 (worst of these models) to 1 "
+        "(best); per fixed has ends that hold for any models. per low and per high: with any one other model left out.",
+        "Contrast: the slope of the score over log10 of the parameters on the last level, less that on the first. A "
+        "budget buys k answers of each model; it is what the largest takes for its tokens.",
+    )
     limits = (
         "With fewer than 8 models a fit over size describes these models, and says little of others.",
         "Pruned children are not models trained at their size: they lose more than such models would.",
         "Speed is that of this machine, batch and length; on a busy machine it is noise, and the ratio inherits it.",
         INVARIANT + ".",
     )
+    references: ClassVar[Mapping[str, str]] = {
+        "PER": f"{ARXIV}2603.21389", "HumanEval Pro": f"{ARXIV}2412.21199", "pass@k": f"{ARXIV}2107.03374",
+        "ShortGPT": f"{ARXIV}2403.03853",
+    }  # fmt: skip
     settings = PerSettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {**TINY, "children": ("ffn0.25", "depth1"), "calibration_texts": 2, "speed_prompts": 2, "speed_tokens": 4,

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from toolkit.analysis import rare
-from toolkit.analysis.contrasts import SEES, Contrast
+from toolkit.analysis.contrasts import SEES, Contrast, trust
 from toolkit.benchmarks import Benchmark, DataMissing, Options
 from toolkit.errors import InfrastructureError
 from toolkit.oracle import VERSION
 from toolkit.records import Task
 from toolkit.studies import templates
-from toolkit.studies.base import TINY, Cell, Found, Study
+from toolkit.studies.base import ARXIV, TINY, Cell, Found, Study
 from toolkit.studies.lab import Lab
 from toolkit.studies.rows import hash_of
 from toolkit.studies.settings import Field, Names, Numbers, StudySettings
@@ -68,6 +68,15 @@ class Reliability(Study[ReliabilitySettings]):
 
     name = "reliability"
     question = "How often does a model fail on parametrised problems, and how many fewer samples tell it?"
+    method = (
+        "A problem is a point: a template, two numbers, whether an example is shown, whether the name tells; all points "
+        "are equally likely. In each round the problems with the highest loss (1 for a failure, else the surprise at the "
+        "right answer, squeezed below 1) say where the next round looks: the cross-entropy method.",
+        "Importance sampling then estimates the rate, weighting each problem by its nominal over its proposed "
+        "probability: unbiased whatever was learnt. Intervals are Student's; without a failure, Wilson's.",
+        "saved: how many times more problems plain sampling would need for as narrow an interval, counting those of the "
+        "learning. plain: as many problems, sampled plainly. Planted models fail at a known rate.",
+    )
     limits = (
         "A rate is that of these templates with these levels, not of programming in general.",
         "Answers are greedy: a problem is failed or not, and chance lies only in which problems are asked.",
@@ -75,6 +84,10 @@ class Reliability(Study[ReliabilitySettings]):
         "failures, the estimate is unbiased still, and no better than plain sampling.",
         "Each round needs the verdicts of the one before: boxes have to be where the model is.",
     )
+    references: ClassVar[Mapping[str, str]] = {
+        "Five-nines reliability": f"{ARXIV}2605.11209",
+        "Rubinstein and Kroese, The Cross-Entropy Method (2004)": "https://doi.org/10.1007/978-1-4757-4321-0",
+    }
     settings = ReliabilitySettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {**TINY, "rounds": 1, "each": 3, "n": 3},
@@ -138,6 +151,25 @@ class Reliability(Study[ReliabilitySettings]):
             {"cell": row["cell"], "seed": row["seed"], "true rate": row["levels"]["rate"], **row["numbers"]} for row in rows
         ]  # fmt: skip
         return {"Failure rates": table} if table else {}
+
+    def claims(
+        self, settings: ReliabilitySettings, contrasts: Sequence[Mapping[str, Any]], more: Mapping[str, Any]
+    ) -> list[dict[str, str]]:
+        """Say whether intervals of planted models have the rate in them, and on which side of the tolerated others are."""
+        found, limit = [], settings.tolerated
+        for row in more.get("Failure rates", []):
+            rate, low, high = row["true rate"], row["low"], row["high"]
+            if rate is not None:
+                claim, holds = f"the interval of {row['cell']} has its rate in it", low <= rate <= high
+            else:
+                side = "above" if row["value"] > limit else "below"
+                claim, holds = f"{row['cell']} fails {side} the tolerated rate of {limit:g}", low > limit or high < limit
+            found.append({
+                "claim": claim, "evidence": f"{row['value']:.3g} [{low:.3g}, {high:.3g}], {row['failures']} failures, "
+                f"{row['n']:,} problems", "verified": "yes" if holds else "no: open" if rate is None else "no",
+                "confidence": trust(len(settings.seeds)) if holds else "-",
+            })  # fmt: skip
+        return found
 
     def verdict(
         self, settings: ReliabilitySettings, contrasts: Sequence[Mapping[str, Any]], more: Mapping[str, Any]

@@ -8,7 +8,19 @@ import numpy as np
 import pytest
 from scipy.stats import t, ttest_ind
 
-from toolkit.analysis.contrasts import SEES, Contrast, Term, _interval, _student, evaluate, expected, over, told, with_holm
+from toolkit.analysis.contrasts import (
+    SEES,
+    Contrast,
+    Term,
+    _interval,
+    _student,
+    claims,
+    evaluate,
+    expected,
+    over,
+    told,
+    with_holm,
+)
 
 
 def rows(cells: dict[str, list[float]], score: str = "nll@x", seed: int = 0) -> list[dict[str, Any]]:
@@ -147,3 +159,17 @@ def test_what_is_expected_before_anything_ran() -> None:
     assert expected(over("x", {"a": 1, "b": -1}, "nll@x", 0.05), 64, 1, 1) == pytest.approx(0.02, abs=0.001)
     four = over("x", {"a": 1, "b": -1, "c": -1, "d": 1}, "nll@x", 0.05)
     assert expected(four, 64, 1, 1) == pytest.approx(0.02 * math.sqrt(2), abs=0.001)
+
+
+def test_a_claim_is_verified_by_its_interval_and_after_holm_and_one_seed_is_little() -> None:
+    it = {"contrast": "x", "scores": ["nll@a"], "named": True, "value": -0.03, "low": -0.05, "high": -0.01, "p": 0.03, "seeds": 1,
+          "margin": 0.05, "tasks": 64, "verdict": "answered"}  # fmt: skip
+    several = [it, {**it, "p": 0.01, "seeds": 3}, {**it, "verdict": "bounded", "seeds": 2}, {**it, "verdict": "open", "p": 0.9}]
+    found = claims(with_holm([*several, {**it, "named": False}]))
+    assert [(each["claim"], each["verified"], each["confidence"]) for each in found] == [
+        ("x, on nll@a, is below 0", "no: not after Holm", "-"), ("x, on nll@a, is below 0", "yes", "high"),
+        ("x, on nll@a, is within +-0.050 nats", "yes", "medium: two seeds"), ("x, on nll@a, differs from 0", "no: open", "-"),
+    ]  # fmt: skip
+    assert found[0]["evidence"] == "-0.030 nats [-0.050, -0.010] (p 0.090 after Holm), 64 tasks, 1 seed"
+    alone = claims(with_holm([{**it, "p": 0.03}]))
+    assert (alone[0]["verified"], alone[0]["confidence"]) == ("yes", "low: one seed")
