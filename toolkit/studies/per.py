@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from toolkit.analysis import efficiency
 from toolkit.analysis.contrasts import Contrast, Term
+from toolkit.analysis.stats import mean_interval
 from toolkit.errors import UsageError
 from toolkit.studies.base import ARXIV, TINY, Cell, Found, Study
 from toolkit.studies.lab import Lab
@@ -69,7 +70,10 @@ class Per(Study[PerSettings]):
         "Throughput is of answers to 16 prompts together, latency of one alone, medians of repeats in a row on one "
         "machine; memory is that of the weights.",
         "PER is the geometric mean of accuracy, throughput, memory and latency, each from 0 (worst of these models) to 1 "
-        "(best); per fixed has ends that hold for any models. per low and per high: with any one other model left out.",
+        "(best); per low and per high are its range with any one other model left out, and no interval.",
+        "per fixed has ends that hold for any models; fixed low and fixed high are what it is at the ends of the "
+        "accuracy's 95 % interval over tasks, with speed as measured. Lines over size have Student's interval over "
+        "models.",
         "Contrast: the slope of the score over log10 of the parameters on the last level, less that on the first. A "
         "budget buys k answers of each model; it is what the largest takes for its tokens.",
     )
@@ -247,16 +251,21 @@ def _model(row: Mapping[str, Any], level: str) -> dict[str, Any]:
 
 
 def _ratios(models: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return a row for each model: both ratios, the range with another one left out, and whether none is as good on all."""
-    columns = (efficiency.per(models), efficiency.per(models, efficiency.FIXED), efficiency.leave_one_out(models),
-               efficiency.pareto(models))  # fmt: skip
+    """Return a row for each model: both ratios, the range with another one left out, and whether none is as good on all.
+
+    The ratio with fixed ends has an interval: what it is at the ends of the accuracy's, with speed as it was measured.
+    """
+    ends = [mean_interval(list(model["passes"].values()), 1.0) for model in models]
+    low, high = ([{**model, "accuracy": end[at]} for model, end in zip(models, ends, strict=True)] for at in (0, 1))
+    fixed = [efficiency.per(each, efficiency.FIXED) for each in (models, low, high)]
+    columns = (efficiency.per(models), *fixed, efficiency.leave_one_out(models), efficiency.pareto(models))
     return [
         {
             "cell": model["cell"], "seed": model["seed"], "parameters": model["parameters"], "accuracy": model["accuracy"],
-            "per": ratio, "per_fixed": fixed, "per_low": between and between[0], "per_high": between and between[1],
-            "pareto": "yes" if best else "no",
+            "per": ratio, "per_low": between and between[0], "per_high": between and between[1],
+            "per_fixed": middle, "fixed_low": lowest, "fixed_high": highest, "pareto": "yes" if best else "no",
         }
-        for model, ratio, fixed, between, best in zip(models, *columns, strict=True)
+        for model, ratio, middle, lowest, highest, between, best in zip(models, *columns, strict=True)
     ]  # fmt: skip
 
 
