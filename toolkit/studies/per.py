@@ -257,15 +257,16 @@ def _ratios(models: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
     ends = [mean_interval(list(model["passes"].values()), 1.0) for model in models]
     low, high = ([{**model, "accuracy": end[at]} for model, end in zip(models, ends, strict=True)] for at in (0, 1))
-    fixed = [efficiency.per(each, efficiency.FIXED) for each in (models, low, high)]
-    columns = (efficiency.per(models), *fixed, efficiency.leave_one_out(models), efficiency.pareto(models))
+    fixed, lowest, highest = (efficiency.per(each, efficiency.FIXED) for each in (models, low, high))
+    ratios, best = efficiency.per(models), efficiency.pareto(models)
+    between = [it or (None, None) for it in efficiency.leave_one_out(models)]
     return [
         {
             "cell": model["cell"], "seed": model["seed"], "parameters": model["parameters"], "accuracy": model["accuracy"],
-            "per": ratio, "per_low": between and between[0], "per_high": between and between[1],
-            "per_fixed": middle, "fixed_low": lowest, "fixed_high": highest, "pareto": "yes" if best else "no",
+            "per": ratios[at], "per_low": between[at][0], "per_high": between[at][1], "per_fixed": fixed[at],
+            "fixed_low": lowest[at], "fixed_high": highest[at], "pareto": "yes" if best[at] else "no",
         }
-        for model, ratio, middle, lowest, highest, between, best in zip(models, *columns, strict=True)
+        for at, model in enumerate(models)
     ]  # fmt: skip
 
 
