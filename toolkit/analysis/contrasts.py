@@ -212,12 +212,11 @@ def claims(results: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
             "answered": f"is {'above' if it['value'] > 0 else 'below'} 0", "open": "differs from 0",
             "bounded": f"is within +-{_form(it, it['margin']).lstrip('+')} {_unit(it)}",
         }[it["verdict"]]  # fmt: skip
-        is_chance = it["verdict"] == "answered" and it["p_holm"] is not None and it["p_holm"] >= 0.05
         found.append({
             "claim": f"{it['contrast']}, on {' and '.join(it['scores'])}, {end}",
             "evidence": f"{_measured(it)}, {it['tasks']} tasks, {_counted(it['seeds'], 'seed')}",
-            "verified": "no: open" if it["verdict"] == "open" else "no: not after Holm" if is_chance else "yes",
-            "confidence": "-" if it["verdict"] == "open" or is_chance else trust(it["seeds"]),
+            "verified": "no: open" if it["verdict"] == "open" else "no: not after Holm" if _is_chance(it) else "yes",
+            "confidence": "-" if it["verdict"] == "open" or _is_chance(it) else trust(it["seeds"]),
         })  # fmt: skip
     return found
 
@@ -225,6 +224,11 @@ def claims(results: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 def trust(seeds: int) -> str:
     """Return how far a verified claim of so many seeds can be trusted: tasks alone say nothing of another training."""
     return "low: one seed" if seeds == 1 else "medium: two seeds" if seeds == 2 else "high"
+
+
+def _is_chance(it: Mapping[str, Any]) -> bool:
+    """Whether an effect's interval excludes 0, and its p-value after Holm does not."""
+    return it["verdict"] == "answered" and (it.get("p_holm") or 0.0) >= 0.05
 
 
 def _counted(n: int, what: str) -> str:
@@ -241,7 +245,8 @@ def _form(it: Mapping[str, Any], value: float) -> str:
 
 def _measured(it: Mapping[str, Any]) -> str:
     """Return value, interval, and p-value after Holm, where that is another one than before."""
-    holm = "" if it.get("p_holm") in (None, it["p"]) else f" (p {it['p_holm']:.3f} after Holm)"
+    but = ", which is chance among all that was asked" if _is_chance(it) else ""
+    holm = "" if it.get("p_holm") in (None, it["p"]) else f" (p {it['p_holm']:.3f} after Holm{but})"
     return f"{_form(it, it['value'])} {_unit(it)} [{_form(it, it['low'])}, {_form(it, it['high'])}]{holm}"
 
 

@@ -170,6 +170,7 @@ def test_a_claim_is_verified_by_its_interval_and_after_holm_and_one_seed_is_litt
         ("x, on nll@a, is below 0", "no: not after Holm", "-"), ("x, on nll@a, is below 0", "yes", "high"),
         ("x, on nll@a, is within +-0.050 nats", "yes", "medium: two seeds"), ("x, on nll@a, differs from 0", "no: open", "-"),
     ]  # fmt: skip
-    assert found[0]["evidence"] == "-0.030 nats [-0.050, -0.010] (p 0.090 after Holm), 64 tasks, 1 seed"
+    assert found[0]["evidence"] == "-0.030 nats [-0.050, -0.010] (p 0.090 after Holm, which is chance among all that was asked), 64 tasks, 1 seed"
+    assert "[-0.050, -0.010] (p 0.090 after Holm, which is chance" in told([{**several[0], "p_holm": 0.09, "visible": 0.1}], 1)
     alone = claims(with_holm([{**it, "p": 0.03}]))
     assert (alone[0]["verified"], alone[0]["confidence"]) == ("yes", "low: one seed")
