@@ -84,9 +84,28 @@ def _intervals(row: Mapping[str, Any]) -> list[tuple[str, float, float, float]]:
     return found
 
 
+_HEADINGS = {
+    "tv": "TV of labels", "jaccard": "Jaccard", "macs_per_token": "MACs a token", "max_vio": "MaxVio",
+    "client_nll_mean": "nats on clients' texts", "client_nll_worst": "nats, worst client", "worst": "MaxVio, worst layer",
+    "dead": "dead experts", "batch_max_vio": "MaxVio, last steps", "dropped_at_1": "dropped at capacity 1",
+    "recovered_after_steps": "steps of a skew",
+    "per": "PER", "per_low": "PER, lowest", "per_high": "PER, highest", "per_fixed": "PER, fixed ends",
+    "fixed_low": "fixed, low", "fixed_high": "fixed, high", "n_models": "models", "r2": "R^2", "tau": "Kendall's tau",
+    "pass_at_k": "pass@k", "of_k": "with k", "tokens_per_s": "tokens/s", "ms_per_token": "ms a token", "memory_mb": "MB",
+    "p_value": "p", "divergence_p": "divergence, p", "divergence_chance": "divergence, chance", "se": "standard error",
+    "humaneval_pro": "HumanEval Pro", "mbpp_pro": "MBPP Pro", "n": "problems", "gb_s": "GB.s",
+}  # fmt: skip
+"""Of columns whose keys would not be read as what they are."""
+
+
 def _named(columns: Sequence[Column]) -> list[Column]:
-    return [Column(c.path, " ".join(part.replace("_", " ") for part in c.path[-2:] if part not in _PARTS), c.kind, c.form)
+    return [Column(c.path, ", ".join(_heading(part) for part in c.path[-2:] if part not in _PARTS), c.kind, c.form)
             for c in columns]  # fmt: skip
+
+
+def _heading(key: str) -> str:
+    name = key.removeprefix("held_")
+    return _HEADINGS.get(name, name.replace("_", " ")) + ", held out" * (name != key)
 
 
 _PARTS = ("levels", "numbers", "scores")
