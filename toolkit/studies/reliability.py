@@ -82,7 +82,7 @@ class Reliability(Study[ReliabilitySettings]):
         "Answers are greedy: a problem is failed or not, and chance lies only in which problems are asked.",
         "Where nothing failed yet, the model's surprise at the right answer says where to look; where that tells nothing of "
         "failures, the estimate is unbiased still, and no better than plain sampling.",
-        "Each round needs the verdicts of the one before: boxes have to be where the model is.",
+        "Each round needs the verdicts of the one before: boxes are where the model is, or machines take turns.",
     )
     references: ClassVar[Mapping[str, str]] = {
         "Five-nines reliability": f"{ARXIV}2605.11209",
