@@ -66,7 +66,7 @@ class MoeBalance(Study[BalanceSettings]):
         "with the first init and no capacity. The contrast is that of loss-free balancing less that of the auxiliary "
         "loss, mean over conditions: below 0 in nats, or above 0 in pass@1, loss-free balancing is hurt less.",
         "Capacity at reading holds within each text by itself, and is of nats alone. MaxVio is the largest load over the "
-        "mean, less 1, on texts that were held out; of each step where it says batch.",
+        "mean, less 1, on texts that were held out; last steps: of each of the last five in training, on average.",
     )
     limits = (
         "Mixtures are upcycled and trained briefly: a router that has just begun to learn is not one after 100B tokens.",
@@ -76,7 +76,7 @@ class MoeBalance(Study[BalanceSettings]):
         "Answers are always written without capacity, which at inference would make pass@1 depend on the batch.",
     )
     references: ClassVar[Mapping[str, str]] = {
-        "Loss-free balancing": f"{ARXIV}2408.15664", "its theory": f"{ARXIV}2512.03915",
+        "Loss-free balancing": f"{ARXIV}2408.15664", "Its theory": f"{ARXIV}2512.03915",
         "Drop-upcycling": f"{ARXIV}2502.19261", "Virtual groups": f"{ARXIV}2410.07524",
     }  # fmt: skip
     settings = BalanceSettings
