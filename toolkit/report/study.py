@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from toolkit.analysis.contrasts import is_small, written
 from toolkit.report import figures
 from toolkit.report.page import figures_of
 from toolkit.report.table import Column, leaves
@@ -24,10 +25,11 @@ def contrasts(summary: Summary) -> list[dict[str, str]]:
     return [
         {
             "contrast": row["contrast"], "score": " and ".join(row["scores"]), "value": _form(row, row["value"]),
-            "interval": f"{_form(row, row['low'])} to {_form(row, row['high'])}", "p": f"{row['p']:.3f}",
-            "holm": "" if row["p_holm"] is None else f"{row['p_holm']:.3f}",
+            "interval": f"{_form(row, row['low'])} to {_form(row, row['high'])}", "p": written(row["p"]),
+            "holm": "" if row["p_holm"] is None else written(row["p_holm"]),
             "visible": _form(row, row["visible"]).lstrip("+"), "tasks": str(row["tasks"]), "seeds": str(row["seeds"]),
-            "verdict": row["verdict"], "needed": f"{row['tasks_needed']:,}" if row["tasks_needed"] else "",
+            "verdict": row["verdict"] + ", within the margin" * (row["verdict"] == "answered" and is_small(row)),
+            "needed": f"{row['tasks_needed']:,}" if row["tasks_needed"] else "",
         }
         for row in summary["contrasts"]
     ]  # fmt: skip

@@ -26,6 +26,8 @@ class PruningFl(Study[PruningSettings]):
     )
     limits = (
         "Clients differ by topic of the standard library, not as companies do; other skews may act otherwise.",
+        "Where alpha moves little without pruning, clients have hardly parted in training: that it then changes little of what "
+        "pruning costs says nothing of longer training.",
         "Left out: pruning during training and hierarchies (FedPhD), pruning of heads and vocabulary, Taylor scores.",
         "Training on the standard library may lower HumanEval in every cell; effects are read against the rows without "
         "training and with centralised training.",
@@ -82,8 +84,10 @@ class PruningFl(Study[PruningSettings]):
             if alpha != IID:
                 weights = {cell_name(0, alpha, ""): 1.0, cell_name(0, IID, ""): -1.0}
                 beside += both(f"alpha {alpha} without pruning", weights, settings)
-        trained = {cell_name(0, IID, ""): 1.0, "untrained-s0": -1.0}
-        return found + beside + both("federated training, IID, without pruning", trained, settings)
+        for name, other in (("no training", "untrained-s0"), ("training in one place", "central-s0")):
+            weights = {cell_name(0, IID, ""): 1.0, other: -1.0}
+            beside += both(f"federated training, IID, less {name}, without pruning", weights, settings)
+        return found + beside
 
     def trained(self, settings: PruningSettings) -> float:
         """Return how many tokens are trained on: a federated training is used by both orders without pruning."""
