@@ -26,8 +26,8 @@ class PruningFl(Study[PruningSettings]):
     )
     limits = (
         "Clients differ by topic of the standard library, not as companies do; other skews may act otherwise.",
-        "Where alpha moves little without pruning, clients have hardly parted in training: that it then changes little of what "
-        "pruning costs says nothing of longer training.",
+        "Where alpha moves little without pruning, clients have hardly parted in training: that it then changes little of "
+        "what pruning costs says nothing of longer training.",
         "Left out: pruning during training and hierarchies (FedPhD), pruning of heads and vocabulary, Taylor scores.",
         "Training on the standard library may lower HumanEval in every cell; effects are read against the rows without "
         "training and with centralised training.",
