@@ -17,8 +17,8 @@ three methods:
   named=True)`, or `Contrast` with terms of several scores. Tasks of one score are paired, those of two are independent.
 
 `summary` may add tables to the page, `claims` other claims, `verdict` another last line; `trained` and `scored` say the
-cost for `--dry-run`, and `problems` and `sees` what a study asks beside benchmarks and contrasts. A number that is the
-same in every run belongs in the ledger; what was measured with a clock belongs in a stage.
+cost for `--dry-run`, and `read`, `problems` and `sees` what a study asks beside benchmarks and contrasts. A number that
+is the same in every run belongs in the ledger; what was measured with a clock belongs in a stage.
 """
 
 from typing import Any

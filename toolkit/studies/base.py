@@ -90,6 +90,10 @@ class Study(ABC, Generic[S]):
         """Return how many times a model is scored on each benchmark, in all cells of one seed."""
         return len(self.cells(settings))
 
+    def read(self, settings: S) -> int:
+        """Return how many times a model reads each benchmark besides, without answering it."""
+        return 0
+
     def problems(self, settings: S) -> int:
         """Return how many problems that are of no benchmark are read and answered, in all cells of one seed."""
         return 0

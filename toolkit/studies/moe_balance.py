@@ -244,6 +244,10 @@ class MoeBalance(Study[BalanceSettings]):
         """Return how many trainings are scored."""
         return len(settings.balancers) * len(settings.inits) * len(settings.capacities)
 
+    def read(self, settings: BalanceSettings) -> int:
+        """Return how often those are read with capacity."""
+        return self.scored(settings) * (len(settings.reads) - 1)
+
 
 def _name(balancer: str, init: str, capacity: float, read: float) -> str:
     return f"{balancer}-{init}" + (f"-cf{capacity:g}" if capacity else "") + (f"-read{read:g}" if read else "")

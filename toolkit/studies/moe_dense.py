@@ -196,6 +196,10 @@ class MoeDense(Study[DenseSettings]):
         """Return how many models answer."""
         return 0 if settings.published else 3
 
+    def read(self, settings: DenseSettings) -> int:
+        """Return how many mixtures with experts taken off or skipped are read."""
+        return max(0, len(self.cells(settings)) - 3)
+
 
 def _kept(settings: DenseSettings, benchmark: str) -> str:
     return f"moe-keep{settings.keep}-{benchmark}"

@@ -33,7 +33,8 @@ def plan(study: Study[S], settings: S) -> dict[str, Any]:
     sizes = {name: BENCHMARKS[name].n_tasks or 400 for name in settings.benchmarks}
     scored = study.scored(settings) * n_seeds
     problems = study.problems(settings) * n_seeds
-    reads = (scored * sum(min(settings.nll_tasks, size) for size in sizes.values()) + problems) * READ
+    read = scored + study.read(settings) * n_seeds
+    reads = (read * sum(min(settings.nll_tasks, size) for size in sizes.values()) + problems) * READ
     answers = scored * sum(min(settings.pass_tasks, size) for size in sizes.values()) * settings.samples + problems
     written = answers * settings.max_new_tokens
     trained = study.trained(settings) * n_seeds
