@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 PROGRAMS = ["def f(x):\n    return x\n", "import os\n", "def f(:\n"]
 BY_NAME = {"verdicts", "unscored", "versions", "images", "data", "thresholds", "refusals", "classes", "scores", "pass_at_k",
            "bounds", "gates", "settings", "seconds", "inputs", "outputs", "values", "tasks", "mean_logprob", "held_out",
-           "opinion", "comparisons", "levels", "labels", "more", "agreement"}  # fmt: skip
+           "opinion", "comparisons", "levels", "labels", "more", "agreement", "references"}  # fmt: skip
 """Their keys are names of other things, or have a page of their own."""
 
 

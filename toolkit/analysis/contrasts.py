@@ -101,7 +101,7 @@ def evaluate(contrast: Contrast, rows: Sequence[Mapping[str, Any]], *, seed: int
         middle, half = math.fsum(a + b for a, b in ends) / 2, math.hypot(*((b - a) / 2 for a, b in ends))
         low, high = min(low, middle - half), max(high, middle + half)
     se = (high - low) / 2 / 1.959964
-    within = -contrast.margin < low and high < contrast.margin
+    within = is_small({"low": low, "high": high, "margin": contrast.margin})
     verdict = "answered" if low > 0 or high < 0 else "bounded" if within else "open"
     needed = _needed(n, se, value, contrast.margin) if verdict == "open" and of_seeds <= 0.5 else None
     return {
@@ -199,21 +199,81 @@ def told(results: Sequence[Mapping[str, Any]], samples: int) -> str:
     return "; ".join(_line(named[measure], samples) for measure in sorted(named, reverse=True))
 
 
+def claims(results: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return a claim for each named result, with its evidence, whether that verifies it, and how far it can be trusted.
+
+    Verified is an effect whose interval excludes 0 and whose p-value after Holm is below 5 %, or one within the margin.
+    """
+    found = []
+    for it in results:
+        if not it["named"]:
+            continue
+        within = f"within {_margin(it)} {_unit(it)}"
+        side = f"is {'above' if it['value'] > 0 else 'below'} 0" + f", and {within}" * is_small(it)
+        end = {"answered": side, "open": "differs from 0", "bounded": f"is {within}"}[it["verdict"]]
+        found.append({
+            "claim": f"{it['contrast']}, on {' and '.join(it['scores'])}, {end}",
+            "evidence": f"{_measured(it)}, {it['tasks']} tasks, {_counted(it['seeds'], 'seed')}",
+            "verified": "no: open" if it["verdict"] == "open" else "no: not after Holm" if _is_chance(it) else "yes",
+            "confidence": "-" if it["verdict"] == "open" or _is_chance(it) else trust(it["seeds"]),
+        })  # fmt: skip
+    return found
+
+
+def trust(seeds: int) -> str:
+    """Return how far a verified claim of so many seeds can be trusted: tasks alone say nothing of another training."""
+    return "low: one seed" if seeds == 1 else "medium: two seeds" if seeds == 2 else "high"
+
+
+def is_small(it: Mapping[str, Any]) -> bool:
+    """Whether a result's interval lies within the margin: whatever its sign is, that is no effect worth naming."""
+    return bool(-it["margin"] < it["low"] and it["high"] < it["margin"])
+
+
+def _margin(it: Mapping[str, Any]) -> str:
+    return f"+-{_form(it, it['margin']).lstrip('+')}"
+
+
+def written(p: float) -> str:
+    """Return a p-value as a person reads it."""
+    return f"{p:.3f}" if p >= 0.0005 else "<0.001"
+
+
+def _is_chance(it: Mapping[str, Any]) -> bool:
+    """Whether an effect's interval excludes 0, and its p-value after Holm does not."""
+    return it["verdict"] == "answered" and (it.get("p_holm") or 0.0) >= 0.05
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def _unit(it: Mapping[str, Any]) -> str:
+    return "points" if it["scores"][0].startswith("pass@") else "nats"
+
+
+def _form(it: Mapping[str, Any], value: float) -> str:
+    return f"{100 * value:+.1f}" if _unit(it) == "points" else f"{value:+.3f}"
+
+
+def _measured(it: Mapping[str, Any]) -> str:
+    """Return value, interval, and p-value after Holm, where that is another one than before."""
+    but = ", which is chance among all that was asked" if _is_chance(it) else ""
+    holm = "" if it.get("p_holm") in (None, it["p"]) else f" (p {written(it['p_holm'])} after Holm{but})"
+    return f"{_form(it, it['value'])} {_unit(it)} [{_form(it, it['low'])}, {_form(it, it['high'])}]{holm}"
+
+
 def _line(it: Mapping[str, Any], samples: int) -> str:
-    is_pass = it["scores"][0].startswith("pass@")
-    unit = "points" if is_pass else "nats"
-
-    def form(value: float) -> str:
-        return f"{100 * value:+.1f}" if is_pass else f"{value:+.3f}"
-
-    size = form(it["visible"]).lstrip("+")
-    holm = "" if it.get("p_holm") in (None, it["p"]) else f" (p {it['p_holm']:.3f} after Holm)"
-    within = f" (within +-{form(it['margin']).lstrip('+')})" if it["verdict"] == "bounded" else ""
-    line = (f"{it['verdict']}{within}: {it['contrast']} on {' and '.join(it['scores'])} {form(it['value'])} {unit} "
-            f"[{form(it['low'])}, {form(it['high'])}]{holm}, smallest effect visible {size} {unit} over {it['tasks']} "
-            f"tasks, {it['seeds']} {'seed' if it['seeds'] == 1 else 'seeds'}")  # fmt: skip
+    size = _form(it, it["visible"]).lstrip("+")
+    is_answered = it["verdict"] == "answered"
+    within = f" ({'and ' * is_answered}within {_margin(it)}{': no effect worth naming' * is_answered})" * is_small(it)
+    alone = ", so of this run alone" if is_answered and it["seeds"] == 1 else ""
+    line = (
+        f"{it['verdict']}{within}: {it['contrast']} on {' and '.join(it['scores'])} {_measured(it)}, smallest effect "
+        f"visible {size} {_unit(it)} over {it['tasks']} tasks, {_counted(it['seeds'], 'seed')}{alone}"
+    )
     if it["verdict"] == "open" and it["tasks_needed"]:
-        n = f"{samples} {'sample' if samples == 1 else 'samples'} each" if is_pass else "one reading each"
+        n = f"{_counted(samples, 'sample')} each" if _unit(it) == "points" else "one reading each"
         line += f"; about {it['tasks_needed']:,} tasks, {n}, would decide it"
     elif it["verdict"] == "open" and it["seeds"] > 1 and it["se"]:
         line += "; more seeds would decide it, not more tasks"

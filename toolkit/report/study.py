@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from toolkit.analysis.contrasts import is_small, written
 from toolkit.report import figures
 from toolkit.report.page import figures_of
 from toolkit.report.table import Column, leaves
@@ -24,10 +25,11 @@ def contrasts(summary: Summary) -> list[dict[str, str]]:
     return [
         {
             "contrast": row["contrast"], "score": " and ".join(row["scores"]), "value": _form(row, row["value"]),
-            "interval": f"{_form(row, row['low'])} to {_form(row, row['high'])}", "p": f"{row['p']:.3f}",
-            "holm": "" if row["p_holm"] is None else f"{row['p_holm']:.3f}",
+            "interval": f"{_form(row, row['low'])} to {_form(row, row['high'])}", "p": written(row["p"]),
+            "holm": "" if row["p_holm"] is None else written(row["p_holm"]),
             "visible": _form(row, row["visible"]).lstrip("+"), "tasks": str(row["tasks"]), "seeds": str(row["seeds"]),
-            "verdict": row["verdict"], "needed": f"{row['tasks_needed']:,}" if row["tasks_needed"] else "",
+            "verdict": row["verdict"] + ", within the margin" * (row["verdict"] == "answered" and is_small(row)),
+            "needed": f"{row['tasks_needed']:,}" if row["tasks_needed"] else "",
         }
         for row in summary["contrasts"]
     ]  # fmt: skip
@@ -42,6 +44,7 @@ _CONTRASTS = [
 ]  # fmt: skip
 
 
+_CLAIMS = [Column((name,), name.capitalize()) for name in ("claim", "evidence", "verified", "confidence")]
 _DRAWN = {
     "Failure rates": ("share of problems that fail", True),
     "Published gaps": ("points of pass@1, HumanEval Pro less MBPP Pro", False),
@@ -83,9 +86,29 @@ def _intervals(row: Mapping[str, Any]) -> list[tuple[str, float, float, float]]:
     return found
 
 
+_HEADINGS = {
+    "tv": "TV of labels", "jaccard": "Jaccard", "macs_per_token": "MACs a token", "max_vio": "MaxVio",
+    "client_nll_mean": "nats on clients' texts", "client_nll_worst": "nats, worst client", "worst": "MaxVio, worst layer",
+    "dead": "dead experts", "batch_max_vio": "MaxVio, last steps", "dropped_at_1": "dropped at capacity 1",
+    "recovered_after_steps": "steps of a skew", "loss_first": "loss, first step", "loss_last": "loss, last step",
+    "batch_dropped": "dropped, last steps", "difference_at_start": "logits off the parent's at the start",
+    "per": "PER", "per_low": "PER, lowest", "per_high": "PER, highest", "per_fixed": "PER, fixed ends",
+    "fixed_low": "fixed, low", "fixed_high": "fixed, high", "n_models": "models", "r2": "R^2", "tau": "Kendall's tau",
+    "pass_at_k": "pass@k", "of_k": "with k", "tokens_per_s": "tokens/s", "ms_per_token": "ms a token", "memory_mb": "MB",
+    "p_value": "p", "divergence_p": "divergence, p", "divergence_chance": "divergence, chance", "se": "standard error",
+    "humaneval_pro": "HumanEval Pro", "mbpp_pro": "MBPP Pro", "n": "problems", "gb_s": "GB.s",
+}  # fmt: skip
+"""Of columns whose keys would not be read as what they are."""
+
+
 def _named(columns: Sequence[Column]) -> list[Column]:
-    return [Column(c.path, " ".join(part.replace("_", " ") for part in c.path[-2:] if part not in _PARTS), c.kind, c.form)
+    return [Column(c.path, ", ".join(_heading(part) for part in c.path[-2:] if part not in _PARTS), c.kind, c.form)
             for c in columns]  # fmt: skip
+
+
+def _heading(key: str) -> str:
+    name = key.removeprefix("held_")
+    return _HEADINGS.get(name, name.replace("_", " ")) + ", held out" * (name != key)
 
 
 _PARTS = ("levels", "numbers", "scores")
@@ -104,7 +127,8 @@ def html(summary: Summary) -> str:
     ]  # fmt: skip
     notes = summary["notes"] + [f"{name}: {text}" for name, text in summary["more"].items() if isinstance(text, str)]
     return fill(
-        "study.html", study=summary["study"], question=summary["question"], limits=summary["limits"],
+        "study.html", **{name: summary[name] for name in ("study", "question", "method", "limits", "references", "claims")},
+        claim_columns=_CLAIMS, asked=list(dict.fromkeys(row["contrast"] for row in summary["contrasts"] if row["named"])),
         waiting=summary["waiting"], model=summary["settings"]["model"] or "no model",
         one_seed=_one_seed(summary),
         verdict=summary["verdict"], contrasts=contrasts(summary), contrast_columns=_CONTRASTS, rows=rows,

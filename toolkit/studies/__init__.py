@@ -1,8 +1,9 @@
 """Studies: experiments that answer a question, one file each, one line in `STUDIES`. `toolkit study NAME PRESET` runs one.
 
-How to write one. Subclass `toolkit.studies.base.Study` and set `name`, `question`, `limits` (what it cannot say), `settings`
-(a subclass of `StudySettings`; take `Field` from there) and `presets`: `tiny` (begin it with `base.TINY`: seconds, in every
-test run), `small` (two cores, 20 minutes), `gpu` and `full`. Then three methods:
+How to write one. Subclass `toolkit.studies.base.Study` and set `name`, `question`, `method`, `limits` (what it cannot
+say), `references` (links by name), `settings` (a subclass of `StudySettings`; take `Field` from there) and `presets`:
+`tiny` (begin it with `base.TINY`: seconds, in every test run), `small` (two cores, 20 minutes), `gpu` and `full`. Then
+three methods:
 
 - `cells(settings)` returns the combinations of levels, as `Cell(name, levels)`.
 - `run(lab, cell, seed)` does one of them and returns `Found(scores, numbers)`. What takes time goes through
@@ -15,9 +16,9 @@ test run), `small` (two cores, 20 minutes), `gpu` and `full`. Then three methods
 - `contrasts(settings)` returns what is asked: weights of cells, by `base.both(name, {"cell": 1.0, "other": -1.0}, settings,
   named=True)`, or `Contrast` with terms of several scores. Tasks of one score are paired, those of two are independent.
 
-`summary` may add tables to the page, `verdict` another last line; `trained` and `scored` say the cost for `--dry-run`, and
-`problems` and `sees` what a study asks beside benchmarks and contrasts. A number that is the same in every run belongs in
-the ledger; what was measured with a clock belongs in a stage.
+`summary` may add tables to the page, `claims` other claims, `verdict` another last line; `trained` and `scored` say the
+cost for `--dry-run`, and `read`, `problems` and `sees` what a study asks beside benchmarks and contrasts. A number that
+is the same in every run belongs in the ledger; what was measured with a clock belongs in a stage.
 """
 
 from typing import Any

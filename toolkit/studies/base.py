@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
+from toolkit.analysis import contrasts as results
 from toolkit.analysis.contrasts import Contrast, over
 from toolkit.studies.settings import S, StudySettings
 
 if TYPE_CHECKING:
     from toolkit.studies.lab import Lab
 
+ARXIV = "https://arxiv.org/abs/"
 TINY: Mapping[str, Any] = {
     "model": "tiny", "nll_tasks": 4, "pass_tasks": 2, "max_new_tokens": 8, "device": "cpu", "parameters": 3e4,
 }
@@ -44,7 +46,9 @@ class Study(ABC, Generic[S]):
 
     name: ClassVar[str]
     question: ClassVar[str]
+    method: ClassVar[tuple[str, ...]]
     limits: ClassVar[tuple[str, ...]] = ()
+    references: ClassVar[Mapping[str, str]]
     settings: type[S]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]]
 
@@ -72,6 +76,12 @@ class Study(ABC, Generic[S]):
         """Return the last line, unless it is that of the named contrasts; `more` is what `summary` returned."""
         return None
 
+    def claims(
+        self, settings: S, contrasts: Sequence[Mapping[str, Any]], more: Mapping[str, Any]
+    ) -> list[dict[str, str]]:
+        """Return what the run says: `claim`, `evidence`, whether it is `verified`, and `confidence`, by named contrasts."""
+        return results.claims(contrasts)
+
     def trained(self, settings: S) -> float:
         """Return how many tokens are trained on in all cells of one seed, for --dry-run."""
         return 0.0
@@ -79,6 +89,10 @@ class Study(ABC, Generic[S]):
     def scored(self, settings: S) -> int:
         """Return how many times a model is scored on each benchmark, in all cells of one seed."""
         return len(self.cells(settings))
+
+    def read(self, settings: S) -> int:
+        """Return how many times a model reads each benchmark besides, without answering it."""
+        return 0
 
     def problems(self, settings: S) -> int:
         """Return how many problems that are of no benchmark are read and answered, in all cells of one seed."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from toolkit.analysis.contrasts import Contrast, over
 from toolkit.analysis.routing import recovery
-from toolkit.studies.base import TINY, Cell, Found, Study
+from toolkit.studies.base import ARXIV, TINY, Cell, Found, Study
 from toolkit.studies.lab import Lab
 from toolkit.studies.mixtures import MixtureSettings, Trained, Upcycled, held_out, trained_tokens
 from toolkit.studies.settings import Field, Names, Numbers
@@ -59,6 +59,15 @@ class MoeBalance(Study[BalanceSettings]):
     question = (
         "Is load balancing without an auxiliary loss hurt less by other initial experts, and by capacity, than with one?"
     )
+    method = (
+        "The model's last layers become mixtures of experts with sigmoid routers, trained with each balancer and its rate "
+        "on functions of the standard library, unless other data is given.",
+        "Degradation: the score with an init, a capacity in training and one at reading, less that of the same balancer "
+        "with the first init and no capacity. The contrast is that of loss-free balancing less that of the auxiliary "
+        "loss, mean over conditions: below 0 in nats, or above 0 in pass@1, loss-free balancing is hurt less.",
+        "Capacity at reading holds within each text by itself, and is of nats alone. MaxVio is the largest load over the "
+        "mean, less 1, on texts that were held out; last steps: of each of the last five in training, on average.",
+    )
     limits = (
         "Mixtures are upcycled and trained briefly: a router that has just begun to learn is not one after 100B tokens.",
         "A rate means something else for each balancer. The pair that answers has the nearest MaxVio where experts begin as "
@@ -66,13 +75,18 @@ class MoeBalance(Study[BalanceSettings]):
         "Copies give the router no gradient until they differ: at first, only balancing moves it.",
         "Answers are always written without capacity, which at inference would make pass@1 depend on the batch.",
     )
+    references: ClassVar[Mapping[str, str]] = {
+        "Loss-free balancing": f"{ARXIV}2408.15664", "Its theory": f"{ARXIV}2512.03915",
+        "Drop-upcycling": f"{ARXIV}2502.19261", "Virtual groups": f"{ARXIV}2410.07524",
+    }  # fmt: skip
     settings = BalanceSettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {**TINY, "experts": 4, "layers": 1, "steps": 2, "sequence": 32, "texts": 8, "held_texts": 2,
                  "balancers": ("aux0.5", "alf0.01")},
         "small": {"dtype": "bfloat16", "device": "cpu", "balancers": ("none", "aux0.01", "aux0.1", "alf0.01"),
                   "nll_tasks": 64, "pass_tasks": 32, "parameters": 1.45e8},
-        "gpu": {"balancers": ("none", "aux0.01", "aux0.1", "alf0.001", "alf0.001+seq"), "inits": ("copy", "drop", "skewed"),
+        "gpu": {"minutes": 7,
+                "balancers": ("none", "aux0.01", "aux0.1", "alf0.001", "alf0.001+seq"), "inits": ("copy", "drop", "skewed"),
                 "capacities": (0, 1.0), "layers": 0, "trains": "all", "steps": 150, "batch": 32, "micro_batch": 8,
                 "sequence": 1024, "texts": 4000, "held_texts": 128, "nll_tasks": 164, "pass_tasks": 164,
                 "max_new_tokens": 256, "machine": "h200", "parameters": 2.1e8},
@@ -229,6 +243,10 @@ class MoeBalance(Study[BalanceSettings]):
     def scored(self, settings: BalanceSettings) -> int:
         """Return how many trainings are scored."""
         return len(settings.balancers) * len(settings.inits) * len(settings.capacities)
+
+    def read(self, settings: BalanceSettings) -> int:
+        """Return how often those are read with capacity."""
+        return self.scored(settings) * (len(settings.reads) - 1)
 
 
 def _name(balancer: str, init: str, capacity: float, read: float) -> str:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from toolkit.analysis import efficiency
 from toolkit.analysis.contrasts import Contrast, Term
+from toolkit.analysis.stats import mean_interval
 from toolkit.errors import UsageError
-from toolkit.studies.base import TINY, Cell, Found, Study
+from toolkit.studies.base import ARXIV, TINY, Cell, Found, Study
 from toolkit.studies.lab import Lab
 from toolkit.studies.settings import Field, Names, StudySettings
 
@@ -63,12 +64,29 @@ class Per(Study[PerSettings]):
 
     name = "per"
     question = "How does the Performance-Efficiency Ratio go with model size, and does it change with difficulty?"
+    method = (
+        "Models are the one that is named, its children by pruning (ffn: that share of all feed-forward channels; depth: "
+        "so many layers, those that change their input least), and others by name.",
+        "Throughput is of answers to 16 prompts together, latency of one alone, medians of repeats in a row on one "
+        "machine; memory is that of the weights.",
+        "PER is the geometric mean of accuracy, throughput, memory and latency, each from 0 (worst of these models) to 1 "
+        "(best); per low and per high are its range with any one other model left out, and no interval.",
+        "per fixed has ends that hold for any models; fixed low and fixed high are what it is at the ends of the "
+        "accuracy's 95 % interval over tasks, with speed as measured. Lines over size have Student's interval over "
+        "models.",
+        "Contrast: the slope of the score over log10 of the parameters on the last level, less that on the first. A "
+        "budget buys k answers of each model; it is what the largest takes for its tokens.",
+    )
     limits = (
         "With fewer than 8 models a fit over size describes these models, and says little of others.",
         "Pruned children are not models trained at their size: they lose more than such models would.",
         "Speed is that of this machine, batch and length; on a busy machine it is noise, and the ratio inherits it.",
         INVARIANT + ".",
     )
+    references: ClassVar[Mapping[str, str]] = {
+        "PER": f"{ARXIV}2603.21389", "HumanEval Pro": f"{ARXIV}2412.21199", "pass@k": f"{ARXIV}2107.03374",
+        "ShortGPT": f"{ARXIV}2403.03853",
+    }  # fmt: skip
     settings = PerSettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {**TINY, "children": ("ffn0.25", "depth1"), "calibration_texts": 2, "speed_prompts": 2, "speed_tokens": 4,
@@ -233,16 +251,22 @@ def _model(row: Mapping[str, Any], level: str) -> dict[str, Any]:
 
 
 def _ratios(models: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return a row for each model: both ratios, the range with another one left out, and whether none is as good on all."""
-    columns = (efficiency.per(models), efficiency.per(models, efficiency.FIXED), efficiency.leave_one_out(models),
-               efficiency.pareto(models))  # fmt: skip
+    """Return a row for each model: both ratios, the range with another one left out, and whether none is as good on all.
+
+    The ratio with fixed ends has an interval: what it is at the ends of the accuracy's, with speed as it was measured.
+    """
+    ends = [mean_interval(list(model["passes"].values()), 1.0) for model in models]
+    low, high = ([{**model, "accuracy": end[at]} for model, end in zip(models, ends, strict=True)] for at in (0, 1))
+    fixed, lowest, highest = (efficiency.per(each, efficiency.FIXED) for each in (models, low, high))
+    ratios, best = efficiency.per(models), efficiency.pareto(models)
+    between = [it or (None, None) for it in efficiency.leave_one_out(models)]
     return [
         {
             "cell": model["cell"], "seed": model["seed"], "parameters": model["parameters"], "accuracy": model["accuracy"],
-            "per": ratio, "per_fixed": fixed, "per_low": between and between[0], "per_high": between and between[1],
-            "pareto": "yes" if best else "no",
+            "per": ratios[at], "per_low": between[at][0], "per_high": between[at][1], "per_fixed": fixed[at],
+            "fixed_low": lowest[at], "fixed_high": highest[at], "pareto": "yes" if best[at] else "no",
         }
-        for model, ratio, fixed, between, best in zip(models, *columns, strict=True)
+        for at, model in enumerate(models)
     ]  # fmt: skip
 
 

@@ -20,7 +20,8 @@ def plan(study: Study[S], settings: S) -> dict[str, Any]:
     """Return the cells, about how long models would be busy, and the smallest effects that will probably be seen.
 
     Training takes 6 FLOP a parameter and token, reading 2; decoding reads all weights once for each step of a batch, or
-    takes 2 FLOP a parameter and token, whichever is longer. Estimates hold within a factor of about 3.
+    takes 2 FLOP a parameter and token, whichever is longer. Estimates hold within a factor of about 3. Judging is no part
+    of what a GPU takes: it is done where boxes are, on what was written.
 
     Raises:
         UsageError: the machine is not known.
@@ -32,7 +33,8 @@ def plan(study: Study[S], settings: S) -> dict[str, Any]:
     sizes = {name: BENCHMARKS[name].n_tasks or 400 for name in settings.benchmarks}
     scored = study.scored(settings) * n_seeds
     problems = study.problems(settings) * n_seeds
-    reads = (scored * sum(min(settings.nll_tasks, size) for size in sizes.values()) + problems) * READ
+    read = scored + study.read(settings) * n_seeds
+    reads = (read * sum(min(settings.nll_tasks, size) for size in sizes.values()) + problems) * READ
     answers = scored * sum(min(settings.pass_tasks, size) for size in sizes.values()) * settings.samples + problems
     written = answers * settings.max_new_tokens
     trained = study.trained(settings) * n_seeds
@@ -41,19 +43,20 @@ def plan(study: Study[S], settings: S) -> dict[str, Any]:
         "write": 2 * n * written * max(1 / together / bandwidth, 1 / flops), "judge": answers * 0.2 / settings.parallel,
     }  # fmt: skip
     effects = [
-        {"contrast": name, "score": "problems", "tasks": tasks, "visible": round(share, 4), "unit": "share", "named": True}
+        {"contrast": name, "score": "problems", "tasks": tasks, "visible": round(share, 6), "unit": "share", "named": True}
         for name, tasks, share in study.sees(settings)
     ]
     for contrast in study.contrasts(settings):
-        names = [term.score.partition("@")[2] for term in contrast.terms]
+        scores = list(dict.fromkeys(term.score for term in contrast.terms))
+        names = [score.partition("@")[2] for score in scores]
         most = settings.pass_tasks if contrast.is_pass else settings.nll_tasks
         tasks = min((min(most, sizes[name]) for name in names if name in sizes), default=most)
         visible = expected(contrast, tasks, settings.samples, n_seeds)
         effects.append({
-            "contrast": contrast.name, "score": contrast.terms[0].score, "tasks": tasks,
+            "contrast": contrast.name, "score": " and ".join(scores), "tasks": tasks,
             "visible": round(visible, 4), "unit": "share" if contrast.is_pass else "nats", "named": contrast.named,
         })  # fmt: skip
-    total = sum(seconds.values())
+    total = sum(value for name, value in seconds.items() if name != "judge" or settings.machine == "cpu")
     return {
         "study": study.name, "question": study.question,
         "cells": [f"seed{seed}/{cell.name}" for cell, seed in cells_of(study, settings)],
@@ -68,12 +71,14 @@ def told(found: dict[str, Any]) -> str:
     """Return a plan in lines."""
     is_gpu = found["machine"] != "cpu"
     cost = f"{found['hours_total']:.2f} GPU-hours" if is_gpu else f"{found['seconds_total']:.0f} s"
-    parts = ", ".join(f"{name} {value:.0f} s" for name, value in found["seconds"].items())
+    parts = ", ".join(f"{name} {value:.0f} s" for name, value in found["seconds"].items() if name != "judge" or not is_gpu)
+    elsewhere = f"; and {found['seconds']['judge']:.0f} s of judging where boxes are" if is_gpu else ""
     lines = [f"{found['study']}: {found['question']}", f"{len(found['cells'])} cells:"]
     lines += [f"  {name}" for name in found["cells"]]
-    lines.append(f"about {cost} on {found['machine']} ({parts}), in pieces of at most 9 minutes: {found['pieces']}")
+    pieces = f"in pieces of at most 9 minutes: {found['pieces']}"
+    lines.append(f"about {cost} on {found['machine']} ({parts}), {pieces}{elsewhere}")
     for each in found["effects"]:
-        size = f"{100 * each['visible']:.1f} points" if each["unit"] == "share" else f"{each['visible']:.3f} nats"
+        size = f"{100 * each['visible']:.3g} points" if each["unit"] == "share" else f"{each['visible']:.3f} nats"
         mark = "*" if each["named"] else " "
         lines.append(f"{mark} cannot see less than {size} of {each['contrast']} on {each['score']} ({each['tasks']} tasks)")
     return "\n".join(lines)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from toolkit.analysis.contrasts import Contrast
-from toolkit.studies.base import TINY, Cell, Found, Study, both
+from toolkit.studies.base import ARXIV, TINY, Cell, Found, Study, both
 from toolkit.studies.lab import Lab
 from toolkit.studies.pruning_cell import IID, ORDERS, PruningSettings, Run, cell_name
 
@@ -14,13 +14,30 @@ class PruningFl(Study[PruningSettings]):
 
     name = "pruning-fl"
     question = "Does structured pruning cost more pass@1 where federated clients differ in what their code is about?"
+    method = (
+        "Rows with labels (functions of the standard library by topic, unless others are given) are divided among clients "
+        "by a Dirichlet distribution with parameter alpha; rows with tokens of a benchmark are left out.",
+        "One share of feed-forward channels is cut in every layer, by activations on the server's own texts (prune-fl and "
+        "fl-prune) or by the clients' votes (local), before or after federated training of adapters (FedAvg by tokens; A "
+        "frozen and the same for all unless plain or full is asked for).",
+        "Interaction: [score at s and alpha less score at 0 and alpha] less the same at IID, by task. Above 0 in nats, or "
+        "below 0 in pass@1, pruning costs more where clients differ.",
+        "untrained: no training. central: as many tokens in one place.",
+    )
     limits = (
         "Clients differ by topic of the standard library, not as companies do; other skews may act otherwise.",
+        "Where alpha moves little without pruning, clients have hardly parted in training: that it then changes little of "
+        "what pruning costs says nothing of longer training.",
         "Left out: pruning during training and hierarchies (FedPhD), pruning of heads and vocabulary, Taylor scores.",
         "Training on the standard library may lower HumanEval in every cell; effects are read against the rows without "
         "training and with centralised training.",
         "Nats a token are no substitute for pass@1: see whether both rank the cells alike.",
     )
+    references: ClassVar[Mapping[str, str]] = {
+        "FedAvg": f"{ARXIV}1602.05629", "FedProx": f"{ARXIV}1812.06127", "Dirichlet partitions": f"{ARXIV}1905.12022",
+        "FFA-LoRA": f"{ARXIV}2403.12313", "Votes of clients, FedPrLLM": f"{ARXIV}2505.13547",
+        "FedSpaLLM": f"{ARXIV}2410.14852", "Pruning of code models, Flab-Pruner": f"{ARXIV}2412.15921",
+    }  # fmt: skip
     settings = PruningSettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {**TINY, "clients": 2, "rounds": 2, "steps": 1, "sequence": 32, "data_limit": 64, "calibration_texts": 4,
@@ -67,8 +84,10 @@ class PruningFl(Study[PruningSettings]):
             if alpha != IID:
                 weights = {cell_name(0, alpha, ""): 1.0, cell_name(0, IID, ""): -1.0}
                 beside += both(f"alpha {alpha} without pruning", weights, settings)
-        trained = {cell_name(0, IID, ""): 1.0, "untrained-s0": -1.0}
-        return found + beside + both("federated training, IID, without pruning", trained, settings)
+        for name, other in (("no training", "untrained-s0"), ("training in one place", "central-s0")):
+            weights = {cell_name(0, IID, ""): 1.0, other: -1.0}
+            beside += both(f"federated training, IID, less {name}, without pruning", weights, settings)
+        return found + beside
 
     def trained(self, settings: PruningSettings) -> float:
         """Return how many tokens are trained on: a federated training is used by both orders without pruning."""

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from toolkit.analysis import rare
-from toolkit.analysis.contrasts import SEES, Contrast
+from toolkit.analysis.contrasts import SEES, Contrast, trust
 from toolkit.benchmarks import Benchmark, DataMissing, Options
 from toolkit.errors import InfrastructureError
 from toolkit.oracle import VERSION
 from toolkit.records import Task
 from toolkit.studies import templates
-from toolkit.studies.base import TINY, Cell, Found, Study
+from toolkit.studies.base import ARXIV, TINY, Cell, Found, Study
 from toolkit.studies.lab import Lab
 from toolkit.studies.rows import hash_of
 from toolkit.studies.settings import Field, Names, Numbers, StudySettings
@@ -68,13 +68,26 @@ class Reliability(Study[ReliabilitySettings]):
 
     name = "reliability"
     question = "How often does a model fail on parametrised problems, and how many fewer samples tell it?"
+    method = (
+        "A problem is a point: a template, two numbers, whether an example is shown, whether the name tells; all points "
+        "are equally likely. In each round the problems with the highest loss (1 for a failure, else the surprise at the "
+        "right answer, squeezed below 1) say where the next round looks: the cross-entropy method.",
+        "Importance sampling then estimates the rate, weighting each problem by its nominal over its proposed "
+        "probability: unbiased whatever was learnt. Intervals are Student's; without a failure, Wilson's.",
+        "saved: how many times more problems plain sampling would need for as narrow an interval, counting those of the "
+        "learning. plain: as many problems, sampled plainly. Planted models fail at a known rate.",
+    )
     limits = (
         "A rate is that of these templates with these levels, not of programming in general.",
         "Answers are greedy: a problem is failed or not, and chance lies only in which problems are asked.",
         "Where nothing failed yet, the model's surprise at the right answer says where to look; where that tells nothing of "
         "failures, the estimate is unbiased still, and no better than plain sampling.",
-        "Each round needs the verdicts of the one before: boxes have to be where the model is.",
+        "Each round needs the verdicts of the one before: boxes are where the model is, or machines take turns.",
     )
+    references: ClassVar[Mapping[str, str]] = {
+        "Five-nines reliability": f"{ARXIV}2605.11209",
+        "Rubinstein and Kroese, The Cross-Entropy Method (2004)": "https://doi.org/10.1007/978-1-4757-4321-0",
+    }
     settings = ReliabilitySettings
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {**TINY, "rounds": 1, "each": 3, "n": 3},
@@ -106,12 +119,13 @@ class Reliability(Study[ReliabilitySettings]):
         return 2 * (settings.rounds * settings.each + settings.n) * n_models
 
     def sees(self, settings: ReliabilitySettings) -> list[tuple[str, int, float]]:
-        """Return how far a rate has to be from the tolerated one, if the proposal is no better than plain sampling."""
-        if not self.problems(settings):
-            return []
-        rate = settings.tolerated
-        se = math.sqrt(rate * (1 - rate) / settings.n)
-        return [(f"the failure rate less {rate:g}, by plain sampling", settings.n, SEES * se)]
+        """Return how far a rate has to be from that of each cell, if the proposal is no better than plain sampling."""
+        asked = [(rate, settings.planted_n) for rate in settings.planted]
+        asked += [(settings.tolerated, settings.n)] * bool(self.problems(settings))
+        return [
+            (f"the failure rate less {rate:g}, by plain sampling", n, SEES * math.sqrt(rate * (1 - rate) / n))
+            for rate, n in asked
+        ]  # fmt: skip
 
     def run(self, lab: Lab[ReliabilitySettings], cell: Cell, seed: int) -> Found:
         """Learn a proposal, estimate the rate with it, and ask as many problems plainly."""
@@ -137,6 +151,25 @@ class Reliability(Study[ReliabilitySettings]):
             {"cell": row["cell"], "seed": row["seed"], "true rate": row["levels"]["rate"], **row["numbers"]} for row in rows
         ]  # fmt: skip
         return {"Failure rates": table} if table else {}
+
+    def claims(
+        self, settings: ReliabilitySettings, contrasts: Sequence[Mapping[str, Any]], more: Mapping[str, Any]
+    ) -> list[dict[str, str]]:
+        """Say whether intervals of planted models have the rate in them, and on which side of the tolerated others are."""
+        found, limit = [], settings.tolerated
+        for row in more.get("Failure rates", []):
+            rate, low, high = row["true rate"], row["low"], row["high"]
+            if rate is not None:
+                claim, holds = f"the interval of {row['cell']} has its rate in it", low <= rate <= high
+            else:
+                side = "above" if row["value"] > limit else "below"
+                claim, holds = f"{row['cell']} fails {side} the tolerated rate of {limit:g}", low > limit or high < limit
+            found.append({
+                "claim": claim, "evidence": f"{row['value']:.3g} [{low:.3g}, {high:.3g}], {row['failures']} failures, "
+                f"{row['n']:,} problems", "verified": "yes" if holds else "no: open" if rate is None else "no",
+                "confidence": trust(len(settings.seeds)) if holds else "-",
+            })  # fmt: skip
+        return found
 
     def verdict(
         self, settings: ReliabilitySettings, contrasts: Sequence[Mapping[str, Any]], more: Mapping[str, Any]

@@ -64,10 +64,11 @@ def summarise(
     seconds = _seconds(settings)
     total = sum(seconds.values())
     return {
-        "study": study.name, "question": study.question, "limits": list(study.limits), "settings": settings.plain(),
+        "study": study.name, "question": study.question, "method": list(study.method), "limits": list(study.limits),
+        "references": dict(study.references), "settings": settings.plain(),
         "rows": [_shown(row) for row in rows], "contrasts": results, "agreement": _agreement(rows), "more": more,
         "seconds": seconds, "boxes_share": round(seconds.get("judge", 0) / total, 4) if total else None,
-        "waiting": list(waiting), "notes": _floors(rows),
+        "waiting": list(waiting), "notes": _floors(rows), "claims": study.claims(settings, results, more),
         "verdict": study.verdict(settings, results, more) or tests.told(results, settings.samples),
     }  # fmt: skip
 

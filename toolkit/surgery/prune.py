@@ -135,10 +135,9 @@ def cut_channels(model: Any, kept: Sequence[Sequence[int]]) -> Any:
         UsageError: layers differ in how many channels stay, or the model still has an adapter.
         InfrastructureError: torch-pruning is not installed.
     """
-    layers = layers_of(model)
-    if hasattr(model, "peft_config"):
+    if any(hasattr(part, "base_layer") for part in model.modules()):  # as peft's layers have
         raise UsageError("merge the adapter before pruning: its shapes are those of the weights below it")
-    widths = {len(each) for each in kept}
+    layers, widths = layers_of(model), {len(each) for each in kept}
     if len(kept) != len(layers) or len(widths) != 1:
         raise UsageError("every layer must keep as many channels as the others")
     if widths == {layers[0].mlp.down_proj.in_features}:

@@ -8,7 +8,21 @@ import numpy as np
 import pytest
 from scipy.stats import t, ttest_ind
 
-from toolkit.analysis.contrasts import SEES, Contrast, Term, _interval, _student, evaluate, expected, over, told, with_holm
+from toolkit.analysis.contrasts import (
+    SEES,
+    Contrast,
+    Term,
+    _interval,
+    _student,
+    claims,
+    evaluate,
+    expected,
+    is_small,
+    over,
+    told,
+    with_holm,
+    written,
+)
 
 
 def rows(cells: dict[str, list[float]], score: str = "nll@x", seed: int = 0) -> list[dict[str, Any]]:
@@ -147,3 +161,33 @@ def test_what_is_expected_before_anything_ran() -> None:
     assert expected(over("x", {"a": 1, "b": -1}, "nll@x", 0.05), 64, 1, 1) == pytest.approx(0.02, abs=0.001)
     four = over("x", {"a": 1, "b": -1, "c": -1, "d": 1}, "nll@x", 0.05)
     assert expected(four, 64, 1, 1) == pytest.approx(0.02 * math.sqrt(2), abs=0.001)
+
+
+def test_a_claim_is_verified_by_its_interval_and_after_holm_and_one_seed_is_little() -> None:
+    it = {"contrast": "x", "scores": ["nll@a"], "named": True, "value": -0.03, "low": -0.05, "high": -0.01, "p": 0.03, "seeds": 1,
+          "margin": 0.05, "tasks": 64, "verdict": "answered"}  # fmt: skip
+    several = [it, {**it, "p": 0.01, "low": -0.04, "seeds": 3}, {**it, "verdict": "bounded", "seeds": 2}, {**it, "verdict": "open", "p": 0.9}]
+    found = claims(with_holm([*several, {**it, "named": False}]))
+    assert [(each["claim"], each["verified"], each["confidence"]) for each in found] == [
+        ("x, on nll@a, is below 0", "no: not after Holm", "-"), ("x, on nll@a, is below 0, and within +-0.050 nats", "yes", "high"),
+        ("x, on nll@a, is within +-0.050 nats", "yes", "medium: two seeds"), ("x, on nll@a, differs from 0", "no: open", "-"),
+    ]  # fmt: skip
+    assert found[0]["evidence"] == "-0.030 nats [-0.050, -0.010] (p 0.090 after Holm, which is chance among all that was asked), 64 tasks, 1 seed"
+    assert "[-0.050, -0.010] (p 0.090 after Holm, which is chance" in told([{**several[0], "p_holm": 0.09, "visible": 0.1}], 1)
+    alone = claims(with_holm([{**it, "p": 0.03}]))
+    assert (alone[0]["verified"], alone[0]["confidence"]) == ("yes", "low: one seed")
+
+
+def test_an_effect_too_small_to_name_is_said_to_be_that_and_of_one_run_alone() -> None:
+    base = noise(64)
+    little = [value + 0.003 + d for value, d in zip(base, noise(64, 1, 0.004), strict=True)]
+    found = evaluate(over("x", {"a": 1, "b": -1}, "nll@x", 0.05, named=True), rows({"a": little, "b": base}))
+    assert found is not None
+    assert (found["verdict"], is_small(found)) == ("answered", True)
+    line = told([found], 1)
+    assert line.startswith("answered (and within +-0.050: no effect worth naming): x on nll@x +0.003 nats [")
+    assert line.endswith("over 64 tasks, 1 seed, so of this run alone")
+    large = {**found, "value": 0.3, "low": 0.2, "high": 0.4, "seeds": 3}
+    assert told([large], 1).startswith("answered: x on nll@x ")
+    assert told([large], 1).endswith("3 seeds")
+    assert (written(0.0004), written(0.0005)) == ("<0.001", "0.001")

@@ -27,8 +27,27 @@ def test_a_dry_run_of_a_study_with_problems_of_its_own(tmp_path: Path) -> None:
     found = json.loads(CliRunner().invoke(app, words).stdout)
     assert found["answers"] == 2 * (3 * 24 + 64)
     assert found["seconds"]["write"] > 10
-    (effect,) = found["effects"]
-    assert effect["visible"] == pytest.approx(2.8016 * (0.05 * 0.95 / 64) ** 0.5, abs=1e-4)
+    assert [effect["visible"] for effect in found["effects"]] == [
+        pytest.approx(2.8016 * (rate * (1 - rate) / n) ** 0.5, abs=1e-4) for rate, n in ((1e-3, 1500), (1e-5, 1500), (0.05, 64))
+    ]  # fmt: skip
+
+
+def test_what_is_read_with_capacity_or_fewer_experts_counts(tmp_path: Path) -> None:
+    for name, tasks in (("moe-balance", (8 + 8) * 64), ("moe-dense", (3 + 3) * 2 * 64)):
+        words = ["study", name, "small", "--dry-run", "--json", "--output", str(tmp_path / "run")]
+        assert json.loads(CliRunner().invoke(app, words).stdout)["tokens_read"] == tasks * 200
+
+
+def test_judging_takes_no_gpu_and_a_difference_names_both_benchmarks(tmp_path: Path) -> None:
+    words = ["study", "moe-dense", "gpu", "--dry-run", "--output", str(tmp_path / "run")]
+    told = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    busy = sum(value for name, value in told["seconds"].items() if name != "judge")
+    assert told["seconds_total"] == pytest.approx(busy, abs=1)
+    assert told["pieces"] == 1 + int(busy / 540)
+    assert told["seconds"]["judge"] > busy
+    text = CliRunner().invoke(app, words).stdout
+    assert f"; and {told['seconds']['judge']:.0f} s of judging where boxes are" in text
+    assert "on pass@humaneval-pro and pass@mbpp-pro (164 tasks)" in text
 
 
 @pytest.mark.parametrize(("words", "says"), [

@@ -20,7 +20,7 @@ def contrast(name: str, score: str, value: float, *, named: bool = False) -> dic
 
 
 def summary(contrasts: list[dict[str, Any]], more: dict[str, Any]) -> dict[str, Any]:
-    return {"study": "s", "question": "?", "limits": [], "settings": {"model": "m", "seeds": [0, 1]}, "rows": [], "more": more,
+    return {"study": "s", "question": "?", "limits": ["a limit"], "method": ["a way"], "references": {"R": "https://r.org/1"}, "claims": [], "settings": {"model": "m", "seeds": [0, 1]}, "rows": [], "more": more,
             "contrasts": contrasts, "agreement": {}, "seconds": {}, "boxes_share": None, "waiting": [], "notes": [], "verdict": "open"}  # fmt: skip
 
 
@@ -40,6 +40,17 @@ def test_contrasts_are_drawn_by_measure_and_what_the_study_asks_is_on_top() -> N
     assert study.ONE_SEED in study.html(alone)
     assert study.told(alone).splitlines()[-2:] == [study.ONE_SEED, "open"]
     assert page.count("<figure>") == 1
+
+
+def test_a_page_ends_with_what_a_reader_has_to_know_and_the_verdict_is_its_last_line() -> None:
+    claim = {"claim": "a < b", "evidence": "-0.1", "verified": "yes", "confidence": "low"}
+    page = study.html({**summary([contrast("asked", "nll@x", 0.5, named=True)], {}), "claims": [claim]})
+    assert re.findall("<h2>(.*?)</h2>", page)[-6:] == ["Settings", "Question", "Method", "Limits", "Claims", "References"]
+    end = page[page.index("<h2>Question") :]
+    for said in ("As a contrast: asked.", "a way", "a limit", "a &lt; b", '<a href="https://r.org/1">'):
+        assert said in end
+    assert re.findall(r">(claim|evidence|verified|confidence)<", end.lower()) == ["claim", "evidence", "verified", "confidence"]
+    assert re.search(r"<b>open</b></p>\s*</body>", page)
 
 
 def test_rates_are_drawn_beside_plain_sampling_on_a_scale_that_has_room_for_them() -> None:

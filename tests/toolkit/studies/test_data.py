@@ -48,6 +48,16 @@ def test_templates_are_judged_in_boxes(engine: DockerEngine, tmp_path: Path) -> 
         asked.close()
 
 
+def test_answers_to_a_benchmark_are_judged_in_boxes(engine: DockerEngine, tmp_path: Path) -> None:
+    with Lab(StudySettings(output=tmp_path, parallel=1)) as lab:
+        tasks, _ = lab.tasks("humaneval", 2)
+        bodies = [tasks[0].canonical_solution, "    return None\n"]
+        file = rows(tmp_path / "answers.jsonl", [{"task_id": t.task_id, "completion": b} for t, b in zip(tasks, bodies, strict=True)])
+        assert lab._judge("humaneval", file, 2) == {
+            "tasks": {"HumanEval/0": "1/1", "HumanEval/1": "0/1"}, "verdicts": {"passed": 1, "wrong_answer": 1}, "part": "base"
+        }  # fmt: skip
+
+
 def rows(file: Path, some: list[dict[str, Any]]) -> Path:
     file.write_text("".join(json.dumps(row) + "\n" for row in some))
     return file

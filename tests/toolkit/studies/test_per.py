@@ -8,7 +8,7 @@ import pytest
 
 import toolkit.published
 from toolkit.analysis import efficiency
-from toolkit.studies.per import Per, PerSettings, _budgets, _child, _fits, costs
+from toolkit.studies.per import Per, PerSettings, _budgets, _child, _fits, _ratios, costs
 
 
 def published() -> list[dict[str, Any]]:
@@ -69,6 +69,19 @@ def test_lines_over_size_and_the_order_of_models() -> None:
     second = _fits("hard", models(0.3, 0.1, 0.2), orders)
     assert (second[0]["best"], second[0]["tau"], second[0]["n_models"]) == ("m0", pytest.approx(-1 / 3, abs=1e-4), 3)
     assert _fits("flat", models(0.1, 0.1, 0.1), orders)[0]["tau"] is None
+
+
+def test_few_tasks_leave_the_ratio_with_fixed_ends_wide() -> None:
+    def model(n: int, passed: int) -> dict[str, Any]:
+        return {"cell": "m", "seed": 0, "parameters": 1e8, "tokens_per_s": 100.0, "ms_per_token": 10.0, "memory_mb": 1000.0,
+                "accuracy": passed / n, "passes": {str(at): float(at < passed) for at in range(n)}}  # fmt: skip
+
+    few, many, none = _ratios([model(24, 6), model(2400, 600), model(24, 0)])
+    assert few["per_fixed"] == many["per_fixed"]
+    assert few["fixed_low"] < many["fixed_low"] < many["per_fixed"] < many["fixed_high"] < few["fixed_high"]
+    # the fourth root of accuracy's interval: Wilson's of 6 in 24 is .120 to .449
+    assert few["fixed_low"] / few["per_fixed"] == pytest.approx((0.120 / 0.25) ** 0.25, abs=0.003)
+    assert none["per_fixed"] == none["fixed_low"] == 0 < 0.5 < none["fixed_high"] / few["fixed_low"]
 
 
 def test_children_and_what_a_plan_reckons_their_sizes_to_be() -> None:

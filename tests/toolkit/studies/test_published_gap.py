@@ -39,6 +39,7 @@ def test_the_study_of_published_numbers_needs_no_model(tmp_path: Path) -> None:
         "DeepSeek-Coder-V2-Instruct less Qwen2.5-Coder-32B-Instruct +5.7 [-5.8, +17.2]"
     )
     assert "tasks would decide it" in summary["verdict"]
+    assert [each["verified"] for each in summary["claims"]] == ["yes: recomputed", "no: open"]
     assert summary["more"]["Published gaps"][0]["difference"] == 7.04
     assert summary["settings"]["model"] == ""
     (figure,) = page.drawn(summary)

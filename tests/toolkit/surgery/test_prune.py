@@ -10,6 +10,7 @@ import pytest
 from tests.tiny import tiny
 from toolkit.commands.prune import prune as command
 from toolkit.errors import UsageError
+from toolkit.federation.client import merged, with_adapter
 from toolkit.models.load import load
 from toolkit.models.save import weights_hash
 from toolkit.models.source import Source
@@ -126,6 +127,16 @@ def test_settings_that_cannot_be(model: Any) -> None:
         prune.layers_of(torch.nn.Linear(2, 2))
 
 
+def test_an_adapter_has_to_be_merged_before_what_is_under_it_is_cut(folder: str) -> None:
+    pytest.importorskip("peft")
+    adapted = with_adapter(load(Source(model=folder, device="cpu")), "plain", rank=2)
+    kept = [list(range(56))] * 2
+    for model in (adapted.model, adapted.model.base_model.model):
+        with pytest.raises(UsageError, match="merge the adapter before pruning"):
+            prune.cut_channels(model, kept)
+    assert prune.cut_channels(merged(adapted).model, kept).config.intermediate_size == 56
+
+
 def test_the_command_writes_a_model_that_all_else_loads(folder: str, tmp_path: Path) -> None:
     file = tmp_path / "texts.jsonl"
     file.write_text(json.dumps({"content": "def add(a, b):\n    return a + b\n"}) + "\n")
@@ -134,6 +145,9 @@ def test_the_command_writes_a_model_that_all_else_loads(folder: str, tmp_path: P
     assert loaded.model.config.intermediate_size == 48
     assert loaded.model.config.num_hidden_layers == 1
     told = json.loads((tmp_path / "small" / "pruning.json").read_text())
+    here = load(Source(model=folder, device="cpu")).model  # the same cuts, without a file between
+    prune.cut_channels(prune.cut_layers(here, told["layers"]), told["channels"])
+    assert (logits(loaded.model) == logits(here)).all()
     assert told["after"]["parameters"] == sum(each.numel() for each in loaded.model.parameters()) == found["after"]["parameters"]
     again = command(Source(model=folder, device="cpu"), tmp_path / "again", ffn=0.25, layers=1, calibration=(file,))
     assert weights_hash(load(Source(model=str(tmp_path / "again"), device="cpu")).model) == weights_hash(loaded.model)
