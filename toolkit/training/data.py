@@ -76,37 +76,32 @@ def read(
         allow_shared: rows with `"shared": true` are learnt too; see `toolkit.records.label`.
 
     Raises:
-        UsageError: a row's text is missing, empty, longer than `MAX_BYTES` or not the one that the gate judged; or no row is
-            left.
+        UsageError: a row's text is missing, empty, longer than `MAX_BYTES` or not the one that the gate judged, its
+            `finished` or `shared` is neither true nor false, or no row is left.
     """
-    texts = OnDisk[Text | Learnt]()
-    problems, n_cut, n_shared = Problems(), 0, 0
+    texts, problems, n_cut, n_shared = OnDisk[Text | Learnt](), Problems(), 0, 0
     for path in (each / TRAIN if each.is_dir() else each for each in files):
         for place, _, row in lines(path, problems):
             try:
-                if label(Verdict.PASSED, row.get("shared") is True, allow_shared) is None:
+                if label(Verdict.PASSED, _flag(row, "shared") is True, allow_shared) is None:
                     n_shared += 1
-                    continue
-                if not has_ended(row) and unfinished == "leave-out":
+                elif not has_ended(row) and unfinished == "leave-out":
                     n_cut += 1
-                    continue
-                is_open = not has_ended(row) and unfinished == "open"
-                learnt = Learnt(*_text(row, loss, is_open=is_open), _weight(row))
-                texts.append(learnt.text if learnt == Learnt(learnt.text) else learnt)
+                else:
+                    is_open = not has_ended(row) and unfinished == "open"
+                    learnt = Learnt(*_text(row, loss, is_open=is_open), _weight(row))
+                    texts.append(learnt.text if learnt == Learnt(learnt.text) else learnt)
             except ValueError as error:
                 problems.add(place, error)
-    if n_shared and not texts and not problems:
-        raise UsageError(
-            f"there is nothing to train on: {n_shared} answers passed tests that shared their process, and may be forged "
-            "(shared is true; --allow-shared)" + (f", and {n_cut} were cut off" if n_cut else "")
-        )
-    if n_cut and not texts and not problems:
-        raise UsageError(
-            f"there is nothing to train on: all {n_cut} answers were cut off at the token limit (finished is false). Let "
-            "them be longer (--max-new-tokens), or learn them without an end (--unfinished open)"
-        )
     if not texts and not problems:
-        raise UsageError("there is nothing to train on: no row in " + (", ".join(map(str, files)) or "no file"))
+        why = "no row in " + (", ".join(map(str, files)) or "no file")
+        if n_shared:
+            why = (f"{n_shared} answers passed tests that shared their process, and may be forged (shared is true; "
+                   "--allow-shared)" + (f", and {n_cut} were cut off" if n_cut else ""))  # fmt: skip
+        elif n_cut:
+            why = (f"all {n_cut} answers were cut off at the token limit (finished is false). Let them be longer "
+                   "(--max-new-tokens), or learn them without an end (--unfinished open)")  # fmt: skip
+        raise UsageError(f"there is nothing to train on: {why}")
     if problems and not (skip_bad and texts):
         raise UsageError("\n".join(["the data cannot be used; nothing was trained", *problems.listed()]))
     if all(isinstance(text, Learnt) and text.weight < 1 for text in texts):
@@ -119,10 +114,15 @@ def read(
 
 def has_ended(row: Mapping[str, Any]) -> bool:
     """Return whether a row's answer ended by itself; one from elsewhere, which does not say, did. Raises ValueError."""
-    finished = row.get("finished", True)
-    if finished is not None and not isinstance(finished, bool):
-        raise ValueError(f"finished is not true or false but {type(finished).__name__}")
-    return finished is not False
+    return _flag(row, "finished") is not False
+
+
+def _flag(row: Mapping[str, Any], name: str) -> bool | None:
+    """Return what a row says in a field that is true, false, null or missing. Raises ValueError for all else."""
+    said = row.get(name)
+    if said is not None and not isinstance(said, bool):
+        raise ValueError(f"{name} is not true or false but {type(said).__name__}")
+    return said
 
 
 def _weight(row: Mapping[str, Any]) -> float:
