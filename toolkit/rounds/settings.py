@@ -52,6 +52,8 @@ class RoundsSettings(Settings):
     seeds: Annotated[tuple[NonNegativeInt, ...], FromText] = Field((0,), description="Seeds of the cells.")
     accept: int = Field(64, ge=1, description="Generate until this many programs are accepted.")
     budget: int = Field(256, ge=1, description="Candidates generated in a round, at most.")
+    fill: Flag = Field(False, description="Stop a regime that does not find accept programs within budget; else it learns "
+                       "those that it found.")  # fmt: skip
     chunk: int = Field(0, ge=0, description="Candidates at a time [default: accept; budget for gates that compare].")
     thresholds: Names = Field((), description="Thresholds of the gates, as toolkit gate --threshold: pylint=8,cc=10.")
     freeze: Flag = Field(False, description="Gates that keep a fraction do so in round 1; later they keep all that score at "

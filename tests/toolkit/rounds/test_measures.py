@@ -1,4 +1,4 @@
-"""What a ledger measures: total variation, acceptance, AUC."""
+"""What a ledger measures: acceptance, AUC."""
 
 import json
 from collections.abc import Callable
@@ -55,6 +55,23 @@ def test_a_threshold_may_come_from_candidates_that_nothing_is_trained_on(
         rounds.run(settings(
             tmp_path, regimes=("self-score",), rounds=2, freeze=True, calibrate=9, accept=4, thresholds=("fraction=0.25",)
         ))  # fmt: skip
+
+
+def test_a_regime_that_cannot_fill_a_round_stops_where_that_is_asked_for_and_says_so(
+    engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None]
+) -> None:
+    """All candidates compile in round 1; later six of sixteen do, where eight are wanted."""
+    planted(lambda _task, number, i: "x = 1\n" if not number or i < 3 else "x = (\n")
+    cells = {}
+    for fill in (False, True):
+        asked = settings(tmp_path, regimes=("compile",), rounds=3, fill=fill, output=tmp_path / f"{fill}", benchmarks=())
+        summary = rounds.run(asked)
+        cells[fill] = [(row["round"], row["retained"], row["trained_on"], row["stopped"]) for row in summary["rows"] if row["round"]]
+        assert rounds.run(asked) == summary
+    assert cells[False] == [(1, 8, 8, None), (2, 6, 6, None), (3, 6, 6, None)]
+    assert cells[True] == [(1, 8, 8, None), (2, 6, 0, "6 of 8 were accepted, of 16 candidates")]
+    with pytest.raises(UsageError, match="fill"):
+        rounds.run(asked.model_copy(update={"fill": False}))
 
 
 def test_a_release_is_what_a_benchmark_is_scored_on(
