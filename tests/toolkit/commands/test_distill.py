@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,6 +108,44 @@ def test_an_endpoint_that_drops_half_way_costs_nothing(tmp_path: Path, endpoint:
     (first, *_) = rows(tmp_path / "whole" / "train.jsonl")
     assert first["messages"][0]["content"].startswith("Please provide a self-contained Python script")
     assert first["messages"][1]["content"] == "Sure!\n```python\ndef double(x):\n    return x + x\n```"
+
+
+KILLED = """
+import os, sys
+from toolkit.cli.main import main
+from toolkit.commands import distill
+
+class Dying:
+    def __init__(self, inner, calls):
+        self.inner, self.calls = inner, calls
+
+    def __call__(self, *given, **more):
+        if not self.calls:
+            os._exit(137)
+        self.calls -= 1
+        return self.inner(*given, **more)
+
+where, calls = sys.argv.pop(1).split(":")
+owner, name = {"candidates": (distill, "_candidates"), "gate": (distill.gating, "gate"), "rows": (distill.chosen, "rows_of")}[where]
+setattr(owner, name, Dying(getattr(owner, name), int(calls)))
+main()
+"""
+"""The command, whose process ends at once where it would do that for the so-manieth time."""
+
+
+def test_a_process_that_is_killed_in_any_stage_costs_nothing(tmp_path: Path) -> None:
+    command = ("distill", tasks(tmp_path), *COLUMNS, "--model", model(tmp_path), "--n", 4, "--gate", "duplicate", "--pairs", "dpo")
+    for where in ("candidates:0", "gate:0", "rows:1"):
+        words = [sys.executable, "-c", KILLED, where, *map(str, command), "-o", str(tmp_path / "killed")]
+        resume = ["--resume"] if (tmp_path / "killed").exists() else []
+        done = subprocess.run([*words, *resume], capture_output=True, text=True, check=False)
+        assert done.returncode == 137, done.stderr
+    for name, more in (("killed", ("--resume",)), ("whole", ())):
+        done = inside.toolkit(*command, "-o", tmp_path / name, *more)
+        assert done.returncode == 0, done.stderr
+    for name in OUTPUTS:
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    assert {path.name for path in (tmp_path / "killed").glob("[!.]*")} == {path.name for path in (tmp_path / "whole").iterdir()}
 
 
 @pytest.mark.parametrize(
