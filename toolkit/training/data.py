@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.errors import UsageError
-from toolkit.models.tokens import Middle, middle_tokens, tokens_of
+from toolkit.models.tokens import arranged, middle_tokens, tokens_of
 from toolkit.records import Verdict, label
 from toolkit.samples.lines import MAX_KEPT, Problems, checked_text, lines
-from toolkit.samples.rows import JUDGED, Row
+from toolkit.samples.rows import FIELDS, JUDGED, Row
 from toolkit.training import disk
+from toolkit.training.chats import Template, opened, template_of
 from toolkit.training.disk import OnDisk
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Learnt:
 
 def read(
     files: Iterable[Path], *, skip_bad: bool = False, unfinished: Unfinished = "leave-out", loss: Loss | None = "all",
-    allow_shared: bool = False,
+    allow_shared: bool = False, template: Template | None = None,
 ) -> tuple[Sequence[Text | Learnt], list[str]]:
     """Return the texts of JSONL files in order, kept on disk, and why rows were left out, one line each.
 
@@ -74,6 +75,7 @@ def read(
             closing fence nor the end of text), or learnt as if they had ended (`closed`). Rows without the field have ended.
         loss: whether prompts are learnt (`all`), or read only (`completion`); None: those of chats are read only.
         allow_shared: rows with `"shared": true` are learnt too; see `toolkit.records.label`.
+        template: of the model's chats, for rows that have `messages` instead of a text.
 
     Raises:
         UsageError: a row's text is missing, empty, longer than `MAX_BYTES` or not the one that the gate judged, its
@@ -89,6 +91,8 @@ def read(
                     n_cut += 1
                 else:
                     is_open = not has_ended(row) and unfinished == "open"
+                    if template and "messages" in row and not any(name in row for name in FIELDS):
+                        row = opened(row, template)
                     learnt = Learnt(*_text(row, loss, is_open=is_open), _weight(row))
                     texts.append(learnt.text if learnt == Learnt(learnt.text) else learnt)
             except ValueError as error:
@@ -110,6 +114,14 @@ def read(
     cut = [f"{n_cut} of {n} answers were cut off at the token limit, and are left out"] if n_cut else []
     forged = "answers passed tests that shared their process, and are left out (--allow-shared)"
     return texts, cut + ([f"{n_shared} of {n} {forged}"] if n_shared else []) + problems.listed(MAX_KEPT)
+
+
+def given(settings: "TrainSettings") -> tuple[Sequence[Text | Learnt], list[str], Sequence[Text | Learnt]]:
+    """Return the texts of a training, why rows were left out, and what its loss is measured on besides; see `read`."""
+    how: dict[str, Any] = {"loss": settings.loss, "template": template_of(settings.model, settings.revision)}
+    texts, problems = read(settings.data, skip_bad=settings.skip_bad, unfinished=settings.unfinished,
+                           allow_shared=settings.allow_shared, **how)  # fmt: skip
+    return texts, problems, read(settings.eval, unfinished="open", allow_shared=True, **how)[0] if settings.eval else []
 
 
 def has_ended(row: Mapping[str, Any]) -> bool:
@@ -195,21 +207,6 @@ def check_reads(model: Any, settings: "TrainSettings") -> None:
                            for i, p in ((ids, places), (ids[:, 3:], places[:, 3:])))  # fmt: skip
     if not torch.allclose(together, alone, atol=0.05 * float(alone.std()) + 1e-5):
         raise UsageError("--document-mask: this model reads the texts of a block as one, whatever their places are")
-
-
-def arranged(prefix: Sequence[int], middle: Sequence[int], suffix: Sequence[int], mark: Middle, *, spm: bool) -> list[int]:
-    """Return the parts of a text in the order shown to the model: prefix first (PSM), or suffix first (SPM)."""
-    if spm:
-        return [mark.prefix, mark.suffix, *suffix, mark.middle, *prefix, *middle]
-    return [mark.prefix, *prefix, mark.suffix, *suffix, mark.middle, *middle]
-
-
-def restored(tokens: Sequence[int], mark: Middle) -> list[int]:
-    """Undo `arranged`: return the tokens in the text's own order."""
-    if mark.prefix not in tokens:
-        return list(tokens)
-    start, suffix, middle = (tokens.index(each) for each in (mark.prefix, mark.suffix, mark.middle))
-    return [*tokens[:start], *tokens[start + 1 : suffix], *tokens[middle + 1 :], *tokens[suffix + 1 : middle]]
 
 
 def pack(documents: Iterable[Sequence[int]], length: int, end: int) -> Iterator[list[int]]:

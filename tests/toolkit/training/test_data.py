@@ -19,9 +19,9 @@ from toolkit.errors import UsageError
 from toolkit.models.generators.transformers_ import TransformersGenerator
 from toolkit.models.load import load
 from toolkit.models.source import Source
-from toolkit.models.tokens import FAMILIES, Middle, middle_tokens
+from toolkit.models.tokens import FAMILIES, Middle, arranged, middle_tokens, restored
 from toolkit.training import data as packing
-from toolkit.training.data import Blocks, arranged, pack, restored
+from toolkit.training.data import Blocks, pack
 
 
 @given(st.lists(st.lists(st.integers(1, 9), max_size=30), max_size=12), st.integers(2, 9))
