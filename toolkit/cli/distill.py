@@ -57,8 +57,10 @@ def distill(
         bool, typer.Option("--shortest-first", help="Prefer answers with fewer tokens [those drawn first].")
     ] = False,
     form: Annotated[
-        str, typer.Option("--form", help="Form of the rows: text, as the model had it, or chat (messages), for any model.")
-    ] = "text",
+        str | None,
+        typer.Option("--form", help="Form of the rows: text, as the model had it, or chat (messages), for any model [text; "
+                     "chat for an endpoint that chats].")
+    ] = None,
     pairs: Annotated[
         str | None, typer.Option("--pairs", help="Also write pairs.jsonl, of right and wrong answers: dpo or kto.")
     ] = None,

@@ -94,7 +94,7 @@ def test_an_endpoint_that_drops_half_way_costs_nothing(tmp_path: Path, endpoint:
 
     server = endpoint(answer)
     command = ("distill", tasks(tmp_path), *COLUMNS, "--base-url", server.url, "--model", "m", "--n", 4, "--gate", "compile+tests",
-               "--pairs", "kto", "--form", "chat", "--batch-size", 1)  # fmt: skip
+               "--pairs", "kto", "--batch-size", 1)  # fmt: skip
     done = CliRunner().invoke(cli.app, [*map(str, command), "-o", str(tmp_path / "broken")])
     assert done.exit_code == 3, done.stderr
     assert "5 of 12 samples are kept; go on with --resume" in done.stderr
