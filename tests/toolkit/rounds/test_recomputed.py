@@ -65,6 +65,7 @@ def run(tmp_path: Path, planted: Callable[[Policy], None], monkeypatch: pytest.M
         return done
 
     planted(policy)
+    monkeypatch.setattr("toolkit.rounds.run.report.html", lambda *_, **__: "")  # drawing it takes longer than all the rest
     monkeypatch.setattr(Planted, "generate", generate)
     monkeypatch.setattr(Planted, "given", lambda _, _kind, weights, seed: {"seed": seed, "model": Opinion(int(weights.model or 0))})
     asked = settings(tmp_path, regimes=(CHAIN, "compile+tests~0.2"), seeds=(0, 1, 2), rounds=3, accept=5, budget=24, freeze=True, limit=8,
@@ -125,8 +126,10 @@ def check_ledger(row: Mapping[str, Any], folder: Path) -> None:
     assert (row["retained"], row["trained_on"], row["human_rows"], row["stopped"]) == (len(whole), len(whole), 0, None)
     for name, population in (("finished", seen), ("accepted_finished", accepted), ("trained_finished", learnt)):
         assert row[name] == pytest.approx(np.mean([one["finished"] for one in population]), abs=5e-5)
-    assert row["tokens_each"] == pytest.approx(np.mean([one["n_tokens"] for one in seen]), abs=0.05)
+    assert row["tokens_each"] == pytest.approx(np.mean([one["n_tokens"] for one in seen]), abs=0.051)
     assert row["spent"]["tokens"] == 60 * len(seen)
+    assert row["texts"]["unique"] == pytest.approx(len({one["written"] for one in seen}) / len(seen), abs=5e-5)
+    assert row["texts"]["characters"] == pytest.approx(np.mean([len(one["written"]) for one in seen]), abs=0.051)
     assert row["mean_logprob"] == quartiles([one["mean_logprob"] for one in seen])
     programs = [one | {"ran": runs(one["program"], TESTS[one["task_id"]])} for one in learnt]
     for name, population in (("raw", seen), ("accepted_runs", accepted), ("trained_runs", programs)):
@@ -143,7 +146,7 @@ def check_ledger(row: Mapping[str, Any], folder: Path) -> None:
         assert told["score"] == (quartiles(scores) if scores else None)
         assert told["above_zero"] == (round(np.mean(np.array(scores) > 0), 4) if name == "self-score" else None)
         assert told["auc"]["value"] == auc(seen, at + 1)
-        assert told["auc"]["low"] < told["auc"]["value"] < told["auc"]["high"]
+        assert told["auc"]["low"] <= told["auc"]["value"] <= told["auc"]["high"]
         assert (told["auc"]["good"], told["auc"]["bad"]) == (sum(one["ran"] for one in seen), sum(not one["ran"] for one in seen))
 
 
@@ -165,7 +168,8 @@ def check_held_out(row: Mapping[str, Any], folder: Path) -> None:
         n, n_accepted, n_ran = len(group), sum(one["accepted"] for one in group), sum(one["ran"] for one in group)
         chances = np.convolve(chances, stats.hypergeom(n, n_accepted, n_ran).pmf(range(n + 1)))
         seen += sum(one["accepted"] and one["ran"] for one in group)
-    assert told["agrees_p"] == pytest.approx(chances[chances <= chances[seen] * (1 + 1e-7)].sum(), abs=1e-6)
+    is_testable = max(chances) < 1 - 1e-9  # else there is but one way to pair them
+    assert told["agrees_p"] == (pytest.approx(chances[chances <= chances[seen] * (1 + 1e-7)].sum(), abs=1e-6) if is_testable else None)
     for at, name in enumerate(names):
         assert told["gates"][name]["auc"]["value"] == auc(answers, at + 1)
         scores = [[one["reports"][at]["score"] for one in group if len(one["reports"]) > at] for group in groups]
