@@ -117,7 +117,7 @@ def distill(settings: Settings, advance: Advance = lambda *_: None) -> dict[str,
             for name, rows in lines.items():
                 files[name].writelines((json.dumps(row) + "\n").encode() for row in rows)
                 counts[name] += len(rows)
-            counts.update({name: n for name, n in lines[LEDGER][0].items() if name != "task_id"})
+            counts.update({name: n for name, n in lines[LEDGER][0].items() if name not in ("task_id", "refused")})
             counts["tasks_kept"] += bool(task.kept)
     summary = {
         "settings": about,
@@ -238,4 +238,5 @@ def _entry(task: OfTask, n_different: int) -> dict[str, Any]:
     return {
         "task_id": task.task_id, "n": len(rows), "finished": sum(has_ended(row) for row in rows),
         "accepted": len(task.accepted), "different": n_different, "kept": len(task.kept),
+        "refused": dict(Counter(task.reasons()).most_common()),
     }  # fmt: skip

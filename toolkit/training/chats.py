@@ -44,4 +44,5 @@ def opened(row: Mapping[str, Any], template: Template) -> dict[str, Any]:
         raise ValueError("messages is not a list of objects with role and content as text")
     if len(messages) < 2 or messages[-1]["role"] != "assistant":
         raise ValueError("messages does not end with a question and the answer of the assistant")
-    return {**row, "chat": True, "prompt": template(messages[:-1]), "raw_response": messages[-1]["content"]}
+    about = {"chat": True, "settings": {}}
+    return {**row, **about, "prompt": template(messages[:-1]), "raw_response": messages[-1]["content"]}

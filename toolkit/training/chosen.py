@@ -60,6 +60,10 @@ class OfTask:
         self.wrong = _different(sorted(fails, key=lambda row: not has_ended(row)), similarity)
         return len(different)
 
+    def reasons(self) -> list[str]:
+        """Return why each refused row was: the gate and what it found, such as `tests: wrong-answer`."""
+        return [f"{why['gate']}: {why['symbol']}" for why in map(_refusal, self.refused)]
+
 
 def _different(rows: Sequence[dict[str, Any]], similarity: float) -> list[dict[str, Any]]:
     """Return the rows whose programs are unlike those of all rows before them."""

@@ -60,7 +60,10 @@ def test_what_is_kept_passes_its_tests_and_is_learnt(tmp_path: Path) -> None:
     assert [(row["task_id"], row["rejected_verdict"]["symbol"]) for row in rows(data / "pairs.jsonl")] == [
         ("double", "wrong-answer"), ("hello", "wrong-answer"), ("hello", "TypeError")
     ]  # fmt: skip
-    assert rows(data / "ledger.jsonl")[1] == {"task_id": "triple", "n": 4, "finished": 4, "accepted": 0, "different": 0, "kept": 0}
+    assert rows(data / "ledger.jsonl")[1] == {
+        "task_id": "triple", "n": 4, "finished": 4, "accepted": 0, "different": 0, "kept": 0,
+        "refused": {"tests: wrong-answer": 2, "compile: SyntaxError": 1, "tests: time-limit": 1},
+    }  # fmt: skip
     found = json.loads((data / "distill.json").read_text())
     assert (found["tasks"], found["samples"], found["accepted"], found["kept"], found["pairs"]) == (3, 12, 5, 4, 3)
     assert sum(reason["count"] for reason in found["reasons"]) == 7

@@ -83,6 +83,7 @@ def test_pairs_have_what_execution_refused_and_nothing_twice() -> None:
         "rejected_verdict": {"gate": "tests", "symbol": "AssertionError"},
     }  # fmt: skip
     assert second["rejected"] == "cut o"
+    assert task.reasons() == ["decontaminate: no", "compile: SyntaxError", "tests: AssertionError", "tests: AssertionError"]
     assert second["rejected_verdict"] == {"gate": "compile", "symbol": "SyntaxError", "message": "why"}
     each = pairs_of(task, "kto", "chat", ASKED)
     assert [(one["completion"][0]["content"], one["label"]) for one in each] == [
