@@ -18,6 +18,7 @@ from typing import Any
 from gates import fields_of
 from toolkit.analysis import ledger
 from toolkit.analysis.alarm import rubber_stamps
+from toolkit.analysis.rises import rises
 from toolkit.analysis.seeds import comparisons
 from toolkit.progress import Advance
 from toolkit.report import rounds as report
@@ -67,6 +68,7 @@ def summarise(settings: RoundsSettings, waiting: Sequence[str] = ()) -> dict[str
         "cells": ledger.cells(rows),
         "rubber_stamps": rubber_stamps(rows, verdicts),
         "comparisons": comparisons(verdicts),
+        "rises": rises(rows),
         "date": max(dates),
         "seconds": _seconds(settings),
         "waiting": list(waiting),

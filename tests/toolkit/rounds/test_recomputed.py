@@ -242,6 +242,15 @@ def check_tests(summary: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]
             assert told["equal_seeds"] == pytest.approx(max(margins))
     for name in ("p_tasks", "p_seeds", "no_worse_tasks", "no_worse_seeds"):
         assert [told[f"{name}_holm"] for told in summary["comparisons"]] == pytest.approx(holm([t[name] for t in summary["comparisons"]]))
+    acceptance = {(row["regime"], row["seed"], row["round"]): row["accepted"] / row["candidates"] for row in rows if row["round"]}
+    start = {CHAIN: 2}  # its threshold was frozen on round 1
+    rise = {name: np.array([acceptance[name, s, 3] - acceptance[name, s, start.get(name, 1)] for s in (0, 1, 2)])
+            for name in dict.fromkeys(row["regime"] for row in rows)}  # fmt: skip
+    assert len(summary["rises"]) == 4
+    for told in summary["rises"]:
+        values = rise[told["regime"]] - (rise[told["against"]] if told["against"] else 0)
+        assert (told["rise"], told["sd"]) == pytest.approx((values.mean(), values.std(ddof=1)))
+        assert told["p_above"] == pytest.approx(stats.ttest_1samp(values, 0, alternative="greater").pvalue)
     found = summary["rubber_stamps"]
     assert [told["p_holm"] for told in found] == pytest.approx(holm([told["p"] for told in found]))
     for told in found:
