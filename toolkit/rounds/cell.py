@@ -340,7 +340,7 @@ class Cell:
 
         programs = texts_hash(row["solution"] for row in [*candidates, *probes.rows])
         asked = {"candidates": programs, "accepted": n_accepted, "scores": scores, "measured": self.settings.measured,
-                 "images": images_of("import"), **self.settings.told("overlap", "fill")}  # fmt: skip
+                 "images": images_of("import"), **self.settings.told("overlap", "fill", "labelled")}  # fmt: skip
         self._aside(folder, "measure", asked, act)
 
 

@@ -13,6 +13,7 @@ intervals, a gate is compared with execution (AUC), not with its own pass rate, 
 import json
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from gates import fields_of
@@ -23,6 +24,7 @@ from toolkit.analysis.seeds import comparisons
 from toolkit.progress import Advance
 from toolkit.report import rounds as report
 from toolkit.report.table import csv, leaves
+from toolkit.rounds import labelled
 from toolkit.rounds.cell import Cell
 from toolkit.rounds.machine import Machine
 from toolkit.rounds.settings import STAGES, RoundsSettings, name_of
@@ -39,6 +41,8 @@ def run(settings: RoundsSettings, advance: Advance = lambda *_: None) -> dict[st
         InfrastructureError: engine, model, memory or disk failed; finished stages are kept.
     """
     waiting: list[str] = []
+    if settings.labelled:
+        labelled.read(Path(settings.labelled))
     with Machine(settings, advance) as machine:
         cells = [Cell(machine, regime, seed) for seed in settings.seeds for regime in settings.regimes]
         for cell in cells:
