@@ -99,6 +99,7 @@ def distill(
 ) -> None:
     """Let a model write samples of tasks, and keep the best that gates accept as training data (rejection sampling)."""
     from toolkit.commands import distill as command
+    from toolkit.samples.lines import printable
     from toolkit.training.data import TRAIN
 
     writing = writing_of(context.params)
@@ -119,6 +120,7 @@ def distill(
     if pairs:
         print(f"{output / command.PAIRS}: {found['pairs']} rows")
     for name, it in found["gates"].items():
-        print(f"  {name} refused {it['refused']} of {it['asked']}")
+        why = [f"{printable(one['symbol'])} {one['count']}" for one in found["reasons"] if one["gate"] == name]
+        print(f"  {name} refused {it['refused']} of {it['asked']}" + (f": {', '.join(why[:5])}" if why else ""))
     if unknown := ", ".join(line.partition(":")[0] for line in found["left_out"]):
         print(f"  decontaminate knows nothing of {unknown}: not on this machine")

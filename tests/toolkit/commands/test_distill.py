@@ -54,6 +54,7 @@ def test_what_is_kept_passes_its_tests_and_is_learnt(tmp_path: Path) -> None:
     done = toolkit(*command, "-o", tmp_path / "data")
     assert done.returncode == 0, done.stderr
     assert "4 programs of 2 of 3 tasks; of 12 samples 12 ended by themselves, gates accepted 5, of which 4 are whole" in done.stdout
+    assert "compile refused 1 of 12: SyntaxError 1\n" in done.stdout
     data = tmp_path / "data"
     assert [(row["task_id"], row["sample_id"]) for row in rows(data / "train.jsonl")] == [("double", 0), ("double", 2), ("hello", 0), ("hello", 3)]
     assert rows(data / "train.jsonl")[2]["prompt"] == "\"\"\"\nWrite a function hello that returns 'hello'.\n\"\"\""
