@@ -24,6 +24,7 @@ from toolkit.rounds import run as rounds
 
 TESTS = {item["id"]: item["test"] for item in ITEMS}
 CHAIN = "compile+self-score"
+SEEDS, ROUNDS = (0, 1), 3
 
 
 def policy(task: Task, number: int, i: int) -> str:
@@ -68,8 +69,8 @@ def run(tmp_path: Path, planted: Callable[[Policy], None], monkeypatch: pytest.M
     monkeypatch.setattr("toolkit.rounds.run.report.html", lambda *_, **__: "")  # drawing it takes longer than all the rest
     monkeypatch.setattr(Planted, "generate", generate)
     monkeypatch.setattr(Planted, "given", lambda _, _kind, weights, seed: {"seed": seed, "model": Opinion(int(weights.model or 0))})
-    asked = settings(tmp_path, regimes=(CHAIN, "compile+tests~0.2"), seeds=(0, 1, 2), rounds=3, accept=5, budget=24, freeze=True, limit=8,
-                     held_out=0.4, probe=6, probe_samples=4, thresholds=("fraction=0.3",))  # fmt: skip
+    asked = settings(tmp_path, regimes=(CHAIN, "compile+tests~0.2"), seeds=SEEDS, rounds=ROUNDS, accept=4, budget=16, freeze=True, limit=8, scored=(ROUNDS,),
+                     held_out=0.4, probe=4, probe_samples=4, thresholds=("fraction=0.3",))  # fmt: skip
     rounds.run(asked)
     return asked.output
 
@@ -121,7 +122,7 @@ def check_ledger(row: Mapping[str, Any], folder: Path) -> None:
     accepted = [one for one in seen if one["accepted"]]
     assert (row["candidates"], row["accepted"]) == (len(seen), len(accepted))
     assert row["acceptance_mass"] == pytest.approx(np.mean([one["accepted"] for one in seen]), abs=1e-6)
-    whole = [one for one in accepted if one["finished"]][:5]
+    whole = [one for one in accepted if one["finished"]][:4]
     assert [(one["task_id"], one["completion"]) for one in learnt] == [(one["task_id"], one["written"]) for one in whole]
     assert (row["retained"], row["trained_on"], row["human_rows"], row["stopped"]) == (len(whole), len(whole), 0, None)
     for name, population in (("finished", seen), ("accepted_finished", accepted), ("trained_finished", learnt)):
@@ -153,7 +154,7 @@ def check_ledger(row: Mapping[str, Any], folder: Path) -> None:
 def check_held_out(row: Mapping[str, Any], folder: Path) -> None:
     told, answers = row["held_out"], judged(folder, "held-out")
     groups, names = by_prompt(answers), list(row["gates"])
-    assert (told["prompts"], told["answers"], {len(group) for group in groups}) == (6, 24, {4})
+    assert (told["prompts"], told["answers"], {len(group) for group in groups}) == (4, 16, {4})
     trained = {one["task_id"] for one in read(folder / "train.jsonl")}
     assert not trained & {one["task_id"] for one in answers}
     assert told["accepted"] == pytest.approx(np.mean([one["accepted"] for one in answers]), abs=5e-5)
@@ -195,7 +196,7 @@ def check_opinion(rows: Mapping[int, Mapping[str, Any]], folder: Path) -> None:
         return "return (" not in text
 
     cut = rows[2]["thresholds"]["threshold"]
-    for number in (2, 3):
+    for number in range(2, ROUNDS + 1):
         for name, whose, of in (("now_of_now", number - 1, number), ("first_of_now", 0, number), ("now_of_first", number - 1, 1),
                                 ("first_of_first", 0, 1)):  # fmt: skip
             passed = [compiles(text) and score(text, whose) >= cut for text in texts[of]]
@@ -219,16 +220,18 @@ def sign_flips(differences: np.ndarray) -> float:
 
 def check_tests(summary: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> None:
     shares = {(v["regime"], v["seed"], v["round"]): np.array([c / n for c, n in v["tasks"].values()]) for v in verdicts}
-    for row in rows:
+    scored = [row for row in rows if row["round"] in (0, ROUNDS)]
+    assert not any(row["scores"] for row in rows if row not in scored)
+    for row in scored:
         mine = shares[("base", row["seed"], 0) if not row["round"] else (row["regime"], row["seed"], row["round"])]
         assert row["scores"]["humaneval"]["value"] == pytest.approx(mine.mean(), abs=1e-6)
     for cell in summary["cells"]:
-        values = [r["scores"]["humaneval"]["value"] for r in rows if (r["regime"], r["seed"]) == (cell["regime"], cell["seed"])]
+        values = [r["scores"]["humaneval"]["value"] for r in scored if (r["regime"], r["seed"]) == (cell["regime"], cell["seed"])]
         assert cell["retention"] == pytest.approx(values[-1] / values[0], abs=5e-5)
-        assert cell["area"] == pytest.approx(np.trapezoid(np.array(values) / values[0]) / 3, abs=5e-5)
+        assert cell["area"] == pytest.approx(np.trapezoid(np.array(values) / values[0], [0, ROUNDS]) / ROUNDS, abs=5e-5)
     assert len(summary["comparisons"]) == 3
     for told in summary["comparisons"]:
-        ends = [[shares[name, seed, 0 if name == "base" else 3] for seed in (0, 1, 2)] for name in (told["a"], told["b"])]
+        ends = [[shares[name, seed, 0 if name == "base" else ROUNDS] for seed in SEEDS] for name in (told["a"], told["b"])]
         table = np.array(ends[0]) - np.array(ends[1])  # seeds x tasks
         by_task, by_seed = table.mean(0), table.mean(1)
         assert told["difference"] == pytest.approx(table.mean())
@@ -244,7 +247,7 @@ def check_tests(summary: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]
         assert [told[f"{name}_holm"] for told in summary["comparisons"]] == pytest.approx(holm([t[name] for t in summary["comparisons"]]))
     acceptance = {(row["regime"], row["seed"], row["round"]): row["accepted"] / row["candidates"] for row in rows if row["round"]}
     start = {CHAIN: 2}  # its threshold was frozen on round 1
-    rise = {name: np.array([acceptance[name, s, 3] - acceptance[name, s, start.get(name, 1)] for s in (0, 1, 2)])
+    rise = {name: np.array([acceptance[name, s, ROUNDS] - acceptance[name, s, start.get(name, 1)] for s in SEEDS])
             for name in dict.fromkeys(row["regime"] for row in rows)}  # fmt: skip
     assert len(summary["rises"]) == 4
     for told in summary["rises"]:
@@ -257,7 +260,7 @@ def check_tests(summary: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]
         mine = [row for row in rows if row["regime"] == told["regime"] and row["round"]]
         first = 2 if told["regime"] == CHAIN else 1  # whose threshold was frozen on round 1
         seen = expected = spread = 0.0
-        for seed in (0, 1, 2):  # each decision a point, dealt out anew over the rounds of its seed
+        for seed in SEEDS:  # each decision a point, dealt out anew over the rounds of its seed
             table = [(r["round"], r["accepted"], r["candidates"]) for r in mine if r["seed"] == seed and r["round"] >= first]
             when = np.repeat([t for t, _, n in table for _ in range(1)], [n for _, _, n in table]).astype(float)
             accepted = np.concatenate([np.arange(n) < c for _, c, n in table])
@@ -265,7 +268,7 @@ def check_tests(summary: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]
             expected += accepted.mean() * when.sum()
             spread += accepted.var() * when.var() * len(when) ** 2 / (len(when) - 1)
         p_up = float(stats.norm.sf((seen - expected - 0.5) / math.sqrt(spread)))
-        at = [np.array([shares[told["regime"], s, 3], shares["base", s, 0]]) for s in (0, 1, 2)]
+        at = [np.array([shares[told["regime"], s, ROUNDS], shares["base", s, 0]]) for s in SEEDS]
         fall = np.mean([a - b for a, b in at], axis=0)
         p_down = sign_flips(fall) / 2 if fall.sum() < 0 else 1.0
         assert (told["p_up"], told["p_down"], told["p"]) == pytest.approx((p_up, p_down, max(p_up, p_down)))
@@ -275,13 +278,13 @@ def check_tests(summary: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]
 def test_every_number_of_a_ledger_can_be_made_again_with_other_code(run: Path) -> None:
     summary = json.loads((run / "summary.json").read_text())
     rows = summary["rows"]
-    assert len(rows) == 2 * 3 * 4, "two regimes, three seeds, three rounds and the first model"
+    assert len(rows) == 2 * len(SEEDS) * (ROUNDS + 1), "two regimes, and the first model's round"
     for row in rows:
         folder = run / f"seed{row['seed']}" / row["regime"].replace("~", "_") / f"round{row['round']}"
         if row["round"]:
             check_ledger(row, folder)
             check_held_out(row, folder)
-    for seed in (0, 1, 2):
+    for seed in SEEDS:
         mine = {row["round"]: row for row in rows if (row["regime"], row["seed"]) == (CHAIN, seed) and row["round"]}
         check_opinion(mine, run / f"seed{seed}" / CHAIN)
     check_tests(summary, read(run / "verdicts.jsonl"), rows)
