@@ -26,7 +26,7 @@ from tests.bench.before import before
 from tests.bench.driver import driver
 from tests.bench.floor import floor
 from tests.bench.gates import gates
-from tests.bench.models import attached, generation, pass_rate
+from tests.bench.models import attached, batches, generation, pass_rate
 from tests.bench.moe import moe
 from tests.bench.others import livecodebench, pro
 from tests.bench.samples import samples
@@ -212,6 +212,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "train": lora_overhead,
     "moe": moe,
     "generation": generation,
+    "generation-batches": batches,
     "pass-rate": pass_rate,
     "attached": attached,
     "start": start,

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toolkit.analysis import stats
+from toolkit.analysis.rises import of_one_threshold
 from toolkit.analysis.seeds import BASE, FALL, LEVEL, compared, last_round, shares
 
 RISE = 0.2
@@ -73,8 +74,7 @@ def _rising(rows: Sequence[Mapping[str, Any]]) -> dict[str, float] | None:
 
     strata, rises = [], []
     for seed in dict.fromkeys(row["seed"] for row in rows):
-        mine = sorted((row for row in rows if row["seed"] == seed), key=lambda row: row["round"])
-        same = [row for row in mine if row["thresholds"] == mine[-1]["thresholds"]]
+        same = of_one_threshold([row for row in rows if row["seed"] == seed])
         strata.append([(row["round"], row["accepted"], row["candidates"]) for row in same])
         rises.append(same[-1]["accepted"] / same[-1]["candidates"] - same[0]["accepted"] / same[0]["candidates"])
     total = spread = expected = 0.0

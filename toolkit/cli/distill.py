@@ -57,8 +57,10 @@ def distill(
         bool, typer.Option("--shortest-first", help="Prefer answers with fewer tokens [those drawn first].")
     ] = False,
     form: Annotated[
-        str, typer.Option("--form", help="Form of the rows: text, for toolkit train, or chat (messages).")
-    ] = "text",
+        str | None,
+        typer.Option("--form", help="Form of the rows: text, as the model had it, or chat (messages), for any model [text; "
+                     "chat for an endpoint that chats].")
+    ] = None,
     pairs: Annotated[
         str | None, typer.Option("--pairs", help="Also write pairs.jsonl, of right and wrong answers: dpo or kto.")
     ] = None,
@@ -97,6 +99,7 @@ def distill(
 ) -> None:
     """Let a model write samples of tasks, and keep the best that gates accept as training data (rejection sampling)."""
     from toolkit.commands import distill as command
+    from toolkit.samples.lines import printable
     from toolkit.training.data import TRAIN
 
     writing = writing_of(context.params)
@@ -117,6 +120,7 @@ def distill(
     if pairs:
         print(f"{output / command.PAIRS}: {found['pairs']} rows")
     for name, it in found["gates"].items():
-        print(f"  {name} refused {it['refused']} of {it['asked']}")
+        why = [f"{printable(one['symbol'])} {one['count']}" for one in found["reasons"] if one["gate"] == name]
+        print(f"  {name} refused {it['refused']} of {it['asked']}" + (f": {', '.join(why[:5])}" if why else ""))
     if unknown := ", ".join(line.partition(":")[0] for line in found["left_out"]):
         print(f"  decontaminate knows nothing of {unknown}: not on this machine")

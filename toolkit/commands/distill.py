@@ -45,7 +45,7 @@ class Settings:
     keep: int = 2
     similarity: float = 1.0
     shortest_first: bool = False
-    form: str = "text"
+    form: str | None = None
     pairs: str | None = None
     columns: tuple[str, ...] = ()
     limit: int = 0
@@ -58,7 +58,7 @@ class Settings:
 
     def check(self) -> None:
         """Raise `UsageError` for an invalid setting."""
-        if self.form not in ("text", "chat"):
+        if self.form not in (None, "text", "chat"):
             raise UsageError(f"--form is text or chat, not {self.form!r}")
         if self.pairs not in (None, "dpo", "kto"):
             raise UsageError(f"--pairs is dpo or kto, not {self.pairs!r}")
@@ -99,6 +99,8 @@ def distill(settings: Settings, advance: Advance = lambda *_: None) -> dict[str,
         how = {"resume": settings.resume, "overwrite": settings.overwrite}
         written = writer.write(settings.output / SAMPLES, **how, advance=advance)
         asked = _asked(writer)
+        of_endpoint = writer.asked["chat"] and settings.writing.source.base_url  # whose template is not known
+        form: chosen.Form = settings.form or ("chat" if of_endpoint else "text")  # type: ignore[assignment]
     finally:
         writer.close()
     _candidates(settings.output, items)
@@ -109,13 +111,13 @@ def distill(settings: Settings, advance: Advance = lambda *_: None) -> dict[str,
         for task in chosen.by_task(_judged(settings.output, list(items))):
             n_different = task.choose(settings.keep, similarity=settings.similarity, shortest_first=settings.shortest_first)
             question = asked[task.task_id]
-            lines = {TRAIN: chosen.rows_of(task, settings.form, question), LEDGER: [_entry(task, n_different)]}  # type: ignore[arg-type]
+            lines = {TRAIN: chosen.rows_of(task, form, question), LEDGER: [_entry(task, n_different)]}
             if settings.pairs:
-                lines[PAIRS] = chosen.pairs_of(task, settings.pairs, settings.form, question)  # type: ignore[arg-type]
+                lines[PAIRS] = chosen.pairs_of(task, settings.pairs, form, question)  # type: ignore[arg-type]
             for name, rows in lines.items():
                 files[name].writelines((json.dumps(row) + "\n").encode() for row in rows)
                 counts[name] += len(rows)
-            counts.update({name: n for name, n in lines[LEDGER][0].items() if name != "task_id"})
+            counts.update({name: n for name, n in lines[LEDGER][0].items() if name not in ("task_id", "refused")})
             counts["tasks_kept"] += bool(task.kept)
     summary = {
         "settings": about,
@@ -236,4 +238,5 @@ def _entry(task: OfTask, n_different: int) -> dict[str, Any]:
     return {
         "task_id": task.task_id, "n": len(rows), "finished": sum(has_ended(row) for row in rows),
         "accepted": len(task.accepted), "different": n_different, "kept": len(task.kept),
+        "refused": dict(Counter(task.reasons()).most_common()),
     }  # fmt: skip

@@ -1,6 +1,7 @@
-"""Turn text into tokens, none of them special, and find the tokens that mark a text to be filled in the middle."""
+"""Turn text into tokens, none of them special, and find the tokens of a text to be filled in the middle, and its order."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from toolkit.errors import UsageError
@@ -39,3 +40,18 @@ def tokens_of(tokenizer: Any, text: str, *, inside: bool) -> list[int]:
     if len(before) < 2:
         return list(encode(text))
     return list(encode("\n" + text)[len(before) :])
+
+
+def arranged(prefix: Sequence[int], middle: Sequence[int], suffix: Sequence[int], mark: Middle, *, spm: bool) -> list[int]:
+    """Return the parts of a text in the order shown to the model: prefix first (PSM), or suffix first (SPM)."""
+    if spm:
+        return [mark.prefix, mark.suffix, *suffix, mark.middle, *prefix, *middle]
+    return [mark.prefix, *prefix, mark.suffix, *suffix, mark.middle, *middle]
+
+
+def restored(tokens: Sequence[int], mark: Middle) -> list[int]:
+    """Undo `arranged`: return the tokens in the text's own order."""
+    if mark.prefix not in tokens:
+        return list(tokens)
+    start, suffix, middle = (tokens.index(each) for each in (mark.prefix, mark.suffix, mark.middle))
+    return [*tokens[:start], *tokens[start + 1 : suffix], *tokens[middle + 1 :], *tokens[suffix + 1 : middle]]

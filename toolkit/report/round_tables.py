@@ -53,6 +53,13 @@ STAMPS = [
     _column("p_holm", "p of both, Holm", p_value), _column("power", "Power", _power), Column(("says",), "Rubber stamp"),
 ]  # fmt: skip
 """Of the rows that `alarm.rubber_stamps` returns."""
+RISES = [
+    Column(("regime",), "Regime"), Column(("against",), "Further than under"), *_numbers(seeds="Seeds"),
+    _column("rise", "Rise, points", points), _column("low", "from", points), _column("high", "to", points),
+    _column("sd", "sd of seeds, points", _sd), _column("p_above", "p of above 0", p_value),
+    _column("p_above_holm", "p of above 0, Holm", p_value),
+]  # fmt: skip
+"""Of the rows that `rises.rises` returns."""
 COMPARISONS = [
     Column(("benchmark",), "Benchmark"), Column(("a",), "Regime"), Column(("b",), "Against"), *_numbers(round="Round"),
     _column("difference", "Points", points), _column("low", "from", points), _column("high", "to", points),
@@ -147,6 +154,10 @@ SAYS = {
         "in directions fixed beforehand, at 5 % after Holm over regimes and benchmarks. “Not shown” does not "
         "mean “is none”: power is the chance of showing a rise of 20 points with a fall of 30 % in a run like this one. It "
         "speaks of these trainings, not of other seeds."),
+    "rises": (
+        "From the first to the last round that had the same threshold; rounds before a threshold was frozen do not count. "
+        "Would other trainings say the same (95 % interval and one-sided p by Student's t; empty with one seed)? It says "
+        "nothing of why acceptance changes."),
     "comparisons": (
         "Over tasks: would other tasks say the same of these trainings (95 % interval, sign flips)? Over seeds: would other "
         "trainings say the same of these tasks (Student's t; empty with one seed)? “Do not differ” is “not beyond chance”, "
@@ -203,6 +214,7 @@ def sections(
     track = pooled.trajectories(summary["rows"], verdicts)
     found = {
         "rubber-stamps": Section("Is a gate a rubber stamp?", STAMPS, summary.get("rubber_stamps", [])),
+        "rises": Section("How far acceptance rises", RISES, summary.get("rises", [])),
         "comparisons": Section("What differs, and for whom", COMPARISONS, collapse.saying(summary.get("comparisons", []))),
         "trajectories": Section("pass@1 over the rounds", _TRAJECTORY, track),
         "cells": Section("What the rounds of each cell show", CELLS, _retained(summary["cells"], verdicts)),

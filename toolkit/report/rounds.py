@@ -127,7 +127,7 @@ def html(
          "waiting": run.summary.get("waiting", [])} for run in runs
     ]  # fmt: skip
     seeds = {seed for run in runs for seed in run.summary["settings"]["seeds"]}
-    first = ("heat", "rubber-stamps", "comparisons", "trajectories", "cells")
+    first = ("heat", "rubber-stamps", "rises", "comparisons", "trajectories", "cells")
     return fill(
         "rounds.html", title=" · ".join(f"{run.name}" for run in runs), abouts=abouts, one_seed=len(seeds) == 1,
         missing="" if figures.available() else figures.MISSING, figures=figures_of(pictures.values()),
@@ -183,6 +183,13 @@ def told(summary: Summary, margin: float) -> str:
                 f"no worse: p {p_value(row['no_worse_seeds'])}; "
                 f"power for a fall of 30 %: {row['power']:.2f}"
             )
+    for row in summary.get("rises", []):
+        above = "" if row["p_above"] is None else (
+            f" [{points(row['low'])}, {points(row['high'])}] over {row['seeds']} seeds (sd {100 * row['sd']:.1f} points), "
+            f"above 0: p {p_value(row['p_above'])} (Holm {p_value(row['p_above_holm'])})"
+        )  # fmt: skip
+        which = f"under {row['regime']}" + (f" further than under {row['against']}" if row["against"] else "")
+        lines.append(f"acceptance rises {which}: {points(row['rise'])} points{above}")
     for row in summary["rubber_stamps"]:
         tested = "" if row["p"] is None else (
             f": acceptance {points(row['rise'])} points (p {p_value(row['p_up'])}), pass@1 {points(row['fall'])} points "

@@ -90,9 +90,7 @@ class Cell:
         held_out = probe.ask(self, number, weights, folder)
         found["opinion"] = self._opinions(number, weights, folder)
         kept = [row for row in candidates if is_learnable(row, self.settings.unfinished)][: self.settings.accept]
-        if not kept:
-            n = sum(row["accepted"] for row in candidates)
-            why = f"all {n} accepted candidates were cut off at the token limit" if n else "nothing was accepted"
+        if why := self._lack(candidates, len(kept)):
             self._measure(folder, candidates, kept, [], found, held_out, {}, stopped=why)
             return None
         self.accepted.append(kept)
@@ -104,6 +102,16 @@ class Cell:
         if scores is not None:
             self._measure(folder, candidates, kept, data, found, held_out, scores)
         return None if probe.stops(self, number, folder) else after
+
+    def _lack(self, candidates: Sequence[Mapping[str, Any]], n_kept: int) -> str:
+        """Return why a round has too little to learn; empty if it has enough."""
+        n, wanted = sum(row["accepted"] for row in candidates), self.settings.accept
+        if not n_kept:
+            return f"all {n} accepted candidates were cut off at the token limit" if n else "nothing was accepted"
+        if self.settings.fill and n_kept < wanted:
+            cut = f" that were not cut off ({n} with those)" if n > n_kept else ""
+            return f"{n_kept} of {wanted} were accepted{cut}, of {len(candidates)} candidates"
+        return ""
 
     def _thresholds(self) -> dict[str, float]:
         return self.settings.thresholds_of(self.regime) | self.frozen
@@ -332,7 +340,7 @@ class Cell:
 
         programs = texts_hash(row["solution"] for row in [*candidates, *probes.rows])
         asked = {"candidates": programs, "accepted": n_accepted, "scores": scores, "measured": self.settings.measured,
-                 "images": images_of("import"), **self.settings.told("overlap")}  # fmt: skip
+                 "images": images_of("import"), **self.settings.told("overlap", "fill", "labelled")}  # fmt: skip
         self._aside(folder, "measure", asked, act)
 
 

@@ -86,7 +86,8 @@ class Machine(Models):
             limit, cut = settings.pool_limit, self._cut()
             items = pool.load(settings.pool, engine, settings.held_out, columns, limit=limit, **cut)
             rows = [{"id": i.task.task_id, "prompt": i.task.prompt, "solution": i.task.canonical_solution, "test": i.test,
-                     "entry_point": i.task.entry_point} for i in items]  # fmt: skip
+                     "entry_point": i.task.entry_point} | ({"continued": True} if i.continued else {})
+                    for i in items]  # fmt: skip
             found = {"items": len(items), "held_out": sum(i.held_out for i in items),
                      "with_tests": sum(bool(i.test) for i in items),
                      "licence": pool.LICENCE if settings.pool == pool.STDLIB else None,
@@ -123,13 +124,13 @@ class Machine(Models):
     def _release(self, benchmark: str) -> str:
         return self.settings.release if benchmarks.benchmark_named(benchmark).releases else ""
 
-    def _cut(self) -> dict[str, pool.Cut]:
+    def _cut(self) -> dict[str, Any]:
         shortest, longest = self.settings.pool_min_tokens, self.settings.prompt_tokens
         if not shortest + longest:
             return {}
         from toolkit.models.load import tokenizer
 
-        return {"cut": pool.cutter(tokenizer(self._source(self.first)), shortest, longest)}
+        return {"cut": pool.cutter(tokenizer(self._source(self.first)), shortest, longest), "continued": longest > 0}
 
     def asked(self) -> dict[str, dict[str, Any]]:
         """Return how models are asked each prompt: `prompt`, and whether a chat template wrote it (`chat`).

@@ -75,17 +75,19 @@ class Item:
         task: prompt, entry point and the human solution (`canonical_solution`, empty if unknown).
         test: the row's tests, or the examples in its docstring; empty if there are none.
         held_out: never trained on.
+        continued: an answer goes on where the prompt ends, whatever the prompt looks like: it is the beginning of a file.
     """
 
     task: Task
     test: str = ""
     held_out: bool = False
+    continued: bool = False
 
     @property
     def is_whole(self) -> bool:
         """Whether an answer is a whole program, because the prompt is prose."""
         prompt, solution = self.task.prompt, self.task.canonical_solution
-        if _parses(prompt + solution):
+        if self.continued or _parses(prompt + solution):
             return False
         return _parses(solution) if solution else not _BEGUN.search(prompt)
 
@@ -105,7 +107,7 @@ def _parses(text: str) -> bool:
 
 def load(
     source: str, engine: Engine | Run | None = None, held_out: float = 0.1, columns: Mapping[str, str] | None = None, *,
-    limit: int = 0, cut: Cut = lambda text: (text, ""),
+    limit: int = 0, cut: Cut = lambda text: (text, ""), continued: bool = False,
 ) -> list[Item]:  # fmt: skip
     """Read a pool. Whether an item is held out depends only on its prompt's hash, so all runs agree.
 
@@ -117,6 +119,7 @@ def load(
             lines.
         limit: read until there are so many prompts; 0: all.
         cut: applied to each prompt; the rest is the solution of a row that has none.
+        continued: all prompts are beginnings of files; else those of rows that say so (`"continued": true`).
 
     Raises:
         PoolError: the file cannot be read, or rows cannot be used: all of them are listed.
@@ -151,7 +154,7 @@ def load(
         items.setdefault(digest, Item(
             task=Task(task_id=own or f"pool/{digest[:12]}", prompt=prompt, entry_point=name, canonical_solution=solution),
             test=test,
-            held_out=int(digest[:8], 16) / 2**32 < held_out,
+            held_out=int(digest[:8], 16) / 2**32 < held_out, continued=continued or row.get("continued") is True,
         ))  # fmt: skip
     if problems or not items:
         raise PoolError("\n".join(problems or [f"{source}: no prompt in it"]))

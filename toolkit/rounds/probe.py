@@ -1,4 +1,4 @@
-"""What a round asks of its gate and its model besides training data: held-out answers, spectra, and whether to stop."""
+"""What a round asks of gate and model besides training data: held-out answers, known programs, spectra, and when to stop."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gates import fields_of, prefers_low
 from toolkit.analysis import confirmation, stop
 from toolkit.analysis.heldout import held_out
-from toolkit.rounds import pool, verdicts
+from toolkit.rounds import labelled, pool, verdicts
 from toolkit.rounds.machine import Weights
 from toolkit.store.files import file_hash, read_rows, texts_hash, write_rows
 
@@ -35,8 +35,9 @@ class Probes:
 
 
 def ask(cell: "Cell", number: int, weights: Weights, folder: Path) -> Probes:
-    """Let the model answer held-out prompts several times each, and the gate decide about the answers."""
+    """Let the model answer held-out prompts several times each, and the gate decide about these and about known programs."""
     settings = cell.settings
+    labelled.ask(cell, weights, folder)
     if not settings.probe:
         return Probes()
     tasks = [item.task for item in pool.held_out(list(cell.machine.items().values()))[: settings.probe]]
@@ -84,7 +85,7 @@ def told(folder: Path, probes: Probes, ran: Sequence[bool], runs: Sequence[bool]
     """
     write_rows(folder / RAN, [{"of": "candidates", "ran": list(runs)}, {"of": "held_out", "ran": list(ran)}])
     if not probes.rows:
-        return {"held_out": None, "confirmation": None, "fixed": None}
+        return {"held_out": None, "confirmation": None, "fixed": None, "labelled": labelled.told(folder)}
     again = None if probes.again is None else [row["accepted"] for row in probes.again]
     known = labels(folder.parent / "round1", "held_out")
     fixed = confirmation.verdict(probes.first, known) if len(known) == len(probes.first) else {}
@@ -92,6 +93,7 @@ def told(folder: Path, probes: Probes, ran: Sequence[bool], runs: Sequence[bool]
         "held_out": held_out(probes.rows, ran, prefers_low),
         "confirmation": confirmation.verdict(probes.rows, ran, again),
         "fixed": {name: fixed[name] for name in ("answers", "mass", "auc", "calibration")} if fixed else None,
+        "labelled": labelled.told(folder),
     }  # fmt: skip
 
 

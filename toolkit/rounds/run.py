@@ -13,15 +13,18 @@ intervals, a gate is compared with execution (AUC), not with its own pass rate, 
 import json
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from gates import fields_of
 from toolkit.analysis import ledger
 from toolkit.analysis.alarm import rubber_stamps
+from toolkit.analysis.rises import rises
 from toolkit.analysis.seeds import comparisons
 from toolkit.progress import Advance
 from toolkit.report import rounds as report
 from toolkit.report.table import csv, leaves
+from toolkit.rounds import labelled
 from toolkit.rounds.cell import Cell
 from toolkit.rounds.machine import Machine
 from toolkit.rounds.settings import STAGES, RoundsSettings, name_of
@@ -38,6 +41,8 @@ def run(settings: RoundsSettings, advance: Advance = lambda *_: None) -> dict[st
         InfrastructureError: engine, model, memory or disk failed; finished stages are kept.
     """
     waiting: list[str] = []
+    if settings.labelled:
+        labelled.read(Path(settings.labelled))
     with Machine(settings, advance) as machine:
         cells = [Cell(machine, regime, seed) for seed in settings.seeds for regime in settings.regimes]
         for cell in cells:
@@ -67,6 +72,7 @@ def summarise(settings: RoundsSettings, waiting: Sequence[str] = ()) -> dict[str
         "cells": ledger.cells(rows),
         "rubber_stamps": rubber_stamps(rows, verdicts),
         "comparisons": comparisons(verdicts),
+        "rises": rises(rows),
         "date": max(dates),
         "seconds": _seconds(settings),
         "waiting": list(waiting),

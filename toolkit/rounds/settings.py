@@ -52,6 +52,8 @@ class RoundsSettings(Settings):
     seeds: Annotated[tuple[NonNegativeInt, ...], FromText] = Field((0,), description="Seeds of the cells.")
     accept: int = Field(64, ge=1, description="Generate until this many programs are accepted.")
     budget: int = Field(256, ge=1, description="Candidates generated in a round, at most.")
+    fill: Flag = Field(False, description="Stop a regime that does not find accept programs within budget; else it learns "
+                       "those that it found.")  # fmt: skip
     chunk: int = Field(0, ge=0, description="Candidates at a time [default: accept; budget for gates that compare].")
     thresholds: Names = Field((), description="Thresholds of the gates, as toolkit gate --threshold: pylint=8,cc=10.")
     freeze: Flag = Field(False, description="Gates that keep a fraction do so in round 1; later they keep all that score at "
@@ -80,6 +82,8 @@ class RoundsSettings(Settings):
     probe: int = Field(0, ge=0, description="Held-out prompts answered in each round, to see whether the gate tells the "
                        "answers to one prompt apart; nothing is trained on them.")  # fmt: skip
     probe_samples: int = Field(4, ge=2, description="Answers to each of these prompts.")
+    labelled: str = Field("", description="JSONL with programs, and in `passed` whether each is right: every round's gate "
+                          "decides about them, and its AUC there is in the ledger.")  # fmt: skip
     stop_on: Literal["", "rubber-stamp"] = Field("", description="Stop a regime when acceptance is shown to rise and pass@1 "
         "to fall: at most one stable run in 20 is stopped, over all its rounds.")  # fmt: skip
     spectra: int = Field(0, ge=0, description="Held-out human programs on which each round's model is examined: spectrum "

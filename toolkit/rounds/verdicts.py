@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.analysis.alarm import rubber_stamps
+from toolkit.analysis.rises import rises
 from toolkit.analysis.seeds import BASE, MARGIN, comparisons
 from toolkit.errors import UsageError
 from toolkit.rounds.settings import RoundsSettings, name_of
@@ -70,7 +71,7 @@ def recompute(folders: Sequence[Path], *, margin: float = MARGIN) -> dict[str, A
         margin: as for `seeds.comparisons`.
 
     Returns:
-        `comparisons` (see `seeds`) and `rubber_stamps` (see `alarm`).
+        `comparisons` (see `seeds`), `rises` and `rubber_stamps` (see `alarm`).
 
     Raises:
         UsageError: a file is missing or broken, or the folders do not go together; it says which and why.
@@ -98,7 +99,11 @@ def recompute(folders: Sequence[Path], *, margin: float = MARGIN) -> dict[str, A
         check_same(folder, settings or asked, asked, "compare runs that differ in seeds, regimes and rounds only")
         settings = asked
     verdicts = list(found.values())
-    return {"comparisons": comparisons(verdicts, margin=margin), "rubber_stamps": rubber_stamps(rows, verdicts)}
+    return {
+        "comparisons": comparisons(verdicts, margin=margin),
+        "rises": rises(rows),
+        "rubber_stamps": rubber_stamps(rows, verdicts),
+    }
 
 
 def read(folder: Path) -> list[dict[str, Any]]:

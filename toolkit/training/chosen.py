@@ -32,15 +32,19 @@ class OfTask:
     Attributes:
         accepted, refused: rows of the gate's files.
         kept: of the accepted ones, those to be learnt.
+        wrong: of the refused ones, those of which execution says that they fail, whole ones first.
     """
 
     task_id: str
     accepted: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
     kept: list[dict[str, Any]] = field(default_factory=list)
+    wrong: list[dict[str, Any]] = field(default_factory=list)
 
     def choose(self, keep: int, *, similarity: float, shortest_first: bool) -> int:
         """Keep at most so many different programs, none of them cut off; return how many different ones there were.
+
+        Programs that fail are told apart in the same way, so that none is in two pairs.
 
         Args:
             similarity: programs this similar count as the same (the gate `duplicate`); at 1, those that differ only in
@@ -50,16 +54,22 @@ class OfTask:
         whole = [row for row in self.accepted if has_ended(row)]
         if shortest_first:
             whole.sort(key=lambda row: (row["n_tokens"], len(Row.of(row).text)))
-        programs = [Solution(code=Row.of(row).program) for row in whole]
-        judged = Duplicate(similarity=similarity).check_many(programs, None)  # type: ignore[arg-type]
-        different = [row for row, report in zip(whole, judged, strict=True) if report.passed]
+        different = _different(whole, similarity)
         self.kept = different[:keep]
+        fails = [row for row in self.refused if _refusal(row)["gate"] in EXECUTION]
+        self.wrong = _different(sorted(fails, key=lambda row: not has_ended(row)), similarity)
         return len(different)
 
-    def wrong(self) -> list[dict[str, Any]]:
-        """Return the refused rows of which execution says that they fail, whole ones first."""
-        found = [row for row in self.refused if _refusal(row)["gate"] in EXECUTION]
-        return sorted(found, key=lambda row: not has_ended(row))
+    def reasons(self) -> list[str]:
+        """Return why each refused row was: the gate and what it found, such as `tests: wrong-answer`."""
+        return [f"{why['gate']}: {why['symbol']}" for why in map(_refusal, self.refused)]
+
+
+def _different(rows: Sequence[dict[str, Any]], similarity: float) -> list[dict[str, Any]]:
+    """Return the rows whose programs are unlike those of all rows before them."""
+    programs = [Solution(code=Row.of(row).program) for row in rows]
+    judged = Duplicate(similarity=similarity).check_many(programs, None)  # type: ignore[arg-type]
+    return [row for row, report in zip(rows, judged, strict=True) if report.passed]
 
 
 def by_task(rows: Iterable[tuple[bool, dict[str, Any]]]) -> Iterator[OfTask]:
@@ -94,7 +104,7 @@ def pairs_of(task: OfTask, kind: Pairs, form: Form, asked: Asked) -> list[dict[s
 
     There are as many wrong ones as kept ones, or fewer: nothing is in two pairs.
     """
-    couples = list(zip(task.kept, task.wrong(), strict=False))
+    couples = list(zip(task.kept, task.wrong, strict=False))
     if kind == "kto":
         return [
             _example(row, form, asked, completion=row) | {"label": label, "verdict": _refusal(row)}

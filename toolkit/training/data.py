@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.errors import UsageError
-from toolkit.models.tokens import Middle, middle_tokens, tokens_of
+from toolkit.models.tokens import arranged, middle_tokens, tokens_of
 from toolkit.records import Verdict, label
 from toolkit.samples.lines import MAX_KEPT, Problems, checked_text, lines
-from toolkit.samples.rows import JUDGED, Row
+from toolkit.samples.rows import FIELDS, JUDGED, Row
 from toolkit.training import disk
+from toolkit.training.chats import Template, opened, template_of
 from toolkit.training.disk import OnDisk
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Learnt:
 
 def read(
     files: Iterable[Path], *, skip_bad: bool = False, unfinished: Unfinished = "leave-out", loss: Loss | None = "all",
-    allow_shared: bool = False,
+    allow_shared: bool = False, template: Template | None = None,
 ) -> tuple[Sequence[Text | Learnt], list[str]]:
     """Return the texts of JSONL files in order, kept on disk, and why rows were left out, one line each.
 
@@ -74,39 +75,37 @@ def read(
             closing fence nor the end of text), or learnt as if they had ended (`closed`). Rows without the field have ended.
         loss: whether prompts are learnt (`all`), or read only (`completion`); None: those of chats are read only.
         allow_shared: rows with `"shared": true` are learnt too; see `toolkit.records.label`.
+        template: of the model's chats, for rows that have `messages` instead of a text.
 
     Raises:
-        UsageError: a row's text is missing, empty, longer than `MAX_BYTES` or not the one that the gate judged; or no row is
-            left.
+        UsageError: a row's text is missing, empty, longer than `MAX_BYTES` or not the one that the gate judged, its
+            `finished` or `shared` is neither true nor false, or no row is left.
     """
-    texts = OnDisk[Text | Learnt]()
-    problems, n_cut, n_shared = Problems(), 0, 0
+    texts, problems, n_cut, n_shared = OnDisk[Text | Learnt](), Problems(), 0, 0
     for path in (each / TRAIN if each.is_dir() else each for each in files):
         for place, _, row in lines(path, problems):
             try:
-                if label(Verdict.PASSED, row.get("shared") is True, allow_shared) is None:
+                if label(Verdict.PASSED, _flag(row, "shared") is True, allow_shared) is None:
                     n_shared += 1
-                    continue
-                if not has_ended(row) and unfinished == "leave-out":
+                elif not has_ended(row) and unfinished == "leave-out":
                     n_cut += 1
-                    continue
-                is_open = not has_ended(row) and unfinished == "open"
-                learnt = Learnt(*_text(row, loss, is_open=is_open), _weight(row))
-                texts.append(learnt.text if learnt == Learnt(learnt.text) else learnt)
+                else:
+                    is_open = not has_ended(row) and unfinished == "open"
+                    if template and "messages" in row and not any(name in row for name in FIELDS):
+                        row = opened(row, template)
+                    learnt = Learnt(*_text(row, loss, is_open=is_open), _weight(row))
+                    texts.append(learnt.text if learnt == Learnt(learnt.text) else learnt)
             except ValueError as error:
                 problems.add(place, error)
-    if n_shared and not texts and not problems:
-        raise UsageError(
-            f"there is nothing to train on: {n_shared} answers passed tests that shared their process, and may be forged "
-            "(shared is true; --allow-shared)" + (f", and {n_cut} were cut off" if n_cut else "")
-        )
-    if n_cut and not texts and not problems:
-        raise UsageError(
-            f"there is nothing to train on: all {n_cut} answers were cut off at the token limit (finished is false). Let "
-            "them be longer (--max-new-tokens), or learn them without an end (--unfinished open)"
-        )
     if not texts and not problems:
-        raise UsageError("there is nothing to train on: no row in " + (", ".join(map(str, files)) or "no file"))
+        why = "no row in " + (", ".join(map(str, files)) or "no file")
+        if n_shared:
+            why = (f"{n_shared} answers passed tests that shared their process, and may be forged (shared is true; "
+                   "--allow-shared)" + (f", and {n_cut} were cut off" if n_cut else ""))  # fmt: skip
+        elif n_cut:
+            why = (f"all {n_cut} answers were cut off at the token limit (finished is false). Let them be longer "
+                   "(--max-new-tokens), or learn them without an end (--unfinished open)")  # fmt: skip
+        raise UsageError(f"there is nothing to train on: {why}")
     if problems and not (skip_bad and texts):
         raise UsageError("\n".join(["the data cannot be used; nothing was trained", *problems.listed()]))
     if all(isinstance(text, Learnt) and text.weight < 1 for text in texts):
@@ -117,12 +116,25 @@ def read(
     return texts, cut + ([f"{n_shared} of {n} {forged}"] if n_shared else []) + problems.listed(MAX_KEPT)
 
 
+def given(settings: "TrainSettings") -> tuple[Sequence[Text | Learnt], list[str], Sequence[Text | Learnt]]:
+    """Return the texts of a training, why rows were left out, and what its loss is measured on besides; see `read`."""
+    how: dict[str, Any] = {"loss": settings.loss, "template": template_of(settings.model, settings.revision)}
+    texts, problems = read(settings.data, skip_bad=settings.skip_bad, unfinished=settings.unfinished,
+                           allow_shared=settings.allow_shared, **how)  # fmt: skip
+    return texts, problems, read(settings.eval, unfinished="open", allow_shared=True, **how)[0] if settings.eval else []
+
+
 def has_ended(row: Mapping[str, Any]) -> bool:
     """Return whether a row's answer ended by itself; one from elsewhere, which does not say, did. Raises ValueError."""
-    finished = row.get("finished", True)
-    if finished is not None and not isinstance(finished, bool):
-        raise ValueError(f"finished is not true or false but {type(finished).__name__}")
-    return finished is not False
+    return _flag(row, "finished") is not False
+
+
+def _flag(row: Mapping[str, Any], name: str) -> bool | None:
+    """Return what a row says in a field that is true, false, null or missing. Raises ValueError for all else."""
+    said = row.get(name)
+    if said is not None and not isinstance(said, bool):
+        raise ValueError(f"{name} is not true or false but {type(said).__name__}")
+    return said
 
 
 def _weight(row: Mapping[str, Any]) -> float:
@@ -195,21 +207,6 @@ def check_reads(model: Any, settings: "TrainSettings") -> None:
                            for i, p in ((ids, places), (ids[:, 3:], places[:, 3:])))  # fmt: skip
     if not torch.allclose(together, alone, atol=0.05 * float(alone.std()) + 1e-5):
         raise UsageError("--document-mask: this model reads the texts of a block as one, whatever their places are")
-
-
-def arranged(prefix: Sequence[int], middle: Sequence[int], suffix: Sequence[int], mark: Middle, *, spm: bool) -> list[int]:
-    """Return the parts of a text in the order shown to the model: prefix first (PSM), or suffix first (SPM)."""
-    if spm:
-        return [mark.prefix, mark.suffix, *suffix, mark.middle, *prefix, *middle]
-    return [mark.prefix, *prefix, mark.suffix, *suffix, mark.middle, *middle]
-
-
-def restored(tokens: Sequence[int], mark: Middle) -> list[int]:
-    """Undo `arranged`: return the tokens in the text's own order."""
-    if mark.prefix not in tokens:
-        return list(tokens)
-    start, suffix, middle = (tokens.index(each) for each in (mark.prefix, mark.suffix, mark.middle))
-    return [*tokens[:start], *tokens[start + 1 : suffix], *tokens[middle + 1 :], *tokens[suffix + 1 : middle]]
 
 
 def pack(documents: Iterable[Sequence[int]], length: int, end: int) -> Iterator[list[int]]:

@@ -40,9 +40,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
         InfrastructureError: package, memory or disk failed. `resume` continues from the last checkpoint.
     """
     started = time.monotonic()
-    texts, problems = data.read(settings.data, skip_bad=settings.skip_bad, unfinished=settings.unfinished,
-                                loss=settings.loss, allow_shared=settings.allow_shared)  # fmt: skip
-    known = data.read(settings.eval, unfinished="open", loss=settings.loss, allow_shared=True)[0] if settings.eval else []
+    texts, problems, known = data.given(settings)
     with explained():
         import torch
         from accelerate import Accelerator

@@ -31,7 +31,7 @@ class TrainSettings(Settings):
     """All settings of `toolkit train`. Raises `UsageError` for one that is unknown, not allowed, or without effect."""
 
     data: tuple[Path, ...] = Field(
-        description="JSONL: content, solution, code or text; or prompt and completion. Or a folder of toolkit distill."
+        description="JSONL: content, solution, code or text; prompt and completion; messages. Or a folder of distill."
     )
     output: Path = Field(description="Folder for adapter/ or model/, and training.json.")
     model: str = Field("smollm2", description="Hub id, folder, .gguf file, or smollm2.")

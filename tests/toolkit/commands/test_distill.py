@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,13 +54,17 @@ def test_what_is_kept_passes_its_tests_and_is_learnt(tmp_path: Path) -> None:
     done = toolkit(*command, "-o", tmp_path / "data")
     assert done.returncode == 0, done.stderr
     assert "4 programs of 2 of 3 tasks; of 12 samples 12 ended by themselves, gates accepted 5, of which 4 are whole" in done.stdout
+    assert "compile refused 1 of 12: SyntaxError 1\n" in done.stdout
     data = tmp_path / "data"
     assert [(row["task_id"], row["sample_id"]) for row in rows(data / "train.jsonl")] == [("double", 0), ("double", 2), ("hello", 0), ("hello", 3)]
     assert rows(data / "train.jsonl")[2]["prompt"] == "\"\"\"\nWrite a function hello that returns 'hello'.\n\"\"\""
     assert [(row["task_id"], row["rejected_verdict"]["symbol"]) for row in rows(data / "pairs.jsonl")] == [
         ("double", "wrong-answer"), ("hello", "wrong-answer"), ("hello", "TypeError")
     ]  # fmt: skip
-    assert rows(data / "ledger.jsonl")[1] == {"task_id": "triple", "n": 4, "finished": 4, "accepted": 0, "different": 0, "kept": 0}
+    assert rows(data / "ledger.jsonl")[1] == {
+        "task_id": "triple", "n": 4, "finished": 4, "accepted": 0, "different": 0, "kept": 0,
+        "refused": {"tests: wrong-answer": 2, "compile: SyntaxError": 1, "tests: time-limit": 1},
+    }  # fmt: skip
     found = json.loads((data / "distill.json").read_text())
     assert (found["tasks"], found["samples"], found["accepted"], found["kept"], found["pairs"]) == (3, 12, 5, 4, 3)
     assert sum(reason["count"] for reason in found["reasons"]) == 7
@@ -92,7 +98,7 @@ def test_an_endpoint_that_drops_half_way_costs_nothing(tmp_path: Path, endpoint:
 
     server = endpoint(answer)
     command = ("distill", tasks(tmp_path), *COLUMNS, "--base-url", server.url, "--model", "m", "--n", 4, "--gate", "compile+tests",
-               "--pairs", "kto", "--form", "chat", "--batch-size", 1)  # fmt: skip
+               "--pairs", "kto", "--batch-size", 1)  # fmt: skip
     done = CliRunner().invoke(cli.app, [*map(str, command), "-o", str(tmp_path / "broken")])
     assert done.exit_code == 3, done.stderr
     assert "5 of 12 samples are kept; go on with --resume" in done.stderr
@@ -106,6 +112,44 @@ def test_an_endpoint_that_drops_half_way_costs_nothing(tmp_path: Path, endpoint:
     (first, *_) = rows(tmp_path / "whole" / "train.jsonl")
     assert first["messages"][0]["content"].startswith("Please provide a self-contained Python script")
     assert first["messages"][1]["content"] == "Sure!\n```python\ndef double(x):\n    return x + x\n```"
+
+
+KILLED = """
+import os, sys
+from toolkit.cli.main import main
+from toolkit.commands import distill
+
+class Dying:
+    def __init__(self, inner, calls):
+        self.inner, self.calls = inner, calls
+
+    def __call__(self, *given, **more):
+        if not self.calls:
+            os._exit(137)
+        self.calls -= 1
+        return self.inner(*given, **more)
+
+where, calls = sys.argv.pop(1).split(":")
+owner, name = {"candidates": (distill, "_candidates"), "gate": (distill.gating, "gate"), "rows": (distill.chosen, "rows_of")}[where]
+setattr(owner, name, Dying(getattr(owner, name), int(calls)))
+main()
+"""
+"""The command, whose process ends at once where it would do that for the so-manieth time."""
+
+
+def test_a_process_that_is_killed_in_any_stage_costs_nothing(tmp_path: Path) -> None:
+    command = ("distill", tasks(tmp_path), *COLUMNS, "--model", model(tmp_path), "--n", 4, "--gate", "duplicate", "--pairs", "dpo")
+    for where in ("candidates:0", "gate:0", "rows:1"):
+        words = [sys.executable, "-c", KILLED, where, *map(str, command), "-o", str(tmp_path / "killed")]
+        resume = ["--resume"] if (tmp_path / "killed").exists() else []
+        done = subprocess.run([*words, *resume], capture_output=True, text=True, check=False)
+        assert done.returncode == 137, done.stderr
+    for name, more in (("killed", ("--resume",)), ("whole", ())):
+        done = inside.toolkit(*command, "-o", tmp_path / name, *more)
+        assert done.returncode == 0, done.stderr
+    for name in OUTPUTS:
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    assert {path.name for path in (tmp_path / "killed").glob("[!.]*")} == {path.name for path in (tmp_path / "whole").iterdir()}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from gates import prefers_low
 from tests.toolkit.report.tables import Tables
 from toolkit.analysis import heldout, ledger, ranking
 from toolkit.analysis.alarm import rubber_stamps
+from toolkit.analysis.rises import rises
 from toolkit.analysis.seeds import comparisons
 from toolkit.report import figures, round_figures, rounds
 
@@ -48,7 +49,7 @@ def summary(seeds: tuple[int, ...]) -> dict[str, Any]:
     found = {
         "settings": {**SETTINGS, "seeds": list(seeds), "model": "org/name", "rounds": 2}, "rows": rows, "waiting": [],
         "cells": ledger.cells(rows), "rubber_stamps": rubber_stamps(rows, verdicts), "comparisons": comparisons(verdicts),
-        "date": "2026-11-24T13:00:00+00:00",
+        "rises": rises(rows), "date": "2026-11-24T13:00:00+00:00",
     }  # fmt: skip
     return dict(json.loads(json.dumps(found, allow_nan=False)))
 
@@ -86,7 +87,7 @@ def test_headers_are_words_and_each_cell_has_its_header_on_a_phone() -> None:
     found = Words(text)
     assert len(found.heads) > 60
     assert not [head for head in found.heads if re.search(r"[a-z]_[a-z]|\w\.\w", head)]
-    assert set(found.heads) >= found.named >= {"Regime", "AUC", "Rubber stamp", "Picks what runs", "First model, today's texts", "Share above 0"}
+    assert set(found.heads) >= found.named >= {"Regime", "AUC", "Rubber stamp", "Picks what runs", "Further than under", "First model, today's texts", "Share above 0"}
     assert re.search(r"<title>Rounds of org/name · 2026-11-24</title>", text)
     assert "(max-width:60rem){.stacked thead{display:none}" in text
     assert "prefers-color-scheme:dark" in text

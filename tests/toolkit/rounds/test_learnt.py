@@ -39,6 +39,27 @@ def test_a_torn_end_is_judged_where_it_is_learnt(tmp_path: Path) -> None:
     assert judged(tmp_path, task_id="p", prompt="Write f.", completion="def f(x):\n" + TORN) == "def f(x):\n" + TORN
 
 
+@pytest.mark.models
+def test_what_goes_on_from_a_files_beginning_is_judged_behind_it_whatever_the_file_is(tmp_path: Path) -> None:
+    """A file of Python 2 does not parse, and its rest may: it is no question in prose, which the answer alone would solve."""
+    pytest.importorskip("transformers")
+    model = tiny(tmp_path / "model")
+    file = tmp_path / "files.jsonl"
+    file.write_text(json.dumps({"content": 'print "x"\n' * 9 + "x = 1\n" * 9}) + "\n")
+    asked = RoundsSettings(output=tmp_path / "run", pool=str(file), pool_columns=("prompt=content",), prompt_tokens=90, model=model,
+                           pool_min_tokens=20, benchmarks=(), held_out=0.0, device="cpu")  # fmt: skip
+    with Machine(asked, lambda *_: None) as machine:
+        ((name, item),) = machine.items().items()
+    prompt = item.task.prompt
+    assert prompt == 'print "x"\n' * 9
+    assert item.task.canonical_solution == "x = 1\n" * 9
+    row = {"task_id": name, "chat": False, "prompt": prompt, "completion": "y = 2\n", "written": "y = 2\n"}
+    (tmp_path / "candidates.jsonl").write_text(json.dumps(row) + "\n")
+    assert learnt.programs(tmp_path / "candidates.jsonl", {name: item}) == [prompt + "y = 2\n"]
+    (human,) = learnt.of_people([item], None)
+    assert (human["prompt"], human["program"]) == (prompt, prompt + "x = 1\n" * 9)
+
+
 def test_what_was_cut_off_is_not_learnable() -> None:
     for row, expected in (({"accepted": True, "finished": False}, (False, True)), ({"accepted": True}, (True, True)),
                           ({"accepted": False, "finished": True}, (False, False))):  # fmt: skip

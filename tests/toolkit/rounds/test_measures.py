@@ -1,8 +1,9 @@
-"""What a ledger measures: total variation, acceptance, AUC."""
+"""What a ledger measures: acceptance, AUC."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.toolkit.rounds.planted import Planted, Policy, Scorer, right, setting
 from toolkit.errors import UsageError
 from toolkit.records import Task
 from toolkit.rounds import run as rounds
+from toolkit.rounds.machine import Weights
 
 
 def test_a_threshold_that_is_frozen_lets_acceptance_change(
@@ -55,6 +57,65 @@ def test_a_threshold_may_come_from_candidates_that_nothing_is_trained_on(
         rounds.run(settings(
             tmp_path, regimes=("self-score",), rounds=2, freeze=True, calibrate=9, accept=4, thresholds=("fraction=0.25",)
         ))  # fmt: skip
+
+
+def test_a_regime_that_cannot_fill_a_round_stops_where_that_is_asked_for_and_says_so(
+    engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None]
+) -> None:
+    """All candidates compile in round 1; later six of sixteen do, where eight are wanted."""
+    planted(lambda _task, number, i: "x = 1\n" if not number or i < 3 else "x = (\n")
+    cells = {}
+    for fill in (False, True):
+        asked = settings(tmp_path, regimes=("compile",), rounds=3, fill=fill, output=tmp_path / f"{fill}", benchmarks=())
+        summary = rounds.run(asked)
+        cells[fill] = [(row["round"], row["retained"], row["trained_on"], row["stopped"]) for row in summary["rows"] if row["round"]]
+        assert rounds.run(asked) == summary
+    assert cells[False] == [(1, 8, 8, None), (2, 6, 6, None), (3, 6, 6, None)]
+    assert cells[True] == [(1, 8, 8, None), (2, 6, 0, "6 of 8 were accepted, of 16 candidates")]
+    with pytest.raises(UsageError, match="fill"):
+        rounds.run(asked.model_copy(update={"fill": False}))
+
+
+class Turncoat:
+    """The model of round 1 likes long programs, that of round 2 short ones."""
+
+    def __init__(self, weights: Weights) -> None:
+        self.sign, self.identity = 1 - 2 * int(weights.model or 0), f"of {weights.model}"
+
+    def __repr__(self) -> str:
+        return self.identity
+
+    def next_logits(self, texts: list[str], *_: Any, **__: Any) -> list[tuple[float, float]]:
+        return [(float(self.sign * len(text)), 0.0) for text in texts]
+
+
+def test_every_rounds_gate_is_set_beside_programs_that_are_known(
+    engine: DockerEngine, tmp_path: Path, planted: Callable[[Policy], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of these the right ones are long, so the gate's AUC turns round with its model, whatever that writes."""
+    monkeypatch.setattr(Planted, "given", lambda _, _kind, weights, _seed: {"model": Turncoat(weights)})
+    planted(lambda _task, _number, i: f"x = {i}\n")
+    known = tmp_path / "known.jsonl"
+    known.write_text("".join(json.dumps({"code": f"x = {'1' * n}\n", "passed": n > 8, "task_id": n % 4}) + "\n" for n in range(1, 13)))
+    asked = settings(tmp_path, regimes=("self-score",), rounds=2, labelled=str(known), benchmarks=(), measured=4)
+    rows = [row["labelled"] for row in rounds.run(asked)["rows"] if row["round"]]
+    assert [(row["programs"], row["right"], row["accepted"]) for row in rows] == [(12, 4, 3)] * 2, "the best quarter"
+    assert [row["gates"]["self-score"]["auc"]["value"] for row in rows] == [1.0, 0.0]
+    known.write_text(known.read_text().replace("x = 1\\n", "y = 1\\n"))
+    with pytest.raises(UsageError, match="candidates"):
+        rounds.run(asked)
+
+
+@pytest.mark.parametrize(("rows", "said"), [
+    ('{"code": "x", "passed": 1}\n{"code": "y"}\n', "known.jsonl:1: wants a whole program.*\n.*known.jsonl:2: wants"),
+    ('{"raw_response": "Sure: x", "passed": true}\n', "wants a whole program"),
+    ('{"code": "x", "passed": true}\n', "all of these say the same"), ("", "empty"), ("{", "malformed JSON"),
+])  # fmt: skip
+def test_known_programs_that_cannot_be_used_are_said_before_anything_runs(tmp_path: Path, rows: str, said: str) -> None:
+    (tmp_path / "known.jsonl").write_text(rows)
+    with pytest.raises(UsageError, match=said):
+        rounds.run(settings(tmp_path, labelled=str(tmp_path / "known.jsonl")))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_release_is_what_a_benchmark_is_scored_on(

@@ -1,6 +1,8 @@
 """The protocol of arXiv 2606.28438 can be said in settings, and the preset says it."""
 
 import json
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,14 +10,18 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from gates.self_score import LAST
 from tests.tiny import tiny
+from tests.toolkit.rounds.planted import Planted, Policy, right, settings
 from toolkit.cli import main as cli
 from toolkit.errors import UsageError
 from toolkit.models.prompts import STOP_FUNCTION, for_tasks
+from toolkit.models.scorer import KEPT
 from toolkit.records import Task
 from toolkit.rounds import pool
+from toolkit.rounds import run as rounds
 from toolkit.rounds.machine import Machine
-from toolkit.rounds.settings import read
+from toolkit.rounds.settings import PRESETS, gates_of, read
 
 PAPER = {
     "pool_min_tokens": 512, "prompt_tokens": 1024, "prompts": "same", "strip": False, "stops": "none", "max_new_tokens": 1024,
@@ -23,13 +29,21 @@ PAPER = {
     "learning_rate": 5e-5, "warmup": 500, "weight_decay": 0.05, "fim_rate": 0.5, "spm_rate": 0.5, "full": True,
     "gradient_checkpointing": True, "unfinished": "closed", "empty": "excluded", "data": "replace", "weights": "cumulative",
     "rounds": 5, "samples": 1, "eval_temperature": 0.2, "eval_tokens": 512, "thresholds": ("repetition=0.5",),
-    "benchmarks": ("humaneval+", "mbpp+", "livecodebench"), "release": "release_v1",
+    "benchmarks": ("humaneval+", "mbpp+", "livecodebench"), "release": "release_v1", "timeout": 5.0, "measured": 500,
+    "regimes": ("none", "compile", "repetition", "compile+repetition", "perplexity", "self-score"), "prompt": "completion",
+    "model": "Qwen/Qwen2.5-Coder-1.5B", "pool": "the-stack-python.jsonl", "pool_columns": ("prompt=content",), "held_out": 0.0,
 }  # fmt: skip
 
 
 def test_the_preset_is_the_protocol_and_names_what_other_sources_have() -> None:
     found = read(Path("paper"), {})
     assert {name: getattr(found, name) for name in PAPER} == PAPER
+    given = tomllib.loads((PRESETS / "paper.toml").read_text())
+    assert given.keys() - {"elsewhere"} == PAPER.keys(), "and there is no number in it beside these"
+    gates = {gate.name: gate for kind in found.regimes for gate in gates_of(kind, found.thresholds_of(kind)).gates}
+    assert (gates["repetition"].repetition, gates["repetition"].tokens) == (0.5, 50)
+    assert (gates["perplexity"].fraction, gates["self-score"].fraction) == (0.25, 0.25)
+    assert (LAST, KEPT) == (2000, 1024)
     done = CliRunner().invoke(cli.app, ["rounds", "paper", "--dry-run", "--eval-temperature", "0.1"])
     assert done.exit_code == 0, done.stderr
     said = json.loads(done.stdout)
@@ -37,7 +51,8 @@ def test_the_preset_is_the_protocol_and_names_what_other_sources_have() -> None:
     lines = {line.split(" = ")[0].split(":")[0]: line for line in said["elsewhere"]}
     assert lines["eval_temperature"] == "eval_temperature = 0.1; the paper and the later code: 0.8"
     assert lines["fim_rate"] == "fim_rate = 0.5; the later code: 0.0"
-    assert {"prompts", "thresholds", "samples", "regimes", "data"} <= lines.keys()
+    assert {"prompts", "thresholds", "samples", "regimes", "data", "steps", "batch_size", "rounds", "budget"} <= lines.keys()
+    assert {"eval_stops", "eval_prompts", "perplexity", "repetition"} <= lines.keys(), "which are no settings"
     assert json.loads(CliRunner().invoke(cli.app, ["rounds", "small", "--dry-run"]).stdout)["elsewhere"] == []
 
 
@@ -62,6 +77,25 @@ def test_what_training_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     machine.settings = read(None, {"epochs": "38", "output": str(tmp_path)})
     machine.train(machine.first, tmp_path / "x.jsonl", tmp_path / "new", seed=1, first_round=True)
     assert (told[2].epochs, told[2].steps, told[2].warmup) == (38, None, None)
+
+
+def test_what_writing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planted: Callable[[Policy], None]) -> None:
+    """Candidates are as the preset has them, and answers to a benchmark as that is scored."""
+    told: list[dict[str, Any]] = []
+    writes = Planted.generate
+
+    def noted(machine: Planted, *given: Any, **sampling: Any) -> dict[str, Any]:
+        told.append(sampling)
+        return writes(machine, *given, **sampling)
+
+    planted(right)
+    monkeypatch.setattr(Planted, "generate", noted)
+    paper = read(Path("paper"), {})
+    names = ("temperature", "max_new_tokens", "strip", "stops", "eval_temperature", "eval_tokens", "samples", "prompt", "unfinished")
+    rounds.run(settings(tmp_path, rounds=1, stages=("pool", "generate", "gate", "train", "write"), **{n: getattr(paper, n) for n in names}))
+    answers, candidates, _ = ({name: each[name] for name in each if name != "seed"} for each in told)
+    assert candidates == {"temperature": 0.8, "max_new_tokens": 1024, "n": 1, "strip": False, "stops": False}
+    assert answers == {"temperature": 0.2, "max_new_tokens": 512, "n": 1}
 
 
 def test_settings_without_effect_are_refused() -> None:

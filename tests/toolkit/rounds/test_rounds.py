@@ -102,10 +102,13 @@ def test_a_run_goes_on_where_it_was_and_ends_the_same(
     again = rounds.run(asked)
     assert (Planted.n_generated, Planted.n_trained) == (n_generated, n_trained)
     assert again["rows"] == first
-    for broken in ("seed1/compile/round2/train.json", "seed1/compile/round2/measure.json"):
-        (tmp_path / "run" / broken).unlink()
-    rounds.run(asked)
-    assert Planted.n_trained == n_trained + 1
+    texts = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.jsonl")}
+    for i, name in enumerate(("generate-0", "gate-0", "train", "write-humaneval", "judge-humaneval", "measure")):
+        (tmp_path / "run/seed1/compile/round2" / f"{name}.json").unlink()  # as a process that was killed in this stage leaves it
+        rows = rounds.run(asked)["rows"]
+        assert [row | {"spent": 0} for row in rows] == [row | {"spent": 0} for row in first], name
+        assert (Planted.n_generated, Planted.n_trained) == (n_generated + 1 + (i > 2), n_trained + (i > 1)), name
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.jsonl")} == texts
     with pytest.raises(SettingsChanged, match="steps"):
         rounds.run(settings(tmp_path, regimes=("none", "compile"), rounds=2, seeds=(0, 1), steps=51))
 

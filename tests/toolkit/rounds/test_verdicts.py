@@ -44,7 +44,7 @@ def test_every_p_value_can_be_made_again_from_the_folder(
     ]  # fmt: skip
     assert lines[2]["tasks"] == {"HumanEval/0": [0, 1], "HumanEval/1": [0, 1], "HumanEval/2": [1, 1]}
     again = recompute([folder])
-    assert again == json.loads(json.dumps({name: summary[name] for name in ("comparisons", "rubber_stamps")}))
+    assert again == json.loads(json.dumps({name: summary[name] for name in ("comparisons", "rises", "rubber_stamps")}))
     (row,) = again["comparisons"]
     assert (row["a"], row["b"], row["round"], row["seeds"], row["tasks"]) == ("compile", "base", 2, 2, 3)
     assert (row["difference"], row["p_tasks"], row["p_seeds"]) == (pytest.approx(-2 / 3), 0.5, None)

@@ -73,6 +73,7 @@ def test_pairs_have_what_execution_refused_and_nothing_twice() -> None:
         row(3, "known", reports=refused("decontaminate")),
         row(4, "cut o", reports=refused("compile", "SyntaxError"), finished=False),
         row(5, "wrong", reports=refused("tests", "AssertionError")),
+        row(6, "wrong  # again", reports=refused("tests", "AssertionError")),
     )  # fmt: skip
     task.choose(3, similarity=1.0, shortest_first=False)
     first, second = pairs_of(task, "dpo", "text", ASKED)
@@ -82,6 +83,7 @@ def test_pairs_have_what_execution_refused_and_nothing_twice() -> None:
         "rejected_verdict": {"gate": "tests", "symbol": "AssertionError"},
     }  # fmt: skip
     assert second["rejected"] == "cut o"
+    assert task.reasons() == ["decontaminate: no", "compile: SyntaxError", "tests: AssertionError", "tests: AssertionError"]
     assert second["rejected_verdict"] == {"gate": "compile", "symbol": "SyntaxError", "message": "why"}
     each = pairs_of(task, "kto", "chat", ASKED)
     assert [(one["completion"][0]["content"], one["label"]) for one in each] == [

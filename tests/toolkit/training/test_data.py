@@ -1,6 +1,7 @@
 """Nothing is lost in packing, and bad data is said."""
 
 import itertools
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,9 @@ from toolkit.errors import UsageError
 from toolkit.models.generators.transformers_ import TransformersGenerator
 from toolkit.models.load import load
 from toolkit.models.source import Source
-from toolkit.models.tokens import FAMILIES, Middle, middle_tokens
+from toolkit.models.tokens import FAMILIES, Middle, arranged, middle_tokens, restored
 from toolkit.training import data as packing
-from toolkit.training.data import Blocks, arranged, pack, restored
+from toolkit.training.data import Blocks, pack
 
 
 @given(st.lists(st.lists(st.integers(1, 9), max_size=30), max_size=12), st.integers(2, 9))
@@ -164,7 +165,7 @@ def test_bad_data(tmp_path: Path, content: str, said: str) -> None:
 
 def test_what_passed_in_a_shared_process_is_not_learnt_unless_allowed(tmp_path: Path) -> None:
     path, alone = tmp_path / "data.jsonl", tmp_path / "alone.jsonl"
-    path.write_text('{"content": "a", "shared": true}\n{"content": "b", "shared": false}\n{"content": "c", "shared": "yes"}\n')
+    path.write_text('{"content": "a", "shared": true}\n{"content": "b", "shared": false}\n{"content": "c", "shared": null}\n')
     alone.write_text('{"content": "a", "shared": true}\n')
     texts, why = packing.read([path])
     assert (list(texts), why) == (["b", "c"], ["1 of 3 answers passed tests that shared their process, and are left out (--allow-shared)"])
@@ -174,6 +175,17 @@ def test_what_passed_in_a_shared_process_is_not_learnt_unless_allowed(tmp_path: 
         done = CliRunner().invoke(cli.app, ["train", str(alone), "-o", str(tmp_path / "out"), "--model", str(tmp_path / "none"), *more])
         said.append((done.exit_code != 0, "shared their process" in done.stderr))
     assert said == [(True, True), (True, False)]
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+@pytest.mark.parametrize("shared", ["yes", "false", 1, 0, [True]])
+def test_a_mark_that_is_neither_true_nor_false_is_no_reason_to_learn_a_row(tmp_path: Path, shared: Any, allowed: bool) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_text(json.dumps({"content": "a", "shared": shared}) + '\n{"content": "b"}\n')
+    with pytest.raises(UsageError, match=f"data.jsonl:1: shared is not true or false but {type(shared).__name__}"):
+        packing.read([path], allow_shared=allowed)
+    texts, left_out = packing.read([path], skip_bad=True, allow_shared=allowed)
+    assert (list(texts), len(left_out)) == (["b"], 1)
 
 
 def test_bad_data_ends_the_command(tmp_path: Path) -> None:
