@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from toolkit.cli.options import AsJson, fail, stderr_console
+from toolkit.cli.options import AsJson, fail, refuse, stderr_console
 from toolkit.cli.progress import ProgressBar
 from toolkit.cli.reported import reported
+from toolkit.errors import check_one_of
 
 
 class TrainCommand(TyperCommand):
@@ -106,8 +107,8 @@ def train(
     told = {name: value for name, value in locals().items() if value is not None and name not in ("preset", "as_json")}
     from toolkit.training import loop
 
-    if preset not in (None, "paper"):
-        fail(f"--preset {preset}: there is only paper", 2)
+    if preset is not None:
+        check_one_of("--preset", preset, ("paper",))
     console = stderr_console()
     is_main = os.environ.get("RANK", "0") == "0"
     said = "interrupted; go on from the last checkpoint with --resume"
@@ -144,6 +145,14 @@ def rounds(
     """
     from toolkit.report.rounds import told
 
+    if compare and (useless := [f"--{name.replace('_', '-')}" for name in context.meta["settings"]]):
+        fail(f"{', '.join(useless)}: --compare trains nothing, so settings have no effect", 2)
+    if compare:
+        refuse(context, ["config", "dry_run"], "with --compare, which trains nothing")
+    else:
+        refuse(context, ["margin"], "without --compare")
+    if not dry_run:
+        refuse(context, ["gpu", "parameters"], "without --dry-run")
     if compare:
         from toolkit.rounds.verdicts import recompute
 

@@ -82,7 +82,7 @@ class Machine(Models):
             engine: Any = None
             if settings.pool == pool.STDLIB:
                 engine = partial(run_on, settings.ray) if settings.ray else self.sandbox().engine
-            columns = dict(pair.split("=", 1) for pair in settings.pool_columns)
+            columns = pool.columns_of(settings.pool_columns)
             limit, cut = settings.pool_limit, self._cut()
             items = pool.load(settings.pool, engine, settings.held_out, columns, limit=limit, **cut)
             rows = [{"id": i.task.task_id, "prompt": i.task.prompt, "solution": i.task.canonical_solution, "test": i.test,

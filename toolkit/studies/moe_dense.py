@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -87,12 +88,9 @@ class MoeDense(Study[DenseSettings]):
             return Found(scores=lab.scores("parent", digest, lab.load))
         upcycled = Upcycled(lab, seed, "virtual")
         trained = self._trained(lab, seed, upcycled, is_mixture=kind != "dense")
-        kept: list[Loaded] = []
-
+        @cache
         def build() -> "Loaded":
-            if not kept:
-                kept.append(lab.load(trained.weights()))
-            return kept[0]
+            return lab.load(trained.weights())
 
         name = f"seed{seed}/{'dense' if kind == 'dense' else 'moe'}"
         if kind in ("kept", "skipping"):

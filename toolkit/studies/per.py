@@ -5,6 +5,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -100,12 +101,9 @@ class Per(Study[PerSettings]):
         inputs = {"model": model, "child": child, "texts": settings.calibration_texts if child else 0}
         made = lab.stage(folder, "prepare", inputs, lambda: self._prepared(lab, model, child))
         digest = hashlib.sha256(repr((model, child, made)).encode()).hexdigest()[:16]
-        kept: list[Loaded] = []
-
+        @cache
         def build() -> "Loaded":
-            if not kept:
-                kept.append(_cut(lab.load(model), made))
-            return kept[0]
+            return _cut(lab.load(model), made)
 
         asked = {"model": digest, "prompts": settings.speed_prompts, "tokens": settings.speed_tokens, "seed": seed,
                  "repeats": settings.repeats, "dtype": settings.dtype, "device": settings.device}  # fmt: skip

@@ -4,7 +4,6 @@ from typing import Any
 
 from toolkit.analysis.contrasts import expected
 from toolkit.benchmarks import BENCHMARKS
-from toolkit.errors import UsageError
 from toolkit.rounds.plan import MACHINES
 from toolkit.studies.base import Study
 from toolkit.studies.run import cells_of
@@ -21,12 +20,7 @@ def plan(study: Study[S], settings: S) -> dict[str, Any]:
 
     Training takes 6 FLOP a parameter and token, reading 2; decoding reads all weights once for each step of a batch, or
     takes 2 FLOP a parameter and token, whichever is longer. Estimates hold within a factor of about 3.
-
-    Raises:
-        UsageError: the machine is not known.
     """
-    if settings.machine not in MACHINES:
-        raise UsageError(f"machine: {settings.machine!r} is not known; there are {', '.join(MACHINES)}")
     flops, bandwidth, together = MACHINES[settings.machine]
     n, n_seeds = settings.parameters, len(settings.seeds)
     sizes = {name: BENCHMARKS[name].n_tasks or 400 for name in settings.benchmarks}

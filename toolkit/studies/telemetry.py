@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import cache
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -111,21 +112,16 @@ def fewer(lab: Lab[Any], folder: str, digest: str, build: Callable[[], Loaded], 
     asked = {"model": digest, "calibration": {name: len(found) for name, found in tasks.items()}, "dtype": settings.dtype,
              "keep": settings.keep * is_kept}  # fmt: skip
     made = lab.stage(folder, "prepare", asked, act)
-    ready: list[Loaded] = []
 
+    @cache
     def other() -> Loaded:
-        from dataclasses import replace
-
         from toolkit.surgery import experts
 
-        if not ready:
-            loaded = build()
-            if is_kept:
-                loaded = replace(loaded, model=experts.cut(loaded.model, [layer["experts"] for layer in made["layers"]]))
-            else:
-                experts.Skipping(loaded.model, made["betas"])
-            ready.append(loaded)
-        return ready[0]
+        loaded = build()
+        if is_kept:
+            return replace(loaded, model=experts.cut(loaded.model, [layer["experts"] for layer in made["layers"]]))
+        experts.Skipping(loaded.model, made["betas"])
+        return loaded
 
     mine = f"{digest} {json.dumps(made)}"
     scores = {f"nll@{name}": lab.nll(folder, mine, other, name, alone=not is_kept) for name in lab.present()}

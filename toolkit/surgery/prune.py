@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from toolkit.errors import InfrastructureError, UsageError
+from toolkit.errors import InfrastructureError, UsageError, check_one_of
 
 SCORES = ("act", "mag", "random")
 MULTIPLE = 8
@@ -51,8 +51,7 @@ def channel_scores(model: Any, how: str = "act", texts: Sequence[Sequence[int]] 
     import torch
 
     layers = layers_of(model)
-    if how not in SCORES:
-        raise UsageError(f"there is no score {how!r}; there are {', '.join(SCORES)}")
+    check_one_of("--score", how, SCORES)
     if how == "random":
         chance = torch.Generator().manual_seed(seed)
         return [torch.rand(each.mlp.down_proj.in_features, generator=chance, dtype=torch.float64) for each in layers]

@@ -4,9 +4,9 @@ Its router chooses the experts with the largest score + `e_score_correction_bias
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from toolkit.errors import UsageError
+from toolkit.errors import UsageError, check_one_of
 from toolkit.surgery.moe import in_full, is_router
 
 Init = Literal["copy", "noise", "drop", "partition", "virtual", "random", "skewed", "dead"]
@@ -19,7 +19,7 @@ Init = Literal["copy", "noise", "drop", "partition", "virtual", "random", "skewe
   as experts are active, those of a copy with one router row: as much arithmetic as the parent's (arXiv 2410.07524).
 - `skewed`: copies, the first with `skew` for a bias to begin with. `dead`: copies, the first with weights of 0.
 """
-INITS: tuple[Init, ...] = ("copy", "noise", "drop", "partition", "virtual", "random", "skewed", "dead")
+INITS: tuple[Init, ...] = get_args(Init)
 _MATRICES = ("gate_proj", "up_proj", "down_proj")
 
 
@@ -47,8 +47,7 @@ class Upcycling:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.init not in INITS:
-            raise UsageError(f"--init {self.init}: there are {', '.join(INITS)}")
+        check_one_of("--init", self.init, INITS)
         if not 2 <= self.experts <= 1024 or not 1 <= self.active <= self.experts:
             raise UsageError(f"--experts {self.experts} --active {self.active}: 2 to 1024 experts, of which some are active")
         if self.active == 1:

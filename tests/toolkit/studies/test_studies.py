@@ -199,7 +199,7 @@ def test_stages_that_run_elsewhere_are_waited_for(tmp_path: Path) -> None:
     ("pruning-fl", {"sparsities": "0.2"}, "sparsities: 0 is needed"),
     ("pruning-fl", {"alphas": "0.1"}, "alphas: iid is needed"),
     ("pruning-fl", {"alphas": "iid,-1"}, "'-1' is neither iid nor a number above 0"),
-    ("pruning-fl", {"orders": "during"}, "there is no 'during'; there are prune-fl, fl-prune, local"),
+    ("pruning-fl", {"orders": "prune"}, "must be 'prune-fl', 'fl-prune' or 'local', not prune; did you mean 'prune-fl'?"),
     ("per", {"children": "small"}, "'small' is neither ffnSHARE"),
     ("reliability", {"planted": "0.002"}, "0.002 is not one of 0.1, 0.01"),
     ("per", {"samples": "2"}, "samples wants a temperature above 0"),
