@@ -91,7 +91,7 @@ def learn(
     """
     import numpy as np
 
-    proposal, told = [list(map(float, one)) for one in nominal], []
+    proposal, history = [list(map(float, one)) for one in nominal], []
     for number in range(rounds):
         rng = np.random.default_rng([seed, number])
         points = draw(proposal, each, rng)
@@ -100,7 +100,7 @@ def learn(
         if threshold <= float(losses.min()):  # all alike: nothing to learn from but failures
             threshold = FAILS
         best = losses >= threshold
-        told.append({"threshold": threshold, "failures": int((losses >= FAILS).sum()), "elite": int(best.sum())})
+        history.append({"threshold": threshold, "failures": int((losses >= FAILS).sum()), "elite": int(best.sum())})
         if not best.any():
             continue
         weights = np.exp(log_ratio(nominal, proposal, points[best]))
@@ -109,7 +109,7 @@ def learn(
             new = SMOOTHED * seen / seen.sum() + (1 - SMOOTHED) * np.asarray(proposal[at])
             new = (1 - MIXED) * new + MIXED * np.asarray(nominal[at])
             proposal[at] = [float(p) for p in new / new.sum()]
-    return proposal, rounds * each, told
+    return proposal, rounds * each, history
 
 
 def estimate(

@@ -64,5 +64,5 @@ def analyze(
     if as_json:
         print(json.dumps(found, indent=2))
     else:
-        print(report.theory(found) if run is None else report.told(found))
+        print(report.theory(found) if run is None else report.as_text(found))
         print("".join(f"{path}\n" for path in written), end="")

@@ -143,7 +143,7 @@ def rounds(
 
     Run the same command again to continue: finished stages are skipped.
     """
-    from toolkit.report.rounds import told
+    from toolkit.report.rounds import as_text
 
     if compare and (useless := [f"--{name.replace('_', '-')}" for name in context.meta["settings"]]):
         fail(f"{', '.join(useless)}: --compare trains nothing, so settings have no effect", 2)
@@ -157,7 +157,7 @@ def rounds(
         from toolkit.rounds.verdicts import recompute
 
         again = recompute(compare, margin=margin)
-        print(json.dumps(again, indent=2) if as_json else told(again, margin))
+        print(json.dumps(again, indent=2) if as_json else as_text(again, margin))
         return
     from toolkit.rounds.plan import plan
     from toolkit.rounds.run import run
@@ -186,5 +186,5 @@ def rounds(
     total = sum(seconds.values())
     print(f"stages took {total:.0f} s, those in boxes {boxes:.0f} s = {boxes / max(total, 1e-9):.1%}, gates that ask "
           f"a model {seconds.get('gate (model)', 0):.0f} s")  # fmt: skip
-    print(told(summary, margin))
+    print(as_text(summary, margin))
     print(f"{settings.output}/report.html")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toolkit.analysis import pooled
+from toolkit.report import words
 from toolkit.report.table import Column, Section, leaves, plain
 
 Summary = Mapping[str, Any]
@@ -28,7 +29,8 @@ def _power(value: Any) -> str:
 
 
 def p_value(value: float | None) -> str:
-    return "" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+    """Return a p-value with 3 digits."""
+    return words.p_value(value, 3)
 
 
 def _column(path: str, name: str, form: Any = plain) -> Column:

@@ -123,8 +123,8 @@ def _one_seed(summary: Summary) -> str:
     return ONE_SEED if summary["contrasts"] and len(summary["settings"]["seeds"]) == 1 else ""
 
 
-def told(summary: Summary) -> str:
-    """Return what a run found, in lines; the verdict is the last one."""
+def as_text(summary: Summary) -> str:
+    """Return what a run found, for a terminal; the last line is the verdict."""
     lines = []
     for row in summary["rows"]:
         scores = [f"{name} {it['value']:.3f} [{it['low']:.3f}, {it['high']:.3f}]" if isinstance(it, Mapping)

@@ -93,8 +93,7 @@ def _without_shared(results: Sequence[Result], ks: Iterable[int], refused: str |
     scores = {}
     for k in ks:
         if k <= fewest and not refused:
-            low, high = stats.interval(tallies, k)
-            scores[str(k)] = {"value": stats.mean_pass_at_k(tallies, k), "low": low, "high": high}
+            scores[str(k)] = stats.estimate(tallies, k)
     return {
         "tasks": sorted({result.task_id for result in shared}),
         "n_tasks_apart": len(tallies),
@@ -164,17 +163,16 @@ def summarise(
         shares[variant] = {}
         for k in sorted(set(ks)):
             if k <= fewest and not refused:
-                low, high = stats.interval(tallies, k)
-                shares[variant][str(k)] = {"value": stats.mean_pass_at_k(tallies, k), "low": low, "high": high}
+                shares[variant][str(k)] = stats.estimate(tallies, k)
                 if n_lost or any(result.verdict is None for result in results):
                     between.setdefault(variant, {})[str(k)] = bounds(results, variant, k, lost, n_stray, missing)
     if apart := _without_shared(results, sorted(set(ks)), refused):
         about, warnings = {**about, "shared": apart}, [*warnings, _said(apart)]
     verdicts = Counter(result.verdict for result in results if result.verdict)
     reasons = Counter(visible(result.error)[:500] for result in results if result.error is not None)
-    told = dict(reasons.most_common(MAX_REASONS))
-    if len(reasons) > len(told):
-        told["other reasons"] = reasons.total() - sum(told.values())
+    unscored = dict(reasons.most_common(MAX_REASONS))
+    if len(reasons) > len(unscored):
+        unscored["other reasons"] = reasons.total() - sum(unscored.values())
     n_seen = len({result.task_id for result in results})
     return {
         "benchmark": benchmark,
@@ -193,7 +191,7 @@ def summarise(
         "pass_at_k": shares,
         "bounds": between,
         "verdicts": {verdict.value: verdicts[verdict] for verdict in Verdict if verdicts[verdict]},
-        "unscored": told,
+        "unscored": unscored,
         "seconds": round(seconds, 3),
         "n_cached": n_cached,
         **about,

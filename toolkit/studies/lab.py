@@ -106,7 +106,7 @@ class Lab(Generic[S]):
         return list(tasks.values())[:limit], data_hash
 
     def present(self) -> list[str]:
-        """Return the benchmarks of the settings; with `skip_missing` those whose data is here, the others are told."""
+        """Return the benchmarks of the settings; with `skip_missing` only those whose data is here."""
         found = []
         for name in self.settings.benchmarks:
             try:

@@ -64,7 +64,7 @@ class MoeBalance(Study[BalanceSettings]):
     limits = (
         "Mixtures are upcycled and trained briefly: a router that has just begun to learn is not one after 100B tokens.",
         "A rate means something else for each balancer. The pair that answers has the nearest MaxVio where experts begin as "
-        "copies, which need not be near; the other pairs are told beside it.",
+        "copies, which need not be near; the other pairs stand beside it.",
         "Copies give the router no gradient until they differ: at first, only balancing moves it.",
         "Answers are always written without capacity, which at inference would make pass@1 depend on the batch.",
     )
@@ -243,8 +243,8 @@ def _said(settings: BalanceSettings, init: str, capacity: float, read: float) ->
 def _balance(name: str) -> dict[str, Any]:
     found = _FORM.fullmatch(name)
     assert found, name
-    told: dict[str, Any] = {} if found[1] == "none" else {"balance": found[1], "balance_rate": float(found[2])}
-    return told | ({"sequence_loss": SEQUENCE} if found[3] else {})
+    given: dict[str, Any] = {} if found[1] == "none" else {"balance": found[1], "balance_rate": float(found[2])}
+    return given | ({"sequence_loss": SEQUENCE} if found[3] else {})
 
 
 def _balances(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -58,8 +58,8 @@ def plan(study: Study[S], settings: S) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def told(found: dict[str, Any]) -> str:
-    """Return a plan in lines."""
+def as_text(found: dict[str, Any]) -> str:
+    """Return a plan for a terminal."""
     is_gpu = found["machine"] != "cpu"
     cost = f"{found['hours_total']:.2f} GPU-hours" if is_gpu else f"{found['seconds_total']:.0f} s"
     parts = ", ".join(f"{name} {value:.0f} s" for name, value in found["seconds"].items())

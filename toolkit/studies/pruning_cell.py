@@ -227,7 +227,7 @@ class Run:
         settings = self.settings
         loaded = self._recipe(kept, None, prune_first=True)
         dtype = settings.dtype or ("bfloat16" if loaded.model.device.type == "cuda" else "float32")
-        told = TrainSettings(
+        training = TrainSettings(
             data=(Path("clients"),), output=settings.output, steps=steps, batch=settings.batch, sequence=settings.sequence,
             lr=settings.lr, seed=self.seed, dtype=dtype, micro_batch=settings.batch,
         )  # fmt: skip
@@ -235,7 +235,7 @@ class Run:
         if settings.shared != "full" and dtype == "bfloat16":
             for name, weight in adapted.model.named_parameters():
                 weight.data = weight.data if ".lora_" in name else weight.data.bfloat16()
-        return Trainer(loaded=adapted, settings=told, mu=settings.mu, rounds=rounds)
+        return Trainer(loaded=adapted, settings=training, mu=settings.mu, rounds=rounds)
 
     def _recipe(self, kept: list[list[int]] | None, weights: tuple[Path, str] | None, *, prune_first: bool) -> "Loaded":
         """Make a model: load it, prune it and put trained weights into it, in either order.
@@ -251,8 +251,8 @@ class Run:
             prune.cut_channels(loaded.model, kept)
         if weights:
             adapted = with_adapter(loaded, settings.shared, rank=settings.rank, alpha=2 * settings.rank, seed=self.seed)
-            told = TrainSettings(data=(Path("clients"),), output=settings.output)
-            Trainer(loaded=adapted, settings=told).put(read_arrays(weights[0]))
+            training = TrainSettings(data=(Path("clients"),), output=settings.output)
+            Trainer(loaded=adapted, settings=training).put(read_arrays(weights[0]))
             loaded = merged(adapted)
         if kept and not prune_first:
             prune.cut_channels(loaded.model, kept)

@@ -180,14 +180,14 @@ def _of_planted(rows: Sequence[Mapping[str, Any]]) -> str | None:
 def _measured(loss: rare.Loss, nominal: rare.Table, rounds: int, each: int, n: int, seed: int) -> dict[str, Any]:
     import numpy as np
 
-    proposal, learnt_from, told = rare.learn(loss, nominal, rounds=rounds, each=each, seed=seed)
+    proposal, learnt_from, history = rare.learn(loss, nominal, rounds=rounds, each=each, seed=seed)
     rate = asdict(rare.estimate(loss, nominal, proposal, n, learnt_from=learnt_from, seed=seed))
     points = rare.draw(nominal, n + learnt_from, np.random.default_rng([seed, 1 << 21]))
     plain = rare.plain(int((loss(points) >= rare.FAILS).sum()), n + learnt_from)
     return {
         **{name: round(value, 12) if isinstance(value, float) else value for name, value in rate.items()},
         "plain": plain.value, "plain_low": plain.low, "plain_high": plain.high, "plain_failures": plain.failures,
-        "threshold": told[-1]["threshold"], "proposal": [[round(p, 6) for p in one] for one in proposal],
+        "threshold": history[-1]["threshold"], "proposal": [[round(p, 6) for p in one] for one in proposal],
     }  # fmt: skip
 
 
@@ -244,9 +244,9 @@ class _Asked:
         points = itertools.product(*map(range, templates.SIZES))
         known = {task.task_id: task for task in map(templates.task, points)}
         benchmark = Benchmark(name="templates", load=_no_data, prefix="Template")
-        told = Settings(benchmark="templates", timeout_s=settings.timeout, parallel=settings.parallel)
+        judging = Settings(benchmark="templates", timeout_s=settings.timeout, parallel=settings.parallel)
         data_hash = hash_of([[task.prompt, task.canonical_solution] for task in known.values()])
-        oracle = self._stack.enter_context(open_oracle(told, benchmark, known, data_hash))
+        oracle = self._stack.enter_context(open_oracle(judging, benchmark, known, data_hash))
         oracle.start()
         canary(oracle)
         return oracle

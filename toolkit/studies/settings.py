@@ -18,7 +18,7 @@ S = TypeVar("S", bound="StudySettings")
 
 
 class StudySettings(Settings):
-    """What every study is told. A study adds its own."""
+    """Settings that every study has. A study adds its own."""
 
     output: Path = Field(Path("runs/study"), description="Folder of the run; the same command goes on in it.")
     model: str = Field("smollm2", description="Hub id, folder, .gguf file, smollm2, or tiny: random weights, two layers.")

@@ -66,7 +66,7 @@ def routing(lab: Lab[Any], folder: str, digest: str, build: Callable[[], Loaded]
         pair = np.concatenate([*(each[name][0] for name in names), *(each[name][1] for name in names)])
         sides = np.repeat([0, 1], len(heads))
         return {
-            "benchmarks": _told(heads, labels), "sides": _told(pair, sides),
+            "benchmarks": _measures(heads, labels), "sides": _measures(pair, sides),
             "entropies": [
                 {"benchmark": name, "value": round(fmean(map(measures.entropy, each[name][0].sum(0).tolist())), 6)}
                 for name in names
@@ -78,7 +78,7 @@ def routing(lab: Lab[Any], folder: str, digest: str, build: Callable[[], Loaded]
     return lab.aside(folder, "measure-routing", asked, act)
 
 
-def _told(loads: Any, labels: Any) -> dict[str, float]:
+def _measures(loads: Any, labels: Any) -> dict[str, float]:
     signatures = measures.signatures(loads)
     found = {**measures.similarity(signatures, labels), **measures.probe(signatures, labels)}
     apart = measures.specialisation(loads, labels)

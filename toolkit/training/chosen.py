@@ -110,8 +110,8 @@ def pairs_of(task: OfTask, kind: Pairs, form: Form, asked: Asked) -> list[dict[s
 def _example(row: Mapping[str, Any], form: Form, asked: Asked, **answers: Mapping[str, Any]) -> dict[str, Any]:
     """Return a prompt and the answers to it, in the form that was asked for."""
     if form == "chat":
-        told: dict[str, Any] = {name: _says(_answer(each, asked)) for name, each in answers.items()}
-        return {"task_id": row["task_id"], "prompt": _asks(asked), **told}
+        sides: dict[str, Any] = {name: _says(_answer(each, asked)) for name, each in answers.items()}
+        return {"task_id": row["task_id"], "prompt": _asks(asked), **sides}
     said = {name: Row.of(each) for name, each in answers.items()}
     return {
         "task_id": row["task_id"], "prompt": Row.of(row).prompt or "",

@@ -122,7 +122,7 @@ def test_a_plan_says_cells_cost_and_what_can_be_seen(name: str, tmp_path: Path) 
         study = STUDIES[name]
         told = read(study.settings, study.presets, preset, {"output": str(tmp_path / preset)})
         found = plan.plan(study, told)
-        text = plan.told(found)
+        text = plan.as_text(found)
         assert len(found["cells"]) == len(study.cells(told)) * len(told.seeds)
         assert f"{len(found['cells'])} cells" in text
         assert ("GPU-hours" in text) is (told.machine != "cpu")
