@@ -3,7 +3,7 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -72,19 +72,45 @@ def _modules(node: ast.AST, modules: Container[str]) -> Iterator[str]:
             yield from _modules(child, modules)
 
 
+def reached(name: str, arrows: Mapping[str, set[str]]) -> set[str]:
+    """Everything that arrows lead to, one after another."""
+    found, waiting = set[str](), [name]
+    while waiting:
+        new = arrows[waiting.pop()] - found
+        found |= new
+        waiting += new
+    return found
+
+
 def test_no_circle_of_imports() -> None:
     paths = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES}
     arrows = {name: set(_modules(parsed(path), paths)) - {name} for name, path in paths.items()}
+    assert not {(one, other) for one, others in arrows.items() for other in others if one in reached(other, arrows)}
 
-    def reached(name: str) -> set[str]:
-        found, waiting = set[str](), [name]
-        while waiting:
-            new = arrows[waiting.pop()] - found
-            found |= new
-            waiting += new
-        return found
 
-    assert not {(one, other) for one, others in arrows.items() for other in others if one in reached(other)}
+def test_no_circle_of_rooms() -> None:
+    """Folders of `toolkit/` use each other in one direction; `rounds` runs commands, and two commands read what it wrote."""
+    paths = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES}
+
+    def room(name: str) -> str:
+        return ".".join(name.split(".")[: 2 if name.startswith("toolkit.") else 1])
+
+    arrows: dict[str, set[str]] = {}
+    for name, path in paths.items():
+        arrows.setdefault(room(name), set()).update(map(room, _modules(parsed(path), paths)))
+    both = {tuple(sorted((one, other))) for one in arrows for other in reached(one, arrows) if one != other and one in reached(other, arrows)}
+    assert both == {("toolkit.commands", "toolkit.rounds")}
+
+
+LONGEST = {"toolkit": 350, "tests": 399}
+"""Lines of a file. A file of `tests/programs` is what is judged."""
+
+
+def test_files_are_short() -> None:
+    for folder, most in LONGEST.items():
+        for path in (ROOT / folder).rglob("*.py"):
+            if "programs" not in path.parts:
+                assert len(path.read_text().splitlines()) <= most, path
 
 
 def test_only_the_command_line_prints_or_exits() -> None:
