@@ -14,7 +14,7 @@ from toolkit.analysis import stats
 AXES = {"accuracy": True, "tokens_per_s": True, "memory_mb": False, "ms_per_token": False}
 """Whether more is better."""
 UNITS = ("tokens", "seconds", "flops")
-"""Of a budget."""
+"""Units of a budget."""
 FEW = 8
 """With fewer models than this a fit over size describes these models, and says little of others."""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Table = Sequence[Sequence[float]]
-"""Of each factor the probability of each level."""
+"""The probability of each level, by factor."""
 Loss = Callable[["NDArray[np.int64]"], "NDArray[np.float64]"]
 """Given points (n x factors), returns the loss of an answer to each; 1 and more is a failure."""
 FAILS = 1.0
@@ -81,7 +81,7 @@ def learn(
     have, weighted by nominal over proposed probability.
 
     Args:
-        nominal: what problems are like.
+        nominal: the distribution of problems.
         rounds: how many times.
         each: problems a round.
         elite: share of a round that is learnt from where fewer fail.
@@ -142,6 +142,6 @@ def estimate(
 
 
 def plain(failures: int, n: int) -> Rate:
-    """Return what plain sampling says of as many problems: the share of failures, with Wilson's interval."""
+    """Return the estimate of plain sampling: the share of failures among n problems, with Wilson's interval."""
     low, high = wilson(n, failures)
     return Rate(value=failures / n, low=low, high=high, n=n, failures=failures, effective=float(n), saved=1.0)

@@ -1,4 +1,4 @@
-"""When may rounds stop because a gate has become a rubber stamp? A rule that looks after each round, and seldom errs.
+"""When may rounds stop because a gate has become a rubber stamp? A rule that is applied after each round, and seldom errs.
 
 At each look `alarm` tests, for each benchmark, whether acceptance rises and pass@1 falls; the larger of the two p-values is
 compared with `LEVEL` over the looks, cells and benchmarks that there may be. So the chance that a run in which one of the

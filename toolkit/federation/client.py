@@ -33,8 +33,8 @@ class Trainer:
 
     Attributes:
         loaded: the model; with an adapter unless `shared` is `full`. What is to be trained has gradients.
-        settings: of the training: steps are those of a round.
-        mu: of FedProx; 0 is FedAvg.
+        settings: those of the training; `steps` are those of one round.
+        mu: FedProx's; 0 is FedAvg.
         carry: each client keeps its optimizer's moments and the learning rate's clock from round to round.
         rounds: how many there are, for that clock.
     """
@@ -55,7 +55,7 @@ class Trainer:
         return {name: weight.detach().float().cpu().numpy().copy() for name, weight in self.weights().items()}
 
     def put(self, arrays: Arrays) -> None:
-        """Take over weights. Raises `UsageError` if they are other ones than those that are trained."""
+        """Take over weights. Raises `UsageError` if they are not those that are trained."""
         import torch
 
         weights = self.weights()
@@ -70,7 +70,7 @@ class Trainer:
 
         Args:
             number: the round, from 0.
-            client: its number, which is the seed's part of it.
+            client: its number, part of the seed.
         """
         import torch
 

@@ -46,7 +46,7 @@ _DRAWN = {
     "Failure rates": ("share of problems that fail", True),
     "Published gaps": ("points of pass@1, HumanEval Pro less MBPP Pro", False),
 }
-"""Tables of studies whose rows with intervals are drawn: what is along the axis, and whether it is logarithmic."""
+"""Tables of studies that are drawn, if their rows have intervals: the label of the axis, and whether it is logarithmic."""
 
 
 def drawn(summary: Summary) -> list[figures.Figure]:

@@ -28,14 +28,14 @@ SCORES = (
     Column(("tests",)),
     Column(("value",), "", "bar", width=24),
 )
-"""Of the rows that `scores` returns."""
+"""Columns of the rows that `scores` returns."""
 VERDICTS = (
     Column(("style",), "verdict", "chip", WORDS.__getitem__),
     Column(("n",), "samples", "number", "{:,}".format),
     Column(("share",), "share", "number", percent),
     Column(("share",), "", "bar"),
 )
-"""Of the rows that `verdicts` returns."""
+"""Columns of the rows that `verdicts` returns."""
 
 
 def scores(summary: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -137,8 +137,8 @@ class Lab(Generic[S]):
     ) -> Mapping[str, float] | None:
         """Return the negative log-likelihood of each task's canonical solution given its prompt, in nats a token.
 
-        Mean over the tokens of the completion, as the gate `perplexity` tokenizes it. Of a task that builds upon another
-        one (Pro), what counts is the body of its own function, after all that stands before it; see `halves`.
+        Mean over the tokens of the completion, as the gate `perplexity` tokenizes it. For a task that builds upon another
+        one (Pro), only the body of its own function counts, given all that stands before it; see `halves`.
 
         Args:
             suffix: tells several readings of one model apart, as in `-cf1`.

@@ -27,8 +27,8 @@ class DenseSettings(MixtureSettings):
     published: bool = Field(False, description="Take published numbers, and no model.")
     balancer: Balancer = Field("alf", description="How the mixture is balanced in training.")
     balance_rate: float = Field(0.01, ge=0, description="Rate of the balancer.")
-    keep: int = Field(4, ge=0, description="Experts of a layer that are kept when others are taken off; 0: none is.")
-    calibration: int = Field(4, ge=1, description="Tasks of a benchmark by whose texts experts are taken off.")
+    keep: int = Field(4, ge=0, description="Experts of a layer that are kept when others are removed; 0: none are.")
+    calibration: int = Field(4, ge=1, description="Tasks of a benchmark whose texts decide which experts are removed.")
     telemetry_tasks: int = Field(24, ge=5, description="Tasks of each benchmark whose routing is looked at.")
 
     def wrong(self) -> list[str]:
@@ -71,7 +71,7 @@ class MoeDense(Study[DenseSettings]):
     }  # fmt: skip
 
     def cells(self, settings: DenseSettings) -> list[Cell]:
-        """Return the two that are compared, their parent, and mixtures with experts taken off or skipped."""
+        """Return the two that are compared, their parent, and mixtures with experts removed or skipped."""
         if settings.published:
             return []
         found = [Cell("dense", {"kind": "dense"}), Cell("moe", {"kind": "moe"}), Cell("parent", {"kind": "parent"})]

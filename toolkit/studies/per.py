@@ -51,7 +51,7 @@ class PerSettings(StudySettings):
 
 
 def _child(name: str) -> tuple[float, int]:
-    """Return the share of channels and the number of layers that are taken off. Raises ValueError."""
+    """Return the share of channels and the number of layers that are removed. Raises ValueError."""
     if name.startswith("ffn") and 0 < float(name[3:]) < 1:
         return float(name[3:]), 0
     if name.startswith("depth") and int(name[5:]) > 0:
@@ -187,7 +187,7 @@ def _cut(loaded: "Loaded", made: Mapping[str, Any]) -> "Loaded":
 
 
 def _guessed(settings: PerSettings, cell: Cell) -> float:
-    """Return about how many parameters a model will have: what a plan has to reckon with before it was made."""
+    """Return about how many parameters a model will have, for a plan that is made before the model is."""
     if not cell.levels["child"]:
         found = re.search(r"(\d+(?:\.\d+)?)[bB]\b", cell.name)
         return float(found[1]) * 1e9 if found else settings.parameters

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from toolkit.oracle import Oracle
 
 FACTORS = 6
-"""Of the space in which planted models fail, with ten levels each."""
+"""Factors of the space in which planted models fail, with ten levels each."""
 
 
 class ReliabilitySettings(StudySettings):
@@ -55,9 +55,9 @@ class ReliabilitySettings(StudySettings):
 
 
 def planted(k: int) -> rare.Loss:
-    """Return the loss of a model that fails where k factors have a certain level: with a probability of 10 ** -k.
+    """Return the loss of a planted model, which fails where k factors have a certain level: with a probability of 10 ** -k.
 
-    It is the share of these that do, so that near misses can be told from others.
+    The loss is the share of these factors that have it, so that near misses stand out.
     """
     import numpy as np
 

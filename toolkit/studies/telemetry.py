@@ -1,4 +1,4 @@
-"""What a mixture's routing tells of prompts, and mixtures with experts taken off or skipped: parts of `moe-dense`."""
+"""What a mixture's routing tells of prompts, and mixtures with experts removed or skipped: parts of `moe-dense`."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -87,7 +87,7 @@ def _measures(loads: Any, labels: Any) -> dict[str, float]:
 
 
 def fewer(lab: Lab[Any], folder: str, digest: str, build: Callable[[], Loaded], levels: Mapping[str, Any]) -> Found:
-    """Read all benchmarks with a mixture of which experts were taken off, or are skipped, by what calibration texts say."""
+    """Read all benchmarks with a mixture whose experts are removed or skipped, by what calibration texts say."""
     settings, is_kept = lab.settings, levels["kind"] == "kept"
     names = [levels["calibrated"]] if is_kept else lab.present()
     if not set(names) <= set(lab.present()):

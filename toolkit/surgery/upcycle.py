@@ -13,7 +13,7 @@ Init = Literal["copy", "noise", "drop", "partition", "virtual", "random", "skewe
 """What the experts are made of.
 
 - `copy`: each is the parent's feed-forward layer. `noise`: and normal noise of `noise` times the weights' sd.
-- `drop`: of each, a share `share` of the inner dimensions is drawn anew, normal with the parent's mean and sd
+- `drop`: in each, a share `share` of the inner dimensions is drawn anew, normal with the parent's mean and sd
   (arXiv 2502.19261). `random`: all of them.
 - `partition`: each is a slice of the parent's (LLaMA-MoE). `virtual`: there are experts / active copies of as many slices
   as experts are active, those of a copy with one router row: as much arithmetic as the parent's (arXiv 2410.07524).
@@ -68,7 +68,7 @@ class Upcycling:
 def upcycle(model: Any, how: Upcycling) -> Any:
     """Return a `Glm4MoeForCausalLM` with the weights of a Llama-like model, which is left as it is.
 
-    It says what the parent says (up to rounding) if `how.init` is `copy` or `virtual`, or `partition` with all experts
+    Its outputs are the parent's (up to rounding) if `how.init` is `copy` or `virtual`, or `partition` with all experts
     active: a token's experts are then equal, or add up to the parent's layer.
 
     Raises:

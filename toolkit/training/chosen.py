@@ -1,4 +1,4 @@
-"""Of what gates judged, what is learnt: the best few samples of each prompt, and pairs of a right and a wrong one."""
+"""Choose what is learnt from what gates judged: the best samples of each prompt, and pairs of a right and a wrong one."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Pairs = Literal["dpo", "kto"]
 EXECUTION = ("compile", "import", "tests")
 """Gates whose refusal says that a program fails: what else is refused is no example of a wrong answer."""
 ADDED_HERE = ("reports", "test")
-"""What rows to train on are rid of: the tests are not to be learnt, and an accepted row's reports say nothing."""
+"""Fields that rows to train on lose: tests must not be learnt, and the reports of an accepted row say nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class OfTask:
     kept: list[dict[str, Any]] = field(default_factory=list)
 
     def choose(self, keep: int, *, similarity: float, shortest_first: bool) -> int:
-        """Keep at most so many different programs, none of them cut off; return how many different ones there were.
+        """Keep at most `keep` different programs, none of them cut off; return how many different ones there were.
 
         Args:
             similarity: programs this similar count as the same (the gate `duplicate`); at 1, those that differ only in
@@ -57,7 +57,7 @@ class OfTask:
         return len(different)
 
     def wrong(self) -> list[dict[str, Any]]:
-        """Return the refused rows of which execution says that they fail, whole ones first."""
+        """Return the refused rows that failed when executed, whole ones first."""
         found = [row for row in self.refused if _refusal(row)["gate"] in EXECUTION]
         return sorted(found, key=lambda row: not has_ended(row))
 

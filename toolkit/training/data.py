@@ -27,25 +27,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Text = str | tuple[str, str]
-"""What a model learns of a row; of a pair, the first is a prompt by a chat template, whose special tokens count as such."""
+"""What a model learns from a row. The first of a pair is a prompt by a chat template, whose special tokens are meant."""
 TRAIN = "train.jsonl"
 """The file of a folder that is given as data, as `toolkit distill` writes it."""
 PADDING = -1
 """A place in a block that is no target: the model reads an end of text there, and is not taught that it comes.
 
-Of a token that is read and no target, a block has -2 less the token's number.
+A token that is read and not learnt is -2 less its number in a block.
 """
 Unfinished = Literal["leave-out", "open", "closed"]
 """What becomes of answers that were cut off at the token limit: see `read`."""
 Loss = Literal["completion", "all"]
 """Whether prompts are learnt too, or read and not learnt."""
 MAX_WEIGHT = 100.0
-"""Of a row, at most."""
+"""Largest weight of a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """A text that is learnt in another way than all of it, with an end, once an epoch.
+    """A text that is learnt otherwise than whole, with an end, once an epoch.
 
     Attributes:
         is_open: it has no end, as its answer was cut off.

@@ -22,7 +22,7 @@ _ENDING_S = 10.0
 def train(
     settings: TrainSettings, processes: int = 1, advance: Callable[[str, int, int], None] = lambda *_: None
 ) -> TrainOutcome:
-    """Train in so many processes, of which each takes its share of a batch; see `loop.train` for all else.
+    """Train in `processes` processes, each of which takes its share of a batch; see `loop.train` for everything else.
 
     Raises:
         UsageError, InfrastructureError: as `loop.train`, and where a process was killed.
