@@ -162,8 +162,9 @@ def drawn(compared: Compared) -> "dict[str, Figure]":
     made = {
         "pass-at-1": figures.intervals(
             f"pass@1, {compared.variant} tests, with 95 % intervals over tasks", [
-                (name, *stats.estimate(known).values())
-                for name, tally in zip(compared.names, compared.counts, strict=True) if (known := list(tally.values()))
+                (name, it["value"], it["low"], it["high"])
+                for name, tally in zip(compared.names, compared.counts, strict=True) if tally
+                for it in [stats.estimate(list(tally.values()))]
             ], "Intervals of single runs may overlap where runs differ: the table of pairs is paired by task.",
         ),
     }  # fmt: skip

@@ -39,7 +39,8 @@ class StudySettings(Settings):
     parallel: int = Field(2, ge=1, description="Boxes at a time.")
     device: Literal["", "cpu", "cuda"] = Field("", description="cpu or cuda [default: the GPU, if any].")
     dtype: Literal["", "float32", "bfloat16"] = Field("", description="Precision [default: bfloat16 on a GPU].")
-    machine: Literal["cpu", "a100", "h100", "h200"] = Field("cpu", description="The machine that --dry-run assumes.")
+    machine: Literal["cpu", "a100", "h100", "h200"] = Field("cpu", description="The machine that --dry-run "
+                                                            "assumes: cpu, a100, h100 or h200.")  # fmt: skip
     parameters: float = Field(1.35e8, gt=0, description="Number of the model's parameters, for --dry-run.")
 
     @field_validator("seeds", "benchmarks")
