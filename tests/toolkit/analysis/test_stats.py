@@ -61,7 +61,7 @@ samples = st.integers(1, 8).flatmap(lambda n: st.tuples(st.just(n), st.integers(
 
 
 @given(st.lists(samples, min_size=1, max_size=30), st.integers(1, 3))
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 def test_interval_holds_the_mean(counts: list[tuple[int, int]], k: int) -> None:
     k = min(k, *(n for n, _ in counts))
     low, high = stats.interval(counts, k)
