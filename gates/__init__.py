@@ -30,7 +30,7 @@ from gates.repetition import Repetition
 from gates.self_score import SelfScore
 from gates.tests import Tests
 from sandbox import BadValue
-from sandbox.registry import Registry
+from sandbox.registry import Registry, nearest
 
 _OWN: tuple[type[Gate], ...] = (
     Nothing, Repetition, Compile, Duplicate, Decontaminate, Import, Quality, Tests,
@@ -124,7 +124,8 @@ def parse(
     for name in asked:
         if not any(name in each for each in known.values()):
             there = ", ".join(f"{n} ({gate})" for gate, each in known.items() for n in each) or "none at all"
-            raise BadValue(f"no gate of {kind!r} has a threshold {name!r}; there are {there}")
+            near = nearest(name, {n for each in known.values() for n in each})
+            raise BadValue(f"no gate of {kind!r} has a threshold {name!r}; there are {there}{near}")
     chosen: list[Gate] = []
     for name, is_noisy, p in parts:
         values: dict[str, Any] = {n: value for n, value in asked.items() if n in known[name]}

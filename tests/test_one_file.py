@@ -146,9 +146,15 @@ def test_a_gate_that_needs_a_model_is_given_it(tmp_path: Path) -> None:
 def test_an_engine_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOXES_LOG", "boxes.log")
     monkeypatch.setenv("TOOLKIT_ENGINE", "logged")
+    log, file = Path("boxes.log"), answers("powers")
     Path("hello.py").write_text("print('hello')\n")
-    assert "hello" in toolkit("run", "hello.py")
-    assert Path("boxes.log").read_text() == "run\n"
+    for words, kind in (
+        (("run", "hello.py"), "run"), (("gate", "hello.py", "--kind", "quality", "--no-cache"), "lint"),
+        (("eval", "powers", "--samples", file, "--no-cache"), "run"), (("validate", "powers", "-p", 1), "run"),
+    ):  # fmt: skip
+        log.write_text("")
+        toolkit(*words)
+        assert set(log.read_text().split()) == {kind}, words
     checks = {check["name"]: check["ok"] for check in json.loads(toolkit("doctor", "--json"))["checks"]}
     assert checks["engine"]
     assert checks["box"]
@@ -161,7 +167,7 @@ def writer(monkeypatch: pytest.MonkeyPatch) -> Path:
     """What is asked for the power N answers so, and logs which model and adapter it was given."""
     Path("write.py").write_text(
         "import re, sys\nopen('log', 'a').write(' '.join(sys.argv[1:]).strip() + '\\n')\n"
-        "print('\\n    return x **', re.search(r'power (\\d+)', sys.stdin.read())[1])\n"
+        "found = re.search(r'power (\\d+)', sys.stdin.read())\nprint('\\n    return x **', found[1] if found else 0)\n"
     )
     monkeypatch.setenv("PIPED", f"{sys.executable} {Path('write.py').resolve()}")
     return Path("log")
@@ -176,6 +182,7 @@ def test_a_generator_is_known(writer: Path) -> None:
     named = ("powers", "--generator", "piped", "--model", "two", "--adapter", "three")
     assert scores(*named, "--output", "named") == {"base": 1, "plus": 1, "n": 3}
     assert writer.read_text().splitlines()[-1] == "two three"
+    assert "3 samples, 3 of them new" in toolkit("generate", "greetings", "-o", "again.jsonl", "--model", answers("greetings"))
     for command in ("eval", "generate"):
         assert "openai, replay, transformers or piped" in " ".join(toolkit(command, "--help").split())
     assert "did you mean 'piped'?" in toolkit("eval", "powers", "--generator", "pipd", "--output", "no", code=2)
@@ -184,19 +191,24 @@ def test_a_generator_is_known(writer: Path) -> None:
 
 @pytest.mark.boxes
 @pytest.mark.models
-def test_all_are_known_to_rounds(writer: Path, tmp_path: Path) -> None:
-    model = tiny(tmp_path / "model")
+def test_all_are_known_to_rounds(writer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOXES_LOG", "boxes.log")
+    monkeypatch.setenv("TOOLKIT_ENGINE", "logged")
+    model, regime = tiny(tmp_path / "model"), "short+copied+likely"
     rows = [{"prompt": f'def power{n}(x):\n    """Raise x to the power {n}."""\n'} for n in range(12)]
     Path("pool.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     command = (
-        "rounds", "--model", model, "--generator", "piped", "--pool", "pool.jsonl", "--regimes", "short+compile", "--rounds", 2,
-        "--benchmarks", "powers", "--accept", 2, "--budget", 4, "--steps", 1, "--batch-size", 1, "--sequence", 32, "--json",
+        "rounds", "--model", model, "--generator", "piped", "--pool", "pool.jsonl", "--regimes", regime, "--rounds", 2,
+        "--benchmarks", "powers,greetings", "--accept", 2, "--budget", 4, "--steps", 1, "--batch-size", 1, "--sequence", 32, "--json",
         "--device", "cpu", "--output", "rounds",
     )  # fmt: skip
     summary = json.loads(toolkit(*command))
     assert summary["waiting"] == []
-    assert [(row["round"], row["scores"]["powers"]["value"]) for row in summary["rows"]] == [(0, 1), (1, 1), (2, 1)]
-    adapters = [f"{model} rounds/seed0/short+compile/round{n}/weights/adapter" for n in (1, 2)]
+    scored = [[row["scores"][name]["value"] for name in ("powers", "greetings")] for row in summary["rows"]]
+    assert scored == [[1, 0]] * 3
+    assert set(summary["rows"][1]["gates"]) == {"short", "copied", "likely"}
+    assert Path("boxes.log").read_text()
+    adapters = [f"{model} rounds/seed0/{regime}/round{n}/weights/adapter" for n in (1, 2)]
     assert list(dict.fromkeys(writer.read_text().splitlines())) == [model, *adapters]
     n_asked = len(writer.read_text().splitlines())
     assert json.loads(toolkit(*command))["rows"] == summary["rows"]
@@ -212,6 +224,8 @@ def test_all_are_known_to_rounds(writer: Path, tmp_path: Path) -> None:
 
 @pytest.mark.boxes
 def test_what_was_added_is_named() -> None:
+    assert "did you mean 'short'?" in toolkit("distill", "tasks.jsonl", "-o", "data", "--gate", "shrt", code=2)
+    assert "did you mean 'powers'?" in toolkit("serve", "--benchmarks", "powrs", code=2)
     said = " ".join(toolkit("gate", "--help").split())
     assert "short Refuses long programs. [lines]" in said
     assert "likely Keeps the programs whose least likely token is the likeliest. [fraction, threshold]" in said

@@ -72,7 +72,12 @@ if not TYPE_CHECKING:  # else any name would be taken for one that there is
             place = next((place for place, names in _PLACES.items() if name in names), None)
             if place is None:
                 raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-            found = getattr(importlib.import_module(place), name)
+            try:
+                found = getattr(importlib.import_module(place), name)
+            except ImportError as error:
+                from toolkit.packages import hidden
+
+                raise (ImportError(said) if (said := hidden()) else error) from None
         globals()[name] = found
         return found
 

@@ -3,11 +3,17 @@
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sandbox.errors import InfrastructureError as InfrastructureError
 from sandbox.errors import UsageError as UsageError
 from sandbox.registry import nearest as nearest
+
+
+def check_one_of(label: str, given: str, known: Collection[str]) -> None:
+    """Raise `UsageError` unless a setting is one of the names that are known; the text has them, and the nearest."""
+    if given not in known:
+        raise UsageError(f"{label} is one of {', '.join(known)}, not {given!r}{nearest(given, known)}")
 
 
 def missing(error: ImportError) -> str:

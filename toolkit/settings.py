@@ -4,7 +4,7 @@ Importing pydantic takes time, so import this module, and those that define sett
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
@@ -52,6 +52,21 @@ class Settings(BaseModel):
     def plain(self) -> dict[str, Any]:
         """Return all settings as plain data."""
         return self.model_dump(mode="json")
+
+
+def check_once(values: Sequence[Any]) -> None:
+    """Raise ValueError if a value is named twice."""
+    if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+        raise ValueError(f"{twice[0]!r} is named twice")
+
+
+def check_known(names: Iterable[str], registry: Mapping[str, Any]) -> None:
+    """Raise ValueError unless a registry has all names; the text has what there is, and the nearest."""
+    for name in names:
+        try:
+            registry[name]
+        except KeyError as error:
+            raise ValueError(str(error)) from None
 
 
 def described(cls: type[Settings], name: str) -> str:

@@ -18,7 +18,7 @@ from toolkit.analysis.rises import of_one_threshold
 from toolkit.analysis.seeds import BASE, FALL, LEVEL, compared, last_round, shares
 
 RISE = 0.2
-"""Rise of acceptance, from the first round to the last, of which power is told."""
+"""Rise of acceptance, from the first round to the last, whose power is given."""
 
 
 def rubber_stamps(

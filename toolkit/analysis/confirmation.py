@@ -188,7 +188,7 @@ def bound(groups: Sequence[tuple[Sequence[bool], Sequence[bool]]]) -> dict[str, 
     """Compute and check Theorem 2.6 on the law of the answers seen: ||q_A - q_H||_1 <= 2 eps / Z_H, for each prompt.
 
     A is the gate, H execution; eps is the largest |r_A - r_H| over the answers. With decisions it is 0 or 1, and the bound
-    at least 2 wherever they differ, so the sharper one that the proof gives too is told beside it: eps as the mean.
+    at least 2 wherever they differ, so the sharper one that the proof also gives stands beside it: eps as the mean.
 
     Args:
         groups: decisions of A and of H about the answers to each prompt.

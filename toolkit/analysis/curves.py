@@ -19,11 +19,7 @@ def pass_at_ks(counts: Sequence[tuple[int, int]]) -> list[dict[str, float]]:
     """
     fewest = min((n for n, _ in counts), default=0)
     ks = [*(k for k in (m * 10**e for e in range(7) for m in (1, 2, 5)) if k < fewest), *([fewest] if fewest else [])]
-    rows = []
-    for k in ks:
-        low, high = stats.interval(counts, k)
-        rows.append({"k": k, "value": stats.mean_pass_at_k(counts, k), "low": low, "high": high})
-    return rows
+    return [{"k": k, **stats.estimate(counts, k)} for k in ks]
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

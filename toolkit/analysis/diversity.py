@@ -65,12 +65,12 @@ def at_equal_tokens(
     """
     found = [[tokens(text) for text in texts] for texts in populations]
     most = min((sum(map(len, each)) for each in found), default=0)
-    told = [_measured(texts, each, most, seed) for texts, each in zip(populations, found, strict=True)]
-    words = [about.pop("words") for about in told]
+    measured = [_measured(texts, each, most, seed) for texts, each in zip(populations, found, strict=True)]
+    words = [about.pop("words") for about in measured]
     if reference is not None and words[reference]:
-        for about, mine in zip(told, words, strict=True):
+        for about, mine in zip(measured, words, strict=True):
             about["coverage"] = round(len(mine & words[reference]) / len(words[reference]), 4)
-    return told
+    return measured
 
 
 def _measured(texts: Sequence[str], found: Sequence[list[str]], most: int, seed: int) -> dict[str, Any]:

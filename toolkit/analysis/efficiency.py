@@ -14,7 +14,7 @@ from toolkit.analysis import stats
 AXES = {"accuracy": True, "tokens_per_s": True, "memory_mb": False, "ms_per_token": False}
 """Whether more is better."""
 UNITS = ("tokens", "seconds", "flops")
-"""Of a budget."""
+"""Units of a budget."""
 FEW = 8
 """With fewer models than this a fit over size describes these models, and says little of others."""
 
@@ -186,5 +186,4 @@ def at_budget(counts: Sequence[tuple[int, int]], k: int) -> dict[str, Any]:
     of = min(k, *(n for n, _ in counts))
     if of < 1:
         return {"value": 0.0, "low": None, "high": None, "k": 0, "at_least": False}
-    low, high = stats.interval(counts, of)
-    return {"value": stats.mean_pass_at_k(counts, of), "low": low, "high": high, "k": of, "at_least": of < k}
+    return {**stats.estimate(counts, of), "k": of, "at_least": of < k}

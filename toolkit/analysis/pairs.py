@@ -75,19 +75,13 @@ def contrast(base: Mapping[int, Count], pro: Mapping[int, Count], *, seed: int =
     parts = [(a * b, a * (1 - b), (1 - a) * b, (1 - a) * (1 - b)) for a, b in rows]
     return {
         "n_tasks": len(shared),
-        "base": estimate([base[n] for n in shared]),
-        "pro": estimate([pro[n] for n in shared]),
+        "base": stats.estimate([base[n] for n in shared]),
+        "pro": stats.estimate([pro[n] for n in shared]),
         "matrix": {cell: math.fsum(column) for cell, column in zip(CELLS, zip(*parts, strict=True), strict=True)},
         "ratio": ratio(rows, seed=seed),
         "difference": {"value": compared.difference, "low": compared.low, "high": compared.high},
         "p_value": compared.p_value,
     }
-
-
-def estimate(counts: Sequence[Count]) -> dict[str, float]:
-    """Return pass@1 as `value` with its 95 % interval `low` to `high`; see `stats.interval`. Raises ValueError."""
-    low, high = stats.interval(counts, 1)
-    return {"value": stats.mean_pass_at_k(counts, 1), "low": low, "high": high}
 
 
 def ratio(rows: Sequence[tuple[float, float]], *, seed: int = 0) -> dict[str, float | None] | None:
@@ -140,8 +134,9 @@ def ladder(models: Mapping[str, Mapping[str, Mapping[int, Count]]]) -> dict[str,
         models: counts by number of task, by level (the easiest first, the same for all), by model.
 
     Returns:
-        `n_tasks`; `rows`: `model`, and by level pass@1 as `estimate`; `agreement`: for each two levels `kendall` (tau-b) and
-        `spearman` over the models, each -1 to 1; None for fewer than two models, or where all are equal on a level.
+        `n_tasks`; `rows`: `model`, and by level pass@1 as `stats.estimate`; `agreement`: for each two levels `kendall`
+        (tau-b) and `spearman` over the models, each -1 to 1; None for fewer than two models, or where all are equal on a
+        level.
 
     Raises:
         ValueError: there is no task that all have.
@@ -152,7 +147,7 @@ def ladder(models: Mapping[str, Mapping[str, Mapping[int, Count]]]) -> dict[str,
     if not shared:
         raise ValueError("there is no task that all runs have")
     scores = {
-        model: {name: estimate([level[n] for n in shared]) for name, level in levels.items()}
+        model: {name: stats.estimate([level[n] for n in shared]) for name, level in levels.items()}
         for model, levels in models.items()
     }
     by_level = {name: [each[name]["value"] for each in scores.values()] for name in next(iter(scores.values()))}

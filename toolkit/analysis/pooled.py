@@ -39,11 +39,9 @@ def trajectories(rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapping[s
                             tallies[task] = before[0] + n, before[1] + passes
                     counts = [each for each in tallies.values() if each[0]]
                     if counts:
-                        low, high = stats.interval(counts, 1)
-                        value = stats.mean_pass_at_k(counts, 1)
                         n_answers = sum(n for n, _ in counts)
                         found.append({**about, "seeds": len(seeds), "tasks": len(counts), "answers": n_answers,
-                                      "value": value, "low": low, "high": high})  # fmt: skip
+                                      **stats.estimate(counts)})  # fmt: skip
                     continue
                 scores = [
                     row["scores"][benchmark] for row in rows

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Table = Sequence[Sequence[float]]
-"""Of each factor the probability of each level."""
+"""The probability of each level, by factor."""
 Loss = Callable[["NDArray[np.int64]"], "NDArray[np.float64]"]
 """Given points (n x factors), returns the loss of an answer to each; 1 and more is a failure."""
 FAILS = 1.0
@@ -81,7 +81,7 @@ def learn(
     have, weighted by nominal over proposed probability.
 
     Args:
-        nominal: what problems are like.
+        nominal: the distribution of problems.
         rounds: how many times.
         each: problems a round.
         elite: share of a round that is learnt from where fewer fail.
@@ -91,7 +91,7 @@ def learn(
     """
     import numpy as np
 
-    proposal, told = [list(map(float, one)) for one in nominal], []
+    proposal, history = [list(map(float, one)) for one in nominal], []
     for number in range(rounds):
         rng = np.random.default_rng([seed, number])
         points = draw(proposal, each, rng)
@@ -100,7 +100,7 @@ def learn(
         if threshold <= float(losses.min()):  # all alike: nothing to learn from but failures
             threshold = FAILS
         best = losses >= threshold
-        told.append({"threshold": threshold, "failures": int((losses >= FAILS).sum()), "elite": int(best.sum())})
+        history.append({"threshold": threshold, "failures": int((losses >= FAILS).sum()), "elite": int(best.sum())})
         if not best.any():
             continue
         weights = np.exp(log_ratio(nominal, proposal, points[best]))
@@ -109,7 +109,7 @@ def learn(
             new = SMOOTHED * seen / seen.sum() + (1 - SMOOTHED) * np.asarray(proposal[at])
             new = (1 - MIXED) * new + MIXED * np.asarray(nominal[at])
             proposal[at] = [float(p) for p in new / new.sum()]
-    return proposal, rounds * each, told
+    return proposal, rounds * each, history
 
 
 def estimate(
@@ -142,6 +142,6 @@ def estimate(
 
 
 def plain(failures: int, n: int) -> Rate:
-    """Return what plain sampling says of as many problems: the share of failures, with Wilson's interval."""
+    """Return the estimate of plain sampling: the share of failures among n problems, with Wilson's interval."""
     low, high = wilson(n, failures)
     return Rate(value=failures / n, low=low, high=high, n=n, failures=failures, effective=float(n), saved=1.0)

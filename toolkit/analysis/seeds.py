@@ -14,7 +14,7 @@ from toolkit.analysis import stats
 
 BASE = "base"
 MARGIN, FALL, LEVEL = 0.02, 0.3, 0.05
-"""Default margin of "no worse", as a share of tasks; the relative fall of which power is told; level of a test."""
+"""Default margin of "no worse", as a share of tasks; the relative fall whose power is given; level of a test."""
 
 Shares = Mapping[int, Mapping[str, tuple[int, int]]]
 """By seed and task: passes and answers."""
@@ -41,8 +41,8 @@ def comparisons(verdicts: Sequence[Mapping[str, Any]], *, margin: float = MARGIN
         for a, b, number in pairs:
             other = base if b == BASE else of[b].get(number, {})
             about = {"benchmark": benchmark, "a": a, "b": b, "round": number}
-            if number and (told := compared(of[a][number], other, margin=margin)):
-                found.append(about | told)
+            if number and (outcome := compared(of[a][number], other, margin=margin)):
+                found.append(about | outcome)
     for name in ("p_tasks", "p_seeds", "no_worse_tasks", "no_worse_seeds"):
         for row, adjusted in zip(found, stats.holm([row[name] for row in found]), strict=True):
             row[f"{name}_holm"] = adjusted
@@ -105,7 +105,7 @@ def over_seeds(differences: Sequence[float], margin: float, fall: float) -> dict
     """Return what Student's t says of the seeds' differences; all None but the sd where fewer than two differ.
 
     Args:
-        fall: true fall whose power is told.
+        fall: true fall whose power is given.
     """
     from scipy.stats import nct, t
 

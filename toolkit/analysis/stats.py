@@ -65,6 +65,12 @@ def mean_pass_at_k(counts: Sequence[tuple[int, int]], k: int) -> float:
     return math.fsum(_values(counts, k)) / len(counts)
 
 
+def estimate(counts: Sequence[tuple[int, int]], k: int = 1) -> dict[str, float]:
+    """Return the mean pass@k as `value`, with its 95 % interval `low` to `high`; see `interval`. Raises ValueError."""
+    low, high = interval(counts, k)
+    return {"value": mean_pass_at_k(counts, k), "low": low, "high": high}
+
+
 def interval(counts: Sequence[tuple[int, int]], k: int, *, level: float = 0.95) -> tuple[float, float]:
     """Return an interval for the mean pass@k over all tasks of this kind, of which these are taken as a sample.
 

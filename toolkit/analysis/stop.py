@@ -1,4 +1,4 @@
-"""When may rounds stop because a gate has become a rubber stamp? A rule that looks after each round, and seldom errs.
+"""When may rounds stop because a gate has become a rubber stamp? A rule that is applied after each round, and seldom errs.
 
 At each look `alarm` tests, for each benchmark, whether acceptance rises and pass@1 falls; the larger of the two p-values is
 compared with `LEVEL` over the looks, cells and benchmarks that there may be. So the chance that a run in which one of the
@@ -38,13 +38,13 @@ def look(
     """
     found = rubber_stamps(rows, verdicts)
     needed = level / (looks(rounds) * cells * max(1, len(found)))
-    told = [{name: row[name] for name in ("benchmark", "rise", "fall", "p")} for row in found]
-    first = next((row for row in told if row["p"] is not None and row["p"] <= needed), None)
+    tested = [{name: row[name] for name in ("benchmark", "rise", "fall", "p")} for row in found]
+    first = next((row for row in tested if row["p"] is not None and row["p"] <= needed), None)
     says = "" if first is None else (
         f"rubber stamp: acceptance {100 * first['rise']:+.0f} points, pass@1 on {first['benchmark']} "
         f"{100 * first['fall']:+.0f} points (p = {first['p']:.2g}, at most {needed:.2g})"
     )  # fmt: skip
-    return {"stops": first is not None, "says": says, "level": needed, "benchmarks": told}
+    return {"stops": first is not None, "says": says, "level": needed, "benchmarks": tested}
 
 
 def simulated(

@@ -1,19 +1,8 @@
-"""Numbers of one series: how well scores rank, how values spread, and whether they rise or fall."""
+"""Numbers of one series: how values spread, and whether they rise or fall."""
 
 import itertools
 import math
 from collections.abc import Sequence
-
-
-def auc(scores: Sequence[float], labels: Sequence[bool]) -> float | None:
-    """Return the area under the ROC curve of `scores` for `labels`; None unless both labels occur. Ties count half."""
-    n_good, n_bad = sum(labels), len(labels) - sum(labels)
-    if not n_good or not n_bad:
-        return None
-    from scipy.stats import rankdata
-
-    rank_sum = float(sum(rank for rank, good in zip(rankdata(scores), labels, strict=True) if good))
-    return round((rank_sum - n_good * (n_good + 1) / 2) / (n_good * n_bad), 4)
 
 
 def quantiles(values: Sequence[float]) -> dict[str, float] | None:

@@ -105,15 +105,15 @@ def _confirmation(run: Run, delta_auc: float, delta_sd: float) -> list[dict[str,
     for key in sorted({*run.probes, *(key for key, row in ledgers.items() if row.get("confirmation"))}):
         probe, ledger = run.probes.get(key), ledgers.get(key, {})
         if probe is not None and probe.ran is not None:
-            told = confirmation.verdict(probe.rows, probe.ran, probe.again, delta_auc=delta_auc, delta_sd=delta_sd)
+            decided = confirmation.verdict(probe.rows, probe.ran, probe.again, delta_auc=delta_auc, delta_sd=delta_sd)
         elif ledger.get("confirmation"):
-            told = dict(ledger["confirmation"])
+            decided = dict(ledger["confirmation"])
         else:
-            told = {"verdict": "undecided", "says": "whether its answers run was not kept: made by an older version"}
+            decided = {"verdict": "undecided", "says": "whether its answers run was not kept: made by an older version"}
         regime, seed, _ = key
         first = (ledgers.get((regime, seed, 1), {}).get("cut") or {}).get("threshold")
         now = (ledger.get("cut") or {}).get("threshold")
-        found.append(_name(key) | told | {
+        found.append(_name(key) | decided | {
             "acceptance_mass": ledger.get("acceptance_mass"), "threshold": now,
             "threshold_drift": round(now - first, 6) if now is not None and first is not None else None,
             "opinion": ledger.get("opinion"), "fixed": ledger.get("fixed"),
@@ -128,16 +128,16 @@ def _stops(run: Run) -> list[dict[str, Any]]:
     for regime, seed in cells:
         rows = [row for row in run.ledgers if (row["regime"], row["seed"]) == (regime, seed)]
         rounds = int(run.about.get("rounds") or max(row["round"] for row in rows))
-        told: dict[str, Any] = {"regime": regime, "seed": seed, "stops_in": None, "says": "", "looks": []}
+        replayed: dict[str, Any] = {"regime": regime, "seed": seed, "stops_in": None, "says": "", "looks": []}
         for number in sorted(row["round"] for row in rows if row["round"] > 1):
             known = [row for row in rows if row["round"] <= number]
             judged = [v for v in run.verdicts if v["seed"] == seed and v["round"] <= number
                       and v["regime"] in (regime, "base")]  # fmt: skip
             at = stop.look(known, judged, rounds=rounds, cells=len(cells))
-            told["looks"].append({"round": number, "level": at["level"], "benchmarks": at["benchmarks"]})
-            if at["stops"] and told["stops_in"] is None:
-                told |= {"stops_in": number, "says": at["says"]}
-        found.append(told)
+            replayed["looks"].append({"round": number, "level": at["level"], "benchmarks": at["benchmarks"]})
+            if at["stops"] and replayed["stops_in"] is None:
+                replayed |= {"stops_in": number, "says": at["says"]}
+        found.append(replayed)
     return found
 
 
@@ -164,6 +164,6 @@ def _diversity(run: Run) -> list[dict[str, Any]]:
             continue
         texts = [run.programs[key][kind] for key in keys] + ([run.human] if run.human else [])
         names = [_name(key) for key in keys] + ([{"regime": "human", "seed": None, "round": None}] if run.human else [])
-        told = diversity.at_equal_tokens(texts, reference=len(texts) - 1 if run.human else None)
-        found += [name | {"programs": kind} | each for name, each in zip(names, told, strict=True)]
+        measured = diversity.at_equal_tokens(texts, reference=len(texts) - 1 if run.human else None)
+        found += [name | {"programs": kind} | each for name, each in zip(names, measured, strict=True)]
     return found

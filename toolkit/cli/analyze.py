@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from toolkit.cli.options import AsJson, Dates, Device, Parallel, fail, stderr_console
+from toolkit.cli.options import AsJson, Dates, Device, Parallel, fail, refuse, stderr_console
 from toolkit.cli.progress import ProgressBar
 
 
 def analyze(
+    context: typer.Context,
     run: Annotated[Path | None, typer.Argument(help="A folder of toolkit rounds, or of toolkit eval.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write JSON there: a file, or a folder that is there "
                                                 "(analysis.json in it).")] = None,
@@ -37,13 +38,11 @@ def analyze(
 
     if (run is None) == (not theory):
         fail("name a run, or say --theory" if run is None else "--theory is about no run: leave RUN out", 2)
-    for flag, is_set, wants, has in (
-        ("--quick", quick, "--theory", theory), ("--device", device, "--spectra", spectra),
-        ("--parallel", parallel, "--overlap", overlap), ("--dates", dates, "--split", split), ("--split", split, "RUN", run),
-        ("--spectra", spectra, "RUN", run), ("--overlap", overlap, "RUN", run),
+    for names, wants, has in (
+        (("quick",), "--theory", theory), (("device",), "--spectra", spectra), (("parallel",), "--overlap", overlap),
+        (("dates",), "--split", split), (("split", "spectra", "overlap", "delta_auc", "delta_sd", "margin"), "RUN", run),
     ):  # fmt: skip
-        if is_set and not has:
-            fail(f"{flag} has no effect without {wants}", 2)
+        refuse(context, () if has else names, f"without {wants}")
     console = stderr_console()
     with ProgressBar(console, quiet=as_json) as advance:
         if run is None:
@@ -65,5 +64,5 @@ def analyze(
     if as_json:
         print(json.dumps(found, indent=2))
     else:
-        print(report.theory(found) if run is None else report.told(found))
+        print(report.theory(found) if run is None else report.as_text(found))
         print("".join(f"{path}\n" for path in written), end="")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from toolkit.cli.options import AsJson, Runtime, fail
+from toolkit.cli.options import AsJson, Runtime, fail, refuse
 
 
 def run(
@@ -32,7 +32,7 @@ def run(
         source = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         given = stdin.read_bytes() if stdin else b""
     except OSError as error:
-        fail(str(error), 2)
+        fail(f"{error.filename}: {error.strerror}", 2)
     with Box(Limits(charged_s=timeout, cpu_s=2 * timeout, memory_bytes=memory << 20), runtime=runtime) as box:
         for _ in range(repeat):
             execution = box.run(source, stdin=given)
@@ -77,6 +77,7 @@ def build(
 
 
 def doctor(
+    context: typer.Context,
     as_json: AsJson = False,
     matrix: Annotated[bool, typer.Option("--matrix", help="Try to break out of a box, on every engine found.")] = False,
     ray: Annotated[
@@ -85,6 +86,7 @@ def doctor(
 ) -> None:
     """Check this machine: what works, what boxes protect against, and what they do not."""
     if ray:
+        refuse(context, ["matrix"], "with --ray, whose nodes have engines of their own")
         _nodes(ray, as_json=as_json)
         return
     if matrix:

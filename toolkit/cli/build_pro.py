@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from toolkit.cli.options import (
+    OF_SOURCE,
     Adapter,
     AsJson,
     BaseUrl,
@@ -25,6 +26,7 @@ from toolkit.cli.options import (
     Seed,
     Timeout,
     again,
+    refuse,
     stderr_console,
 )
 from toolkit.cli.progress import ProgressBar
@@ -32,6 +34,7 @@ from toolkit.cli.reported import reported
 
 
 def build_pro(
+    context: typer.Context,
     base: Annotated[str, typer.Argument(help="A benchmark, or JSONL of tasks in the format of HumanEval or HumanEval Pro.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
     data: Data = None,
@@ -65,7 +68,9 @@ def build_pro(
 
     with reported(f"interrupted; go on with: {again('--resume')}"), ProgressBar(stderr_console(), quiet=as_json) as advance:
         source = None
-        if model or base_url:
+        if not (model or base_url):
+            refuse(context, (*OF_SOURCE, "temperature", "max_new_tokens"), "without --model, whose proposals they are for")
+        else:
             source = Source(model=model or "", revision=revision, adapter=adapter, base_url=base_url, generator=generator,
                             chat=chat, batch_size=batch_size, device=device, dtype=dtype)  # fmt: skip
         settings = command.Settings(

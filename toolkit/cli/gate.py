@@ -14,6 +14,7 @@ from typer.core import TyperCommand
 from toolkit.cli.options import DEFECT, AsJson, Parallel, Ray, Runtime, fail, stderr_console
 from toolkit.cli.progress import ProgressBar
 from toolkit.cli.reported import reported
+from toolkit.errors import check_one_of
 
 
 class GateCommand(TyperCommand):
@@ -84,8 +85,10 @@ def gate(
     from toolkit.commands import gate as command
     from toolkit.report import annotations
 
-    if form not in (None, "github", "sarif") or (form and as_json):
-        fail("--format is github or sarif, and goes without --json", 2)
+    if form is not None:
+        check_one_of("--format", form, ("github", "sarif"))
+        if as_json:
+            fail("--format and --json exclude each other", 2)
     settings = command.Settings(
         kind=kind,
         files=tuple(files or ()),

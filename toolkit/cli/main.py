@@ -1,10 +1,8 @@
 """The command line, put together: every command, which all end as `reported` says."""
 
 import codecs
-import importlib.util
 import io
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -130,23 +128,8 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     return "".join({"█": "#", "·": "-", "…": "..."}.get(c, ascii(c)[1:-1]) for c in text), error.end
 
 
-def _hidden() -> str | None:
-    """Return which of our packages another one of the same name hides, and where that is; None if all are ours."""
-    ours = Path(__file__).parents[2]
-    for name in ("sandbox", "gates", "images"):
-        spec = importlib.util.find_spec(name)
-        found = Path(spec.origin or "?").parent.parent if spec else None
-        if found != ours:
-            return f"the package {name} at {found}" if found else f"no package {name}, which should be at {ours}"
-    return None
-
-
 def main() -> None:
     """Run the command line."""
-    if hidden := _hidden():
-        remedy = "give exogate an environment of its own, or take that off the path"
-        print(f"toolkit: Python finds {hidden}; {remedy}", file=sys.stderr)
-        sys.exit(2)
     codecs.register_error("plain", _plain)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -71,9 +71,10 @@ Device = Annotated[str | None, typer.Option("--device", help="cuda, cuda:1, cpu.
 Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16 [16 bits on GPUs].")]
 
 
-_OF_SOURCE = ("revision", "adapter", "base_url", "generator", "chat", "batch_size", "device", "dtype")
+OF_SOURCE = ("revision", "adapter", "base_url", "generator", "chat", "batch_size", "device", "dtype")
+"""Parameters that say which model writes, and where it runs, beside its name."""
 _OF_SAMPLING = ("n", "top_p", "max_new_tokens", "seed", "style")
-WRITING = ("model", *_OF_SOURCE, "temperature", "greedy", *_OF_SAMPLING)
+WRITING = ("model", *OF_SOURCE, "temperature", "greedy", *_OF_SAMPLING)
 """Parameters that say how a model writes."""
 
 
@@ -132,6 +133,7 @@ def refuse(context: typer.Context, names: Collection[str], why: str) -> None:
 def budget_of(given: str | None) -> tuple[str, float] | None:
     """Return the unit and the amount of a budget."""
     from toolkit.analysis.efficiency import UNITS
+    from toolkit.errors import nearest
 
     if given is None:
         return None
@@ -139,7 +141,8 @@ def budget_of(given: str | None) -> tuple[str, float] | None:
     with contextlib.suppress(ValueError):
         if unit in UNITS and 0 < float(amount) < math.inf:
             return unit, float(amount)
-    fail(f"--budget wants what each task may take: tokens=N, seconds=N or flops=N, such as tokens=20000; got {given!r}", 2)
+    wants = f"--budget wants what each task may take: tokens=N, seconds=N or flops=N, such as tokens=20000; got {given!r}"
+    fail(wants + ("" if unit in UNITS else nearest(unit, UNITS)), 2)
 
 
 def slice_of(given: dict[str, Any]) -> Any:
@@ -163,7 +166,7 @@ def writing_of(given: dict[str, Any]) -> Any:
 
     if given["greedy"] and given["temperature"]:
         fail("--greedy and --temperature exclude each other", 2)
-    source = Source(model=chosen(given["model"], given["base_url"]), **{name: given[name] for name in _OF_SOURCE})
+    source = Source(model=chosen(given["model"], given["base_url"]), **{name: given[name] for name in OF_SOURCE})
     temperature = 0.0 if given["greedy"] else given["temperature"]
     rest = {name: given[name] for name in _OF_SAMPLING}
     return Writing(source=source, temperature=temperature, **rest)

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.options import Adapter, AsJson, Device, Dtype, Revision, Seed, stderr_console
+from toolkit.cli.options import Adapter, AsJson, Device, Dtype, Revision, Seed, refuse, stderr_console
 from toolkit.cli.progress import ProgressBar
 from toolkit.cli.reported import reported
 
 
 def prune(
+    context: typer.Context,
     model: Annotated[str, typer.Argument(help="Hub id, folder, .gguf file, or smollm2.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the pruned model, and pruning.json.")],
     ffn: Annotated[float, typer.Option("--ffn", help="Share of feed-forward channels to remove in each layer.")] = 0.0,
@@ -34,6 +35,8 @@ def prune(
     from toolkit.commands.prune import prune as command
     from toolkit.models.source import Source
 
+    refuse(context, [] if ffn else ["score"], "without --ffn, whose channels it chooses")
+    refuse(context, [] if layers or score == "act" else ["calibration", "texts"], f"with --score {score}, which needs none")
     source = Source(model=model, revision=revision, adapter=adapter, device=device, dtype=dtype)
     with reported(), ProgressBar(stderr_console(), quiet=as_json) as advance:
         found = command(

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.options import Parallel, Runtime, fail
+from toolkit.cli.options import Parallel, Runtime
+from toolkit.errors import check_one_of
 
 TRANSPORTS, SHIMS = ("stdio", "streamable-http"), ("code_eval",)
 
@@ -20,8 +21,7 @@ def mcp(
     """Serve the tools run_python_code and judge to agents, by the Model Context Protocol."""
     from toolkit.reward import mcp_
 
-    if transport not in TRANSPORTS:
-        fail(f"--transport is {' or '.join(TRANSPORTS)}, not {transport!r}", 2)
+    check_one_of("--transport", transport, TRANSPORTS)
     mcp_.serve(transport, host, port, parallel=parallel, runtime=runtime)
 
 
@@ -32,6 +32,5 @@ def shim(
     """Write a metric that a harness loads instead of its own, and that judges in boxes."""
     from toolkit.reward import code_eval
 
-    if metric not in SHIMS:
-        fail(f"there is no shim {metric!r}; there is {', '.join(SHIMS)}", 2)
+    check_one_of("METRIC", metric, SHIMS)
     print(code_eval.write(folder))

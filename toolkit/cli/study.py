@@ -42,7 +42,7 @@ def study(
     Run it again to go on: stages that are done are not done twice.
     """
     from toolkit.errors import nearest
-    from toolkit.report.study import told
+    from toolkit.report.study import as_text
     from toolkit.studies import STUDIES
     from toolkit.studies import plan as plans
     from toolkit.studies.run import run
@@ -58,11 +58,11 @@ def study(
         settings = read(found.settings, found.presets, preset, flags)
         if dry_run:
             planned = plans.plan(found, settings)
-            print(json.dumps(planned, indent=2) if as_json else plans.told(planned))
+            print(json.dumps(planned, indent=2) if as_json else plans.as_text(planned))
             return
         summary = run(found, settings, advance)
     if as_json:
         print(json.dumps(summary, indent=2))
         return
     print(f"{settings.output}/report.html")
-    print(told(summary))
+    print(as_text(summary))

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from toolkit.cli.options import AsJson, fail, stderr_console
+from toolkit.cli.options import AsJson, fail, refuse, stderr_console
 from toolkit.cli.progress import ProgressBar
 from toolkit.cli.reported import reported
+from toolkit.errors import check_one_of
 
 
 class TrainCommand(TyperCommand):
@@ -106,8 +107,8 @@ def train(
     told = {name: value for name, value in locals().items() if value is not None and name not in ("preset", "as_json")}
     from toolkit.training import loop
 
-    if preset not in (None, "paper"):
-        fail(f"--preset {preset}: there is only paper", 2)
+    if preset is not None:
+        check_one_of("--preset", preset, ("paper",))
     console = stderr_console()
     is_main = os.environ.get("RANK", "0") == "0"
     said = "interrupted; go on from the last checkpoint with --resume"
@@ -142,13 +143,21 @@ def rounds(
 
     Run the same command again to continue: finished stages are skipped.
     """
-    from toolkit.report.rounds import told
+    from toolkit.report.rounds import as_text
 
+    if compare and (useless := [f"--{name.replace('_', '-')}" for name in context.meta["settings"]]):
+        fail(f"{', '.join(useless)}: --compare trains nothing, so settings have no effect", 2)
+    if compare:
+        refuse(context, ["config", "dry_run"], "with --compare, which trains nothing")
+    else:
+        refuse(context, ["margin"], "without --compare")
+    if not dry_run:
+        refuse(context, ["gpu", "parameters"], "without --dry-run")
     if compare:
         from toolkit.rounds.verdicts import recompute
 
         again = recompute(compare, margin=margin)
-        print(json.dumps(again, indent=2) if as_json else told(again, margin))
+        print(json.dumps(again, indent=2) if as_json else as_text(again, margin))
         return
     from toolkit.rounds.plan import plan
     from toolkit.rounds.run import run
@@ -177,5 +186,5 @@ def rounds(
     total = sum(seconds.values())
     print(f"stages took {total:.0f} s, those in boxes {boxes:.0f} s = {boxes / max(total, 1e-9):.1%}, gates that ask "
           f"a model {seconds.get('gate (model)', 0):.0f} s")  # fmt: skip
-    print(told(summary, margin))
+    print(as_text(summary, margin))
     print(f"{settings.output}/report.html")

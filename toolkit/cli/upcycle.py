@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.options import Adapter, AsJson, Device, Revision, Seed, stderr_console
+from toolkit.cli.options import Adapter, AsJson, Device, Revision, Seed, refuse, stderr_console
 from toolkit.cli.progress import ProgressBar
 from toolkit.cli.reported import reported
 
 
 def upcycle(
+    context: typer.Context,
     model: Annotated[
         str, typer.Argument(help="Hub id, folder, .gguf file, or smollm2; its architecture must be like Llama's.")
     ],
@@ -44,6 +45,8 @@ def upcycle(
     from toolkit.models.source import Source
     from toolkit.surgery.upcycle import Upcycling
 
+    for name, of in (("share", "drop"), ("noise", "noise"), ("skew", "skewed")):
+        refuse(context, [] if init == of else [name], f"without --init {of}")
     source = Source(model=model, revision=revision, adapter=adapter, device=device, dtype="float32")
     with reported(), ProgressBar(stderr_console(), quiet=as_json):
         how = Upcycling(experts=experts, active=active, layers=layers, init=init, router=router, share=share, noise=noise,  # type: ignore[arg-type]

@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from gates import fields_of
 from sandbox import open_engine
 from toolkit.commands import gate as gating
 from toolkit.commands.generate import Writer, Writing
-from toolkit.errors import UsageError, room
+from toolkit.errors import UsageError, check_one_of, room
 from toolkit.models import prompts
 from toolkit.progress import Advance
 from toolkit.records import Task
@@ -58,10 +58,14 @@ class Settings:
 
     def check(self) -> None:
         """Raise `UsageError` for an invalid setting."""
-        if self.form not in (None, "text", "chat"):
-            raise UsageError(f"--form is text or chat, not {self.form!r}")
-        if self.pairs not in (None, "dpo", "kto"):
-            raise UsageError(f"--pairs is dpo or kto, not {self.pairs!r}")
+        if self.form is not None:
+            check_one_of("--form", self.form, get_args(chosen.Form))
+        if self.pairs is not None:
+            check_one_of("--pairs", self.pairs, get_args(chosen.Pairs))
+        try:
+            pool.columns_of(self.columns)
+        except ValueError as error:
+            raise UsageError(f"--column: {error}") from None
         if self.keep < 1:
             raise UsageError(f"--keep must be at least 1, not {self.keep}")
         if not 0 < self.similarity <= 1:
@@ -147,7 +151,7 @@ def _gate(settings: Settings) -> gating.Settings:
 
 def _items(settings: Settings) -> list[pool.Item]:
     """Return the tasks. Raises `UsageError`, and `InfrastructureError` for `stdlib` without an engine."""
-    columns = {ours: theirs for ours, _, theirs in (word.partition("=") for word in settings.columns)}
+    columns = pool.columns_of(settings.columns)
     engine = open_engine(settings.runtime) if settings.tasks == pool.STDLIB else None
     try:
         return pool.load(settings.tasks, engine, 0.0, columns, limit=settings.limit)

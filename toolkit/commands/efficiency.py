@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from toolkit.analysis import efficiency
-from toolkit.errors import UsageError
+from toolkit.errors import UsageError, check_one_of
 from toolkit.report.summary import at_budget
 from toolkit.store import run_folder as runs
 
@@ -43,9 +43,9 @@ def compare(
     """
     ends = dict(efficiency.FIXED)
     for axis, (low, high) in (anchors or {}).items():
-        if axis not in ends or not -math.inf < low < high < math.inf or (ends[axis].log and low <= 0):
-            wants = f"wants LOW below HIGH, both above 0 unless for accuracy, and one of {', '.join(ends)}"
-            raise UsageError(f"--anchors {axis}={low:g}:{high:g}: {wants}")
+        check_one_of("an axis of --anchors", axis, ends)
+        if not -math.inf < low < high < math.inf or (ends[axis].log and low <= 0):
+            raise UsageError(f"--anchors {axis}={low:g}:{high:g}: LOW must be below HIGH, and above 0 unless for accuracy")
         ends[axis] = efficiency.Anchors(low, high, ends[axis].log)
     rows = [row for source in sources for row in (_table(source) if source.suffix == ".csv" else [_run(source, budget)])]
     if len(rows) > MAX_MODELS:

@@ -236,6 +236,7 @@ def _tell(
     settings: Settings, question: _Question, written: _Written, judged: _Judged, defects: list[str], seconds: float
 ) -> Outcome:
     """Summarise, compare, and finish the folder unless the run was interrupted."""
+    from toolkit.report import run_files
     from toolkit.report import summary as report
 
     given, folder, other = written.given, written.folder, question.other
@@ -285,7 +286,8 @@ def _tell(
     if judged.interrupted:
         summary["interrupted"] = judged.interrupted
     else:
-        folder.finish(judged.results, summary, question.tasks, _inputs(settings, question))
+        others = run_files.made(folder, judged.results, summary, question.tasks, _inputs(settings, question))
+        folder.finish(judged.results, summary, others)
     return Outcome(
         folder=folder.path, summary=summary, problems=given.problems, warnings=warnings, defects=defects,
         interrupted=bool(judged.interrupted),

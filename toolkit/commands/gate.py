@@ -217,8 +217,9 @@ def check(settings: Settings) -> None:
         ("--cot", settings.cot, ("cot",)),
     ):  # fmt: skip
         if is_set and not wanted & set(uses):
-            asks = ", ".join(name for name in GATES if fields_of(name) & set(uses))
-            raise UsageError(f"{flag} has no effect with {settings.kind!r}: it is for the gates {asks}")
+            asks = [name for name in GATES if fields_of(name) & set(uses)]
+            those = f"the gate{'s' * (len(asks) > 1)} {', '.join(asks)}"
+            raise UsageError(f"{flag} has no effect with {settings.kind!r}: it is for {those}")
 
 
 def _thresholds(settings: Settings) -> dict[str, float]:

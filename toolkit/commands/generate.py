@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from toolkit.errors import InfrastructureError, UsageError
+from toolkit.errors import InfrastructureError, UsageError, check_one_of
 from toolkit.models import prompts
-from toolkit.models.generators import Generation, Generator, Prompt, Sampling, Source, resolve
+from toolkit.models.generators import Generation, Generator, Prompt, Sampling, Source, kind_of, resolve
 from toolkit.models.load import explained
 from toolkit.records import Task
 from toolkit.samples.sanitize import Sanitizer
@@ -46,8 +46,9 @@ class Writing:
 
     def check(self) -> None:
         """Raise `UsageError` for an invalid setting."""
-        if self.style not in (None, *prompts.STYLES):
-            raise UsageError(f"--prompt is one of {', '.join(prompts.STYLES)}, not {self.style!r}")
+        if self.style is not None:
+            check_one_of("--prompt", self.style, prompts.STYLES)
+        kind_of(self.source)
         self.sampling(())
 
     def sampling(self, stop: Iterable[str]) -> Sampling:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import UsageError
+from toolkit.errors import UsageError, check_one_of
 from toolkit.models.source import Source
 from toolkit.progress import Advance
 from toolkit.store.files import check_output, write_atomically, writing
@@ -43,7 +43,9 @@ def prune(
 
     if not ffn and not layers:
         raise UsageError("nothing is to be pruned: say --ffn SHARE, --layers N, or both")
-    surgery.n_removed(8, ffn)
+    if not 0 <= ffn < 1:
+        raise UsageError(f"--ffn must be at least 0 and below 1, not {ffn:g}")
+    check_one_of("--score", score, surgery.SCORES)
     if output.exists():
         raise UsageError(f"--output {output} is there already; choose another folder")
     check_output(output, is_folder=True)

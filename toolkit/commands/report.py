@@ -131,7 +131,7 @@ def _of_runs(folders: Sequence[Path], output: Path | None, gated: Sequence[Path]
             compared = comparison.Compared.of(comparison.named(judged, folders), judged)
             tables = comparison.sections(compared)
             pictures = comparison.drawn(compared) if draws else {}
-            text, told = comparison.html(compared, tables, pictures.values(), missing), comparison.told(compared)
+            text, told = comparison.html(compared, tables, pictures.values(), missing), comparison.pair_lines(compared)
         notes = list(dict.fromkeys(note for each in judged for note in each.notes))
         return _written(folders, output, text, tables, pictures, told, notes + ([missing] if missing else []))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.errors import UsageError
 from toolkit.federation.loop import Arrays, Update
-from toolkit.training import data
+from toolkit.training import data, reading
 from toolkit.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ class Trainer:
 
     Attributes:
         loaded: the model; with an adapter unless `shared` is `full`. What is to be trained has gradients.
-        settings: of the training: steps are those of a round.
-        mu: of FedProx; 0 is FedAvg.
+        settings: those of the training; `steps` are those of one round.
+        mu: FedProx's; 0 is FedAvg.
         carry: each client keeps its optimizer's moments and the learning rate's clock from round to round.
         rounds: how many there are, for that clock.
     """
@@ -55,7 +55,7 @@ class Trainer:
         return {name: weight.detach().float().cpu().numpy().copy() for name, weight in self.weights().items()}
 
     def put(self, arrays: Arrays) -> None:
-        """Take over weights. Raises `UsageError` if they are other ones than those that are trained."""
+        """Take over weights. Raises `UsageError` if they are not those that are trained."""
         import torch
 
         weights = self.weights()
@@ -70,7 +70,7 @@ class Trainer:
 
         Args:
             number: the round, from 0.
-            client: its number, which is the seed's part of it.
+            client: its number, part of the seed.
         """
         import torch
 
@@ -85,10 +85,7 @@ class Trainer:
             texts=texts, tokenizer=self.loaded.tokenizer, length=settings.sequence, seed=seed,
             fim_rate=settings.fim_rate, spm_rate=settings.spm_rate, isolated=settings.document_mask,
         )  # fmt: skip
-        matrices = [weight for weight in weights.values() if weight.ndim > 1]
-        others = [weight for weight in weights.values() if weight.ndim < 2]
-        groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups)
+        optimizer = torch.optim.AdamW(settings.groups(weights.values()))
         if self.carry and client in self._kept:
             optimizer.load_state_dict(self._kept[client])
         first, n_steps = (number * steps, self.rounds * steps) if self.carry else (0, steps)
@@ -114,16 +111,12 @@ class Trainer:
         """Make the gradients of a step; return its loss, without FedProx's term, and its targets."""
         import torch
 
-        model, settings = self.loaded.model, self.settings
+        settings = self.settings
         n_targets = max(1, int((rows[:, 0, 1:] >= 0).sum()))
         mine, loss = torch.from_numpy(rows).long().to(device), torch.zeros((), device=device)
         for start in range(0, len(mine), settings.micro_batch):
             ids = mine[start : start + settings.micro_batch]
-            with torch.autocast(device.type, torch.bfloat16, enabled=settings.dtype == "bfloat16"):
-                read = data.inputs(ids, self.loaded.tokenizer.eos_token_id)
-                logits = model(**read, use_cache=False).logits[:, :-1].flatten(0, 1)
-            targets = ids[:, 0, 1:].flatten().clamp(min=data.PADDING)
-            part = torch.nn.functional.cross_entropy(logits.float(), targets, ignore_index=data.PADDING, reduction="sum")
+            part = reading.cross_entropy(self.loaded.model, ids, self.loaded.tokenizer.eos_token_id, settings.dtype)
             (part / n_targets).backward()
             loss += part.detach() / n_targets
         if self.mu:

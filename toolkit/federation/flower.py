@@ -75,13 +75,13 @@ def server_app(
     app = ServerApp()
 
     def main(grid: Grid, context: Context) -> None:
-        told = context.run_config
+        config = context.run_config
         strategy = FedAvg(
-            fraction_train=float(told.get("fraction", fraction)), fraction_evaluate=0.0, min_train_nodes=1,
+            fraction_train=float(config.get("fraction", fraction)), fraction_evaluate=0.0, min_train_nodes=1,
             min_available_nodes=1, weighted_by_key=WEIGHT,
         )  # fmt: skip
         result = strategy.start(
-            grid=grid, initial_arrays=ArrayRecord(_arrays(weights(context))), num_rounds=int(told.get("rounds", rounds))
+            grid=grid, initial_arrays=ArrayRecord(_arrays(weights(context))), num_rounds=int(config.get("rounds", rounds))
         )
         done(context, {name: array.numpy() for name, array in result.arrays.items()})
 
@@ -105,26 +105,26 @@ def _trainer(context: Any) -> "Trainer":
     from toolkit.models.source import Source
     from toolkit.training.settings import TrainSettings
 
-    told = {**_DEFAULTS, **context.run_config}
-    key = repr(sorted(told.items()))
+    config = {**_DEFAULTS, **context.run_config}
+    key = repr(sorted(config.items()))
     if key not in _TRAINERS:
         settings = TrainSettings(
-            data=(Path("node"),), output=Path(str(told["output"])), steps=told["steps"], batch=told["batch"],
-            sequence=told["sequence"], lr=told["lr"], seed=told["seed"], dtype=told["dtype"],
+            data=(Path("node"),), output=Path(str(config["output"])), steps=config["steps"], batch=config["batch"],
+            sequence=config["sequence"], lr=config["lr"], seed=config["seed"], dtype=config["dtype"],
         )  # fmt: skip
-        loaded = load(Source(model=str(told["model"]), dtype=str(told["dtype"])))
-        rank = int(told["rank"])
-        loaded = with_adapter(loaded, told["shared"], rank=rank, alpha=2 * rank, seed=int(told["seed"]))
-        _TRAINERS[key] = Trainer(loaded=loaded, settings=settings, mu=float(told["mu"]), rounds=int(told["rounds"]))
+        loaded = load(Source(model=str(config["model"]), dtype=str(config["dtype"])))
+        rank = int(config["rank"])
+        loaded = with_adapter(loaded, config["shared"], rank=rank, alpha=2 * rank, seed=int(config["seed"]))
+        _TRAINERS[key] = Trainer(loaded=loaded, settings=settings, mu=float(config["mu"]), rounds=int(config["rounds"]))
     return _TRAINERS[key]
 
 
 def _client(context: Any) -> Client:
     from toolkit.training import data
 
-    told = context.node_config
-    number = int(told.get("number", told.get("partition-id", 0)))
-    texts, _ = data.read([Path(str(told["data"]))])
+    config = context.node_config
+    number = int(config.get("number", config.get("partition-id", 0)))
+    texts, _ = data.read([Path(str(config["data"]))])
     return lambda given, at_round: _trainer(context).train(given, at_round, number, texts)
 
 

@@ -26,7 +26,7 @@ class Update:
     Attributes:
         arrays: its weights after training, by name.
         weight: how much it counts: the tokens that it trained on.
-        numbers: what else it says, such as its losses.
+        numbers: what else it reports, such as its losses.
     """
 
     arrays: Arrays
@@ -39,7 +39,7 @@ class Update:
         if not all(isinstance(each, np.ndarray) and each.dtype.kind in "fiub" for each in self.arrays.values()):
             raise TypeError("an update holds arrays of numbers, and nothing else")
         if not all(isinstance(each, int | float) for each in [self.weight, *self.numbers.values()]):
-            raise TypeError("what a client says beside its arrays are numbers")
+            raise TypeError("beside its arrays, an update holds numbers only")
         if not self.weight > 0:
             raise UsageError("a client that trained on nothing cannot take part")
 
@@ -124,7 +124,7 @@ def one_round(
 
 
 def federate(weights: Arrays, clients: Sequence[Client], rounds: int, **more: Any) -> tuple[Arrays, list[dict[str, Any]]]:
-    """Do all rounds; return the last weights and what `one_round` says of each."""
+    """Do all rounds; return the last weights and each round's row for the ledger (see `one_round`)."""
     ledger = []
     for number in range(rounds):
         weights, row = one_round(weights, clients, number, **more)

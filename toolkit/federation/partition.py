@@ -1,4 +1,4 @@
-"""Who has which data: items divided among clients, each once.
+"""Divide items among clients, each item once.
 
 Sources: Dirichlet by label, Yurochkin et al., arXiv 1905.12022.
 """
@@ -17,7 +17,7 @@ IID = math.inf
 
 
 def by_label(labels: Sequence[Hashable], n_clients: int, alpha: float, *, seed: int = 0, least: int = 1) -> list[list[int]]:
-    """Divide items by label: of each label, clients get shares drawn from a Dirichlet distribution.
+    """Divide items by label: clients get shares of each label that are drawn from a Dirichlet distribution.
 
     Args:
         labels: one an item.
@@ -25,7 +25,7 @@ def by_label(labels: Sequence[Hashable], n_clients: int, alpha: float, *, seed: 
         least: items that every client must get.
 
     Returns:
-        The places of each client's items, rising.
+        The places of each client's items, in order.
 
     Raises:
         UsageError: alpha is not above 0, or a client would get too few items.

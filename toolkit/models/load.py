@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import InfrastructureError, missing
+from toolkit.errors import InfrastructureError, check_one_of, missing
 from toolkit.models.save import save
 from toolkit.models.source import BadModel, GenerationFailed, Source
 from toolkit.store import cache
@@ -67,8 +67,8 @@ def _from_pretrained(source: Source) -> Loaded:
         dtype = "float32"
         if device.startswith("cuda"):
             dtype = "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
-    elif dtype not in _DTYPES:
-        raise BadModel(f"--dtype is one of {', '.join(_DTYPES)}, not {dtype!r}")
+    else:
+        check_one_of("--dtype", dtype, _DTYPES)
     name, flags = _place(source)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()

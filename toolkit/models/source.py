@@ -42,4 +42,4 @@ class Source:
 
     def __post_init__(self) -> None:
         if self.batch_size is not None and self.batch_size < 1:
-            raise BadValue(f"the batch size must be at least 1, not {self.batch_size}")
+            raise BadValue(f"--batch-size must be at least 1, not {self.batch_size}")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 
-def told(found: Mapping[str, Any]) -> str:
+def as_text(found: Mapping[str, Any]) -> str:
     """Return an analysis as lines; what there is nothing to say of is left out."""
     parts = (_confirmation, _stops, _collapse, _comparisons, _temporal, _texts, _spectra)
     lines = [line for part in parts for line in part(found)]

@@ -92,10 +92,9 @@ def sections(compared: Compared) -> dict[str, Section]:
     for name, run, tally in zip(names, compared.runs, compared.counts, strict=True):
         known = list(tally.values())
         if known:
-            low, high = stats.interval(known, 1)
             scores.append({
                 "run": name, "date": run.date, "tasks": len(known), "samples": sum(n for n, _ in known), "style": "plus",
-                "value": stats.mean_pass_at_k(known, 1), "low": low, "high": high,
+                **stats.estimate(known),
             })  # fmt: skip
     pairs = [{**pair, "a": names[pair["a"]], "b": names[pair["b"]]} for pair in compared.pairs]
     solved = [
@@ -128,10 +127,6 @@ def _points(value: float) -> str:
     return f"{100 * value:+.1f}" if abs(value) >= 0.0005 else "0.0"
 
 
-def _p(value: float) -> str:
-    return "<0.0001" if value < 0.0001 else f"{value:.4f}"
-
-
 _SCORES = (
     Column(("run",), "run"), Column(("date",), "date"), Column(("tasks",), "tasks", "number"),
     Column(("samples",), "samples", "number", "{:,}".format), Column(("value",), "pass@1", "number", words.percent),
@@ -142,20 +137,20 @@ _PAIRS = (
     Column(("a",), "run"), Column(("b",), "against"), Column(("n_tasks",), "tasks", "number"),
     Column(("won",), "won", "number"), Column(("lost",), "lost", "number"), Column(("tied",), "alike", "number"),
     Column(("difference",), "points", "number", _points), Column(("low",), "from", "number", _points),
-    Column(("high",), "to", "number", _points), Column(("p_value",), "p", "number", _p),
-    Column(("p_holm",), "p, Holm", "number", _p), Column(("says",), "the first is"),
+    Column(("high",), "to", "number", _points), Column(("p_value",), "p", "number", words.p_value),
+    Column(("p_holm",), "p, Holm", "number", words.p_value), Column(("says",), "the first is"),
     Column(("detectable",), "80 % would find, points", "number", words.tenths),
 )  # fmt: skip
 
 
-def told(compared: Compared) -> list[str]:
+def pair_lines(compared: Compared) -> list[str]:
     """Return what the pairs show, a line each."""
     names = compared.names
     return [
         f"{names[row['a']]} against {names[row['b']]}: {_points(row['difference'])} points "
         f"[{_points(row['low'])}, {_points(row['high'])}], won {row['won']}, lost {row['lost']} of "
-        f"{words.number(row['n_tasks'], 'task')}, p {_p(row['p_value'])} (Holm {_p(row['p_holm'])}): {row['says']}"
-        f"; 80 % would find {words.tenths(row['detectable'])} points"
+        f"{words.number(row['n_tasks'], 'task')}, p {words.p_value(row['p_value'])} "
+        f"(Holm {words.p_value(row['p_holm'])}): {row['says']}; 80 % would find {words.tenths(row['detectable'])} points"
         for row in compared.pairs
     ]
 
@@ -168,8 +163,9 @@ def drawn(compared: Compared) -> "dict[str, Figure]":
     made = {
         "pass-at-1": figures.intervals(
             f"pass@1, {compared.variant} tests, with 95 % intervals over tasks", [
-                (name, stats.mean_pass_at_k(known, 1), *stats.interval(known, 1))
-                for name, tally in zip(compared.names, compared.counts, strict=True) if (known := list(tally.values()))
+                (name, it["value"], it["low"], it["high"])
+                for name, tally in zip(compared.names, compared.counts, strict=True) if tally
+                for it in [stats.estimate(list(tally.values()))]
             ], "Intervals of single runs may overlap where runs differ: the table of pairs is paired by task.",
         ),
     }  # fmt: skip

@@ -25,7 +25,7 @@ _STYLE = {
 _OF_FILES = _STYLE | {"axes.edgecolor": "#d9d9d9", "grid.color": "#d9d9d9"}
 _BARE = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 SIZE = (5.2, 2.6)
-"""Of a figure, in inches."""
+"""Size of a figure, in inches."""
 
 Line = Sequence[tuple[float, float, float, float]]
 """Points (x, y, low, high); low and high are y where there is no interval."""

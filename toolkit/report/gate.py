@@ -1,4 +1,4 @@
-"""What a gate run is told as: the counts of its summary, and the summary on a terminal."""
+"""The counts that a gate run's summary is made of, and the summary on a terminal."""
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence

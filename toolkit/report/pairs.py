@@ -7,6 +7,7 @@ from typing import Any
 from toolkit.analysis.pairs import CELLS, ERRORS
 from toolkit.report.figures import COLOURS
 from toolkit.report.table import Column, Section, csv, leaves, markdown
+from toolkit.report.words import p_value
 
 _SOLVED = {"both": "both", "base_only": "base only", "pro_only": "Pro only", "neither": "neither"}
 
@@ -26,10 +27,6 @@ def _of(scale: float, digits: int, sign: str = "") -> Any:
         return f"{value} ({' to '.join(ends)})" if ends else value
 
     return form
-
-
-def _p(value: float) -> str:
-    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
 _SHARE, _POINTS, _RATIO = _of(100, 1), _of(100, 1, "+"), _of(1, 3)
@@ -53,7 +50,7 @@ def sections(found: Mapping[str, Any]) -> list[Section]:
         ], found["pairs"], shared),
         Section("Pro against base", [
             run, tests, _column("ratio", form=_RATIO), _column("difference", name="points", form=_POINTS),
-            _column("p_value", name="p", form=_p),
+            _column("p_value", name="p", form=p_value),
         ], found["pairs"], "Ratio: Pro over base, paired bootstrap over tasks. p: McNemar's exact test, or sign flips."),
         Section("Confusion matrix: tasks by what is solved", [
             run, tests, *(_column("matrix", cell, name=name, form=_number) for cell, name in _SOLVED.items()),
@@ -70,7 +67,7 @@ def sections(found: Mapping[str, Any]) -> list[Section]:
         ], asked, "unknown: not loaded, not defined, or ended by a limit before the first call."),
         Section("Runs of one benchmark against the first", [
             run, _column("against"), _column("tests"), _column("n_tasks", name="tasks", form=_number),
-            _column("difference", name="points", form=_POINTS), _column("p_value", name="p", form=_p),
+            _column("difference", name="points", form=_POINTS), _column("p_value", name="p", form=p_value),
         ], found["deltas"], "Paired by task; the p-values are not adjusted for being several."),
     ]  # fmt: skip
     if ladder := found["ladder"]:

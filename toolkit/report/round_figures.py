@@ -133,8 +133,8 @@ def drawn(name: str, summary: Mapping[str, Any], verdicts: Sequence[Mapping[str,
         for each in trained:
             if str(each["regime"]) == regime and (each.get("raw") or {}).get("classes"):
                 for kind, count in each["raw"]["classes"].items():
-                    told = ends_by.setdefault(each["round"], {})
-                    told[kind] = told.get(kind, 0) + count
+                    counts = ends_by.setdefault(each["round"], {})
+                    counts[kind] = counts.get(kind, 0) + count
         if ends_by:
             kinds = common_classes([{"classes": ends} for ends in ends_by.values()])[:_MAX_PARTS]
             columns = [(str(number), _shares(ends, kinds)) for number, ends in sorted(ends_by.items())]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toolkit.analysis import collapse, pooled
+from toolkit.report import words
 from toolkit.report.table import Column, Section, leaves, plain
 
 Summary = Mapping[str, Any]
@@ -32,7 +33,8 @@ def _power(value: Any) -> str:
 
 
 def p_value(value: float | None) -> str:
-    return "" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+    """Return a p-value with 3 digits."""
+    return words.p_value(value, 3)
 
 
 def _column(path: str, name: str, form: Any = plain) -> Column:
@@ -45,21 +47,21 @@ CELLS = [
               area="Retention area", below_half_from="Below half, from round", acceptance_trend="Tau of acceptance",
               score_trend="Tau of pass@1", stopped_in="Stopped in round"),
 ]  # fmt: skip
-"""Of the rows that `ledger.cells` returns."""
+"""Columns of the rows that `ledger.cells` returns."""
 STAMPS = [
     Column(("regime",), "Regime"), Column(("benchmark",), "Benchmark"), *_numbers(seeds="Seeds"),
     _column("rise", "Acceptance, points", points), _column("p_up", "p, rises", p_value),
     _column("fall", "pass@1, points", points), _column("p_down", "p, falls", p_value),
     _column("p_holm", "p of both, Holm", p_value), _column("power", "Power", _power), Column(("says",), "Rubber stamp"),
 ]  # fmt: skip
-"""Of the rows that `alarm.rubber_stamps` returns."""
+"""Columns of the rows that `alarm.rubber_stamps` returns."""
 RISES = [
     Column(("regime",), "Regime"), Column(("against",), "Further than under"), *_numbers(seeds="Seeds"),
     _column("rise", "Rise, points", points), _column("low", "from", points), _column("high", "to", points),
     _column("sd", "sd of seeds, points", _sd), _column("p_above", "p of above 0", p_value),
     _column("p_above_holm", "p of above 0, Holm", p_value),
 ]  # fmt: skip
-"""Of the rows that `rises.rises` returns."""
+"""Columns of the rows that `rises.rises` returns."""
 COMPARISONS = [
     Column(("benchmark",), "Benchmark"), Column(("a",), "Regime"), Column(("b",), "Against"), *_numbers(round="Round"),
     _column("difference", "Points", points), _column("low", "from", points), _column("high", "to", points),
@@ -71,7 +73,7 @@ COMPARISONS = [
     _column("p_seeds_below", "p of below, over seeds", p_value),
     _column("no_worse_seeds_holm", "p of no worse, over seeds", p_value), _column("power", "Power", _power),
 ]  # fmt: skip
-"""Of the rows that `seeds.comparisons` returns, with `says`."""
+"""Columns of the rows that `seeds.comparisons` returns, with `says`."""
 _COUNTED = _numbers(
     candidates="Candidates", accepted="Accepted", acceptance_mass="Share accepted", trained_on="Trained on",
     raw__strict="Run, of candidates", accepted_runs__strict="Run, of accepted", trained_runs__strict="Run, of trained rows",
@@ -140,7 +142,7 @@ _KNOWN = {
     "thresholds", "refusals", "score", "last", "probe",
 }  # fmt: skip
 _SHOWN = {"version", "settings", "rubber_stamps"}
-"""Of an analysis, what the page has already."""
+"""Parts of an analysis that the page has already."""
 _MAX_CLASSES, _MAX_ROWS = 12, 2000
 SAYS = {
     "trajectories": (

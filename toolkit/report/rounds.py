@@ -163,8 +163,8 @@ def _settings(summary: Summary) -> list[tuple[str, Any]]:
     ]  # fmt: skip
 
 
-def told(summary: Summary, margin: float) -> str:
-    """Return what the tests say, a line each."""
+def as_text(summary: Summary, margin: float) -> str:
+    """Return what the tests of a run say, for a terminal."""
     lines = []
     for row in summary["comparisons"]:
         lines.append(

@@ -19,7 +19,7 @@ from toolkit.report.text import visible
 MAX_WHOLE = 20_000
 """Samples up to which all texts are on a page; of more, those of samples that did not pass."""
 MAX_CHARS = 20_000
-"""Of one text."""
+"""Most characters of one text."""
 MAX_TEXT, MAX_PACKED = 160 << 20, 36 << 20
 """Characters of all texts together, and of the packs that they are in."""
 PLAIN = 2 << 20

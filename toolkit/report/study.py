@@ -49,7 +49,7 @@ _DRAWN = {
     "Failure rates": ("share of problems that fail", True),
     "Published gaps": ("points of pass@1, HumanEval Pro less MBPP Pro", False),
 }
-"""Tables of studies whose rows with intervals are drawn: what is along the axis, and whether it is logarithmic."""
+"""Tables of studies that are drawn, if their rows have intervals: the label of the axis, and whether it is logarithmic."""
 
 
 def drawn(summary: Summary) -> list[figures.Figure]:
@@ -147,8 +147,8 @@ def _one_seed(summary: Summary) -> str:
     return ONE_SEED if summary["contrasts"] and len(summary["settings"]["seeds"]) == 1 else ""
 
 
-def told(summary: Summary) -> str:
-    """Return what a run found, in lines; the verdict is the last one."""
+def as_text(summary: Summary) -> str:
+    """Return what a run found, for a terminal; the last line is the verdict."""
     lines = []
     for row in summary["rows"]:
         scores = [f"{name} {it['value']:.3f} [{it['low']:.3f}, {it['high']:.3f}]" if isinstance(it, Mapping)

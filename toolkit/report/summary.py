@@ -86,12 +86,7 @@ def at_budget(
 def scores(tallies: Sequence[tuple[int, int]], ks: Iterable[int]) -> dict[str, dict[str, float]]:
     """Return pass@k by k, with its 95 % interval, for each k that all tasks reach; `tallies` are (n, c) of each task."""
     fewest = min((n for n, _ in tallies), default=0)
-    found = {}
-    for k in sorted(set(ks)):
-        if k <= fewest:
-            low, high = stats.interval(tallies, k)
-            found[str(k)] = {"value": stats.mean_pass_at_k(tallies, k), "low": low, "high": high}
-    return found
+    return {str(k): stats.estimate(tallies, k) for k in sorted(set(ks)) if k <= fewest}
 
 
 def cut(whole: Mapping[str, Any], results: Sequence[Result], n_cut: int, ks: Iterable[int]) -> dict[str, Any]:
@@ -188,9 +183,9 @@ def summarise(
         about, warnings = {**about, "shared": apart}, [*warnings, _said(apart)]
     verdicts = Counter(result.verdict for result in results if result.verdict)
     reasons = Counter(visible(result.error)[:500] for result in results if result.error is not None)
-    told = dict(reasons.most_common(MAX_REASONS))
-    if len(reasons) > len(told):
-        told["other reasons"] = reasons.total() - sum(told.values())
+    unscored = dict(reasons.most_common(MAX_REASONS))
+    if len(reasons) > len(unscored):
+        unscored["other reasons"] = reasons.total() - sum(unscored.values())
     n_seen = len({result.task_id for result in results})
     return {
         "benchmark": benchmark,
@@ -209,7 +204,7 @@ def summarise(
         "pass_at_k": shares,
         "bounds": between,
         "verdicts": {verdict.value: verdicts[verdict] for verdict in Verdict if verdicts[verdict]},
-        "unscored": told,
+        "unscored": unscored,
         "seconds": round(seconds, 3),
         "n_cached": n_cached,
         **about,

@@ -20,6 +20,12 @@ def tenths(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
+def p_value(value: float | None, digits: int = 4) -> str:
+    """Return a p-value with so many digits, such as `0.0312` or `< 0.0001`; nothing for None."""
+    least = 10.0**-digits
+    return "" if value is None else f"< {least:.{digits}f}" if value < least else f"{value:.{digits}f}"
+
+
 SCORES = (
     Column(("name",), "score"),
     Column(("value",), "", "chip", percent),
@@ -27,14 +33,14 @@ SCORES = (
     Column(("tests",)),
     Column(("value",), "", "bar", width=24),
 )
-"""Of the rows that `scores` returns."""
+"""Columns of the rows that `scores` returns."""
 VERDICTS = (
     Column(("style",), "verdict", "chip", WORDS.__getitem__),
     Column(("n",), "samples", "number", "{:,}".format),
     Column(("share",), "share", "number", percent),
     Column(("share",), "", "bar"),
 )
-"""Of the rows that `verdicts` returns."""
+"""Columns of the rows that `verdicts` returns."""
 
 
 def scores(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -103,11 +109,11 @@ def comparison(summary: Mapping[str, Any]) -> str:
     here, there = it.get("n_tasks_here", it["n_tasks"]), it.get("n_tasks_there", it["n_tasks"])
     shared = f"on the {number(it['n_tasks'], 'task')} that both have"
     shared += "" if here == there == it["n_tasks"] else f", of {here:,} here and {there:,} there"
-    p_value = "p < 0.0001" if it["p_value"] < 0.0001 else f"p = {it['p_value']:.4f}"
+    p = p_value(it["p_value"])
     low, high, difference = (100 * it[name] for name in ("low", "high", "difference"))
     return (
         f"pass@{it['k']} against {it.get('with', 'the other run')}: {difference:+.1f} points "
-        f"(95 % interval {low:+.1f} to {high:+.1f}, {p_value}) {shared}"
+        f"(95 % interval {low:+.1f} to {high:+.1f}, p {p if p.startswith('<') else f'= {p}'}) {shared}"
     )
 
 

@@ -76,13 +76,13 @@ class Machine(Models):
         settings = self.settings
         folder = settings.output / "pool"
         inputs = {name: getattr(settings, name) for name in ("pool", "pool_columns", "held_out", "benchmarks", "limit")}
-        inputs |= settings.told("pool_limit", "pool_min_tokens", "prompt_tokens", "release")
+        inputs |= settings.changed("pool_limit", "pool_min_tokens", "prompt_tokens", "release")
 
         def act() -> dict[str, Any]:
             engine: Any = None
             if settings.pool == pool.STDLIB:
                 engine = partial(run_on, settings.ray) if settings.ray else self.sandbox().engine
-            columns = dict(pair.split("=", 1) for pair in settings.pool_columns)
+            columns = pool.columns_of(settings.pool_columns)
             limit, cut = settings.pool_limit, self._cut()
             items = pool.load(settings.pool, engine, settings.held_out, columns, limit=limit, **cut)
             rows = [{"id": i.task.task_id, "prompt": i.task.prompt, "solution": i.task.canonical_solution, "test": i.test,

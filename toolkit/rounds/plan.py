@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from toolkit.benchmarks import BENCHMARKS
-from toolkit.errors import UsageError
+from toolkit.errors import UsageError, check_one_of
 from toolkit.rounds.settings import RoundsSettings
 
 MACHINES = {
@@ -23,10 +23,11 @@ def plan(settings: RoundsSettings, machine: str, n_parameters: float) -> dict[st
     batch, or takes 2 FLOP a parameter and token, whichever is longer. Estimates hold within a factor of about 3.
 
     Raises:
-        UsageError: the machine is not known.
+        UsageError: the machine is not known, or the size is not above 0.
     """
-    if machine not in MACHINES:
-        raise UsageError(f"--gpu {machine}: this machine is not known; there are {', '.join(MACHINES)}")
+    check_one_of("--gpu", machine, MACHINES)
+    if not 0 < n_parameters < math.inf:
+        raise UsageError(f"--parameters must be above 0, not {n_parameters:g}")
     flops, bandwidth, together = MACHINES[machine]
     cells = len(settings.regimes) * len(settings.seeds)
     n_rounds = cells * settings.rounds

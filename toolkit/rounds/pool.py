@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import Box, Engine, Execution, Limits, SandboxError
-from toolkit.errors import UsageError, missing
+from toolkit.errors import UsageError, missing, nearest
 from toolkit.records import Task
 from toolkit.samples.lines import Problems, lines
 
@@ -133,8 +133,9 @@ def load(
         found = iter(_file(Path(source)) if is_file else _dataset(source, streams=limit > 0))
         first = list(itertools.islice(found, 1000))
         for ours, theirs in (columns or {}).items():
-            if ours not in COLUMNS or not any(theirs in row for _, row in first):
-                raise PoolError(f"{source}: {ours}={theirs}: want {', '.join(COLUMNS)}, each named after one that is there")
+            if not any(theirs in row for _, row in first):
+                there = dict.fromkeys(name for _, row in first for name in row)
+                raise PoolError(f"{source}: {ours}={theirs}: its columns are {', '.join(there)}{nearest(theirs, there)}")
         rows = ((place, _renamed(row, columns or {})) for place, row in itertools.chain(first, found))
     items: dict[str, Item] = {}
     problems: list[str] = []
@@ -162,6 +163,18 @@ def load(
     if len(set(names)) < len(names):
         raise PoolError(f"{source}: {next(n for n in names if names.count(n) > 1)!r} is the id of two different prompts")
     return list(items.values())
+
+
+def columns_of(pairs: Iterable[str]) -> dict[str, str]:
+    """Return the other names of our columns from pairs such as `prompt=text`. Raises ValueError."""
+    found = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not (equals and theirs) or ours not in COLUMNS:
+            near = nearest(ours, COLUMNS) if equals else ""
+            raise ValueError(f"{pair!r} is no pair such as prompt=text; ours are {', '.join(COLUMNS)}{near}")
+        found[ours] = theirs
+    return found
 
 
 def _renamed(row: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:

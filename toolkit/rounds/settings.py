@@ -15,8 +15,8 @@ from toolkit.benchmarks import BENCHMARKS
 from toolkit.errors import UsageError, nearest
 from toolkit.models.generators import GENERATORS
 from toolkit.models.prompts import STYLES
-from toolkit.rounds.pool import COLUMNS, STDLIB
-from toolkit.settings import Flag, FromText, Settings
+from toolkit.rounds.pool import STDLIB, columns_of
+from toolkit.settings import Flag, FromText, Settings, check_known, check_once
 
 Stage = Literal["pool", "generate", "gate", "train", "write", "judge", "measure"]
 STAGES: tuple[str, ...] = get_args(Stage)
@@ -135,8 +135,7 @@ class RoundsSettings(Settings):
     def _once(cls, values: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
         if not values and info.field_name in ("regimes", "seeds"):
             raise ValueError("at least one must be named")
-        if twice := [value for i, value in enumerate(values) if value in values[:i]]:
-            raise ValueError(f"{twice[0]!r} is named twice")
+        check_once(values)
         return values
 
     @field_validator("regimes")
@@ -172,21 +171,13 @@ class RoundsSettings(Settings):
     @classmethod
     def _known(cls, given: Any, info: ValidationInfo) -> Any:
         known = GENERATORS if info.field_name == "generator" else BENCHMARKS
-        for name in filter(None, (given,) if isinstance(given, str) else given):
-            try:
-                known[name]
-            except KeyError as error:
-                raise ValueError(str(error)) from None
+        check_known(filter(None, (given,) if isinstance(given, str) else given), known)
         return given
 
     @field_validator("pool_columns")
     @classmethod
     def _columns(cls, pairs: tuple[str, ...]) -> tuple[str, ...]:
-        for pair in pairs:
-            ours, equals, theirs = pair.partition("=")
-            if not (equals and theirs) or ours not in COLUMNS:
-                near = nearest(ours, COLUMNS) if equals else ""
-                raise ValueError(f"{pair!r} is no pair such as prompt=text; ours are {', '.join(COLUMNS)}{near}")
+        columns_of(pairs)
         return pairs
 
     def wrong(self) -> list[str]:
@@ -268,9 +259,9 @@ class RoundsSettings(Settings):
 
     def writer(self) -> dict[str, Any]:
         """Return what writes, as far as texts may depend on it."""
-        return self.told("generator", "dtype") | ({"endpoint": True} if self.base_url else {})
+        return self.changed("generator", "dtype") | ({"endpoint": True} if self.base_url else {})
 
-    def told(self, *names: str) -> dict[str, Any]:
+    def changed(self, *names: str) -> dict[str, Any]:
         """Return those of the named settings that differ from their defaults."""
         fields = type(self).model_fields
         return {name: getattr(self, name) for name in names if getattr(self, name) != fields[name].default}

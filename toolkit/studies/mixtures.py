@@ -140,13 +140,13 @@ class Trained:
         self.lab, self.folder, self.model = lab, settings.output / name / "trained", model
         data = texts(lab, seed)
         only = None if settings.trains == "all" else rf"layers\.({'|'.join(map(str, layers))})\.mlp\."
-        self.told = {
+        self.how = {
             "full": True, "only": only, "steps": settings.steps, "batch": settings.batch, "sequence": settings.sequence,
             "micro_batch": settings.micro_batch, "lr": settings.lr, "seed": seed, "dtype": settings.dtype or None,
             "device": settings.device or None, **balance,
         }  # fmt: skip
         self.data = data["train"]
-        asked = {"parent": dict(inputs), "texts": data["sha256"]["train"], **self.told}
+        asked = {"parent": dict(inputs), "texts": data["sha256"]["train"], **self.how}
         self.outputs = lab.stage(name, "train", asked, lambda: self._train(resume=True))
         self.digest = hashlib.sha256(json.dumps([asked, self.outputs["losses"]], default=str).encode()).hexdigest()[:16]
 
@@ -163,9 +163,9 @@ class Trained:
     def _train(self, **more: Any) -> dict[str, Any]:
         from toolkit.training.loop import TrainSettings, train
 
-        given = {name: value for name, value in self.told.items() if value is not None}
-        told = TrainSettings(data=(self.data,), output=self.folder, model=self.model(), **given, **more)
-        done = train(told, self.lab.advance)
+        given = {name: value for name, value in self.how.items() if value is not None}
+        training = TrainSettings(data=(self.data,), output=self.folder, model=self.model(), **given, **more)
+        done = train(training, self.lab.advance)
         routing = json.loads((self.folder / "training.json").read_bytes())["routing"]
         return {"losses": [round(each, 6) for each in done.losses], "tokens": done.tokens, "routing": routing}
 
@@ -184,7 +184,7 @@ def held_out(lab: Lab[Any], folder: str, digest: str, seed: int, build: "Callabl
 
         from toolkit.surgery.moe import Routing
         from toolkit.training import data as packing
-        from toolkit.training.held_out import loss
+        from toolkit.training import reading
 
         loaded = build()
         blocks = packing.Blocks(
@@ -196,12 +196,12 @@ def held_out(lab: Lab[Any], folder: str, digest: str, seed: int, build: "Callabl
                 for number in range(blocks.n_blocks(0)):
                     ids = torch.from_numpy(blocks.take(number, 1)).long().to(loaded.model.device)
                     routing.reads(ids[:, 0] != packing.PADDING)
-                    loaded.model(**packing.inputs(ids, loaded.tokenizer.eos_token_id), use_cache=False)
+                    loaded.model(**reading.inputs(ids, loaded.tokenizer.eos_token_id), use_cache=False)
                     routing.loss()
             routing.after_step()
         finally:
             routing.close()
-        found = {"loss": round(loss(loaded.model, blocks, loaded.model.device, "float32"), 6)}
+        found = {"loss": round(reading.mean_loss(loaded.model, blocks, loaded.model.device, "float32"), 6)}
         if not routing.history:
             return found
         loads = routing.history[0]

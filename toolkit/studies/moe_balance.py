@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from toolkit.analysis.contrasts import Contrast, over
 from toolkit.analysis.routing import recovery
+from toolkit.settings import FromText
 from toolkit.studies.base import ARXIV, TINY, Cell, Found, Study
 from toolkit.studies.lab import Lab
 from toolkit.studies.mixtures import MixtureSettings, Trained, Upcycled, held_out, trained_tokens
 from toolkit.studies.settings import Field, Names, Numbers
-from toolkit.surgery.upcycle import INITS
+from toolkit.surgery.upcycle import Init
 
 if TYPE_CHECKING:
     from toolkit.models.load import Loaded
@@ -35,7 +37,8 @@ class BalanceSettings(MixtureSettings):
 
     balancers: Names = Field(("none", "aux0.01", "alf0.01"), description="none, or aux, alf, magnitude, multiplicative with "
                              "their rate; +seq adds a loss for each sequence.")  # fmt: skip
-    inits: Names = Field(("copy", "drop"), description="What experts begin as; the first is what others are compared with.")
+    inits: Annotated[tuple[Init, ...], FromText] = Field(("copy", "drop"), description="What experts begin as; the first is "
+                                                         "what others are compared with.")  # fmt: skip
     capacities: Numbers = Field((0,), description="Capacity factors in training; 0: no limit.")
     reads: Numbers = Field((0, 1.0), description="Capacity factors when texts are read, within each text; 0: no limit.")
     skew: float = Field(0.1, gt=0, description="Bias of the first expert of the init skewed.")
@@ -43,7 +46,6 @@ class BalanceSettings(MixtureSettings):
     def wrong(self) -> list[str]:
         """Return complaints about levels that there are not."""
         wrong = super().wrong()
-        wrong += [f"inits: there is no {each!r}; there are {', '.join(INITS)}" for each in self.inits if each not in INITS]
         for name in self.balancers:
             found = _FORM.fullmatch(name)
             if not found or (found[1] == "none") != (found[2] is None):
@@ -71,7 +73,7 @@ class MoeBalance(Study[BalanceSettings]):
     limits = (
         "Mixtures are upcycled and trained briefly: a router that has just begun to learn is not one after 100B tokens.",
         "A rate means something else for each balancer. The pair that answers has the nearest MaxVio where experts begin as "
-        "copies, which need not be near; the other pairs are told beside it.",
+        "copies, which need not be near; the other pairs stand beside it.",
         "Copies give the router no gradient until they differ: at first, only balancing moves it.",
         "Answers are always written without capacity, which at inference would make pass@1 depend on the batch.",
     )
@@ -130,20 +132,18 @@ class MoeBalance(Study[BalanceSettings]):
     def _scored(
         self, lab: Lab[BalanceSettings], trained: Trained, folder: str, levels: Mapping[str, Any], seed: int
     ) -> Found:
-        kept: list[Loaded] = []
-
+        @cache
         def build() -> "Loaded":
             from toolkit.surgery.moe import Balance, Routing
 
-            if not kept:
-                kept.append(lab.load(trained.weights()))
-                multiplies = levels["balancer"].startswith("multiplicative")
-                if multiplies or levels["read"]:
-                    Routing(kept[0].model, Balance(
-                        balancer="multiplicative" if multiplies else "none", per_sequence=bool(levels["read"]),
-                        capacity=levels["read"] or float("inf"),
-                    ))  # fmt: skip
-            return kept[0]
+            loaded = lab.load(trained.weights())
+            multiplies = levels["balancer"].startswith("multiplicative")
+            if multiplies or levels["read"]:
+                Routing(loaded.model, Balance(
+                    balancer="multiplicative" if multiplies else "none", per_sequence=bool(levels["read"]),
+                    capacity=levels["read"] or float("inf"),
+                ))  # fmt: skip
+            return loaded
 
         if levels["read"]:
             suffix, digest = f"-cf{levels['read']:g}", f"{trained.digest} at {levels['read']}"
@@ -261,8 +261,8 @@ def _said(settings: BalanceSettings, init: str, capacity: float, read: float) ->
 def _balance(name: str) -> dict[str, Any]:
     found = _FORM.fullmatch(name)
     assert found, name
-    told: dict[str, Any] = {} if found[1] == "none" else {"balance": found[1], "balance_rate": float(found[2])}
-    return told | ({"sequence_loss": SEQUENCE} if found[3] else {})
+    given: dict[str, Any] = {} if found[1] == "none" else {"balance": found[1], "balance_rate": float(found[2])}
+    return given | ({"sequence_loss": SEQUENCE} if found[3] else {})
 
 
 def _balances(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:

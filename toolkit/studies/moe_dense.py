@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -26,8 +27,8 @@ class DenseSettings(MixtureSettings):
     published: bool = Field(False, description="Take published numbers, and no model.")
     balancer: Balancer = Field("alf", description="How the mixture is balanced in training.")
     balance_rate: float = Field(0.01, ge=0, description="Rate of the balancer.")
-    keep: int = Field(4, ge=0, description="Experts of a layer that are kept when others are taken off; 0: none is.")
-    calibration: int = Field(4, ge=1, description="Tasks of a benchmark by whose texts experts are taken off.")
+    keep: int = Field(4, ge=0, description="Experts of a layer that are kept when others are removed; 0: none are.")
+    calibration: int = Field(4, ge=1, description="Tasks of a benchmark whose texts decide which experts are removed.")
     telemetry_tasks: int = Field(24, ge=5, description="Tasks of each benchmark whose routing is looked at.")
 
     def wrong(self) -> list[str]:
@@ -86,7 +87,7 @@ class MoeDense(Study[DenseSettings]):
     }  # fmt: skip
 
     def cells(self, settings: DenseSettings) -> list[Cell]:
-        """Return the two that are compared, their parent, and mixtures with experts taken off or skipped."""
+        """Return the two that are compared, their parent, and mixtures with experts removed or skipped."""
         if settings.published:
             return []
         found = [Cell("dense", {"kind": "dense"}), Cell("moe", {"kind": "moe"}), Cell("parent", {"kind": "parent"})]
@@ -103,12 +104,9 @@ class MoeDense(Study[DenseSettings]):
             return Found(scores=lab.scores("parent", digest, lab.load))
         upcycled = Upcycled(lab, seed, "virtual")
         trained = self._trained(lab, seed, upcycled, is_mixture=kind != "dense")
-        kept: list[Loaded] = []
-
+        @cache
         def build() -> "Loaded":
-            if not kept:
-                kept.append(lab.load(trained.weights()))
-            return kept[0]
+            return lab.load(trained.weights())
 
         name = f"seed{seed}/{'dense' if kind == 'dense' else 'moe'}"
         if kind in ("kept", "skipping"):
@@ -189,7 +187,7 @@ class MoeDense(Study[DenseSettings]):
 
     def sees(self, settings: DenseSettings) -> list[tuple[str, int, float]]:
         """Return what published numbers of one answer each can tell."""
-        n, visible = sum(published_gap.BENCHMARKS.values()), SEES * published_gap.se(*published_gap.PAIR) / 100
+        n, visible = sum(published_gap.BENCHMARKS.values()), SEES * published_gap.standard_error(*published_gap.PAIR) / 100
         return [(f"{' less '.join(published_gap.PAIR)}, humaneval-pro less mbpp-pro", n, visible)] * settings.published
 
     def scored(self, settings: DenseSettings) -> int:

@@ -5,6 +5,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -51,7 +52,7 @@ class PerSettings(StudySettings):
 
 
 def _child(name: str) -> tuple[float, int]:
-    """Return the share of channels and the number of layers that are taken off. Raises ValueError."""
+    """Return the share of channels and the number of layers that are removed. Raises ValueError."""
     if name.startswith("ffn") and 0 < float(name[3:]) < 1:
         return float(name[3:]), 0
     if name.startswith("depth") and int(name[5:]) > 0:
@@ -118,12 +119,9 @@ class Per(Study[PerSettings]):
         inputs = {"model": model, "child": child, "texts": settings.calibration_texts if child else 0}
         made = lab.stage(folder, "prepare", inputs, lambda: self._prepared(lab, model, child))
         digest = hashlib.sha256(repr((model, child, made)).encode()).hexdigest()[:16]
-        kept: list[Loaded] = []
-
+        @cache
         def build() -> "Loaded":
-            if not kept:
-                kept.append(_cut(lab.load(model), made))
-            return kept[0]
+            return _cut(lab.load(model), made)
 
         asked = {"model": digest, "prompts": settings.speed_prompts, "tokens": settings.speed_tokens, "seed": seed,
                  "repeats": settings.repeats, "dtype": settings.dtype, "device": settings.device}  # fmt: skip
@@ -207,7 +205,7 @@ def _cut(loaded: "Loaded", made: Mapping[str, Any]) -> "Loaded":
 
 
 def _guessed(settings: PerSettings, cell: Cell) -> float:
-    """Return about how many parameters a model will have: what a plan has to reckon with before it was made."""
+    """Return about how many parameters a model will have, for a plan that is made before the model is."""
     if not cell.levels["child"]:
         found = re.search(r"(\d+(?:\.\d+)?)[bB]\b", cell.name)
         return float(found[1]) * 1e9 if found else settings.parameters

@@ -4,7 +4,6 @@ from typing import Any
 
 from toolkit.analysis.contrasts import expected
 from toolkit.benchmarks import BENCHMARKS
-from toolkit.errors import UsageError
 from toolkit.rounds.plan import MACHINES
 from toolkit.studies.base import Study
 from toolkit.studies.run import cells_of
@@ -22,12 +21,7 @@ def plan(study: Study[S], settings: S) -> dict[str, Any]:
     Training takes 6 FLOP a parameter and token, reading 2; decoding reads all weights once for each step of a batch, or
     takes 2 FLOP a parameter and token, whichever is longer. Estimates hold within a factor of about 3. Judging is no part
     of what a GPU takes: it is done where boxes are, on what was written.
-
-    Raises:
-        UsageError: the machine is not known.
     """
-    if settings.machine not in MACHINES:
-        raise UsageError(f"machine: {settings.machine!r} is not known; there are {', '.join(MACHINES)}")
     flops, bandwidth, together = MACHINES[settings.machine]
     n, n_seeds = settings.parameters, len(settings.seeds)
     sizes = {name: BENCHMARKS[name].n_tasks or 400 for name in settings.benchmarks}
@@ -67,8 +61,8 @@ def plan(study: Study[S], settings: S) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def told(found: dict[str, Any]) -> str:
-    """Return a plan in lines."""
+def as_text(found: dict[str, Any]) -> str:
+    """Return a plan for a terminal."""
     is_gpu = found["machine"] != "cpu"
     cost = f"{found['hours_total']:.2f} GPU-hours" if is_gpu else f"{found['seconds_total']:.0f} s"
     parts = ", ".join(f"{name} {value:.0f} s" for name, value in found["seconds"].items() if name != "judge" or not is_gpu)

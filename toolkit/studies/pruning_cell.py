@@ -1,11 +1,13 @@
 """A cell of the study `pruning-fl`: divide data, prune, train with clients, and score, in the order that the cell says."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from toolkit.federation import loop, partition
+from toolkit.settings import FromText
 from toolkit.studies.base import Cell, Found
 from toolkit.studies.lab import Lab
 from toolkit.studies.rows import TOPICS, arrays_hash, hash_of, jaccard, read_arrays, shared_rows, token_ids, write_arrays
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
     from toolkit.federation.client import Trainer
     from toolkit.models.load import Loaded
 
-ORDERS = ("prune-fl", "fl-prune", "local")
+Order = Literal["prune-fl", "fl-prune", "local"]
+ORDERS: tuple[Order, ...] = get_args(Order)
 IID = "iid"
 
 
@@ -24,7 +27,9 @@ class PruningSettings(StudySettings):
 
     sparsities: Numbers = Field((0.0, 0.2), description="Shares of channels that are removed; 0 must be among them.")
     alphas: Names = Field((IID, "0.1"), description="Dirichlet parameters of clients; iid must be among them.")
-    orders: Names = Field(("prune-fl", "fl-prune"), description="prune-fl, fl-prune, local (clients' own scores, voted).")
+    orders: Annotated[tuple[Order, ...], FromText] = Field(
+        ("prune-fl", "fl-prune"), description="prune-fl, fl-prune, local (clients' own scores, voted)."
+    )
     skew: Literal["label", "quantity"] = Field("label", description="Whether alpha is of labels, or of clients' sizes.")
     data: str = Field(TOPICS, description="topics, or JSONL with a text (content, solution, code or text) and a label.")
     label_column: str = Field("label", description="Column of the JSONL that clients differ in.")
@@ -47,8 +52,6 @@ class PruningSettings(StudySettings):
     def wrong(self) -> list[str]:
         """Return complaints about levels without which there is no contrast."""
         wrong = super().wrong()
-        known = ", ".join(ORDERS)
-        wrong += [f"orders: there is no {each!r}; there are {known}" for each in self.orders if each not in ORDERS]
         if 0 not in self.sparsities:
             wrong.append("sparsities: 0 is needed, with which the others are compared")
         wrong += [f"sparsities: {each:g} is not from 0 to 1" for each in self.sparsities if not 0 <= each < 1]
@@ -77,7 +80,6 @@ class Run:
         self.rows, self.calibration = shared_rows(
             lab, lab.settings.data, lab.settings.label_column, lab.settings.data_limit, lab.settings.calibration_texts
         )
-        self._built: Loaded | None = None
 
     def found(self) -> Found:
         """Return scores and numbers."""
@@ -225,7 +227,7 @@ class Run:
         settings = self.settings
         loaded = self._recipe(kept, None, prune_first=True)
         dtype = settings.dtype or ("bfloat16" if loaded.model.device.type == "cuda" else "float32")
-        told = TrainSettings(
+        training = TrainSettings(
             data=(Path("clients"),), output=settings.output, steps=steps, batch=settings.batch, sequence=settings.sequence,
             lr=settings.lr, seed=self.seed, dtype=dtype, micro_batch=settings.batch,
         )  # fmt: skip
@@ -233,7 +235,7 @@ class Run:
         if settings.shared != "full" and dtype == "bfloat16":
             for name, weight in adapted.model.named_parameters():
                 weight.data = weight.data if ".lora_" in name else weight.data.bfloat16()
-        return Trainer(loaded=adapted, settings=told, mu=settings.mu, rounds=rounds)
+        return Trainer(loaded=adapted, settings=training, mu=settings.mu, rounds=rounds)
 
     def _recipe(self, kept: list[list[int]] | None, weights: tuple[Path, str] | None, *, prune_first: bool) -> "Loaded":
         """Make a model: load it, prune it and put trained weights into it, in either order.
@@ -249,8 +251,8 @@ class Run:
             prune.cut_channels(loaded.model, kept)
         if weights:
             adapted = with_adapter(loaded, settings.shared, rank=settings.rank, alpha=2 * settings.rank, seed=self.seed)
-            told = TrainSettings(data=(Path("clients"),), output=settings.output)
-            Trainer(loaded=adapted, settings=told).put(read_arrays(weights[0]))
+            training = TrainSettings(data=(Path("clients"),), output=settings.output)
+            Trainer(loaded=adapted, settings=training).put(read_arrays(weights[0]))
             loaded = merged(adapted)
         if kept and not prune_first:
             prune.cut_channels(loaded.model, kept)
@@ -265,10 +267,9 @@ class Run:
     ) -> Found:  # fmt: skip
         digest = hash_of([self._inputs(), kept, weights and weights[1], prune_first])
 
+        @cache
         def build() -> "Loaded":
-            if self._built is None:
-                self._built = self._recipe(kept, weights, prune_first=prune_first)
-            return self._built
+            return self._recipe(kept, weights, prune_first=prune_first)
 
         def sizes() -> dict[str, Any]:
             from toolkit.models.scorer import ModelScorer

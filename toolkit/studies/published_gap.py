@@ -31,7 +31,7 @@ def retention(model: str, benchmark: str) -> float:
     return score(model, benchmark) / score(model, benchmark.removesuffix("-pro"))
 
 
-def did(mixtures: Sequence[str], dense: Sequence[str], measure: Any = score) -> tuple[float, float, float]:
+def difference_of_gaps(mixtures: Sequence[str], dense: Sequence[str], measure: Any = score) -> tuple[float, float, float]:
     """Return the gap (mean of the mixtures less that of the dense) on each benchmark, and the first less the second."""
     gaps = [
         fmean(measure(model, name) for model in mixtures) - fmean(measure(model, name) for model in dense)
@@ -40,8 +40,8 @@ def did(mixtures: Sequence[str], dense: Sequence[str], measure: Any = score) -> 
     return gaps[0], gaps[1], gaps[0] - gaps[1]
 
 
-def se(one: str, other: str) -> float:
-    """Return the standard error of `did` of a pair, in points, if answers to tasks are independent (one greedy answer)."""
+def standard_error(one: str, other: str) -> float:
+    """Return the standard error of a pair's difference of gaps, in points: one greedy answer a task, all independent."""
     shares = [(score(model, name) / 100, n) for name, n in BENCHMARKS.items() for model in (one, other)]
     return 100 * math.sqrt(math.fsum(p * (1 - p) / n for p, n in shares))
 
@@ -56,8 +56,8 @@ def rows() -> list[dict[str, Any]]:
     found = []
     for name, mixtures, dense in asked:
         for said, measure, digits in (("points", score, 2), ("Pro / base", retention, 4)):
-            first, second, difference = did(mixtures, dense, measure)
-            error = se(*PAIR) if len(mixtures) == len(dense) == 1 and measure is score else None
+            first, second, difference = difference_of_gaps(mixtures, dense, measure)
+            error = standard_error(*PAIR) if len(mixtures) == len(dense) == 1 and measure is score else None
             found.append({
                 "models": name, "of": said, "humaneval_pro": round(first, digits), "mbpp_pro": round(second, digits),
                 "difference": round(difference, digits),
@@ -70,8 +70,8 @@ def rows() -> list[dict[str, Any]]:
 
 def claims() -> list[dict[str, str]]:
     """Return what the numbers say: the means as they are printed, and that the pair does not tell them from chance."""
-    first, second, difference = did(MIXTURES, DENSE)
-    pair, half = did(PAIR[:1], PAIR[1:])[2], 1.959964 * se(*PAIR)
+    first, second, difference = difference_of_gaps(MIXTURES, DENSE)
+    pair, half = difference_of_gaps(PAIR[:1], PAIR[1:])[2], 1.959964 * standard_error(*PAIR)
     names = f"{len(MIXTURES)} mixtures less {len(DENSE)} dense models"
     return [
         {"claim": f"{names}: the printed gap is larger on HumanEval Pro than on MBPP Pro",
@@ -85,8 +85,8 @@ def claims() -> list[dict[str, str]]:
 
 def verdict() -> str:
     """Return the line that published numbers end with: they cannot decide it."""
-    first, second, difference = did(MIXTURES, DENSE)
-    pair, error = did(PAIR[:1], PAIR[1:])[2], se(*PAIR)
+    first, second, difference = difference_of_gaps(MIXTURES, DENSE)
+    pair, error = difference_of_gaps(PAIR[:1], PAIR[1:])[2], standard_error(*PAIR)
     half = 1.959964 * error
     is_open = abs(pair) < half
     n = math.ceil(sum(BENCHMARKS.values()) * (SEES * error / pair) ** 2)

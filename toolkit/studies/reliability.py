@@ -5,6 +5,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from toolkit.models.load import Loaded
+    from toolkit.oracle import Oracle
 
 FACTORS = 6
-"""Of the space in which planted models fail, with ten levels each."""
+"""Factors of the space in which planted models fail, with ten levels each."""
 
 
 class ReliabilitySettings(StudySettings):
@@ -53,9 +55,9 @@ class ReliabilitySettings(StudySettings):
 
 
 def planted(k: int) -> rare.Loss:
-    """Return the loss of a model that fails where k factors have a certain level: with a probability of 10 ** -k.
+    """Return the loss of a planted model, which fails where k factors have a certain level: with a probability of 10 ** -k.
 
-    It is the share of these that do, so that near misses can be told from others.
+    The loss is the share of these factors that have it, so that near misses stand out.
     """
     import numpy as np
 
@@ -211,14 +213,14 @@ def _of_planted(rows: Sequence[Mapping[str, Any]]) -> str | None:
 def _measured(loss: rare.Loss, nominal: rare.Table, rounds: int, each: int, n: int, seed: int) -> dict[str, Any]:
     import numpy as np
 
-    proposal, learnt_from, told = rare.learn(loss, nominal, rounds=rounds, each=each, seed=seed)
+    proposal, learnt_from, history = rare.learn(loss, nominal, rounds=rounds, each=each, seed=seed)
     rate = asdict(rare.estimate(loss, nominal, proposal, n, learnt_from=learnt_from, seed=seed))
     points = rare.draw(nominal, n + learnt_from, np.random.default_rng([seed, 1 << 21]))
     plain = rare.plain(int((loss(points) >= rare.FAILS).sum()), n + learnt_from)
     return {
         **{name: round(value, 12) if isinstance(value, float) else value for name, value in rate.items()},
         "plain": plain.value, "plain_low": plain.low, "plain_high": plain.high, "plain_failures": plain.failures,
-        "threshold": told[-1]["threshold"], "proposal": [[round(p, 6) for p in one] for one in proposal],
+        "threshold": history[-1]["threshold"], "proposal": [[round(p, 6) for p in one] for one in proposal],
     }  # fmt: skip
 
 
@@ -227,16 +229,15 @@ class _Asked:
 
     def __init__(self, lab: Lab[ReliabilitySettings], folder: str, model: str) -> None:
         self.lab, self.folder, self.model = lab, folder, model
-        self._n, self._loaded = 0, list["Loaded"]()
-        self._stack, self._oracle = contextlib.ExitStack(), list[Any]()
+        self._n, self._stack = 0, contextlib.ExitStack()
 
     def close(self) -> None:
         self._stack.close()
 
-    def build(self) -> "Loaded":
-        if not self._loaded:
-            self._loaded.append(self.lab.load(self.model))
-        return self._loaded[0]
+    @cached_property
+    def loaded(self) -> "Loaded":
+        """The model, loaded when it is first needed."""
+        return self.lab.load(self.model)
 
     def loss(self, points: "NDArray[np.int64]") -> "NDArray[np.float64]":
         """Return 1 for a failed problem, else the surprise at the right answer, squeezed below 1."""
@@ -249,8 +250,8 @@ class _Asked:
         file = settings.output / self.folder / f"answers-{number}.jsonl"
         asked = {"model": self.model, "tasks": hash_of([task.prompt for task in tasks]), "tokens": settings.max_new_tokens,
                  "dtype": settings.dtype}  # fmt: skip
-        read = lab.stage(self.folder, f"score-{number}", asked, lambda: lab.read(self.folder, self.build(), tasks))
-        made = lab.stage(self.folder, f"write-{number}", asked, lambda: lab.write(self.folder, self.build(), tasks, file))
+        read = lab.stage(self.folder, f"score-{number}", asked, lambda: lab.read(self.folder, self.loaded, tasks))
+        made = lab.stage(self.folder, f"write-{number}", asked, lambda: lab.write(self.folder, self.loaded, tasks, file))
         rules = {"answers": made["sha256"], "timeout": settings.timeout, "oracle": VERSION}
         failed = set(lab.stage(self.folder, f"judge-{number}", rules, lambda: self._judged(tasks, file))["failed"])
         surprise = [read["tasks"][task.task_id] for task in every]
@@ -261,27 +262,27 @@ class _Asked:
 
         known = {task.task_id: task for task in tasks}
         given, _ = sample_files.read(file, known, known=known)
-        results = [result for _, result, _ in self._opened().judge_many(given)]
+        results = [result for _, result, _ in self.oracle.judge_many(given)]
         if lost := next((result.error for result in results if result.error), None):
             raise InfrastructureError(f"{file}: not all answers could be judged: {lost}")
         return {"failed": sorted(result.task_id for result in results if result.verdict != "passed")}
 
-    def _opened(self) -> Any:
-        """Return an oracle of all problems that there are, in boxes that stay."""
-        if not self._oracle:
-            from toolkit.commands.judging import Settings, open_oracle
-            from toolkit.oracle import canary
+    @cached_property
+    def oracle(self) -> "Oracle":
+        """An oracle of all problems that there are, in boxes that stay until `close`."""
+        from toolkit.commands.judging import Settings, open_oracle
+        from toolkit.oracle import canary
 
-            settings = self.lab.settings
-            points = itertools.product(*map(range, templates.SIZES))
-            known = {task.task_id: task for task in map(templates.task, points)}
-            benchmark = Benchmark(name="templates", load=_no_data, prefix="Template")
-            told = Settings(benchmark="templates", timeout_s=settings.timeout, parallel=settings.parallel)
-            data_hash = hash_of([[task.prompt, task.canonical_solution] for task in known.values()])
-            self._oracle.append(self._stack.enter_context(open_oracle(told, benchmark, known, data_hash)))
-            self._oracle[0].start()
-            canary(self._oracle[0])
-        return self._oracle[0]
+        settings = self.lab.settings
+        points = itertools.product(*map(range, templates.SIZES))
+        known = {task.task_id: task for task in map(templates.task, points)}
+        benchmark = Benchmark(name="templates", load=_no_data, prefix="Template")
+        judging = Settings(benchmark="templates", timeout_s=settings.timeout, parallel=settings.parallel)
+        data_hash = hash_of([[task.prompt, task.canonical_solution] for task in known.values()])
+        oracle = self._stack.enter_context(open_oracle(judging, benchmark, known, data_hash))
+        oracle.start()
+        canary(oracle)
+        return oracle
 
 
 def _no_data(_options: Options) -> Any:

@@ -27,8 +27,8 @@ def shared_rows(
 
     Args:
         data: `TOPICS`, or a JSONL file.
-        label: its column that clients differ in.
-        limit: rows, at most, as many of each label as can be.
+        label: the column in which clients differ.
+        limit: most rows; as many of each label as there are.
 
     Raises:
         UsageError: the data cannot be read, has no labels, or too few rows.
@@ -74,7 +74,7 @@ def _labelled(file: Path, label: str) -> list[dict[str, str]]:
 
 
 def _balanced(rows: Iterable[dict[str, str]], limit: int) -> list[dict[str, str]]:
-    """Return at most `limit` rows: of each label as many as of the others, as far as they go, in an order of chance."""
+    """Return at most `limit` rows in random order: as many of each label as of the others, as far as they go."""
     import random
 
     by_label: dict[str, list[dict[str, str]]] = {}

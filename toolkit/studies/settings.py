@@ -9,7 +9,7 @@ from pydantic import field_validator
 
 from toolkit.benchmarks import BENCHMARKS
 from toolkit.errors import UsageError, nearest
-from toolkit.settings import FromText, Settings
+from toolkit.settings import FromText, Settings, check_known, check_once
 
 Stage = Literal["prepare", "train", "score", "write", "judge", "measure"]
 Names = Annotated[tuple[str, ...], FromText]
@@ -18,7 +18,7 @@ S = TypeVar("S", bound="StudySettings")
 
 
 class StudySettings(Settings):
-    """What every study is told. A study adds its own."""
+    """Settings that every study has. A study adds its own."""
 
     output: Path = Field(Path("runs/study"), description="Folder of the run; the same command goes on in it.")
     model: str = Field("smollm2", description="Hub id, folder, .gguf file, smollm2, or tiny: random weights, two layers.")
@@ -39,7 +39,8 @@ class StudySettings(Settings):
     parallel: int = Field(2, ge=1, description="Boxes at a time.")
     device: Literal["", "cpu", "cuda"] = Field("", description="cpu or cuda [default: the GPU, if any].")
     dtype: Literal["", "float32", "bfloat16"] = Field("", description="Precision [default: bfloat16 on a GPU].")
-    machine: str = Field("cpu", description="The machine that --dry-run assumes: cpu, a100, h100 or h200.")
+    machine: Literal["cpu", "a100", "h100", "h200"] = Field("cpu", description="The machine that --dry-run "
+                                                            "assumes: cpu, a100, h100 or h200.")  # fmt: skip
     parameters: float = Field(1.35e8, gt=0, description="Number of the model's parameters, for --dry-run.")
 
     @field_validator("seeds", "benchmarks")
@@ -47,18 +48,13 @@ class StudySettings(Settings):
     def _once(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         if not values:
             raise ValueError("at least one must be named")
-        if twice := [value for i, value in enumerate(values) if value in values[:i]]:
-            raise ValueError(f"{twice[0]!r} is named twice")
+        check_once(values)
         return values
 
     @field_validator("benchmarks")
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            try:
-                BENCHMARKS[name]
-            except KeyError as error:
-                raise ValueError(str(error)) from None
+        check_known(names, BENCHMARKS)
         return names
 
     def wrong(self) -> list[str]:

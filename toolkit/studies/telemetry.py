@@ -1,8 +1,9 @@
-"""What a mixture's routing tells of prompts, and mixtures with experts taken off or skipped: parts of `moe-dense`."""
+"""What a mixture's routing tells of prompts, and mixtures with experts removed or skipped: parts of `moe-dense`."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import cache
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,7 @@ def routing(lab: Lab[Any], folder: str, digest: str, build: Callable[[], Loaded]
         pair = np.concatenate([*(each[name][0] for name in names), *(each[name][1] for name in names)])
         sides = np.repeat([0, 1], len(heads))
         return {
-            "benchmarks": _told(heads, labels), "sides": _told(pair, sides),
+            "benchmarks": _measures(heads, labels), "sides": _measures(pair, sides),
             "entropies": [
                 {"benchmark": name, "value": round(fmean(map(measures.entropy, each[name][0].sum(0).tolist())), 6)}
                 for name in names
@@ -77,7 +78,7 @@ def routing(lab: Lab[Any], folder: str, digest: str, build: Callable[[], Loaded]
     return lab.aside(folder, "measure-routing", asked, act)
 
 
-def _told(loads: Any, labels: Any) -> dict[str, float]:
+def _measures(loads: Any, labels: Any) -> dict[str, float]:
     signatures = measures.signatures(loads)
     found = {**measures.similarity(signatures, labels), **measures.probe(signatures, labels)}
     apart = measures.specialisation(loads, labels)
@@ -86,7 +87,7 @@ def _told(loads: Any, labels: Any) -> dict[str, float]:
 
 
 def fewer(lab: Lab[Any], folder: str, digest: str, build: Callable[[], Loaded], levels: Mapping[str, Any]) -> Found:
-    """Read all benchmarks with a mixture of which experts were taken off, or are skipped, by what calibration texts say."""
+    """Read all benchmarks with a mixture whose experts are removed or skipped, by what calibration texts say."""
     settings, is_kept = lab.settings, levels["kind"] == "kept"
     names = [levels["calibrated"]] if is_kept else lab.present()
     if not set(names) <= set(lab.present()):
@@ -111,21 +112,16 @@ def fewer(lab: Lab[Any], folder: str, digest: str, build: Callable[[], Loaded], 
     asked = {"model": digest, "calibration": {name: len(found) for name, found in tasks.items()}, "dtype": settings.dtype,
              "keep": settings.keep * is_kept}  # fmt: skip
     made = lab.stage(folder, "prepare", asked, act)
-    ready: list[Loaded] = []
 
+    @cache
     def other() -> Loaded:
-        from dataclasses import replace
-
         from toolkit.surgery import experts
 
-        if not ready:
-            loaded = build()
-            if is_kept:
-                loaded = replace(loaded, model=experts.cut(loaded.model, [layer["experts"] for layer in made["layers"]]))
-            else:
-                experts.Skipping(loaded.model, made["betas"])
-            ready.append(loaded)
-        return ready[0]
+        loaded = build()
+        if is_kept:
+            return replace(loaded, model=experts.cut(loaded.model, [layer["experts"] for layer in made["layers"]]))
+        experts.Skipping(loaded.model, made["betas"])
+        return loaded
 
     mine = f"{digest} {json.dumps(made)}"
     scores = {f"nll@{name}": lab.nll(folder, mine, other, name, alone=not is_kept) for name in lab.present()}

@@ -1,4 +1,4 @@
-"""Take experts off a mixture, and skip them: by what a layer then says of calibration texts.
+"""Remove experts from a mixture, or skip them, by how a layer's output on calibration texts changes.
 
 Source: Lu et al., arXiv 2402.14800. There the routers are softmax; here they are those of Glm4Moe.
 """
@@ -15,7 +15,7 @@ from toolkit.errors import UsageError
 from toolkit.surgery.moe import weighed
 
 MOST_SUBSETS = 2000
-"""Of a layer, that are enumerated; where there are more, experts go one by one, each time the one that is missed least."""
+"""Most subsets of a layer's experts that are tried; where there are more, the least missed expert goes, again and again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +28,15 @@ class Kept:
 
 
 def layers_of(model: Any) -> dict[str, Any]:
-    """Return the layers with experts by name. Raises UsageError if there are none whose experts can be taken off."""
+    """Return the layers with experts by name. Raises UsageError if none can be cut."""
     found = {name: part for name, part in model.named_modules() if hasattr(part, "experts") and hasattr(part, "gate")}
     if not found or not all(hasattr(part.gate, "e_score_correction_bias") for part in found.values()):
-        raise UsageError(f"a {model.config.model_type} model has no experts that can be taken off here: only Glm4Moe has")
+        raise UsageError(f"a {model.config.model_type} model has no experts that can be removed here: only Glm4Moe has")
     return found
 
 
 def read(model: Any, texts: Iterable[Sequence[int]]) -> dict[str, list[Any]]:
-    """Return what each layer with experts is given, in float64, by layer and text: tokens x hidden."""
+    """Return the input of each layer with experts, by layer and text: tokens x hidden, in float64."""
     import torch
 
     found: dict[str, list[Any]] = {name: [] for name in layers_of(model)}
@@ -56,7 +56,7 @@ def read(model: Any, texts: Iterable[Sequence[int]]) -> dict[str, list[Any]]:
 
 
 def outputs(layer: Any, hidden: Any) -> Any:
-    """Return what every expert makes of every token: experts x tokens x hidden, in float64."""
+    """Return the output of every expert for every token: experts x tokens x hidden, in float64."""
     import torch
 
     experts = layer.experts
@@ -71,7 +71,7 @@ def choose(layer: Any, batches: Sequence[Any], keep: int, *, most: int = MOST_SU
     """Return which experts a layer keeps: those with the least sum over batches of ||Z - Z'||, Z' without the others.
 
     Args:
-        batches: what the layer is given, tokens x hidden each.
+        batches: inputs of the layer, tokens x hidden each.
         keep: how many; at least as many as a token passes through.
         most: subsets that are tried at most; see `MOST_SUBSETS`.
 
@@ -87,17 +87,17 @@ def choose(layer: Any, batches: Sequence[Any], keep: int, *, most: int = MOST_SU
         weight, bias = gate.weight.double(), gate.e_score_correction_bias.double()
         known = [((batch.double() @ weight.T).sigmoid(), outputs(layer, batch.double())) for batch in batches]
 
-        def said(scores: Any, each: Any, kept: Sequence[int]) -> Any:
+        def output(scores: Any, each: Any, kept: Sequence[int]) -> Any:
             shut = torch.full_like(bias, -math.inf)
             shut[list(kept)] = bias[list(kept)]
             weights, chosen = weighed(gate, scores, shut)
             tokens = torch.arange(len(scores), device=scores.device)
             return sum(weights[:, k, None] * each[chosen[:, k], tokens] for k in range(chosen.shape[1]))
 
-        whole = [said(*each, range(n)) for each in known]
+        whole = [output(*each, range(n)) for each in known]
 
         def loss(kept: Sequence[int]) -> float:
-            return math.fsum(float(torch.linalg.norm(z - said(*each, kept))) for z, each in zip(whole, known, strict=True))
+            return math.fsum(float(torch.linalg.norm(z - output(*each, kept))) for z, each in zip(whole, known, strict=True))
 
         if math.comb(n, keep) <= most:
             experts = min(itertools.combinations(range(n), keep), key=loss)
@@ -133,7 +133,7 @@ class Skipping:
     """Skips a token's second expert where its weight is below beta times the first's; the first then has all the weight.
 
     Attributes:
-        share: of the tokens, those for which one was skipped.
+        share: of the tokens, those whose second expert was skipped.
     """
 
     def __init__(self, model: Any, betas: Sequence[float]) -> None:
@@ -170,7 +170,7 @@ class Skipping:
 
 
 def betas(layer_inputs: dict[str, list[Any]], model: Any) -> list[float]:
-    """Return, for each layer, the median of the second weight over the first on what the layer is given (see `read`)."""
+    """Return, for each layer, the median of the second weight over the first on the layer's inputs (see `read`)."""
     import torch
 
     found = []

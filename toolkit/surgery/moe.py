@@ -99,7 +99,7 @@ class Routing:
         """End to count; return the extra loss of the pass, 0 if there is none."""
         import torch
 
-        self._is_open, told, total = False, self.balance, 0.0
+        self._is_open, how, total = False, self.balance, 0.0
         if not self._seen:
             return total
         kept = self._kept
@@ -110,14 +110,14 @@ class Routing:
             counts.append(hits.sum(0))
             scores = logits.sigmoid() if hasattr(gate, _BIAS) else logits.softmax(-1)
             shares = scores / scores.sum(-1, keepdim=True) * kept.reshape(-1, 1)
-            if told.balancer == "aux":
-                total = total + told.rate * _even(hits[None], shares[None]).mean() / len(self.gates)
-            if told.sequence:
+            if how.balancer == "aux":
+                total = total + how.rate * _even(hits[None], shares[None]).mean() / len(self.gates)
+            if how.sequence:
                 shape = (*kept.shape, experts)
-                total = total + told.sequence * _even(hits.view(shape), shares.view(shape)).mean() / len(self.gates)
-            if told.z:
+                total = total + how.sequence * _even(hits.view(shape), shares.view(shape)).mean() / len(self.gates)
+            if how.z:
                 squares = logits.logsumexp(-1).square() * kept.reshape(-1)
-                total = total + told.z * squares.sum() / kept.sum().clamp(min=1) / len(self.gates)
+                total = total + how.z * squares.sum() / kept.sum().clamp(min=1) / len(self.gates)
         self._counts = torch.stack(counts).detach() + (0 if self._counts is None else self._counts)
         self._seen = []
         return total
@@ -166,11 +166,11 @@ class Routing:
     def _hook(self, gate: Any, given: Any, said: Any) -> Any:
         if not isinstance(said, tuple) or len(said) != 3:
             return said
-        (logits, weights, chosen), told = said, self.balance
-        if told.capacity != inf and (gate.training or told.per_sequence):
-            shape = given[0].shape[:2] if told.per_sequence else (1, len(chosen))
+        (logits, weights, chosen), how = said, self.balance
+        if how.capacity != inf and (gate.training or how.per_sequence):
+            shape = given[0].shape[:2] if how.per_sequence else (1, len(chosen))
             kept = None if self._kept is None else self._kept.reshape(shape)
-            full = over_capacity(weights, chosen, logits.shape[-1], told, shape, kept)
+            full = over_capacity(weights, chosen, logits.shape[-1], how, shape, kept)
             weights = weights.masked_fill(full, 0.0)
             self._over = self._over + full.sum() * self._is_open
         if self._is_open:
@@ -178,7 +178,7 @@ class Routing:
         return logits, weights, chosen
 
 
-def over_capacity(weights: Any, chosen: Any, experts: int, told: Balance, shape: tuple[int, int], kept: Any = None) -> Any:
+def over_capacity(weights: Any, chosen: Any, experts: int, how: Balance, shape: tuple[int, int], kept: Any = None) -> Any:
     """Return which assignments (tokens x active, truth values) find their expert full.
 
     Args:
@@ -189,12 +189,12 @@ def over_capacity(weights: Any, chosen: Any, experts: int, told: Balance, shape:
 
     groups, active = shape[0], chosen.shape[1]
     kept = torch.ones(shape, dtype=torch.bool, device=chosen.device) if kept is None else kept
-    most = torch.tensor([capacity(told.capacity, active, int(n), experts) for n in kept.sum(1)], device=chosen.device)
+    most = torch.tensor([capacity(how.capacity, active, int(n), experts) for n in kept.sum(1)], device=chosen.device)
     best = weights.argsort(dim=-1, descending=True, stable=True)
     group = torch.arange(groups, device=chosen.device).repeat_interleave(shape[1])
     key = (group[:, None] * experts + chosen.gather(1, best)).where(kept.reshape(-1, 1), groups * experts).T.flatten()
     by_score = weights.gather(1, best).T.flatten().argsort(dim=0, descending=True, stable=True)
-    first = by_score if told.priority == "score" else torch.arange(len(key), device=key.device)
+    first = by_score if how.priority == "score" else torch.arange(len(key), device=key.device)
     order = first[key[first].argsort(dim=0, stable=True)]
     sorted_keys = key[order]
     place = torch.arange(len(key), device=key.device) - torch.searchsorted(sorted_keys, sorted_keys)

@@ -1,9 +1,9 @@
 """Structured pruning of Llama-like models: channels of the feed-forward blocks, and whole layers.
 
 One share of channels is removed in each layer, in multiples of 8, since a model's configuration has one
-`intermediate_size`. Which channels, says a score: `act`, activations times weights (Wanda-sp, FLAP: the norm of a channel's
+`intermediate_size`. A score chooses them: `act`, activations times weights (Wanda-sp, FLAP: the norm of a channel's
 values on calibration texts times the norm of its column of the down projection); `mag`, the norm of its weights; `random`.
-Which layers, says block influence (ShortGPT, arXiv 2403.03853): 1 less the cosine of what goes in and what comes out.
+Layers are chosen by block influence (ShortGPT, arXiv 2403.03853): 1 less the cosine of a layer's input and output.
 
 The cut itself is made by torch-pruning's dependency graph. Its high-level pruners fail on grouped-query attention
 (VainF/Torch-Pruning#516), and are not used. Left out: heads and vocabulary, Taylor scores, hidden width.
@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from toolkit.errors import InfrastructureError, UsageError
+from toolkit.errors import InfrastructureError, UsageError, check_one_of
 
 SCORES = ("act", "mag", "random")
 MULTIPLE = 8
@@ -51,8 +51,7 @@ def channel_scores(model: Any, how: str = "act", texts: Sequence[Sequence[int]] 
     import torch
 
     layers = layers_of(model)
-    if how not in SCORES:
-        raise UsageError(f"there is no score {how!r}; there are {', '.join(SCORES)}")
+    check_one_of("--score", how, SCORES)
     if how == "random":
         chance = torch.Generator().manual_seed(seed)
         return [torch.rand(each.mlp.down_proj.in_features, generator=chance, dtype=torch.float64) for each in layers]
@@ -91,7 +90,7 @@ def _activations(model: Any, layers: Sequence[Any], texts: Sequence[Sequence[int
 
 
 def kept_channels(scores: Sequence[Any], share: float) -> list[list[int]]:
-    """Return the channels that stay in each layer, rising: those with the highest scores, of equal ones the first."""
+    """Return the channels that stay in each layer, in order: those with the highest scores, and of equal ones the first."""
     import torch
 
     found = []
@@ -108,8 +107,8 @@ def voted_channels(
     """Return the channels that several voters keep together: those with most votes, of equal ones the highest mean score.
 
     Args:
-        votes: of each voter the channels kept in each layer.
-        scores: of each voter the score of each channel in each layer.
+        votes: the channels that each voter keeps in each layer.
+        scores: each voter's score of each channel in each layer.
 
     Source: the one-shot vote of FedPrLLM, arXiv 2505.13547.
     """

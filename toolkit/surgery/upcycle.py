@@ -4,22 +4,22 @@ Its router chooses the experts with the largest score + `e_score_correction_bias
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from toolkit.errors import UsageError
+from toolkit.errors import UsageError, check_one_of
 from toolkit.surgery.moe import in_full, is_router
 
 Init = Literal["copy", "noise", "drop", "partition", "virtual", "random", "skewed", "dead"]
 """What the experts are made of.
 
 - `copy`: each is the parent's feed-forward layer. `noise`: and normal noise of `noise` times the weights' sd.
-- `drop`: of each, a share `share` of the inner dimensions is drawn anew, normal with the parent's mean and sd
+- `drop`: in each, a share `share` of the inner dimensions is drawn anew, normal with the parent's mean and sd
   (arXiv 2502.19261). `random`: all of them.
 - `partition`: each is a slice of the parent's (LLaMA-MoE). `virtual`: there are experts / active copies of as many slices
   as experts are active, those of a copy with one router row: as much arithmetic as the parent's (arXiv 2410.07524).
 - `skewed`: copies, the first with `skew` for a bias to begin with. `dead`: copies, the first with weights of 0.
 """
-INITS: tuple[Init, ...] = ("copy", "noise", "drop", "partition", "virtual", "random", "skewed", "dead")
+INITS: tuple[Init, ...] = get_args(Init)
 _MATRICES = ("gate_proj", "up_proj", "down_proj")
 
 
@@ -47,8 +47,7 @@ class Upcycling:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.init not in INITS:
-            raise UsageError(f"--init {self.init}: there are {', '.join(INITS)}")
+        check_one_of("--init", self.init, INITS)
         if not 2 <= self.experts <= 1024 or not 1 <= self.active <= self.experts:
             raise UsageError(f"--experts {self.experts} --active {self.active}: 2 to 1024 experts, of which some are active")
         if self.active == 1:
@@ -69,7 +68,7 @@ class Upcycling:
 def upcycle(model: Any, how: Upcycling) -> Any:
     """Return a `Glm4MoeForCausalLM` with the weights of a Llama-like model, which is left as it is.
 
-    It says what the parent says (up to rounding) if `how.init` is `copy` or `virtual`, or `partition` with all experts
+    Its outputs are the parent's (up to rounding) if `how.init` is `copy` or `virtual`, or `partition` with all experts
     active: a token's experts are then equal, or add up to the parent's layer.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Of what gates judged, what is learnt: the best few samples of each prompt, and pairs of a right and a wrong one."""
+"""Choose what is learnt from what gates judged: the best samples of each prompt, and pairs of a right and a wrong one."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Pairs = Literal["dpo", "kto"]
 EXECUTION = ("compile", "import", "tests")
 """Gates whose refusal says that a program fails: what else is refused is no example of a wrong answer."""
 ADDED_HERE = ("reports", "test")
-"""What rows to train on are rid of: the tests are not to be learnt, and an accepted row's reports say nothing."""
+"""Fields that rows to train on lose: tests must not be learnt, and the reports of an accepted row say nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class OfTask:
     wrong: list[dict[str, Any]] = field(default_factory=list)
 
     def choose(self, keep: int, *, similarity: float, shortest_first: bool) -> int:
-        """Keep at most so many different programs, none of them cut off; return how many different ones there were.
+        """Keep at most `keep` different programs, none of them cut off; return how many different ones there were.
 
         Programs that fail are told apart in the same way, so that none is in two pairs.
 
@@ -120,8 +120,8 @@ def pairs_of(task: OfTask, kind: Pairs, form: Form, asked: Asked) -> list[dict[s
 def _example(row: Mapping[str, Any], form: Form, asked: Asked, **answers: Mapping[str, Any]) -> dict[str, Any]:
     """Return a prompt and the answers to it, in the form that was asked for."""
     if form == "chat":
-        told: dict[str, Any] = {name: _says(_answer(each, asked)) for name, each in answers.items()}
-        return {"task_id": row["task_id"], "prompt": _asks(asked), **told}
+        sides: dict[str, Any] = {name: _says(_answer(each, asked)) for name, each in answers.items()}
+        return {"task_id": row["task_id"], "prompt": _asks(asked), **sides}
     said = {name: Row.of(each) for name, each in answers.items()}
     return {
         "task_id": row["task_id"], "prompt": Row.of(row).prompt or "",

@@ -30,25 +30,25 @@ if TYPE_CHECKING:
     from toolkit.training.settings import TrainSettings
 
 Text = str | tuple[str, str]
-"""What a model learns of a row; of a pair, the first is a prompt by a chat template, whose special tokens count as such."""
+"""What a model learns from a row. The first of a pair is a prompt by a chat template, whose special tokens are meant."""
 TRAIN = "train.jsonl"
 """The file of a folder that is given as data, as `toolkit distill` writes it."""
 PADDING = -1
 """A place in a block that is no target: the model reads an end of text there, and is not taught that it comes.
 
-Of a token that is read and no target, a block has -2 less the token's number.
+A token that is read and not learnt is -2 less its number in a block.
 """
 Unfinished = Literal["leave-out", "open", "closed"]
 """What becomes of answers that were cut off at the token limit: see `read`."""
 Loss = Literal["completion", "all"]
 """Whether prompts are learnt too, or read and not learnt."""
 MAX_WEIGHT = 100.0
-"""Of a row, at most."""
+"""Largest weight of a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """A text that is learnt in another way than all of it, with an end, once an epoch.
+    """A text that is learnt otherwise than whole, with an end, once an epoch.
 
     Attributes:
         is_open: it has no end, as its answer was cut off.
@@ -180,33 +180,6 @@ def finished(texts: Sequence[Text | Learnt]) -> float:
     return round(sum(not (isinstance(text, Learnt) and text.is_open) for text in texts) / len(texts), 4)
 
 
-def inputs(blocks: Any, end: int) -> dict[str, Any]:
-    """Return what a model is given of blocks (a tensor as of `Blocks.take`): `input_ids`, with `end` for `PADDING`.
-
-    With the places of isolated texts, as `position_ids` and without an attention mask, transformers masks other texts.
-    """
-    ids = blocks[:, 0]
-    read = ids.where(ids >= 0, -2 - ids).where(ids != PADDING, end)
-    return {"input_ids": read} | ({"position_ids": blocks[:, 1]} if blocks.shape[1] > 1 else {})
-
-
-def check_reads(model: Any, settings: "TrainSettings") -> None:
-    """Raise UsageError unless a model reads blocks of that length, and, where asked, their texts apart, by their places."""
-    import torch
-
-    context = getattr(model.config, "max_position_embeddings", None) or settings.sequence
-    if settings.sequence > context:
-        raise UsageError(f"--sequence {settings.sequence}: {settings.model} reads at most {context} tokens")
-    if not settings.document_mask:
-        return
-    ids = torch.tensor([[1, 2, 3, 4, 5, 1]], device=model.device)
-    places = torch.tensor([[0, 1, 2, 0, 1, 2]], device=model.device)
-    model.eval()
-    with torch.no_grad():
-        together, alone = (model(input_ids=i, position_ids=p, use_cache=False).logits[0, -3:].float()
-                           for i, p in ((ids, places), (ids[:, 3:], places[:, 3:])))  # fmt: skip
-    if not torch.allclose(together, alone, atol=0.05 * float(alone.std()) + 1e-5):
-        raise UsageError("--document-mask: this model reads the texts of a block as one, whatever their places are")
 
 
 def pack(documents: Iterable[Sequence[int]], length: int, end: int) -> Iterator[list[int]]:

@@ -22,7 +22,7 @@ _ENDING_S = 10.0
 def train(
     settings: TrainSettings, processes: int = 1, advance: Callable[[str, int, int], None] = lambda *_: None
 ) -> TrainOutcome:
-    """Train in so many processes, of which each takes its share of a batch; see `loop.train` for all else.
+    """Train in `processes` processes, each of which takes its share of a batch; see `loop.train` for everything else.
 
     Raises:
         UsageError, InfrastructureError: as `loop.train`, and where a process was killed.
@@ -70,8 +70,8 @@ def _wait(running: list[subprocess.Popen[bytes]]) -> None:
 def _fail(codes: list[int], said: IO[bytes]) -> None:
     said.seek(0)
     lines = said.read().decode(errors="replace").splitlines()
-    told = [line.removeprefix("toolkit: ") for line in lines if line.startswith("toolkit: ")] or lines[-1:]
-    why = "\n".join(told) or f"a process of the training ended with {next(code for code in codes if code)}"
+    complaints = [line.removeprefix("toolkit: ") for line in lines if line.startswith("toolkit: ")] or lines[-1:]
+    why = "\n".join(complaints) or f"a process of the training ended with {next(code for code in codes if code)}"
     raise (UsageError if 2 in codes else InfrastructureError)(why)
 
 

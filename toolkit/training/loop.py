@@ -6,8 +6,8 @@ The learning rate rises linearly, then falls along half a cosine. Losses that ar
 Trained weights are float32; on a GPU the others and the arithmetic are bfloat16. Seed and step determine all randomness
 of a step, so a resumed training equals one that was never stopped: on CPUs, to the bit.
 
-Left out: sharded weights (FSDP, DeepSpeed; `accelerate launch` gives plain data
-parallelism), quantised weights, fused kernels, other optimisers. Settings, data, the folder and held-out loss: beside it.
+Left out: sharded weights (FSDP, DeepSpeed; `accelerate launch` gives plain data parallelism), quantised weights, fused
+kernels, other optimisers. Settings, data, loss and folder are in files beside this one.
 
 Source: the defaults of full training, and packing, are those of arXiv 2606.28438 and its code.
 """
@@ -24,7 +24,7 @@ from toolkit.models.load import explained
 from toolkit.models.save import save
 from toolkit.models.source import Source
 from toolkit.surgery.moe import Routing
-from toolkit.training import data, folder, held_out
+from toolkit.training import data, folder, reading
 from toolkit.training.settings import PAPER, TrainOutcome, TrainSettings
 
 __all__ = ["PAPER", "TrainOutcome", "TrainSettings", "train"]
@@ -67,20 +67,19 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
         )  # fmt: skip
         lora = Lora(rank=settings.lora_rank, alpha=settings.lora_alpha, dropout=settings.lora_dropout)
         loaded, below = trainable(source, None if settings.full else lora, settings.only, settings.gradient_checkpointing)
-        data.check_reads(loaded.model, settings)
+        reading.check_reads(loaded.model, settings)
         routing = Routing(loaded.model, settings.routing())  # of a mixture of experts; else it does nothing
         blocks = data.Blocks(
             texts=texts, tokenizer=loaded.tokenizer, length=settings.sequence, seed=settings.seed,
             fim_rate=settings.fim_rate, spm_rate=settings.spm_rate, isolated=settings.document_mask,
         )  # fmt: skip
         unseen = replace(blocks, texts=known, seed=0, fim_rate=0.0)
-        on_unseen = [held_out.loss(loaded.model, unseen, device, dtype)] if known else []
+        on_unseen = [reading.mean_loss(loaded.model, unseen, device, dtype)] if known else []
         n_steps = settings.steps or ceil(settings.epochs * blocks.n_blocks(0) / settings.batch)
 
         weights = {name: weight for name, weight in loaded.model.named_parameters() if weight.requires_grad}
-        matrices, others = ([weight for weight in weights.values() if (weight.ndim > 1) == it] for it in (True, False))
-        groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        model, optimizer = accelerator.prepare(loaded.model.train(), torch.optim.AdamW(groups))
+        optimizer = torch.optim.AdamW(settings.groups(weights.values()))
+        model, optimizer = accelerator.prepare(loaded.model.train(), optimizer)
         first, losses, tokens = 0, list[float](), 0
         if state := folder.kept(settings, device, asked):
             first, losses, tokens, started = state["step"], state["losses"], state["tokens"], started - state["seconds"]
@@ -103,13 +102,8 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
                 ids = mine[start : start + settings.micro_batch]
                 is_last = start + settings.micro_batch >= len(mine)
                 with contextlib.nullcontext() if is_last else accelerator.no_sync(model):
-                    with torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
-                        read = data.inputs(ids, loaded.tokenizer.eos_token_id)
-                        routing.reads(ids[:, 0] != data.PADDING)
-                        logits = model(**read, use_cache=False).logits[:, :-1].flatten(0, 1)
-                    targets = ids[:, 0, 1:].flatten().clamp(min=data.PADDING)
-                    part = torch.nn.functional.cross_entropy(logits.float(), targets, ignore_index=data.PADDING,
-                                                             reduction="sum")  # fmt: skip
+                    routing.reads(ids[:, 0] != data.PADDING)
+                    part = reading.cross_entropy(model, ids, loaded.tokenizer.eos_token_id, dtype)
                     more = routing.loss() * len(ids) / settings.batch
                     accelerator.backward((part / n_targets + more) * world)  # gradients are averaged over processes
                 loss += part.detach() / n_targets
@@ -130,7 +124,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
                 })  # fmt: skip
 
         advance("train", n_steps, n_steps)
-        on_unseen += [held_out.loss(loaded.model, unseen, device, dtype)] if known else []
+        on_unseen += [reading.mean_loss(loaded.model, unseen, device, dtype)] if known else []
         outcome = TrainOutcome(
             folder=settings.output, weights=settings.output / ("model" if settings.full else "adapter"),
             losses=tuple(losses), tokens=tokens, seconds=time.monotonic() - started, is_main=accelerator.is_main_process,

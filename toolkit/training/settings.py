@@ -1,7 +1,7 @@
 """Settings and outcome of a training."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import cos, inf, pi
 from pathlib import Path
@@ -111,6 +111,12 @@ class TrainSettings(Settings):
             balancer=self.balance, rate=self.balance_rate,
             sequence=self.sequence_loss, z=self.z_loss, capacity=inf if self.capacity is None else self.capacity,
         )  # fmt: skip
+
+    def groups(self, weights: Iterable[Any]) -> list[dict[str, Any]]:
+        """Return AdamW's groups of weights: matrices decay, the others do not."""
+        every = list(weights)
+        matrices, others = ([weight for weight in every if (weight.ndim > 1) == it] for it in (True, False))
+        return [{"params": matrices, "weight_decay": self.weight_decay}, {"params": others, "weight_decay": 0.0}]
 
     def rate(self, step: int, n_steps: int) -> float:
         """Return the learning rate of a step (from 0): it rises linearly, then falls to 0 along half a cosine."""

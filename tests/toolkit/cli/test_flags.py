@@ -55,9 +55,13 @@ def test_the_command_to_go_on_with_can_be_pasted(monkeypatch: pytest.MonkeyPatch
     assert again("--output a", "--resume") == "toolkit eval humaneval -o a --resume"
 
 
-def test_another_package_of_the_name_is_told(tmp_path: Path) -> None:
-    (tmp_path / "gates").mkdir()
-    (tmp_path / "gates" / "__init__.py").touch()
+@pytest.mark.parametrize("name", ["sandbox", "gates", "images"])
+def test_another_package_of_the_name_is_told(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").touch()
+    said = f"Python finds the package {name} at {tmp_path}; give exogate an environment of its own, or take that off the path\n"
     done = toolkit("--version", PYTHONPATH=str(tmp_path))
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"toolkit: Python finds the package gates at {tmp_path}; give exogate an environment of its own")
+    assert (done.returncode, done.stderr) == (2, f"toolkit: {said}")
+    code = [sys.executable, "-c", "import toolkit; toolkit.gate"]
+    done = subprocess.run(code, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (f"ImportError: {said}" in done.stderr) is (name != "images")  # which only the command line needs

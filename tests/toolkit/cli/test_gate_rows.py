@@ -63,7 +63,7 @@ def test_bad_models_are_said(torch: Any, kind: str, more: tuple[str, ...], words
 
 def test_reasoning_without_a_judge_is_refused(tmp_path: Path) -> None:
     done = inside.toolkit("gate", "--kind", "compile", "--cot", write(tmp_path / "in.jsonl", {"code": GOOD}), "--output", tmp_path / "out")
-    assert (done.returncode, "--cot has no effect with 'compile': it is for the gates judge" in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, "--cot has no effect with 'compile': it is for the gate judge" in done.stderr) == (2, True), done.stderr
 
 
 # -- what a hostile row costs ------------------------------------------------------------------------------------------

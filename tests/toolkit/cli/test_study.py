@@ -54,7 +54,7 @@ def test_judging_takes_no_gpu_and_a_difference_names_both_benchmarks(tmp_path: P
     (["study", "pruning", "small"], "there is no study 'pruning'; there are per, moe-balance, moe-dense, pruning-fl, reliability"),
     (["study", "per", "none.toml"], "No such file or directory; presets are tiny, small, gpu, full"),
     (["study", "per", "small", "--nll-tasks", "many"], "nll_tasks must be a"),
-    (["study", "per", "small", "--dry-run", "--machine", "abacus"], "machine: 'abacus' is not known"),
+    (["study", "per", "small", "--dry-run", "--machine", "abacus"], "machine must be 'cpu', 'a100', 'h100' or 'h200', not abacus"),
     (["prune", "smollm2", "-o", "there"], "nothing is to be pruned: say --ffn SHARE"),
     (["prune", "smollm2", "-o", "there", "--ffn", "1.5"], "at least 0 and below 1, not 1.5"),
     (["prune", "smollm2", "-o", "there", "--ffn", "0.2"], "wants --calibration"),

@@ -14,10 +14,19 @@ from toolkit.benchmarks import Benchmark
 from toolkit.commands import evaluate, validate
 from toolkit.oracle import Facts
 from toolkit.records import Result, Sample
+from toolkit.samples import read as sample_files
+from toolkit.samples.sanitize import Sanitizer
+
+
+@pytest.fixture(scope="session")
+def sanitizer() -> Iterator[Sanitizer]:
+    """One whose processes stay: starting them is most of what a small run takes."""
+    with Sanitizer() as made:
+        yield made
 
 
 @pytest.fixture
-def judge(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def judge(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sanitizer: Sanitizer) -> None:
     """Put an oracle in place that believes the samples."""
 
     @contextlib.contextmanager
@@ -33,4 +42,5 @@ def judge(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(evaluate, "open_oracle", oracle)
     monkeypatch.setattr(validate, "open_oracle", oracle)
     monkeypatch.setattr(evaluate, "prove", lambda _: None)
+    monkeypatch.setattr(sample_files, "Sanitizer", lambda: contextlib.nullcontext(sanitizer))
     monkeypatch.chdir(tmp_path)

@@ -51,7 +51,7 @@ def test_a_score_is_split_at_a_day_of_the_benchmark(dated: Path, tmp_path: Path)
     assert (row["before"]["tasks"], row["before"]["value"], row["after"]["tasks"], row["after"]["value"]) == (40, 1.0, 40, 0.25)
     assert (row["undated"], row["difference"]) == (0, -0.75)
     assert row["low"] < -0.75 < row["high"] < 0
-    assert "before 1.000 [" in analysis.told(found)
+    assert "before 1.000 [" in analysis.as_text(found)
     assert found["diversity"][0]["programs"] == "candidates"
     nothing = analyze(tmp_path / "run", split="2025-01-01")["temporal"][0]
     assert nothing["says"] == "nothing to compare: tasks are of 2023-06-01 to 2024-03-01"
@@ -77,7 +77,7 @@ def test_a_day_may_be_the_one_that_the_model_states(dated: Path, tmp_path: Path)
 def test_what_a_model_states_of_its_day_is_printed(dated: Path, tmp_path: Path) -> None:
     found = analyze(run(tmp_path / "run", model="Qwen/Qwen2.5-Coder-1.5B-Instruct"), split="cutoff")
     said = "cut-off 2024-02-01: Qwen2.5-Coder: public repositories created before February 2024 (arXiv 2409.12186)"
-    assert said in analysis.told(found).splitlines()
+    assert said in analysis.as_text(found).splitlines()
     assert analyze(tmp_path / "run", split="2024-02-01")["about"]["cutoff"] is None
 
 

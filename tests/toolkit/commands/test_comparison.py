@@ -1,6 +1,7 @@
 """What a score may be compared with; no box runs here."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,18 @@ from toolkit.store.rows import to_row
 pytestmark = pytest.mark.usefixtures("judge")
 
 
+MADE: list[Path] = []
+
+
 @pytest.fixture
-def other(tmp_path: Path) -> Path:
-    """A finished run, all of it wrong."""
-    file = write(tmp_path / "wrong.jsonl", ["wrong_answer"] * 164)
-    assert run("--samples", file, "--output", tmp_path / "other", "--allow-uniform").exit_code == 0
-    return tmp_path / "other"
+def other(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run, all of it wrong; made once, and copied."""
+    if not MADE:
+        folder = tmp_path_factory.mktemp("made")
+        file = write(folder / "wrong.jsonl", ["wrong_answer"] * 164)
+        assert run("--samples", file, "--output", folder / "other", "--allow-uniform").exit_code == 0
+        MADE.append(folder / "other")
+    return shutil.copytree(MADE[0], tmp_path / "other")
 
 
 def edit(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:

@@ -129,9 +129,9 @@ def test_runs_are_compared(tmp_path: Path) -> None:
     for flags, words in (
         (("--budget", "seconds=1", "none"), "none: --budget seconds: no seconds are recorded"),
         (("slow", PUBLISHED), "one benchmark, and these are of gsm8k, humaneval"),
-        (("slow", "--anchors", "size=1:2"), "--anchors size=1:2: wants"),
-        (("slow", "--anchors", "tokens_per_s=0:2"), "--anchors tokens_per_s=0:2: wants"),
-        (("slow", "--anchors", "accuracy=1:nan"), "--anchors accuracy=1:nan: wants"),
+        (("slow", "--anchors", "size=1:2"), "an axis of --anchors is one of accuracy, tokens_per_s, memory_mb, ms_per_token, not 'size'"),
+        (("slow", "--anchors", "tokens_per_s=0:2"), "--anchors tokens_per_s=0:2: LOW must be below HIGH"),
+        (("slow", "--anchors", "accuracy=1:nan"), "--anchors accuracy=1:nan: LOW must be below HIGH"),
         (("slow", "--anchors", "accuracy"), "--anchors wants AXIS=LOW:HIGH"),
         (("slow", "--csv", "--json"), "exclude"),
         ((tmp_path,), "is no finished run"),

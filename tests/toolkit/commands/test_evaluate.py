@@ -52,6 +52,12 @@ def test_chosen_tasks_need_samples_too(tmp_path: Path, flags: list[object], word
     assert found["n_tasks_sampled"] == (5 if "--limit" in flags else 10)
 
 
+def test_values_of_k_that_no_task_has_samples_for_are_named(tmp_path: Path) -> None:
+    file = write(tmp_path / "s.jsonl", HALF)
+    assert "warning: no pass@k for --k 10,100: some task has fewer samples" in run("--samples", file, "--k", "1,10,100").stderr
+    assert "--k" not in run("--samples", file).stderr, "of the default, which nobody chose"
+
+
 # -- bounds ------------------------------------------------------------------------------------------------------------
 
 

@@ -217,7 +217,7 @@ def test_replayed_samples_are_the_same_samples(tmp_path: Path) -> None:
         (["--n", "2", "--greedy"], 2, "would be the same"),
         (["--temperature", "1", "--greedy"], 2, "exclude"),
         (["--top-p", "2"], 2, "top-p"),
-        (["--batch-size", "0"], 2, "batch size"),
+        (["--batch-size", "0"], 2, "--batch-size must"),
         (["--prompt", "9-shot"], 2, "--prompt"),
         pytest.param(["--dtype", "int3"], 2, "--dtype", marks=pytest.mark.models),
         pytest.param(["--device", "nonsense"], 2, "--device", marks=pytest.mark.models),

@@ -65,7 +65,7 @@ def test_who_takes_part_and_what_is_sent() -> None:
 def test_an_update_holds_numbers_and_nothing_else() -> None:
     with pytest.raises(TypeError, match="arrays of numbers"):
         Update(arrays={"w": np.array(["def f(): pass"])}, weight=1)
-    with pytest.raises(TypeError, match="beside its arrays are numbers"):
+    with pytest.raises(TypeError, match="an update holds numbers only"):
         Update(arrays={}, weight=1, numbers={"text": "def f(): pass"})  # type: ignore[dict-item]
     with pytest.raises(UsageError, match="trained on nothing"):
         update(1, 0)

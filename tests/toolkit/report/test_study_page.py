@@ -38,7 +38,7 @@ def test_contrasts_are_drawn_by_measure_and_what_the_study_asks_is_on_top() -> N
     assert study.ONE_SEED not in page
     alone = {**summary(some, {}), "settings": {"model": "m", "seeds": [3]}}
     assert study.ONE_SEED in study.html(alone)
-    assert study.told(alone).splitlines()[-2:] == [study.ONE_SEED, "open"]
+    assert study.as_text(alone).splitlines()[-2:] == [study.ONE_SEED, "open"]
     assert page.count("<figure>") == 1
 
 

@@ -205,4 +205,4 @@ def test_the_shim_is_written_where_evaluate_looks(tmp_path: Path) -> None:
 
 def test_no_other_shim(tmp_path: Path) -> None:
     ran = subprocess.run([sys.executable, "-m", "toolkit.cli", "shim", "bleu", str(tmp_path)], capture_output=True, text=True, check=False)
-    assert (ran.returncode, ran.stderr) == (2, "toolkit: there is no shim 'bleu'; there is code_eval\n")
+    assert (ran.returncode, ran.stderr) == (2, "toolkit: METRIC is one of code_eval, not 'bleu'\n")

@@ -83,7 +83,7 @@ def test_tools_over_http(boxes: None) -> None:
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--transport", "sse"], "--transport is stdio or streamable-http, not 'sse'"),
+        (["--transport", "sse"], "--transport is one of stdio, streamable-http, not 'sse'"),
         (["--transport", "streamable-http", "--host", "0.0.0.0"], "--host 0.0.0.0: it asks for no key"),
     ],
 )

@@ -16,6 +16,7 @@ import pytest
 from tests.processes import started
 from toolkit.errors import UsageError
 from toolkit.records import Result, Sample, Verdict
+from toolkit.report import run_files
 from toolkit.report import summary as report
 from toolkit.store import run_folder as runs
 from toolkit.store.files import SettingsChanged
@@ -49,7 +50,8 @@ def create(path: Path, **more: Any) -> RunFolder:
 
 
 def finish(folder: RunFolder, results: list[Result]) -> None:
-    folder.finish(results, report.summarise(benchmark="humaneval+", results=results, ks=[1], has_plus=True))
+    summary = report.summarise(benchmark="humaneval+", results=results, ks=[1], has_plus=True)
+    folder.finish(results, summary, run_files.made(folder, results, summary, {}))
 
 
 def complete(path: Path, *, order: list[Sample] | None = None, **more: Any) -> RunFolder:
@@ -357,7 +359,7 @@ def test_many_samples_take_little_memory(tmp_path: Path) -> None:
         try:
             folder.write_samples(many())
             writing = tracemalloc.get_traced_memory()[1]
-            folder.finish(results, summary)
+            folder.finish(results, summary, run_files.made(folder, results, summary, {}))
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()

@@ -73,7 +73,7 @@ def test_the_pair_is_matched_on_max_vio() -> None:
 
 
 def test_levels_that_there_are_not_are_refused() -> None:
-    for told, said in (({"balancers": "alf"}, "neither none nor a kind with its rate"), ({"inits": "no"}, "there is no 'no'"),
+    for told, said in (({"balancers": "alf"}, "neither none nor a kind with its rate"), ({"inits": "copyy"}, "not copyy; did you mean 'copy'?"),
                        ({"reads": "1.0"}, "0 has to be the first")):  # fmt: skip
         with pytest.raises(UsageError, match=said):
             settings("moe-balance", Path("x"), **told)

@@ -14,18 +14,18 @@ from toolkit.studies.settings import read
 
 def test_a_difference_of_gaps_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     scores = {("m", "humaneval-pro"): 60.0, ("d", "humaneval-pro"): 50.0, ("m", "mbpp-pro"): 40.0, ("d", "mbpp-pro"): 35.0}
-    assert published_gap.did(["m"], ["d"], lambda model, name: scores[model, name]) == (10.0, 5.0, 5.0)
+    assert published_gap.difference_of_gaps(["m"], ["d"], lambda model, name: scores[model, name]) == (10.0, 5.0, 5.0)
 
 
 def test_the_published_gaps() -> None:
-    first, second, difference = published_gap.did(published_gap.MIXTURES, published_gap.DENSE)
+    first, second, difference = published_gap.difference_of_gaps(published_gap.MIXTURES, published_gap.DENSE)
     assert (round(first, 2), round(second, 2), round(difference, 2)) == (13.16, 6.12, 7.04)
-    kept = published_gap.did(published_gap.MIXTURES, published_gap.DENSE, published_gap.retention)
+    kept = published_gap.difference_of_gaps(published_gap.MIXTURES, published_gap.DENSE, published_gap.retention)
     assert (round(kept[0], 3), round(kept[1], 3), round(kept[2], 3)) == (0.101, 0.019, 0.082)
-    large = published_gap.did(published_gap.MIXTURES, published_gap.LARGE)
+    large = published_gap.difference_of_gaps(published_gap.MIXTURES, published_gap.LARGE)
     assert round(large[2], 1) == 7.7
-    assert round(published_gap.did(published_gap.MIXTURES, published_gap.LARGE, published_gap.retention)[2], 3) == 0.076
-    pair, error = published_gap.did(published_gap.PAIR[:1], published_gap.PAIR[1:])[2], published_gap.se(*published_gap.PAIR)
+    assert round(published_gap.difference_of_gaps(published_gap.MIXTURES, published_gap.LARGE, published_gap.retention)[2], 3) == 0.076
+    pair, error = published_gap.difference_of_gaps(published_gap.PAIR[:1], published_gap.PAIR[1:])[2], published_gap.standard_error(*published_gap.PAIR)
     assert (round(pair, 1), round(error, 1)) == (5.7, 5.9)
 
 

@@ -124,7 +124,7 @@ def test_a_plan_says_cells_cost_and_what_can_be_seen(name: str, tmp_path: Path) 
         study = STUDIES[name]
         told = read(study.settings, study.presets, preset, {"output": str(tmp_path / preset)})
         found = plan.plan(study, told)
-        text = plan.told(found)
+        text = plan.as_text(found)
         assert len(found["cells"]) == len(study.cells(told)) * len(told.seeds)
         assert f"{len(found['cells'])} cells" in text
         assert ("GPU-hours" in text) is (told.machine != "cpu")
@@ -224,7 +224,7 @@ def test_stages_that_run_elsewhere_are_waited_for(tmp_path: Path) -> None:
     ("pruning-fl", {"sparsities": "0.2"}, "sparsities: 0 is needed"),
     ("pruning-fl", {"alphas": "0.1"}, "alphas: iid is needed"),
     ("pruning-fl", {"alphas": "iid,-1"}, "'-1' is neither iid nor a number above 0"),
-    ("pruning-fl", {"orders": "during"}, "there is no 'during'; there are prune-fl, fl-prune, local"),
+    ("pruning-fl", {"orders": "prune"}, "must be 'prune-fl', 'fl-prune' or 'local', not prune; did you mean 'prune-fl'?"),
     ("per", {"children": "small"}, "'small' is neither ffnSHARE"),
     ("reliability", {"planted": "0.002"}, "0.002 is not one of 0.1, 0.01"),
     ("per", {"samples": "2"}, "samples wants a temperature above 0"),

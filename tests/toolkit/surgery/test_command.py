@@ -33,7 +33,7 @@ def test_a_mixture_in_a_folder(dense: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("flags", "said"), [
     (["--active", "1"], "--active 1: a token's only expert always has the weight 1, so that no router learns; take 2"),
-    (["--init", "no"], "--init no: there are copy, noise, drop, partition, virtual, random, skewed, dead"),
+    (["--init", "no"], "--init is one of copy, noise, drop, partition, virtual, random, skewed, dead, not 'no'"),
     (["--experts", "5", "--init", "partition"], "--init partition: 64 inner dimensions are not 5 equal slices"),
 ])  # fmt: skip
 def test_what_cannot_be_made_is_one_line(dense: str, tmp_path: Path, flags: list[str], said: str) -> None:

@@ -1,4 +1,4 @@
-"""Experts that are taken off or skipped."""
+"""Experts that are removed or skipped."""
 
 import itertools
 from collections.abc import Callable
@@ -109,7 +109,7 @@ def test_what_cannot_be_cut_is_refused(mixture: Make) -> None:
             experts.choose(layer, experts.read(made, TEXTS)[name], keep)
     with pytest.raises(UsageError, match="the same number"):
         experts.cut(made, [(0, 1), (0, 1, 2)])
-    with pytest.raises(UsageError, match="has no experts that can be taken off"):
+    with pytest.raises(UsageError, match="has no experts that can be removed"):
         experts.layers_of(mixture.parent)  # type: ignore[attr-defined]
     with pytest.raises(UsageError, match="only where it passes through two"):
         experts.Skipping(mixture(active=3), [0.5, 0.5])

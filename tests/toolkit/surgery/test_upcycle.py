@@ -92,7 +92,7 @@ def test_it_is_saved_and_loaded(saved: str, mixture: Make, ids: Any) -> None:
 
 
 @pytest.mark.parametrize(("how", "said"), [
-    ({"active": 1}, "always has the weight 1"), ({"init": "no"}, "there are copy, noise"), ({"experts": 1}, "2 to 1024"),
+    ({"active": 1}, "always has the weight 1"), ({"init": "no"}, "--init is one of copy, noise"), ({"experts": 1}, "2 to 1024"),
     ({"active": 9}, "some are active"), ({"init": "virtual", "active": 3}, "no whole number"), ({"layers": 0}, "at least 1"),
     ({"init": "partition", "experts": 5}, "64 inner dimensions are not 5 equal slices"),
 ])  # fmt: skip

@@ -54,12 +54,13 @@ class Sampling:
     stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.n < 1 or self.max_new_tokens < 1:
-            raise BadValue("the number of samples and of new tokens must be at least 1")
+        for flag, count in (("--n", self.n), ("--max-new-tokens", self.max_new_tokens)):
+            if count < 1:
+                raise BadValue(f"{flag} must be at least 1, not {count}")
         if not (0 <= self.temperature < 100):
-            raise BadValue(f"the temperature must be 0 or more, and below 100, not {self.temperature}")
+            raise BadValue(f"--temperature must be at least 0 and below 100, not {self.temperature}")
         if not (0 < self.top_p <= 1):
-            raise BadValue(f"top-p must be above 0 and at most 1, not {self.top_p}")
+            raise BadValue(f"--top-p must be above 0 and at most 1, not {self.top_p}")
         if "" in self.stop:
             raise BadValue("an empty stop string would end every completion")
 
