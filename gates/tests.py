@@ -58,7 +58,7 @@ class Tests(Gate):
     cost: ClassVar[float] = 200
     image: ClassVar[str | None] = "run"
     worst: ClassVar[float | None] = 0.0
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     timeout: float = within(5.0, 0, 3600, above=True)
 
     def depends(self, solution: Solution) -> list[str | None]:
@@ -86,7 +86,7 @@ class Tests(Gate):
 
     def _converse(self, box: Box, solution: Solution, sandbox: Sandbox) -> tuple[list[Finding], int]:
         """Return (at most one finding against the program, number of calls that the test made)."""
-        last = ["candidate", *re.findall(r"^(?:async +)?def +(\w+)", solution.code, re.M)][-1]
+        last = ["candidate", *re.findall(r"^\ufeff?(?:async +)?def +(\w+)", solution.code, re.M)][-1]
         limits = replace(box.limits, charged_s=self.timeout, cpu_s=2 * self.timeout)
         bounds = replace(box.limits, charged_s=TEST_S, cpu_s=2 * TEST_S)
         with (

@@ -43,6 +43,15 @@ def test_twenty_rows_that_ended_a_run(sandbox: Sandbox, monkeypatch: pytest.Monk
     assert len(json.dumps(reports[0].to_row())) < 1_000_000
 
 
+@pytest.mark.parametrize("kind", ["quality", "import", "tests"])
+def test_a_byte_order_mark_is_no_part_of_a_program(kind: str, sandbox: Sandbox) -> None:
+    test = "def check(candidate):\n    assert candidate(2) == 4\n"
+    programs = [Solution(code=code, test=test) for code in ("\ufeff" + GOOD, "\ufeffdef square(x):\n    return x * x\n", "\ufeffx = (")]
+    whole, bare, broken = [report for (report,) in parse(kind).check_many(programs, sandbox)]
+    assert (whole.passed, broken.passed) == (True, False)
+    assert bare.passed or kind == "quality"
+
+
 # -- findings and reports ----------------------------------------------------------------------------------------------
 
 
