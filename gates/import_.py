@@ -43,6 +43,7 @@ class Import(Gate):
     cost: ClassVar[float] = 50
     image: ClassVar[str | None] = "run"
     worst: ClassVar[float | None] = 0.0
+    version: ClassVar[int] = 2
 
     def check_many(self, solutions: Iterable[Solution], sandbox: Sandbox) -> Iterator[Report]:
         """Load each, in a process of its own."""
@@ -68,7 +69,7 @@ class Import(Gate):
         word = secrets.token_hex(8)
         limits = replace(box.limits, charged_s=LOAD_S, cpu_s=2 * LOAD_S)
         with box.calls(code + _ASKED, "_exogate_asked", limits=limits) as session:
-            batch = session.batch(codec.encode_batch([[code, word]]), 1, last=True)
+            batch = session.batch(codec.encode_batch([[code.removeprefix("\ufeff"), word]]), 1, last=True)
             try:
                 frames = session.frames(batch)
             except codec.CodecError as error:

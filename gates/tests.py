@@ -24,11 +24,13 @@ from typing import ClassVar
 
 from gates.base import Finding, Gate, Report, Solution, cut, of_end, of_frame, refused, within
 from sandbox import Box, BoxOutOfMemory, Ending, Sandbox, Status, converse
-from sandbox.conversation import text_of
+from sandbox.conversation import MANY, text_of
 from sandbox.wire import codec
 
 TEST_S = 10.0
 """Seconds for the tests themselves, not counting the time they wait for the program."""
+MAX_CALLS = 20_000
+"""Most calls that a test may make: what the host does for each is charged neither to the test nor to the program."""
 MAX_CALL, MAX_SHOWN = 1000, 200
 """Longest encoded call that is shown, in bytes; longest text that is shown of it, in characters."""
 _CALLED = """
@@ -58,7 +60,7 @@ class Tests(Gate):
     cost: ClassVar[float] = 200
     image: ClassVar[str | None] = "run"
     worst: ClassVar[float | None] = 0.0
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     timeout: float = within(5.0, 0, 3600, above=True)
 
     def depends(self, solution: Solution) -> list[str | None]:
@@ -86,7 +88,7 @@ class Tests(Gate):
 
     def _converse(self, box: Box, solution: Solution, sandbox: Sandbox) -> tuple[list[Finding], int]:
         """Return (at most one finding against the program, number of calls that the test made)."""
-        last = ["candidate", *re.findall(r"^(?:async +)?def +(\w+)", solution.code, re.M)][-1]
+        last = ["candidate", *re.findall(r"^\ufeff?(?:async +)?def +(\w+)", solution.code, re.M)][-1]
         limits = replace(box.limits, charged_s=self.timeout, cpu_s=2 * self.timeout)
         bounds = replace(box.limits, charged_s=TEST_S, cpu_s=2 * TEST_S)
         with (
@@ -94,7 +96,7 @@ class Tests(Gate):
             box.calls(solution.code + _CALLED, "_exogate_called", limits=limits) as program,
             other.asserts(solution.test or "", solution.entry_point, last, limits=bounds) as test,
         ):
-            ending = converse(program, test)
+            ending = converse(program, test, most=MAX_CALLS)
             end = program.end()
             violated = [of_end(end, "beside its answers")] if end.status is Status.VIOLATED else []
             return violated or list(_findings(ending)), ending.n_calls
@@ -106,6 +108,8 @@ def _findings(ending: Ending) -> Iterator[Finding]:
     name, _, text = text_of(ending.body).partition(": ")
     if ending.kind == codec.RAISED and name == "NotApplicable":
         yield refused("test-not-applicable", text)
+    elif ending.kind == codec.RAISED and name == MANY:
+        yield refused("time-limit", text)
     elif not ending.by_test and ending.execution is not None:
         yield of_end(ending.execution, where)
     elif not ending.by_test:

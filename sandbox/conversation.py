@@ -1,11 +1,15 @@
 """A test in one box calls a program in another: the host carries calls and values, and reports how it ended."""
 
+import math
 import re
 from dataclasses import dataclass
 
 from sandbox.box import Session
 from sandbox.execution import Execution, Status
 from sandbox.wire import codec
+
+MANY = "TooManyCalls"
+"""Name of what a test is taken to have raised that asks for more calls than it may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +40,13 @@ class Ending:
 
 
 def converse(
-    program: Session, test: Session, *, raises: bool = False, call_s: float | None = None
+    program: Session, test: Session, *, raises: bool = False, call_s: float | None = None, most: float = math.inf
 ) -> Ending:
     """Carry calls from the test to the program and values back, as bytes, until either has ended.
 
-    A call may take `call_s`. With `raises`, carry exceptions back too; if the test ends with one of the program's, the
-    program ended it.
+    A call may take `call_s`. A test that asks for more than `most` is taken to have raised `MANY`: what the host does
+    for a call is charged to nobody. With `raises`, carry exceptions back too; if the test ends with one of the
+    program's, the program ended it.
 
     Raises:
         BoxLost: a box went away.
@@ -59,6 +64,11 @@ def converse(
             return Ending(
                 by_test=not is_theirs, n_calls=n_calls, n_answered=n_answered, call=call, answer=answer, loaded=loaded,
                 kind=kind, body=body, execution=end,
+            )  # fmt: skip
+        if n_calls >= most:
+            return Ending(
+                by_test=True, n_calls=n_calls, n_answered=n_answered, call=call, answer=answer, loaded=loaded,
+                kind=codec.RAISED, body=f"{MANY}: the test asks for more than {most:,} calls".encode(),
             )  # fmt: skip
         n_calls, call = n_calls + 1, body
         batch = program.batch(call, 1, call_s=call_s)

@@ -43,6 +43,25 @@ def test_twenty_rows_that_ended_a_run(sandbox: Sandbox, monkeypatch: pytest.Monk
     assert len(json.dumps(reports[0].to_row())) < 1_000_000
 
 
+@pytest.mark.parametrize("kind", ["quality", "import", "tests"])
+def test_a_byte_order_mark_is_no_part_of_a_program(kind: str, sandbox: Sandbox) -> None:
+    test = "def check(candidate):\n    assert candidate(2) == 4\n"
+    programs = [Solution(code=code, test=test) for code in ("\ufeff" + GOOD, "\ufeffdef square(x):\n    return x * x\n", "\ufeffx = (")]
+    whole, bare, broken = [report for (report,) in parse(kind).check_many(programs, sandbox)]
+    assert (whole.passed, broken.passed) == (True, False)
+    assert bare.passed or kind == "quality"
+
+
+def test_a_test_that_never_ends_ends(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each call takes here is charged neither to the test nor to the program."""
+    monkeypatch.setattr("gates.tests.MAX_CALLS", 40)
+    tests = [f"for i in {what}: assert square(i) == i * i" for what in ("range(40)", "range(41)", "__import__('itertools').count()")]
+    reports = [report for (report,) in parse("tests").check_many([Solution(code=GOOD, test=test) for test in tests], sandbox)]
+    assert [[one.symbol for one in report.findings] for report in reports] == [[], ["time-limit"], ["time-limit"]], reports
+    assert [report.values["calls"] for report in reports] == [40] * 3
+    assert reports[2].findings[0].message == "the test asks for more than 40 calls"
+
+
 # -- findings and reports ----------------------------------------------------------------------------------------------
 
 
