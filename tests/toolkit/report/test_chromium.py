@@ -60,6 +60,15 @@ def test_each_page_in_each_window(browser: chromium.Chromium, pages: dict[str, P
     assert browser.requests == []
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_whether_correctness_fell_is_in_the_first_window(browser: chromium.Chromium, pages: dict[str, Path], width: int) -> None:
+    for name in ("rounds", "grid"):
+        browser.open(pages[name], width)
+        assert browser.run("document.querySelector('h2').textContent").startswith("Did correctness fall?")
+        assert browser.run("document.querySelector('.answer dl').getBoundingClientRect().bottom") < 900, "of a window of 900"
+        assert browser.run("[...document.querySelectorAll('.answer dl')].every((each) => each.scrollWidth <= each.clientWidth)")
+
+
 def shown(browser: chromium.Chromium) -> tuple[int, int]:
     """Return samples and tasks that the page says it shows."""
     found = re.fullmatch(r"([\d,]+) of [\d,]+ samples, (\d+) of \d+ tasks", browser.run("document.getElementById('shown').textContent"))
