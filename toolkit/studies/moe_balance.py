@@ -277,7 +277,7 @@ def _said(settings: BalanceSettings, init: str, capacity: float, read: float) ->
 
 
 def _but(contrasts: Sequence[Mapping[str, Any]], more: Mapping[str, Any]) -> dict[str, str]:
-    """Return, by named contrast, its conditions where they are on both sides of 0; and, as `pair`, that it is not matched."""
+    """Return, by named contrast, its conditions where they are on both sides of 0; and as `pair` that it is not matched."""
     found: dict[str, str] = {}
     for it in (each for each in contrasts if each["named"]):
         start = it["contrast"].removesuffix("mean")
