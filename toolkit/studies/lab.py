@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -161,6 +162,8 @@ class Lab(Generic[S]):
             some = tasks[start : start + 8]
             read = scorer.logprobs(*zip(*map(halves, some), strict=True))
             found |= {t.task_id: round(-float(each.mean()), 6) for t, each in zip(some, read, strict=True)}
+            if wrong := next((task for task, nats in found.items() if not math.isfinite(nats)), None):
+                raise InfrastructureError(f"{folder}: the model reads {wrong} at {found[wrong]} nats a token: it is broken")
             self.advance(f"{folder}: reading", len(found), len(tasks))
         return {"tasks": found}
 

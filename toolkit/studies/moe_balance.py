@@ -6,7 +6,7 @@ from functools import cache
 from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from toolkit.analysis.contrasts import Contrast, over
+from toolkit.analysis.contrasts import Contrast, over, told
 from toolkit.analysis.routing import recovery
 from toolkit.settings import FromText
 from toolkit.studies.base import ARXIV, TINY, Cell, Found, Study
@@ -28,6 +28,7 @@ PUBLISHED = [
 _FORM = re.compile(r"(none|aux|alf|magnitude|multiplicative)(\d+(?:\.\d+)?(?:e-?\d+)?)?(\+seq)?")
 ALIKE = 0.1
 """How far two MaxVio that are taken for matched may be apart, as a share of the larger one."""
+UNLIKE = "which are not alike"
 SEQUENCE = 1e-4
 """Weight of the loss of each sequence in `+seq`, as in DeepSeek-V3."""
 
@@ -215,7 +216,7 @@ class MoeBalance(Study[BalanceSettings]):
             {
                 "cell": row["cell"], "seed": row["seed"], **{name: row["numbers"].get(f"held_{name}") for name in names},
                 "batch_max_vio": row["numbers"]["batch_max_vio"], "dropped": row["numbers"]["batch_dropped"],
-                "recovered_after_steps": recovery(
+                "recovered_after_steps": None if row["levels"]["init"] == settings.inits[0] else recovery(
                     row["numbers"]["steps_max_vio"],
                     ends.get((row["levels"]["balancer"], row["levels"]["capacity"], row["seed"]), 0.0),
                 ),
@@ -233,8 +234,25 @@ class MoeBalance(Study[BalanceSettings]):
         if mine is None or its is None:
             return f"{one} with {other}"
         unlike = abs(mine - its) > ALIKE * max(mine, its)
-        more = ", which are not alike: the answer is of these two rates" if unlike else ""
+        more = f", {UNLIKE}: the answer is of these two rates" if unlike else ""
         return f"{one} with {other} ({mine:.2f} and {its:.2f}{more})"
+
+    def verdict(
+        self, settings: BalanceSettings, contrasts: Sequence[Mapping[str, Any]], more: Mapping[str, Any]
+    ) -> str | None:
+        """Return the line of the named contrasts, and what it must not be read without."""
+        return "; ".join([told(contrasts, settings.samples), *_but(contrasts, more).values()])
+
+    def claims(
+        self, settings: BalanceSettings, contrasts: Sequence[Mapping[str, Any]], more: Mapping[str, Any]
+    ) -> list[dict[str, str]]:
+        """Return the claims of the named contrasts; of a mean whose conditions disagree, that it is one."""
+        but = _but(contrasts, more)
+        found = super().claims(settings, contrasts, more)
+        for it, claim in zip((each for each in contrasts if each["named"]), found, strict=True):
+            if it["contrast"] in but and claim["verified"] == "yes" and not it["scores"][0].startswith("pass@"):
+                claim |= {"verified": "of the mean alone", "evidence": f"{claim['evidence']}; {but[it['contrast']]}"}
+        return found
 
     def trained(self, settings: BalanceSettings) -> float:
         """Return the tokens of all trainings of a seed."""
@@ -256,6 +274,23 @@ def _name(balancer: str, init: str, capacity: float, read: float) -> str:
 def _said(settings: BalanceSettings, init: str, capacity: float, read: float) -> str:
     parts = [init] * (init != settings.inits[0]) + [f"trained at {capacity:g}"] * bool(capacity)
     return ", ".join(parts + [f"read at {read:g}"] * bool(read))
+
+
+def _but(contrasts: Sequence[Mapping[str, Any]], more: Mapping[str, Any]) -> dict[str, str]:
+    """Return, by named contrast, its conditions where they are on both sides of 0; and as `pair` that it is not matched."""
+    found: dict[str, str] = {}
+    for it in (each for each in contrasts if each["named"]):
+        start = it["contrast"].removesuffix("mean")
+        some = [each for each in contrasts if each["contrast"].startswith(start) and each["scores"] == it["scores"]
+                and each is not it and (each["low"] > 0 or each["high"] < 0)]  # fmt: skip
+        if len({each["value"] > 0 for each in some}) > 1:
+            listed = [
+                f"{each['contrast'].removeprefix(start)} {each['value']:+.3f} [{each['low']:+.3f}, {each['high']:+.3f}]"
+                for each in some
+            ]  # fmt: skip
+            found[it["contrast"]] = f"but its conditions disagree: {', '.join(listed)}"
+    pair = more["Matched"].partition(": ")[2].partition("; ")[0]
+    return found | ({"pair": f"MaxVio of {pair}"} if UNLIKE in pair else {})
 
 
 def _balance(name: str) -> dict[str, Any]:

@@ -286,6 +286,8 @@ def _fits(level: str, models: Sequence[Mapping[str, Any]], first: dict[str, floa
     for name, values in (("accuracy", accuracy), ("per_fixed", ratio)):
         if fit := efficiency.scaling(sizes, values):
             line = {key: fit[key] for key in ("slope", "low", "high", "r2", "n_models")}
+            if len(set(values)) == 1:  # models that are all equal say nothing of how far others are from them
+                line |= {"low": None, "high": None}
             found.append({"level": level, "of": name, **line, "best": list(by_cell)[values.index(max(values))], "tau": None})
     if found and first.keys() == by_cell.keys():
         tau = float(kendalltau(list(first.values()), accuracy).statistic)

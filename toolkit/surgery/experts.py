@@ -156,7 +156,7 @@ class Skipping:
             hook.remove()
 
     def _hook(self, beta: float) -> Any:
-        def act(gate: Any, _given: Any, said: Any) -> Any:
+        def act(_gate: Any, _given: Any, said: Any) -> Any:
             logits, weights, chosen = said
             place = weights.argsort(dim=-1, descending=True, stable=True).argsort(dim=-1)
             out = (weights < beta * weights.max(-1, keepdim=True).values) & (place > 0)  # of two equal ones, one stays
@@ -164,7 +164,9 @@ class Skipping:
             whole = weights.sum(-1, keepdim=True)
             weights = weights.masked_fill(out, 0.0)
             weights = weights.where(~out.any(-1, keepdim=True), weights / weights.sum(-1, keepdim=True) * whole)
-            return logits, weights, chosen.masked_fill(out, gate.num_experts)  # a number that no expert has: no work is done
+            # Still chosen, with a weight of 0: of a number that no expert has, grouped_mm leaves rows unwritten, and 0 * NaN
+            # is not 0.
+            return logits, weights, chosen
 
         return act
 

@@ -5,11 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from sandbox import DockerEngine
 from toolkit.benchmarks import BENCHMARKS, Options
-from toolkit.errors import UsageError
+from toolkit.errors import InfrastructureError, UsageError
 from toolkit.records import Task
 from toolkit.studies import STUDIES, templates
 from toolkit.studies.lab import Lab, halves
@@ -56,6 +57,15 @@ def test_answers_to_a_benchmark_are_judged_in_boxes(engine: DockerEngine, tmp_pa
         assert lab._judge("humaneval", file, 2) == {
             "tasks": {"HumanEval/0": "1/1", "HumanEval/1": "0/1"}, "verdicts": {"passed": 1, "wrong_answer": 1}, "part": "base"
         }  # fmt: skip
+
+
+def test_a_reading_that_is_no_number_is_no_score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setattr("toolkit.models.scorer.ModelScorer.logprobs", lambda _self, prompts, _texts: [np.array([-1.0, np.nan])] * len(prompts))
+    lab: Any = Lab(StudySettings(output=tmp_path))
+    with pytest.raises(InfrastructureError, match="cell: the model reads HumanEval/0 at nan nats a token"):
+        lab.nll("cell", "digest", lambda: None, "humaneval")
+    assert not (tmp_path / "cell" / "score-humaneval.json").exists()
 
 
 def rows(file: Path, some: list[dict[str, Any]]) -> Path:

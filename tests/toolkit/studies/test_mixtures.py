@@ -12,7 +12,7 @@ pytest.importorskip("accelerate")
 
 from toolkit.errors import UsageError  # noqa: E402
 from toolkit.studies import STUDIES  # noqa: E402
-from toolkit.studies.run import run  # noqa: E402
+from toolkit.studies.run import run, summarise  # noqa: E402
 from toolkit.studies.settings import read  # noqa: E402
 
 
@@ -70,6 +70,30 @@ def test_the_pair_is_matched_on_max_vio() -> None:
     assert weights["aux0.01-copy"] == pytest.approx(1)
     assert all(weights[f"alf0.01-{each}"] == pytest.approx(1 / 7) for each in conditions)
     assert sum(weights.values()) == pytest.approx(0)
+
+
+def test_a_mean_is_not_told_without_what_its_conditions_say() -> None:
+    study: Any = STUDIES["moe-balance"]
+    told = settings("moe-balance", Path("x"), balancers="aux0.1,alf0.01")
+
+    def rows(drop: float, vio: float) -> list[dict[str, Any]]:
+        nats = {"aux0.1-copy": 0, "aux0.1-copy-read1": 1, "aux0.1-drop": 1, "aux0.1-drop-read1": 2,
+                "alf0.01-copy": 0, "alf0.01-copy-read1": 0.2, "alf0.01-drop": 1 + drop, "alf0.01-drop-read1": 1.5}  # fmt: skip
+        return [{"cell": cell, "seed": 0, "levels": {"read": 1}, "scores": {"nll@humaneval": {str(n): value + n * 1e-3 * len(cell) for n in range(9)}},
+                 "numbers": {"held_max_vio": 0.5 if cell.startswith("aux") else vio}} for cell, value in nats.items()]  # fmt: skip
+
+    summary = summarise(study, told, rows(0.4, 0.2))
+    assert summary["verdict"].startswith("answered: degradation of alf0.01 less that of aux0.1, mean on nll@humaneval -0.3")
+    assert "; but its conditions disagree: read at 1 -0.8" in summary["verdict"]
+    assert ", drop +0.4" in summary["verdict"]
+    assert summary["verdict"].endswith("MaxVio of alf0.01 with aux0.1 (0.20 and 0.50, which are not alike: the answer is of these two rates)")
+    (claim,) = summary["claims"]
+    assert claim["verified"] == "of the mean alone"
+    assert "disagree" in claim["evidence"]
+    plain = summarise(study, told, rows(-0.4, 0.5))
+    assert "disagree" not in plain["verdict"] + str(plain["claims"])
+    assert "not alike" not in plain["verdict"]
+    assert plain["claims"][0]["verified"] == "yes"
 
 
 def test_levels_that_there_are_not_are_refused() -> None:

@@ -68,7 +68,8 @@ def test_lines_over_size_and_the_order_of_models() -> None:
     assert first[1]["of"] == "per_fixed"
     second = _fits("hard", models(0.3, 0.1, 0.2), orders)
     assert (second[0]["best"], second[0]["tau"], second[0]["n_models"]) == ("m0", pytest.approx(-1 / 3, abs=1e-4), 3)
-    assert _fits("flat", models(0.1, 0.1, 0.1), orders)[0]["tau"] is None
+    flat = _fits("flat", models(0.1, 0.1, 0.1), orders)[0]
+    assert (flat["low"], flat["high"], flat["tau"]) == (None, None, None)
 
 
 def test_few_tasks_leave_the_ratio_with_fixed_ends_wide() -> None:
