@@ -13,9 +13,7 @@ from toolkit.analysis import stats
 
 DRAWS = 10_000
 """Resamples of tasks, and of seeds, for an interval."""
-Z = 1.959964
-"""Standard errors from the middle of a 95 % interval to its ends."""
-SEES = Z + 0.841621
+SEES = 1.959964 + 0.841621
 """Standard errors of an effect that is seen at 5 %, two-sided, with a chance of 80 %."""
 SD_NLL, SD_TRUE, DISCORDANT = 0.057, 0.10, 0.10
 """What is expected before anything ran, of a difference of two cells over tasks: standard deviation of the negative
@@ -102,7 +100,7 @@ def evaluate(contrast: Contrast, rows: Sequence[Mapping[str, Any]], *, seed: int
         ends = [_of_few(contrast, score, group.mean(axis=0)) for score, group in zip(scores, groups, strict=True)]
         middle, half = math.fsum(a + b for a, b in ends) / 2, math.hypot(*((b - a) / 2 for a, b in ends))
         low, high = min(low, middle - half), max(high, middle + half)
-    se = (high - low) / 2 / Z
+    se = (high - low) / 2 / 1.959964
     within = -contrast.margin < low and high < contrast.margin
     verdict = "answered" if low > 0 or high < 0 else "bounded" if within else "open"
     needed = _needed(n, se, value, contrast.margin) if verdict == "open" and of_seeds <= 0.5 else None

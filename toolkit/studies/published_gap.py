@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from toolkit.analysis.contrasts import SEES, Z
+from toolkit.analysis.contrasts import SEES
 from toolkit.published import numbers
 
 BENCHMARKS = {"humaneval-pro": 164, "mbpp-pro": 378}
@@ -62,8 +62,8 @@ def rows() -> list[dict[str, Any]]:
                 "models": name, "of": said, "humaneval_pro": round(first, digits), "mbpp_pro": round(second, digits),
                 "difference": round(difference, digits),
                 "se": None if error is None else round(error, 2),
-                "low": None if error is None else round(difference - Z * error, digits),
-                "high": None if error is None else round(difference + Z * error, digits),
+                "low": None if error is None else round(difference - 1.959964 * error, digits),
+                "high": None if error is None else round(difference + 1.959964 * error, digits),
             })  # fmt: skip
     return found
 
@@ -72,7 +72,7 @@ def verdict() -> str:
     """Return the line that published numbers end with: they cannot decide it."""
     first, second, difference = difference_of_gaps(MIXTURES, DENSE)
     pair, error = difference_of_gaps(PAIR[:1], PAIR[1:])[2], standard_error(*PAIR)
-    half = Z * error
+    half = 1.959964 * error
     is_open = abs(pair) < half
     n = math.ceil(sum(BENCHMARKS.values()) * (SEES * error / pair) ** 2)
     return (

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from toolkit.analysis import rare
-from toolkit.analysis.contrasts import SEES, Contrast, Z
+from toolkit.analysis.contrasts import SEES, Contrast
 from toolkit.benchmarks import Benchmark, DataMissing, Options
 from toolkit.errors import InfrastructureError
 from toolkit.oracle import VERSION
@@ -150,7 +150,7 @@ class Reliability(Study[ReliabilitySettings]):
             return _of_planted(every)
         it, limit = mine[0], settings.tolerated
         decided = it["low"] > limit or it["high"] < limit
-        se = (it["high"] - it["low"]) / 2 / Z
+        se = (it["high"] - it["low"]) / 2 / 1.959964
         line = (
             f"{'answered' if decided else 'open'}: failure rate of {it['cell']} {it['value']:.3g} [{it['low']:.3g}, "
             f"{it['high']:.3g}], tolerated {limit:g}, smallest effect visible {SEES * se:.3g}, {it['n']} problems"
@@ -168,7 +168,7 @@ def _of_planted(rows: Sequence[Mapping[str, Any]]) -> str | None:
     held = all(row["low"] <= row["true rate"] <= row["high"] for row in rows)
     each = []
     for row in rows:
-        visible = SEES * (row["high"] - row["low"]) / 2 / Z
+        visible = SEES * (row["high"] - row["low"]) / 2 / 1.959964
         between, saved = f"[{row['low']:.3g}, {row['high']:.3g}]", f"{row['saved'] or 0:,.0f} times fewer problems"
         each.append(
             f"{row['cell']} {row['value']:.3g} {between}, {row['failures']} failures where plain sampling saw "
