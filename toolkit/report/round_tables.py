@@ -61,7 +61,7 @@ COMPARISONS = [
     _column("p_seeds_below", "p of below, over seeds", p_value),
     _column("no_worse_seeds_holm", "p of no worse, over seeds", p_value), _column("power", "Power", _power),
 ]  # fmt: skip
-"""Columns of the rows that `seeds.comparisons` returns."""
+"""Of the rows that `seeds.comparisons` returns."""
 _COUNTED = _numbers(
     candidates="Candidates", accepted="Accepted", acceptance_mass="Share accepted", trained_on="Trained on",
     raw__strict="Run, of candidates", accepted_runs__strict="Run, of accepted", trained_runs__strict="Run, of trained rows",

@@ -16,8 +16,8 @@ from toolkit.analysis.contrasts import (
     _student,
     evaluate,
     expected,
-    last_line,
     over,
+    told,
     with_holm,
 )
 
@@ -68,7 +68,7 @@ def test_an_effect_a_bound_and_neither() -> None:
     it = verdicts["unclear"]
     apart = max(abs(it["value"]), 0.05 - abs(it["value"]))
     assert it["tasks_needed"] == math.ceil(64 * (it["visible"] / apart) ** 2)
-    line = last_line([verdicts["unclear"]], 1)
+    line = told([verdicts["unclear"]], 1)
     assert line.startswith("open: unclear on nll@x ")
     assert f"about {it['tasks_needed']:,} tasks" in line
 
@@ -132,13 +132,13 @@ def test_what_one_seed_in_three_contradicts_is_not_certain() -> None:
     assert found["low"] < 0 < found["high"]
     assert found["p"] > 0.05  # flips over tasks alone say less than 1e-5
     assert found["tasks_needed"] is None
-    assert last_line([{**found, "named": True}], 1).endswith("3 seeds; more seeds would decide it, not more tasks")
+    assert told([{**found, "named": True}], 1).endswith("3 seeds; more seeds would decide it, not more tasks")
 
 
 def test_a_cell_that_waits_leaves_its_contrasts_out() -> None:
     table = rows({"a": [1.0, 2.0]})
     assert evaluate(over("x", {"a": 1, "b": -1}, "nll@x", 0.05), table) is None
-    assert last_line([], 1).startswith("open: nothing that the study is about")
+    assert told([], 1).startswith("open: nothing that the study is about")
 
 
 def test_holm_is_over_the_named_of_one_measure() -> None:
