@@ -8,18 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import t, ttest_ind
 
-from toolkit.analysis.contrasts import (
-    SEES,
-    Contrast,
-    Term,
-    _interval,
-    _student,
-    evaluate,
-    expected,
-    over,
-    told,
-    with_holm,
-)
+from toolkit.analysis.contrasts import SEES, Contrast, Term, _interval, _student, evaluate, expected, over, told, with_holm
 
 
 def rows(cells: dict[str, list[float]], score: str = "nll@x", seed: int = 0) -> list[dict[str, Any]]:
