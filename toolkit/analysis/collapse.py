@@ -73,11 +73,11 @@ def table(verdicts: Sequence[Mapping[str, Any]], *, seed: int = 0) -> list[dict[
                 numbers = [0, *sorted(n for n, at in rounds.items() if all(s in at for s in chosen))]
                 runs = [[base[s]] + [rounds[n][s] for n in numbers[1:]] for s in chosen]
                 name = {"regime": regime, "benchmark": benchmark, "seed": chosen[0] if len(chosen) == 1 else None}
-                found.append(name | {"seeds": len(chosen)} | _row(numbers, runs, seed))
+                found.append(name | {"seeds": len(chosen)} | _told(numbers, runs, seed))
     return found
 
 
-def _row(numbers: Sequence[int], runs: Sequence[Sequence[Mapping[str, tuple[int, int]]]], seed: int) -> dict[str, Any]:
+def _told(numbers: Sequence[int], runs: Sequence[Sequence[Mapping[str, tuple[int, int]]]], seed: int) -> dict[str, Any]:
     import numpy as np
 
     tasks = [task for task in runs[0][0] if all(task in at for run in runs for at in run)]
@@ -95,12 +95,12 @@ def _row(numbers: Sequence[int], runs: Sequence[Sequence[Mapping[str, tuple[int,
     order = np.random.default_rng(seed).integers(0, len(by_task), size=(DRAWS, len(by_task)))
     drawn = np.stack([column[order].mean(1) for column in by_task.T], axis=1)
     draws = measures(numbers, drawn[drawn[:, 0] > 0])
-    estimates = {}
+    told = {}
     for name in NAMES:
         low, high = np.quantile(draws[name], [0.025, 0.975], method="nearest")
         ends = min(low, values[name]), max(high, values[name])
-        estimates[name] = {"value": _finite(values[name]), "low": _finite(ends[0]), "high": _finite(ends[1])}
-    return about | estimates | {"says": ""}
+        told[name] = {"value": _finite(values[name]), "low": _finite(ends[0]), "high": _finite(ends[1])}
+    return about | told | {"says": ""}
 
 
 def _finite(value: Any) -> float | None:

@@ -187,7 +187,7 @@ def expected(contrast: Contrast, tasks: int, samples: int, seeds: int) -> float:
     return SEES * math.sqrt(pairs * one / max(1, tasks))
 
 
-def last_line(results: Sequence[Mapping[str, Any]], samples: int) -> str:
+def told(results: Sequence[Mapping[str, Any]], samples: int) -> str:
     """Return the one line that a study ends with: its verdict on pass@1, or else on what it has, and that on the other.
 
     Args:

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.options import AsJson, Parallel, Runtime, stderr_console
+from toolkit.cli.options import AsJson, Parallel, Runtime, refuse, stderr_console
 from toolkit.cli.progress import ProgressBar
 
 FILES = ("pairs.json", "pairs.md", "samples.csv", "pairs.svg")
 
 
 def pairs(
+    context: typer.Context,
     runs: Annotated[
         list[Path], typer.Argument(help="Run folders: a base benchmark's, then those of its Pro benchmark; and so on.")
     ],
@@ -39,6 +40,7 @@ def pairs(
     from toolkit.report.terminal import table
     from toolkit.store.files import check_output, write_atomically
 
+    refuse(context, ["data", "parallel", "runtime"] if verdicts_only else [], "with --verdicts-only")
     if output:
         check_output(output, is_folder=True)
     settings = PairsSettings(

@@ -37,6 +37,7 @@ def prune(
 
     refuse(context, [] if ffn else ["score"], "without --ffn, whose channels it chooses")
     refuse(context, [] if layers or score == "act" else ["calibration", "texts"], f"with --score {score}, which needs none")
+    refuse(context, [] if score == "random" else ["seed"], "without --score random")
     source = Source(model=model, revision=revision, adapter=adapter, device=device, dtype=dtype)
     with reported(), ProgressBar(stderr_console(), quiet=as_json) as advance:
         found = command(

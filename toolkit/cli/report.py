@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.options import AsJson, Data, fail
+from toolkit.cli.options import AsJson, Data, fail, refuse
 
 
 def report(
+    context: typer.Context,
     runs: Annotated[list[Path], typer.Argument(help="Run folders of eval, or folders of rounds.")],
     output: Annotated[
         Path | None,
@@ -28,8 +29,9 @@ def report(
 ) -> None:
     """Make a page of a run, of several runs compared, or of rounds: one HTML file that fetches nothing."""
     if published:
-        if len(runs) > 1 or output or gated:
-            fail("--published sets one run beside published numbers, in the terminal: name one RUN, and no -o or --gated", 2)
+        refuse(context, ["output", "gated", "data"], "with --published, which prints one run beside published numbers")
+        if len(runs) > 1:
+            fail("--published sets one run beside published numbers: name one RUN", 2)
         _published(runs[0], like, as_json)
         return
     if like:

@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.options import Parallel, Runtime
+from toolkit.cli.options import Parallel, Runtime, refuse
 from toolkit.errors import check_one_of
 
 TRANSPORTS, SHIMS = ("stdio", "streamable-http"), ("code_eval",)
 
 
 def mcp(
+    context: typer.Context,
     transport: Annotated[str, typer.Option("--transport", help="stdio or streamable-http (at /mcp).")] = "stdio",
     host: Annotated[str, typer.Option("--host", help="Address to bind: a loopback one.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to bind.")] = 8765,
@@ -22,6 +23,7 @@ def mcp(
     from toolkit.reward import mcp_
 
     check_one_of("--transport", transport, TRANSPORTS)
+    refuse(context, ["host", "port"] if transport == "stdio" else [], "with --transport stdio")
     mcp_.serve(transport, host, port, parallel=parallel, runtime=runtime)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.cli.options import AsJson
+from toolkit.cli.options import AsJson, refuse
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def watch(
+    context: typer.Context,
     run: Annotated[Path, typer.Argument(help="The folder that toolkit eval or toolkit rounds is writing.")],
     every: Annotated[float, typer.Option("--every", min=0.1, help="Seconds between two looks.")] = 2.0,
     once: Annotated[bool, typer.Option("--once", help="Look once [where standard output is no terminal].")] = False,
@@ -28,6 +29,7 @@ def watch(
 
     from toolkit.commands.watch import state
 
+    refuse(context, ["every"] if once or as_json else [], "where it looks once")
     found = state(run)
     if as_json:
         print(json.dumps(found.plain(), indent=2))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.errors import UsageError
 from toolkit.federation.loop import Arrays, Update
-from toolkit.training import data, reading
+from toolkit.training import data
+from toolkit.training.loss import cross_entropy
 from toolkit.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class Trainer:
         mine, loss = torch.from_numpy(rows).long().to(device), torch.zeros((), device=device)
         for start in range(0, len(mine), settings.micro_batch):
             ids = mine[start : start + settings.micro_batch]
-            part = reading.cross_entropy(self.loaded.model, ids, self.loaded.tokenizer.eos_token_id, settings.dtype)
+            part = cross_entropy(self.loaded.model, ids, self.loaded.tokenizer.eos_token_id, settings.dtype)
             (part / n_targets).backward()
             loss += part.detach() / n_targets
         if self.mu:

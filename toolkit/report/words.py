@@ -20,12 +20,6 @@ def tenths(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def p_value(value: float | None, digits: int = 4) -> str:
-    """Return a p-value with so many digits, such as `0.0312` or `< 0.0001`; nothing for None."""
-    least = 10.0**-digits
-    return "" if value is None else f"< {least:.{digits}f}" if value < least else f"{value:.{digits}f}"
-
-
 SCORES = (
     Column(("name",), "score"),
     Column(("value",), "", "chip", percent),
@@ -86,6 +80,12 @@ def extent(summary: Mapping[str, Any]) -> str:
 def number(n: int, what: str) -> str:
     """Return a count with its noun, such as `2 tasks`."""
     return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def p_value(value: float | None, digits: int = 4) -> str:
+    """Return a p-value with so many digits, such as `0.0312` or `< 0.0001`; nothing for None."""
+    least = 10.0**-digits
+    return "" if value is None else f"< {least:.{digits}f}" if value < least else f"{value:.{digits}f}"
 
 
 def unscored(summary: Mapping[str, Any]) -> list[str]:

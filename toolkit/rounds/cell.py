@@ -120,8 +120,8 @@ class Cell:
         judge = self.settings.judge_model or self.machine.first.model
         judged: dict[str, Any] = {"judge": judge} if "judge_model" in fields_of(self.regime) else {}
         judged |= {"seed": self.seed} if "~" in self.regime and self.seed else {}  # of the noise
-        judged |= self.settings.changed(*fields_of(self.regime) & {"empty", "cot"})
-        judged |= self.settings.changed("dtype") if fields_of(self.regime) & {"model", "judge_model"} else {}
+        judged |= self.settings.told(*fields_of(self.regime) & {"empty", "cot"})
+        judged |= self.settings.told("dtype") if fields_of(self.regime) & {"model", "judge_model"} else {}
         judged |= {"images": used} if (used := images_of(self.regime)) else {}
         return {"candidates": made["sha256"], "regime": self.regime, "thresholds": self._thresholds()} | judged
 
@@ -130,7 +130,7 @@ class Cell:
         settings = self.settings
         return {"weights": weights.digest, "seed": self.seed, "round": number, "pool": texts_hash(prompts),
                 "temperature": settings.temperature, "top_p": settings.top_p, "tokens": settings.max_new_tokens,
-                "prompt": settings.prompt, **settings.changed("strip", "stops"), **settings.writer()}  # fmt: skip
+                "prompt": settings.prompt, **settings.told("strip", "stops"), **settings.writer()}  # fmt: skip
 
     def _chosen(self, number: int, start: int, n: int) -> list[Task]:
         """Return the tasks of a round's next candidates, which go through the pool again and again."""
@@ -247,8 +247,8 @@ class Cell:
             "weights": start.digest, "data": texts_hash(json.dumps(row) for row in data),
             "seed": self.seed, "steps": settings.steps, "full": settings.full,
             "learning_rate": settings.learning_rate, "batch_size": settings.batch_size, "sequence": settings.sequence,
-            **settings.changed("epochs", "warmup", "weight_decay", "fim_rate", "spm_rate", "unfinished", "processes"),
-            **settings.changed("document_mask", "dtype"),
+            **settings.told("epochs", "warmup", "weight_decay", "fim_rate", "spm_rate", "unfinished", "processes"),
+            **settings.told("document_mask", "dtype"),
         }  # fmt: skip
 
         def act() -> dict[str, Any]:
@@ -340,7 +340,7 @@ class Cell:
 
         programs = texts_hash(row["solution"] for row in [*candidates, *probes.rows])
         asked = {"candidates": programs, "accepted": n_accepted, "scores": scores, "measured": self.settings.measured,
-                 "images": images_of("import"), **self.settings.changed("overlap", "fill", "labelled")}  # fmt: skip
+                 "images": images_of("import"), **self.settings.told("overlap", "fill", "labelled")}  # fmt: skip
         self._aside(folder, "measure", asked, act)
 
 

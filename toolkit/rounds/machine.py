@@ -76,7 +76,7 @@ class Machine(Models):
         settings = self.settings
         folder = settings.output / "pool"
         inputs = {name: getattr(settings, name) for name in ("pool", "pool_columns", "held_out", "benchmarks", "limit")}
-        inputs |= settings.changed("pool_limit", "pool_min_tokens", "prompt_tokens", "release")
+        inputs |= settings.told("pool_limit", "pool_min_tokens", "prompt_tokens", "release")
 
         def act() -> dict[str, Any]:
             engine: Any = None

@@ -109,7 +109,7 @@ def spectra(cell: "Cell", weights: Weights, folder: Path) -> dict[str, Any] | No
     if not settings.spectra:
         return None
     texts = [item.human for item in pool.held_out(list(machine.items().values()))[: settings.spectra]]
-    asked = {"weights": weights.digest, "texts": texts_hash(texts), **settings.changed("dtype")}
+    asked = {"weights": weights.digest, "texts": texts_hash(texts), **settings.told("dtype")}
     return cell._aside(folder, "write-spectra", asked, lambda: machine.seen(weights, texts))
 
 

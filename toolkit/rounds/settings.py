@@ -259,9 +259,9 @@ class RoundsSettings(Settings):
 
     def writer(self) -> dict[str, Any]:
         """Return what writes, as far as texts may depend on it."""
-        return self.changed("generator", "dtype") | ({"endpoint": True} if self.base_url else {})
+        return self.told("generator", "dtype") | ({"endpoint": True} if self.base_url else {})
 
-    def changed(self, *names: str) -> dict[str, Any]:
+    def told(self, *names: str) -> dict[str, Any]:
         """Return those of the named settings that differ from their defaults."""
         fields = type(self).model_fields
         return {name: getattr(self, name) for name in names if getattr(self, name) != fields[name].default}

@@ -184,7 +184,7 @@ def held_out(lab: Lab[Any], folder: str, digest: str, seed: int, build: "Callabl
 
         from toolkit.surgery.moe import Routing
         from toolkit.training import data as packing
-        from toolkit.training import reading
+        from toolkit.training.loss import mean_loss
 
         loaded = build()
         blocks = packing.Blocks(
@@ -196,12 +196,12 @@ def held_out(lab: Lab[Any], folder: str, digest: str, seed: int, build: "Callabl
                 for number in range(blocks.n_blocks(0)):
                     ids = torch.from_numpy(blocks.take(number, 1)).long().to(loaded.model.device)
                     routing.reads(ids[:, 0] != packing.PADDING)
-                    loaded.model(**reading.inputs(ids, loaded.tokenizer.eos_token_id), use_cache=False)
+                    loaded.model(**packing.inputs(ids, loaded.tokenizer.eos_token_id), use_cache=False)
                     routing.loss()
             routing.after_step()
         finally:
             routing.close()
-        found = {"loss": round(reading.mean_loss(loaded.model, blocks, loaded.model.device, "float32"), 6)}
+        found = {"loss": round(mean_loss(loaded.model, blocks, loaded.model.device, "float32"), 6)}
         if not routing.history:
             return found
         loads = routing.history[0]

@@ -69,7 +69,7 @@ def summarise(
         "rows": [_shown(row) for row in rows], "contrasts": results, "agreement": _agreement(rows), "more": more,
         "seconds": seconds, "boxes_share": round(seconds.get("judge", 0) / total, 4) if total else None,
         "waiting": list(waiting), "notes": _floors(rows), "claims": study.claims(settings, results, more),
-        "verdict": study.verdict(settings, results, more) or tests.last_line(results, settings.samples),
+        "verdict": study.verdict(settings, results, more) or tests.told(results, settings.samples),
     }  # fmt: skip
 
 

@@ -180,6 +180,33 @@ def finished(texts: Sequence[Text | Learnt]) -> float:
     return round(sum(not (isinstance(text, Learnt) and text.is_open) for text in texts) / len(texts), 4)
 
 
+def inputs(blocks: Any, end: int) -> dict[str, Any]:
+    """Return what a model is given of blocks (a tensor as of `Blocks.take`): `input_ids`, with `end` for `PADDING`.
+
+    With the places of isolated texts, as `position_ids` and without an attention mask, transformers masks other texts.
+    """
+    ids = blocks[:, 0]
+    read = ids.where(ids >= 0, -2 - ids).where(ids != PADDING, end)
+    return {"input_ids": read} | ({"position_ids": blocks[:, 1]} if blocks.shape[1] > 1 else {})
+
+
+def check_reads(model: Any, settings: "TrainSettings") -> None:
+    """Raise UsageError unless a model reads blocks of that length, and, where asked, their texts apart, by their places."""
+    import torch
+
+    context = getattr(model.config, "max_position_embeddings", None) or settings.sequence
+    if settings.sequence > context:
+        raise UsageError(f"--sequence {settings.sequence}: {settings.model} reads at most {context} tokens")
+    if not settings.document_mask:
+        return
+    ids = torch.tensor([[1, 2, 3, 4, 5, 1]], device=model.device)
+    places = torch.tensor([[0, 1, 2, 0, 1, 2]], device=model.device)
+    model.eval()
+    with torch.no_grad():
+        together, alone = (model(input_ids=i, position_ids=p, use_cache=False).logits[0, -3:].float()
+                           for i, p in ((ids, places), (ids[:, 3:], places[:, 3:])))  # fmt: skip
+    if not torch.allclose(together, alone, atol=0.05 * float(alone.std()) + 1e-5):
+        raise UsageError("--document-mask: this model reads the texts of a block as one, whatever their places are")
 
 
 def pack(documents: Iterable[Sequence[int]], length: int, end: int) -> Iterator[list[int]]:

@@ -24,7 +24,8 @@ from toolkit.models.load import explained
 from toolkit.models.save import save
 from toolkit.models.source import Source
 from toolkit.surgery.moe import Routing
-from toolkit.training import data, folder, reading
+from toolkit.training import data, folder
+from toolkit.training.loss import cross_entropy, mean_loss
 from toolkit.training.settings import PAPER, TrainOutcome, TrainSettings
 
 __all__ = ["PAPER", "TrainOutcome", "TrainSettings", "train"]
@@ -67,14 +68,14 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
         )  # fmt: skip
         lora = Lora(rank=settings.lora_rank, alpha=settings.lora_alpha, dropout=settings.lora_dropout)
         loaded, below = trainable(source, None if settings.full else lora, settings.only, settings.gradient_checkpointing)
-        reading.check_reads(loaded.model, settings)
+        data.check_reads(loaded.model, settings)
         routing = Routing(loaded.model, settings.routing())  # of a mixture of experts; else it does nothing
         blocks = data.Blocks(
             texts=texts, tokenizer=loaded.tokenizer, length=settings.sequence, seed=settings.seed,
             fim_rate=settings.fim_rate, spm_rate=settings.spm_rate, isolated=settings.document_mask,
         )  # fmt: skip
         unseen = replace(blocks, texts=known, seed=0, fim_rate=0.0)
-        on_unseen = [reading.mean_loss(loaded.model, unseen, device, dtype)] if known else []
+        on_unseen = [mean_loss(loaded.model, unseen, device, dtype)] if known else []
         n_steps = settings.steps or ceil(settings.epochs * blocks.n_blocks(0) / settings.batch)
 
         weights = {name: weight for name, weight in loaded.model.named_parameters() if weight.requires_grad}
@@ -103,7 +104,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
                 is_last = start + settings.micro_batch >= len(mine)
                 with contextlib.nullcontext() if is_last else accelerator.no_sync(model):
                     routing.reads(ids[:, 0] != data.PADDING)
-                    part = reading.cross_entropy(model, ids, loaded.tokenizer.eos_token_id, dtype)
+                    part = cross_entropy(model, ids, loaded.tokenizer.eos_token_id, dtype)
                     more = routing.loss() * len(ids) / settings.batch
                     accelerator.backward((part / n_targets + more) * world)  # gradients are averaged over processes
                 loss += part.detach() / n_targets
@@ -124,7 +125,7 @@ def train(settings: TrainSettings, advance: Callable[[str, int, int], None] = la
                 })  # fmt: skip
 
         advance("train", n_steps, n_steps)
-        on_unseen += [reading.mean_loss(loaded.model, unseen, device, dtype)] if known else []
+        on_unseen += [mean_loss(loaded.model, unseen, device, dtype)] if known else []
         outcome = TrainOutcome(
             folder=settings.output, weights=settings.output / ("model" if settings.full else "adapter"),
             losses=tuple(losses), tokens=tokens, seconds=time.monotonic() - started, is_main=accelerator.is_main_process,

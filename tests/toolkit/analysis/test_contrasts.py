@@ -18,8 +18,8 @@ from toolkit.analysis.contrasts import (
     evaluate,
     expected,
     is_small,
-    last_line,
     over,
+    told,
     with_holm,
     written,
 )
@@ -71,7 +71,7 @@ def test_an_effect_a_bound_and_neither() -> None:
     it = verdicts["unclear"]
     apart = max(abs(it["value"]), 0.05 - abs(it["value"]))
     assert it["tasks_needed"] == math.ceil(64 * (it["visible"] / apart) ** 2)
-    line = last_line([verdicts["unclear"]], 1)
+    line = told([verdicts["unclear"]], 1)
     assert line.startswith("open: unclear on nll@x ")
     assert f"about {it['tasks_needed']:,} tasks" in line
 
@@ -135,13 +135,13 @@ def test_what_one_seed_in_three_contradicts_is_not_certain() -> None:
     assert found["low"] < 0 < found["high"]
     assert found["p"] > 0.05  # flips over tasks alone say less than 1e-5
     assert found["tasks_needed"] is None
-    assert last_line([{**found, "named": True}], 1).endswith("3 seeds; more seeds would decide it, not more tasks")
+    assert told([{**found, "named": True}], 1).endswith("3 seeds; more seeds would decide it, not more tasks")
 
 
 def test_a_cell_that_waits_leaves_its_contrasts_out() -> None:
     table = rows({"a": [1.0, 2.0]})
     assert evaluate(over("x", {"a": 1, "b": -1}, "nll@x", 0.05), table) is None
-    assert last_line([], 1).startswith("open: nothing that the study is about")
+    assert told([], 1).startswith("open: nothing that the study is about")
 
 
 def test_holm_is_over_the_named_of_one_measure() -> None:
@@ -173,7 +173,7 @@ def test_a_claim_is_verified_by_its_interval_and_after_holm_and_one_seed_is_litt
         ("x, on nll@a, is within +-0.050 nats", "yes", "medium: two seeds"), ("x, on nll@a, differs from 0", "no: open", "-"),
     ]  # fmt: skip
     assert found[0]["evidence"] == "-0.030 nats [-0.050, -0.010] (p 0.090 after Holm, which is chance among all that was asked), 64 tasks, 1 seed"
-    assert "[-0.050, -0.010] (p 0.090 after Holm, which is chance" in last_line([{**several[0], "p_holm": 0.09, "visible": 0.1}], 1)
+    assert "[-0.050, -0.010] (p 0.090 after Holm, which is chance" in told([{**several[0], "p_holm": 0.09, "visible": 0.1}], 1)
     alone = claims(with_holm([{**it, "p": 0.03}]))
     assert (alone[0]["verified"], alone[0]["confidence"]) == ("yes", "low: one seed")
 
@@ -184,10 +184,10 @@ def test_an_effect_too_small_to_name_is_said_to_be_that_and_of_one_run_alone() -
     found = evaluate(over("x", {"a": 1, "b": -1}, "nll@x", 0.05, named=True), rows({"a": little, "b": base}))
     assert found is not None
     assert (found["verdict"], is_small(found)) == ("answered", True)
-    line = last_line([found], 1)
+    line = told([found], 1)
     assert line.startswith("answered (and within +-0.050: no effect worth naming): x on nll@x +0.003 nats [")
     assert line.endswith("over 64 tasks, 1 seed, so of this run alone")
     large = {**found, "value": 0.3, "low": 0.2, "high": 0.4, "seeds": 3}
-    assert last_line([large], 1).startswith("answered: x on nll@x ")
-    assert last_line([large], 1).endswith("3 seeds")
+    assert told([large], 1).startswith("answered: x on nll@x ")
+    assert told([large], 1).endswith("3 seeds")
     assert (written(0.0004), written(0.0005)) == ("<0.001", "0.001")
