@@ -1,5 +1,6 @@
 """Checks: a benchmark's test runs in one box and calls the program in another, through the host."""
 
+import math
 from dataclasses import replace
 
 from sandbox import Box, BoxOutOfMemory, Ending, Status, converse
@@ -9,6 +10,8 @@ from toolkit.records import Check, Task, Verdict
 
 TEST_S = 10.0
 """Seconds that a test may take beyond the program's own limit, not counting the time it waits for the program."""
+MAX_CALLS = 20_000
+"""Most calls of a test that came with a row: what the host does for each is charged to neither of the two."""
 ROLE = "test"
 """Role of the box in which the test runs."""
 _APART = "\n0\n"
@@ -30,7 +33,8 @@ def judge(task: Task, solution: str, box: Box, rules: Rules, facts: Facts) -> Fi
             box.calls(program, called, limits=ours, call_s=rules.timeout_s) as candidate,
             other.check(prelude, test.source, called, limits=tests) as checking,
         ):
-            ending = converse(candidate, checking, raises=test.raises)
+            most = max(MAX_CALLS, test.n_calls) if test.is_alone else math.inf
+            ending = converse(candidate, checking, raises=test.raises, most=most)
             facts.add(end := candidate.end())
             return of_end(end, "beside its answers") if end.status is Status.VIOLATED else _found(ending), None
     except BoxOutOfMemory:

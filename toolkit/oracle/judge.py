@@ -38,7 +38,7 @@ JUDGES: dict[type[TaskTests], Judge] = {
     Table: table.JUDGE, Check: check.JUDGE, Stdin: stdin.JUDGE, UnitTests: unittests.JUDGE,
 }  # fmt: skip
 
-VERSION = 7
+VERSION = 8
 """Increment whenever a verdict may change: verdicts stored under other versions are not used."""
 STORED = 1
 """Increment whenever the data stored with a verdict may change."""

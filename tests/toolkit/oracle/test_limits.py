@@ -132,6 +132,15 @@ def test_all_calls_together_have_no_more_than_the_sum_of_their_limits(boxes: San
     assert judge(boxes, "six calls", slow, 1.0).verdict is Verdict.PASSED
 
 
+def test_a_test_of_a_row_ends_after_so_many_calls(boxes: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "MAX_CALLS", 30)
+    for n, verdict, detail in ((30, Verdict.PASSED, ""), (10**9, Verdict.WRONG_ANSWER, "after call 29: the test raised TooManyCalls")):
+        source = f"def check(candidate):\n    for x in range({n}):\n        assert candidate(x) == x\n"
+        monkeypatch.setitem(TASKS, "row", replace(TASKS["six calls of a test"], task_id="row", tests=Check(source=source, is_alone=True)))
+        result = judge(boxes, "row", f"def same(x):\n    return x  # {n}\n")
+        assert (result.verdict, result.detail) == (verdict, detail)
+
+
 # -- long numbers ------------------------------------------------------------------------------------------------------
 
 
