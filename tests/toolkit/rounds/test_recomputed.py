@@ -25,16 +25,17 @@ from toolkit.rounds import run as rounds
 TESTS = {item["id"]: item["test"] for item in ITEMS}
 CHAIN = "compile+self-score"
 SEEDS, ROUNDS = (0, 1), 3
+DRAWN = {"seed": 0}
 
 
 def policy(task: Task, number: int, i: int) -> str:
     """Answer right, wrong, torn, or with what falls over at once: in later rounds another mixture of these."""
     from toolkit.benchmarks import BENCHMARKS, Options
 
-    lot = random.Random(f"{task.task_id} {number} {i}")
+    lot = random.Random(f"{task.task_id} {number} {i} {DRAWN['seed']}")
     if task.task_id.startswith("HumanEval"):
         known = BENCHMARKS["humaneval"].load(Options()).tasks[task.task_id]
-        return known.prompt + known.canonical_solution if lot.random() > 0.3 * number else "x = 1\n"
+        return known.prompt + known.canonical_solution if lot.random() > 0.2 * number else "x = 1\n"
     body = lot.choice([f"return x + {task.task_id[4:]}", "return -1", "return (", "return x"] + [f"return {task.task_id[4:]} + x"] * number)
     return f"{task.prompt}    {body}\n" + lot.choice(["", "", "1 / 0\n"]) + "# end\n" * lot.randint(0, 3)
 
@@ -58,6 +59,7 @@ def run(tmp_path: Path, planted: Callable[[Policy], None], monkeypatch: pytest.M
     writes = Planted.generate
 
     def generate(machine: Planted, weights: Any, tasks: list[Task], output: Path, **sampling: Any) -> dict[str, Any]:
+        DRAWN["seed"] = sampling["seed"]
         done = writes(machine, weights, tasks, output, **sampling)
         rows = read(output)
         for i, row in enumerate(rows):
@@ -243,6 +245,7 @@ def check_tests(summary: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]
             margins = [stats.ttest_1samp(by_seed, sign * 0.02, alternative=side).pvalue for sign, side in ((-1, "greater"), (1, "less"))]
             assert told["no_worse_seeds"] == pytest.approx(margins[0])
             assert told["equal_seeds"] == pytest.approx(max(margins))
+    assert any(told["seed_sd"] for told in summary["comparisons"])
     for name in ("p_tasks", "p_seeds", "no_worse_tasks", "no_worse_seeds"):
         assert [told[f"{name}_holm"] for told in summary["comparisons"]] == pytest.approx(holm([t[name] for t in summary["comparisons"]]))
     acceptance = {(row["regime"], row["seed"], row["round"]): row["accepted"] / row["candidates"] for row in rows if row["round"]}
