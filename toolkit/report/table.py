@@ -13,7 +13,8 @@ Row = Mapping[str, Any]
 def plain(value: Any) -> str:
     """Return a value as a person reads it: nothing for None, an estimate with its interval, at most 4 digits of a float."""
     if isinstance(value, Mapping) and "value" in value:
-        return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+        ends = [value.get(name) for name in ("value", "low", "high")]
+        return "" if None in ends else "{:.3f} [{:.3f}, {:.3f}]".format(*ends)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
