@@ -128,14 +128,6 @@ _COST = _numbers(
     spent__tokens="Tokens written", tokens_each="Tokens a candidate", spent__generate_s="Seconds writing",
     spent__gate_s="Seconds in the gate",
 )  # fmt: skip
-_CONFIRMATION = [
-    *_WHICH, Column(("verdict",), "Self-confirming"), Column(("says",), "Why"),
-    *_numbers(prompts="Prompts", answers="Answers", needed="Answers that would decide", mass="Accepted", auc="AUC",
-              excess_sd="Excess sd", agrees_p="p of decision and execution", calibration__ece="ECE",
-              threshold_drift="Drift of the threshold", bound__distance="Distance from execution",
-              bound__bound="Theorem 2.6", bound__violated="Violated"),
-]  # fmt: skip
-"""Of the rows that `confirmation.verdict` returns."""
 
 
 def _between(value: Any) -> str:
@@ -146,6 +138,15 @@ def _between(value: Any) -> str:
     return f"{at} [{low}, {high}]"
 
 
+_CONFIRMATION = [
+    *_WHICH, Column(("verdict",), "Self-confirming"),
+    *_numbers(prompts="Prompts", answers="Answers", needed="Answers that would decide"),
+    _column("mass", "Accepted", _between), _column("auc", "AUC", _between), _column("excess_sd", "Excess sd", _between),
+    _column("agrees_p", "p of decision and execution", p_value),
+    *_numbers(calibration__ece="ECE", threshold_drift="Drift of the threshold", bound__distance="Distance from execution",
+              bound__bound="Theorem 2.6", bound__violated="Violated"),
+]  # fmt: skip
+"""Of the rows that `confirmation.verdict` returns."""
 _COLLAPSE = [
     Column(("regime",), "Regime"), Column(("benchmark",), "Benchmark"), *_numbers(seed="Seed", tasks="Tasks"),
     _column("retention", "Retention", _between), _column("area", "Area", _between),

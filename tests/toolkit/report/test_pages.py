@@ -283,7 +283,7 @@ def test_what_an_analysis_left_is_shown_whatever_it_holds(tmp_path: Path, monkey
     (folder / "analysis.json").write_text(json.dumps(analysis))
     tables = Tables(report([folder]).page.read_text()).found
     (told,) = tables["Is the gate self-confirming?"]
-    assert [told[name] for name in ("Self-confirming", "Why", "AUC", "Theorem 2.6")] == ["yes", "alike", "0.500 [0.460, 0.540]", "4"]
+    assert [told[name] for name in ("Self-confirming", "AUC", "Theorem 2.6")] == ["yes", "0.50 [0.46, 0.54]", "4"]
     (told,) = tables["How fast pass@1 falls"]
     assert (told["Retention"], told["Rounds until half is lost"]) == ("0.25 [0.10, 0.50]", "2.00 [1.50, never]")
     assert "Comparisons" not in tables, "the page has them already"
