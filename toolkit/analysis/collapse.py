@@ -1,8 +1,9 @@
 """How fast a score falls over rounds: retention, its area, slopes and half-life, with intervals; and what could be detected.
 
 All are of the score over that of the first model. Intervals are over tasks (percentiles of a bootstrap that draws tasks,
-each with all its rounds and seeds), the trainings taken as they are. Two unseen tasks are drawn too, one that is kept and
-one that is lost at once, so that a score of 0 is not taken for certain. What other seeds would do: `toolkit.analysis.seeds`.
+each with all its rounds and seeds), the trainings taken as they are. Two unseen tasks are drawn too, one that is lost at
+once and one that is gained, so that neither a score of 0 nor one that stays is certain. What other seeds would do:
+`toolkit.analysis.seeds`.
 """
 
 import math
@@ -89,8 +90,8 @@ def _told(numbers: Sequence[int], runs: Sequence[Sequence[Mapping[str, tuple[int
         why = "the first model is at 0" if len(numbers) > 1 and tasks else empty
         return about | dict.fromkeys(NAMES) | {"says": why}
     values = measures(numbers, scores)
-    unseen = np.ones((2, len(numbers)))
-    unseen[1, 1:] = 0
+    unseen = np.zeros((2, len(numbers)))
+    unseen[0, 0] = unseen[1, 1:] = 1
     by_task = np.concatenate([passed.mean(1), unseen])
     order = np.random.default_rng(seed).integers(0, len(by_task), size=(DRAWS, len(by_task)))
     drawn = np.stack([column[order].mean(1) for column in by_task.T], axis=1)

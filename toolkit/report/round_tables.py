@@ -137,7 +137,34 @@ _COST = _numbers(
     spent__tokens="Tokens written", tokens_each="Tokens a candidate", spent__generate_s="Seconds writing",
     spent__gate_s="Seconds in the gate",
 )  # fmt: skip
+
+
+def _between(value: Any) -> str:
+    """Return an estimate with its interval, of which any may be None: never."""
+    if not isinstance(value, Mapping) or not {"value", "low", "high"} <= set(value):
+        return plain(value)
+    at, low, high = ("never" if value[end] is None else f"{value[end]:.2f}" for end in ("value", "low", "high"))
+    return f"{at} [{low}, {high}]"
+
+
+_CONFIRMATION = [
+    *_WHICH, Column(("verdict",), "Self-confirming"),
+    *_numbers(prompts="Prompts", answers="Answers", needed="Answers that would decide"),
+    _column("mass", "Accepted", _between), _column("auc", "AUC", _between), _column("excess_sd", "Excess sd", _between),
+    _column("agrees_p", "p of decision and execution", p_value),
+    *_numbers(calibration__ece="ECE", threshold_drift="Drift of the threshold", bound__distance="Distance from execution",
+              bound__bound="Theorem 2.6", bound__violated="Violated"),
+]  # fmt: skip
+"""Of the rows that `confirmation.verdict` returns."""
+_COLLAPSE = [
+    Column(("regime",), "Regime"), Column(("benchmark",), "Benchmark"), *_numbers(seed="Seed", tasks="Tasks"),
+    _column("retention", "Retention", _between), _column("area", "Area", _between),
+    _column("slope", "Slope a round", _between), _column("half_life", "Rounds until half is lost", _between),
+    Column(("says",), "Why not"),
+]  # fmt: skip
+"""Of the rows that `collapse.table` returns."""
 _KNOWN = {
+    "confirmation",
     "scores", "raw", "accepted_runs", "trained_runs", "held_out", "opinion", "texts", "mean_logprob", "spent", "gates",
     "thresholds", "refusals", "score", "last", "probe",
 }  # fmt: skip
@@ -187,6 +214,14 @@ SAYS = {
         "prompt; as much as between prompts means that the prompt does not matter. “Picks what runs”: of two answers of "
         "which one runs and one is accepted, the share in which it is the same; 0.5 means no knowledge of execution (exact "
         "permutation test within prompts)."),
+    "confirmation": (
+        "On prompts that nothing is trained on, within delta: yes if the AUC's interval lies within .5 +- delta and the "
+        "excess sd, as a number, is at most its delta; its interval is over prompts, and wide where there are few. "
+        "“Undecided” is neither yes nor no. The distance is that of the law accepted from the law that runs; Theorem 2.6 "
+        "bounds it."),
+    "collapse": (
+        "Of pass@1 over the first model's, with 95 % intervals over tasks, for these trainings; “never” is not within these "
+        "rounds. A row without a seed is the mean of all."),
     "diversity": (
         "Distinct-n is the share of distinct sequences of n words, among 500 at a time; it is higher for shorter texts."),
     "cost": "Seconds as measured on that machine, with whatever else ran there.",
@@ -214,6 +249,10 @@ def sections(
     kinds = common_classes(classes)
     seconds = [{"stage": stage, "seconds": value} for stage, value in (summary.get("seconds") or {}).items()]
     track = pooled.trajectories(summary["rows"], verdicts)
+    told = {key: (analysis or {})[key] for key in ("confirmation", "collapse") if _is_rows((analysis or {}).get(key))}
+    confirmed = told.get("confirmation") or [
+        {**{at: row[at] for at in which}, **row["confirmation"]} for row in trained if row.get("confirmation")
+    ]
     found = {
         "rubber-stamps": Section("Is a gate a rubber stamp?", STAMPS, summary.get("rubber_stamps", [])),
         "rises": Section("How far acceptance rises", RISES, summary.get("rises", [])),
@@ -231,6 +270,8 @@ def sections(
                             [row for row in rows if row.get("opinion")]),
         "held-out": Section("Answers to prompts that are never trained on", [*_WHICH, *_HELD_OUT],
                             [row for row in rows if "variance" in (row.get("held_out") or {})]),
+        "confirmation": Section("Is the gate self-confirming?", _CONFIRMATION, confirmed),
+        "collapse": Section("How fast pass@1 falls", _COLLAPSE, told.get("collapse", [])),
         "diversity": Section("Diversity of the candidates", [*_WHICH, *_TEXTS],
                              [row for row in trained if row.get("texts")]),
         "cost": Section("Cost of each round", [*_WHICH, *_COST], [row for row in trained if row.get("spent")]),
@@ -242,13 +283,18 @@ def sections(
             found[f"ledger-{key}".replace("_", "-")] = Section(
                 _words(key), [*_WHICH, *leaves([{key: row[key]} for row in more])], more
             )
-    found |= {f"analysis-{at}": section for at, section in analysed(analysis or {}).items()}
+    rest = {key: value for key, value in (analysis or {}).items() if key not in ("comparisons", *told)}
+    found |= {f"analysis-{at}": section for at, section in analysed(rest).items()}
     return {
         at: Section(
             section.title, [_head(column) for column in section.columns], [{"model": name, **row} for row in section.rows],
             section.says or SAYS.get(at, ""),
         ) for at, section in found.items() if section.rows
     }  # fmt: skip
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(row, Mapping) and "regime" in row for row in value)
 
 
 def _retained(cells: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

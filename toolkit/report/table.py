@@ -13,7 +13,8 @@ Row = Mapping[str, Any]
 def plain(value: Any) -> str:
     """Return a value as a person reads it: nothing for None, an estimate with its interval, at most 4 digits of a float."""
     if isinstance(value, Mapping) and "value" in value:
-        return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+        at, low, high = (value.get(name) for name in ("value", "low", "high"))
+        return "" if None in (at, low, high) else f"{at:.3f} [{low:.3f}, {high:.3f}]"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):

@@ -132,7 +132,7 @@ def test_collapse(found: dict[str, Any]) -> None:
             ("endpoint_slope", (kept[-1] - 1) / 4), ("half_life", half),
         ):  # fmt: skip
             assert row[name]["value"] == (None if value is None else pytest.approx(value, abs=1e-3)), (seed, name)
-    tasks = np.array([[PASSES[n].mean(0)[i] for n in (0, 4)] for i in range(TASKS)] + [[1, 1], [1, 0]])
+    tasks = np.array([[PASSES[n].mean(0)[i] for n in (0, 4)] for i in range(TASKS)] + [[1, 0], [0, 1]])
     draws = stats.bootstrap((tasks[:, 0], tasks[:, 1]), lambda x, y, axis: y.mean(axis) / x.mean(axis), paired=True, method="percentile",
                             n_resamples=20_000, vectorized=True, rng=np.random.default_rng(0)).confidence_interval  # fmt: skip
     assert [rows[None]["retention"][end] for end in ("low", "high")] == pytest.approx([draws.low, draws.high], abs=0.05)

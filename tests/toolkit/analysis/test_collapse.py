@@ -72,7 +72,7 @@ def test_the_interval_of_retention_contains_it_in_about_95_percent(tasks: int, k
     assert held / runs >= 0.9
 
 
-def test_a_score_that_fell_to_0_is_not_certain_to_stay_there() -> None:
+def test_neither_a_score_of_0_nor_one_that_stays_is_certain() -> None:
     def told(last: int) -> dict[str, Any]:
         rows = [("base", 0, 7), *(("x", n, last) for n in (1, 2))]
         verdicts = [{"regime": r, "seed": 0, "round": n, "benchmark": "b", "tasks": {str(i): [int(i < c), 1] for i in range(40)}}
@@ -81,9 +81,9 @@ def test_a_score_that_fell_to_0_is_not_certain_to_stay_there() -> None:
 
     gone, kept = told(0), told(7)
     assert (gone["retention"]["value"], gone["retention"]["low"]) == (0, 0)
-    assert 0.15 < gone["retention"]["high"] < 0.6, "0 of 40 is at most 8.8 % (Wilson), half of 7 of 40"
-    assert gone["half_life"]["high"] >= gone["half_life"]["value"] == 0.5
-    assert kept["retention"]["low"] < 0.9 < kept["retention"]["value"] == 1
+    assert 0.3 < gone["retention"]["high"] < 0.7, "0 of 40 is at most 8.8 % (Wilson), half of 7 of 40"
+    assert gone["half_life"]["value"] == 0.5
+    assert kept["retention"]["low"] < 0.9 < kept["retention"]["value"] == 1 < 1.1 < kept["retention"]["high"]
 
 
 def test_a_comparison_that_finds_nothing_says_what_it_would_find() -> None:

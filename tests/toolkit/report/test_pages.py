@@ -271,10 +271,22 @@ def test_what_an_analysis_left_is_shown_whatever_it_holds(tmp_path: Path, monkey
     folder = grid.model_folder(tmp_path / "rounds", "m", SETTINGS, ("none",), (0,))
     analysis = {
         "delta": 0.05, "spectrum": [{"round": 1, "layer": 2, "effective_rank": 7.25}], "nothing": None, "empty": [],
+        "comparisons": [{"a": "none"}], "confirmation": [
+            {"regime": "none", "seed": 0, "round": 1, "verdict": "yes", "says": "alike", "prompts": 4, "answers": 64, "needed": None,
+             "auc": {"value": 0.5, "low": 0.46, "high": 0.54, "good": 9, "bad": 9}, "bound": {"distance": 1.5, "bound": 4.0, "violated": 0}},
+        ], "collapse": [
+            {"regime": "none", "benchmark": "humaneval", "seed": 0, "tasks": 30, "says": "",
+             "retention": {"value": 0.25, "low": 0.1, "high": 0.5}, "half_life": {"value": 2.0, "low": 1.5, "high": None}},
+        ],
         "self_confirmation": {"none": {"verdict": "yes", "auc": {"value": 0.5, "low": 0.4, "high": 0.6}}},
     }  # fmt: skip
     (folder / "analysis.json").write_text(json.dumps(analysis))
     tables = Tables(report([folder]).page.read_text()).found
+    (told,) = tables["Is the gate self-confirming?"]
+    assert [told[name] for name in ("Self-confirming", "AUC", "Theorem 2.6")] == ["yes", "0.50 [0.46, 0.54]", "4"]
+    (told,) = tables["How fast pass@1 falls"]
+    assert (told["Retention"], told["Rounds until half is lost"]) == ("0.25 [0.10, 0.50]", "2.00 [1.50, never]")
+    assert "Comparisons" not in tables, "the page has them already"
     assert tables["Spectrum"] == [{"Round": "1", "Layer": "2", "Effective rank": "7.25"}]
     assert tables["Self confirmation none"] == [{"What": "verdict", "Value": "yes"}, {"What": "auc", "Value": "0.500 [0.400, 0.600]"}]
     assert tables["In short"] == [{"What": "delta", "Value": "0.05"}]
@@ -285,6 +297,9 @@ def test_what_an_analysis_left_is_shown_whatever_it_holds(tmp_path: Path, monkey
     assert list(drawn) == ["1-spectra-effective-rank"]
     assert drawn["1-spectra-effective-rank"].caption == "Hidden states: effective rank (m, layer 7, n: 2 seeds)"
     assert [name for name, _, _ in drawn["1-spectra-effective-rank"].legend] == ["r0", "r1"]
+    for odd_row in ("x", {"regime": 1, "auc": 3, "retention": [2], "half_life": {"value": None}}):
+        (folder / "analysis.json").write_text(json.dumps({"confirmation": [odd_row], "collapse": [odd_row]}))
+        assert report([folder]).page.exists()
     for odd in (None, {}, {"spectra": None}, {"spectra": [{"round": 1}]}):
         assert round_figures.spectra("m", odd) == {}
 
