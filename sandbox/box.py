@@ -227,7 +227,8 @@ class Box:
         limits = self._within(limits)
         try:
             with self._whole():
-                more = {"kept_bytes": kept_bytes, "noted": noted}
+                more = {"kept_bytes": kept_bytes} if kept_bytes != KEPT_BYTES else {}
+                more |= {"noted": True} if noted else {}
                 self._begin("script", _bytes(source), stdin, limits, call_s=limits.charged_s, **more)
                 return self.hear_end(limits)
         except BoxOutOfMemory:
@@ -253,7 +254,8 @@ class Box:
         run as by `run`; the one call names files, and returns its exit code and base64 of the files. Raises as `run`.
         """
         limits = self._within(limits)
-        more = {"entry_point": entry_point, "listed": listed, "bridged": bridged, "noted": noted}
+        said = {"bridged": bridged, "noted": noted}
+        more = {"entry_point": entry_point, "listed": listed, **{name: True for name, is_so in said.items() if is_so}}
         with self._whole():
             self._begin("calls", _bytes(source), stdin, limits, call_s=call_s or limits.charged_s, **more)
             session = Session(self, limits)

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from toolkit.service import protocol
 from toolkit.service.protocol import Bounded, Whole
 
 LARGE = 64 << 20
-UNREAD_S = 0.5
+UNREAD_S = 0.7
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -31,7 +32,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 @pytest.fixture(scope="module", params=["httptools", "h11"])
-def address(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
+def served(request: pytest.FixtureRequest) -> Iterator[tuple[tuple[str, int], uvicorn.Server]]:
     made = protocol.protocol(10, UNREAD_S)
     if request.param == "h11":
         from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -41,14 +42,14 @@ def address(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
     server = uvicorn.Server(uvicorn.Config(app, http=made, ws="none", lifespan="off", log_config=None))
     thread = threading.Thread(target=server.run, args=([bound],))
     thread.start()
-    yield bound.getsockname()
+    yield bound.getsockname(), server
     server.should_exit = server.force_exit = True
     thread.join(30)
     bound.close()
 
 
 def asked(address: tuple[str, int], head: bytes) -> socket.socket:
-    client = socket.create_connection(address, timeout=3)
+    client = socket.create_connection(address, timeout=4)
     client.sendall(head + b"\r\nHost: x\r\n\r\n")
     return client
 
@@ -64,20 +65,43 @@ def test_a_head_goes_with_its_body() -> None:
 
 
 @pytest.mark.parametrize("head", [b"HEAD /0 HTTP/1.1", b"GET /0 HTTP/1.1", b"HEAD /9 HTTP/1.1", b"GET /-1 HTTP/1.1"])
-def test_a_head_that_no_body_follows_is_sent(address: tuple[str, int], head: bytes) -> None:
-    with asked(address, head) as client:
+def test_a_head_that_no_body_follows_is_sent(served: Any, head: bytes) -> None:
+    with asked(served[0], head) as client:
         assert client.recv(1000).startswith(b"HTTP/1.1 200")
 
 
-@pytest.mark.parametrize(("silent_s", "slow_s", "is_whole"), [(2.2 * UNREAD_S, 0, False), (0, 2.2 * UNREAD_S, True)])
-def test_who_reads_nothing_is_hung_up_on_and_who_reads_slowly_is_not(
-    address: tuple[str, int], silent_s: float, slow_s: float, is_whole: bool
-) -> None:
-    with asked(address, b"GET /%d HTTP/1.1" % LARGE) as client, contextlib.suppress(ConnectionResetError):
-        time.sleep(silent_s)
-        n, until = 0, time.monotonic() + slow_s
-        while n <= LARGE and (part := client.recv(1 << 20)):
-            n += len(part)
-            if time.monotonic() < until:
-                time.sleep(UNREAD_S / 10)
-    assert (n > LARGE) is is_whole
+def test_who_reads_nothing_is_hung_up_on(served: Any) -> None:
+    address, server = served
+    deadline = time.monotonic() + 60
+    with asked(address, b"GET /%d HTTP/1.1" % LARGE) as client:
+        while not server.server_state.connections:
+            assert time.monotonic() < deadline
+        while server.server_state.connections:
+            assert time.monotonic() < deadline
+            time.sleep(UNREAD_S / 10)
+        n = 0
+        with contextlib.suppress(ConnectionResetError):
+            while part := client.recv(1 << 20):
+                n += len(part)
+        assert n < LARGE
+
+
+def test_who_reads_slowly_is_not() -> None:
+    """As long as something was read since the last look; and who has read most of it is looked at no more."""
+    left, looks, ended = 100, list[Any](), list[str]()
+    base = type("Base", (), {"pause_writing": lambda _: None, "resume_writing": lambda _: None})
+    bounded: Any = type("Made", (Bounded, base), {"unread_s": 3.0})()
+    bounded.transport = SimpleNamespace(get_write_buffer_size=lambda: left, abort=lambda: ended.append("aborted"))
+    handle = SimpleNamespace(cancel=lambda: ended.append("looked at no more"))
+    bounded.loop = SimpleNamespace(call_later=lambda *about: (looks.append(about), handle)[1])
+    bounded.pause_writing()
+    for now in (60, 59, 59):
+        assert ended == []
+        left = now
+        after_s, look, before = looks.pop()
+        assert after_s == 3.0
+        look(before)
+    assert ended == ["aborted"]
+    bounded.pause_writing()
+    bounded.resume_writing()
+    assert ended == ["aborted", "looked at no more"]
