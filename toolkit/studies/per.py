@@ -184,6 +184,8 @@ class Per(Study[PerSettings]):
                 fits += _fits(level, models, orders)
         if fits:
             found["Over log10 of the parameters"] = fits
+        if slow := _slow(rows):
+            found["Speed"] = slow
         return {**found, "What follows from how PER is made": INVARIANT}
 
 
@@ -240,6 +242,22 @@ def _speed(lab: Lab[PerSettings], build: Callable[[], "Loaded"]) -> dict[str, An
     memory = sum(each.numel() * each.element_size() for each in loaded.model.parameters())
     return {"tokens_per_s": round(median(together), 3), "ms_per_token": round(median(alone), 4),
             "memory_mb": round(memory / 1e6, 3), "memory": "weights"}  # fmt: skip
+
+
+def _slow(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say whether a child was slower, by over a tenth, than one of its family with more parameters: that was the machine."""
+    known = [row for row in rows if "ms_per_token" in row["numbers"]]
+    family = [row for row in known if row["levels"]["child"] or row["cell"] == "parent"]
+    family.sort(key=lambda row: float(row["numbers"]["parameters"]))
+    for at, small in enumerate(family):
+        for large in (row for row in family[at + 1 :] if row["seed"] == small["seed"]):
+            one, other = (row["numbers"]["ms_per_token"] for row in (small, large))
+            if one > 1.1 * other:
+                return (
+                    f"{small['cell']} is smaller than {large['cell']} and was slower ({one:.0f} ms a token against "
+                    f"{other:.0f}): the machine was busy with something else, and what is of speed here is noise"
+                )
+    return ""
 
 
 def _model(row: Mapping[str, Any], level: str) -> dict[str, Any]:

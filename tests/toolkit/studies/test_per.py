@@ -8,7 +8,7 @@ import pytest
 
 import toolkit.published
 from toolkit.analysis import efficiency
-from toolkit.studies.per import Per, PerSettings, _budgets, _child, _fits, _ratios, costs
+from toolkit.studies.per import Per, PerSettings, _budgets, _child, _fits, _ratios, _slow, costs
 
 
 def published() -> list[dict[str, Any]]:
@@ -83,6 +83,16 @@ def test_few_tasks_leave_the_ratio_with_fixed_ends_wide() -> None:
     # the fourth root of accuracy's interval: Wilson's of 6 in 24 is .120 to .449
     assert few["fixed_low"] / few["per_fixed"] == pytest.approx((0.120 / 0.25) ** 0.25, abs=0.003)
     assert none["per_fixed"] == none["fixed_low"] == 0 < 0.5 < none["fixed_high"] / few["fixed_low"]
+
+
+def test_a_busy_machine_is_seen_in_what_it_measures() -> None:
+    def rows(*ms: float) -> list[dict[str, Any]]:
+        return [{"cell": cell, "seed": 0, "levels": {"child": cell.replace("parent", "")}, "numbers": {"parameters": n, "ms_per_token": each}}
+                for cell, n, each in zip(("parent", "ffn0.1", "ffn0.2"), (3e8, 2e8, 1e8), ms, strict=True)]  # fmt: skip
+
+    assert _slow(rows(90, 80, 85)) == ""
+    assert _slow(rows(90, 147, 135)).startswith("ffn0.2 is smaller than parent and was slower (135 ms a token against 90)")
+    assert _slow([{"cell": "x", "seed": 0, "levels": {"child": ""}, "numbers": {}}]) == ""
 
 
 def test_children_and_what_a_plan_reckons_their_sizes_to_be() -> None:
