@@ -82,7 +82,7 @@ class Reliability(Study[ReliabilitySettings]):
         "Answers are greedy: a problem is failed or not, and chance lies only in which problems are asked.",
         "Where nothing failed yet, the model's surprise at the right answer says where to look; where that tells nothing of "
         "failures, the estimate is unbiased still, and no better than plain sampling.",
-        "Of a model that fails often there is nothing rare to find: plain sampling then takes fewer problems (saved below 1).",
+        "Of a model that fails often nothing rare is to be found: plain sampling then takes fewer problems (saved below 1).",
         "Each round needs the verdicts of the one before: boxes are where the model is, or machines take turns.",
     )
     references: ClassVar[Mapping[str, str]] = {
