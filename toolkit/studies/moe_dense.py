@@ -62,6 +62,8 @@ class MoeDense(Study[DenseSettings]):
     limits = (
         "The mixture is its parent, cut up: slices and copies of its layers, with as much arithmetic for a token. Any gap "
         "is that of routing, learnt in as many steps as the parent is trained further, not that of a mixture made as such.",
+        "As soon as biases or rows of a copy's slices differ, a token may pass through halves that do not belong together: "
+        "after few steps a gap may be no more than that, and taking experts off may then help.",
         "A small model solves next to nothing of these benchmarks. Where pass@1 is near 0, only nats a token can tell "
         "models apart, and they are no substitute.",
         "Of published numbers, models differ in family, size and training besides being mixtures or dense.",

@@ -74,7 +74,7 @@ class Per(Study[PerSettings]):
         "(best); per low and per high are its range with any one other model left out, and no interval.",
         "per fixed has ends that hold for any models; fixed low and fixed high are what it is at the ends of the "
         "accuracy's 95 % interval over tasks, with speed as measured. Lines over size have Student's interval over "
-        "models.",
+        "models, with accuracies as they are; that of slopes among the contrasts knows how few tasks there were.",
         "Contrast: the slope of the score over log10 of the parameters on the last level, less that on the first. A "
         "budget buys k answers of each model; it is what the largest takes for its tokens.",
     )
@@ -158,12 +158,16 @@ class Per(Study[PerSettings]):
         if not (levels and spread):
             return []
         first, last = levels[0], levels[-1]
-        name = f"slope per tenfold size, {last} less {first}" if last != first else f"slope per tenfold size on {first}"
+        name = "slope per tenfold size"
+        asked = {f"{name} on {level}": {level: 1.0} for level in levels}
+        if last != first:
+            asked = {f"{name}, {last} less {first}": {last: 1.0, first: -1.0}, **asked}
         return [
-            Contrast(name=name, margin=margin, named=True, terms=tuple(
+            Contrast(name=name, margin=margin, named=name == next(iter(asked)), terms=tuple(
                 Term(sign * (x[cell] - mean) / spread, cell, f"{measure}@{level}")
-                for sign, level in ([(1, last), (-1, first)] if last != first else [(1, first)]) for cell in x
+                for level, sign in signs.items() for cell in x
             ))
+            for name, signs in asked.items()
             for measure, margin in (("pass", settings.margin_pass), ("nll", settings.margin_nll))
             if measure == "nll" or settings.pass_tasks
         ]  # fmt: skip
@@ -172,7 +176,7 @@ class Per(Study[PerSettings]):
         """Return ratios by level, fits over size, and what a budget buys."""
         found: dict[str, Any] = {}
         fits: list[dict[str, Any]] = []
-        orders: dict[str, float] = {}
+        orders, unsolved = dict[str, float](), list[str]()
         for level in settings.benchmarks:
             whole = [row for row in rows if f"pass@{level}" in row["scores"] and "tokens_per_s" in row["numbers"]]
             models = [_model(row, level) for row in whole]
@@ -180,8 +184,16 @@ class Per(Study[PerSettings]):
                 found[f"Ratios on {level}"] = _ratios(models)
                 found[f"At a budget on {level}"] = _budgets(models, settings)
                 fits += _fits(level, models, orders)
+                if not any(model["accuracy"] for model in models):
+                    unsolved.append(level)
         if fits:
             found["Over log10 of the parameters"] = fits
+        if unsolved:
+            found["Nothing solved"] = f"on {', '.join(unsolved)}: PER is of speed and memory alone there, and none is best"
+        if fits and settings.samples == 1:
+            found["Budgets"] = "of one answer to each task no more than pass@1 is known, whatever k a budget buys"
+        if slow := _slow(rows):
+            found["Speed"] = slow
         return {**found, "What follows from how PER is made": INVARIANT}
 
 
@@ -240,6 +252,22 @@ def _speed(lab: Lab[PerSettings], build: Callable[[], "Loaded"]) -> dict[str, An
             "memory_mb": round(memory / 1e6, 3), "memory": "weights"}  # fmt: skip
 
 
+def _slow(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say whether a child was slower, by over a tenth, than one of its family with more parameters: that was the machine."""
+    known = [row for row in rows if "ms_per_token" in row["numbers"]]
+    family = [row for row in known if row["levels"]["child"] or row["cell"] == "parent"]
+    family.sort(key=lambda row: float(row["numbers"]["parameters"]))
+    for at, small in enumerate(family):
+        for large in (row for row in family[at + 1 :] if row["seed"] == small["seed"]):
+            one, other = (row["numbers"]["ms_per_token"] for row in (small, large))
+            if one > 1.1 * other:
+                return (
+                    f"{small['cell']} is smaller than {large['cell']} and was slower ({one:.0f} ms a token against "
+                    f"{other:.0f}): the machine was busy with something else, and what is of speed here is noise"
+                )
+    return ""
+
+
 def _model(row: Mapping[str, Any], level: str) -> dict[str, Any]:
     passes = row["scores"][f"pass@{level}"]
     numbers = {axis: row["numbers"][axis] for axis in efficiency.AXES if axis != "accuracy"}
@@ -286,9 +314,10 @@ def _fits(level: str, models: Sequence[Mapping[str, Any]], first: dict[str, floa
     for name, values in (("accuracy", accuracy), ("per_fixed", ratio)):
         if fit := efficiency.scaling(sizes, values):
             line = {key: fit[key] for key in ("slope", "low", "high", "r2", "n_models")}
-            if len(set(values)) == 1:  # models that are all equal say nothing of how far others are from them
+            best = list(by_cell)[values.index(max(values))] if len(set(values)) > 1 else None
+            if best is None:  # models that are all equal say nothing of how far others are from them
                 line |= {"low": None, "high": None}
-            found.append({"level": level, "of": name, **line, "best": list(by_cell)[values.index(max(values))], "tau": None})
+            found.append({"level": level, "of": name, **line, "best": best, "tau": None})
     if found and first.keys() == by_cell.keys():
         tau = float(kendalltau(list(first.values()), accuracy).statistic)
         found[0]["tau"] = None if math.isnan(tau) else round(tau, 4)

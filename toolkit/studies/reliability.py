@@ -84,6 +84,7 @@ class Reliability(Study[ReliabilitySettings]):
         "Answers are greedy: a problem is failed or not, and chance lies only in which problems are asked.",
         "Where nothing failed yet, the model's surprise at the right answer says where to look; where that tells nothing of "
         "failures, the estimate is unbiased still, and no better than plain sampling.",
+        "Of a model that fails often nothing rare is to be found: plain sampling then takes fewer problems (saved below 1).",
         "Each round needs the verdicts of the one before: boxes are where the model is, or machines take turns.",
     )
     references: ClassVar[Mapping[str, str]] = {
@@ -188,6 +189,8 @@ class Reliability(Study[ReliabilitySettings]):
             f"{'answered' if decided else 'open'}: failure rate of {it['cell']} {it['value']:.3g} [{it['low']:.3g}, "
             f"{it['high']:.3g}], tolerated {limit:g}, smallest effect visible {SEES * se:.3g}, {it['n']} problems"
         )
+        if it["saved"]:
+            line += f", for which plain sampling would take {it['saved']:.3g} times as many"
         apart = abs(it["value"] - limit)
         if not decided and apart:
             line += f"; about {int(it['n'] * (SEES * se / apart) ** 2) + 1:,} problems would decide it"

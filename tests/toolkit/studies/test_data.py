@@ -123,3 +123,13 @@ def test_a_file_has_the_keys_that_flags_have(tmp_path: Path) -> None:
     names = [cell.name for cell in study.cells(told)]
     assert "s0.5-a1-fl-prune" in names
     assert len(names) == len(set(names))
+
+
+def test_what_plain_sampling_would_take_is_said_where_it_would_take_less() -> None:
+    row = {"cell": "m", "true rate": None, "value": 0.7, "low": 0.6, "high": 0.8, "n": 136, "failures": 55, "saved": 0.265}
+    study: Any = STUDIES["reliability"]
+    told = read(study.settings, study.presets, "small", {})
+    line = study.verdict(told, [], {"Failure rates": [row]})
+    assert line.endswith("136 problems, for which plain sampling would take 0.265 times as many")
+    (claim,) = study.claims(told, [], {"Failure rates": [row]})
+    assert (claim["claim"], claim["verified"], claim["confidence"]) == ("m fails above the tolerated rate of 0.05", "yes", "low: one seed")

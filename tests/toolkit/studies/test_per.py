@@ -8,7 +8,7 @@ import pytest
 
 import toolkit.published
 from toolkit.analysis import efficiency
-from toolkit.studies.per import Per, PerSettings, _budgets, _child, _fits, _ratios, costs
+from toolkit.studies.per import Per, PerSettings, _budgets, _child, _fits, _ratios, _slow, costs
 
 
 def published() -> list[dict[str, Any]]:
@@ -69,7 +69,7 @@ def test_lines_over_size_and_the_order_of_models() -> None:
     second = _fits("hard", models(0.3, 0.1, 0.2), orders)
     assert (second[0]["best"], second[0]["tau"], second[0]["n_models"]) == ("m0", pytest.approx(-1 / 3, abs=1e-4), 3)
     flat = _fits("flat", models(0.1, 0.1, 0.1), orders)[0]
-    assert (flat["low"], flat["high"], flat["tau"]) == (None, None, None)
+    assert (flat["low"], flat["high"], flat["tau"], flat["best"]) == (None,) * 4
 
 
 def test_few_tasks_leave_the_ratio_with_fixed_ends_wide() -> None:
@@ -85,6 +85,16 @@ def test_few_tasks_leave_the_ratio_with_fixed_ends_wide() -> None:
     assert none["per_fixed"] == none["fixed_low"] == 0 < 0.5 < none["fixed_high"] / few["fixed_low"]
 
 
+def test_a_busy_machine_is_seen_in_what_it_measures() -> None:
+    def rows(*ms: float) -> list[dict[str, Any]]:
+        return [{"cell": cell, "seed": 0, "levels": {"child": cell.replace("parent", "")}, "numbers": {"parameters": n, "ms_per_token": each}}
+                for cell, n, each in zip(("parent", "ffn0.1", "ffn0.2"), (3e8, 2e8, 1e8), ms, strict=True)]  # fmt: skip
+
+    assert _slow(rows(90, 80, 85)) == ""
+    assert _slow(rows(90, 147, 135)).startswith("ffn0.2 is smaller than parent and was slower (135 ms a token against 90)")
+    assert _slow([{"cell": "x", "seed": 0, "levels": {"child": ""}, "numbers": {}}]) == ""
+
+
 def test_children_and_what_a_plan_reckons_their_sizes_to_be() -> None:
     assert _child("ffn0.2") == (0.2, 0)
     assert _child("depth6") == (0.0, 6)
@@ -93,6 +103,23 @@ def test_children_and_what_a_plan_reckons_their_sizes_to_be() -> None:
             _child(wrong)
     told = PerSettings(benchmarks=("humaneval", "humaneval-pro"))
     found = Per().contrasts(told)
-    assert [c.name for c in found] == ["slope per tenfold size, humaneval-pro less humaneval"] * 2
+    name = "slope per tenfold size"
+    assert [(c.name, c.named) for c in found[::2]] == [
+        (f"{name}, humaneval-pro less humaneval", True), (f"{name} on humaneval", False), (f"{name} on humaneval-pro", False)
+    ]  # fmt: skip
+    assert [(c.name, c.named) for c in Per().contrasts(PerSettings())[::2]] == [(f"{name} on humaneval", True)]
     assert all(abs(sum(term.weight for term in c.terms)) < 1e-6 for c in found)
     assert sum(t.weight for t in found[0].terms if t.score == "pass@humaneval") == pytest.approx(0, abs=1e-6)
+
+
+def test_where_nothing_is_solved_no_ratio_is_told_as_one() -> None:
+    rows = [{"cell": cell, "seed": 0, "levels": {"child": child}, "scores": {"pass@humaneval": {"a": 0.0, "b": 0.0}},
+             "numbers": {"parameters": n, "tokens_per_s": 1e9 / n, "ms_per_token": n / 1e7, "memory_mb": n / 1e6,
+                         "answer_tokens": [{"benchmark": "humaneval", "value": 9.0}]}}
+            for cell, child, n in (("parent", "", 3e8), ("ffn0.1", "ffn0.1", 2e8), ("ffn0.2", "ffn0.2", 1e8))]  # fmt: skip
+    found = Per().summary(PerSettings(), rows)
+    assert found["Nothing solved"].startswith("on humaneval: PER is of speed and memory alone there")
+    assert "no more than pass@1" in found["Budgets"]
+    assert [line["best"] for line in found["Over log10 of the parameters"]] == [None, None]
+    rows[0]["scores"]["pass@humaneval"]["a"] = 1.0  # type: ignore[index]
+    assert "Nothing solved" not in Per().summary(PerSettings(), rows)
