@@ -253,17 +253,20 @@ def _speed(lab: Lab[PerSettings], build: Callable[[], "Loaded"]) -> dict[str, An
 
 
 def _slow(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Say whether a child was slower, by over a tenth, than one of its family with more parameters: that was the machine."""
+    """Say whether a model was slower, by over a tenth, than one with more parameters and no fewer layers: that was noise."""
     known = [row for row in rows if "ms_per_token" in row["numbers"]]
     family = [row for row in known if row["levels"]["child"] or row["cell"] == "parent"]
     family.sort(key=lambda row: float(row["numbers"]["parameters"]))
     for at, small in enumerate(family):
+        cut = str(small["levels"]["child"]).startswith("depth")
         for large in (row for row in family[at + 1 :] if row["seed"] == small["seed"]):
+            if str(large["levels"]["child"]).startswith("depth") and not cut:
+                continue  # fewer layers are faster at any size
             one, other = (row["numbers"]["ms_per_token"] for row in (small, large))
             if one > 1.1 * other:
                 return (
                     f"{small['cell']} is smaller than {large['cell']} and was slower ({one:.0f} ms a token against "
-                    f"{other:.0f}): the machine was busy with something else, and what is of speed here is noise"
+                    f"{other:.0f}): differences in speed as large as this are noise here"
                 )
     return ""
 
