@@ -258,9 +258,8 @@ def _slow(rows: Sequence[Mapping[str, Any]]) -> str:
     family = [row for row in known if row["levels"]["child"] or row["cell"] == "parent"]
     family.sort(key=lambda row: float(row["numbers"]["parameters"]))
     for at, small in enumerate(family):
-        cut = str(small["levels"]["child"]).startswith("depth")
         for large in (row for row in family[at + 1 :] if row["seed"] == small["seed"]):
-            if str(large["levels"]["child"]).startswith("depth") and not cut:
+            if "depth" in large["levels"]["child"] and "depth" not in small["levels"]["child"]:
                 continue  # fewer layers are faster at any size
             one, other = (row["numbers"]["ms_per_token"] for row in (small, large))
             if one > 1.1 * other:
