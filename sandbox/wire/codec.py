@@ -57,7 +57,8 @@ _LIBRARY_FORMS = {"deque": list, "UserList": list, "UserString": str, "UserDict"
 """What `S` and `u` hold on the wire: a type of JSON, or a tag."""
 _TEXTS = frozenset({"i", "b", "m", "o"})
 _NUMPY_KINDS = frozenset("biufcUS")
-_DTYPE = re.compile(r"[<>|=]?([biufcUS])(\d{0,9})")
+_DTYPE = re.compile(r"[<>|=]?(b(?=1$)|[iu](?=[1248]$)|f(?=(?:[248]|16)$)|c(?=(?:8|16|32)$)|[US])\d{1,9}")
+"""Types of numpy's that are plain data; no others, since a comparison on the wire would not notice that there is none."""
 _digits = getattr(sys, "get_int_max_str_digits", lambda: 0), getattr(sys, "set_int_max_str_digits", lambda _: None)
 
 _dumps = json.JSONEncoder(ensure_ascii=True, check_circular=False, separators=(",", ":")).encode
