@@ -34,9 +34,10 @@ def test_pools_of_other_forms(tmp_path: Path) -> None:
         assert second.human == "def f2(): pass", "the prompt is prose"
     with pytest.raises(pool.PoolError, match="row 1: wants `prompt`"):
         pool.load(str(tmp_path / "set"))
-    for wrong in ({"prompt": "txt"}, {"tests": "test_list"}):
-        with pytest.raises(pool.PoolError, match="each named after one that is there"):
-            pool.load(str(tmp_path / "set"), columns=wrong)
+    with pytest.raises(pool.PoolError, match="prompt=txt: its columns are task_id, text, code, test_list; did you mean 'text'"):
+        pool.load(str(tmp_path / "set"), columns={"prompt": "txt"})
+    with pytest.raises(ValueError, match="did you mean 'test'"):
+        pool.columns_of(["tests=test_list"])
     (tmp_path / "nulls.jsonl").write_text('{"prompt": "x = 1\\n", "solution": null, "test": null, "id": null}\n')
     (item,) = pool.load(str(tmp_path / "nulls.jsonl"))
     assert (item.test, item.task.canonical_solution) == ("", "")
