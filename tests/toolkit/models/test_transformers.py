@@ -10,6 +10,7 @@ import pytest
 
 from tests.tiny import tiny
 from tests.toolkit.models.generated import PROMPTS, TASKS, TEXTS, everything, opened
+from toolkit.errors import UsageError
 from toolkit.models import prompts
 from toolkit.models.generators import BadModel, GenerationFailed, Prompt, Sampling, Source, transformers_
 from toolkit.models.generators.base import cut
@@ -197,7 +198,7 @@ def test_adapters(torch: Any, folder: str, tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_models_that_cannot_be_had(folder: str, more: dict[str, str], words: str) -> None:
-    with pytest.raises(BadModel, match=words):
+    with pytest.raises(UsageError, match=words):
         TransformersGenerator(Source(**{"model": folder, **more}))
 
 

@@ -117,7 +117,7 @@ def test_voters_keep_what_most_keep_and_scores_decide_ties() -> None:
 def test_settings_that_cannot_be(model: Any) -> None:
     with pytest.raises(UsageError, match="at least 0 and below 1, not 1"):
         prune.n_removed(64, 1.0)
-    with pytest.raises(UsageError, match="no score 'size'; there are act, mag, random"):
+    with pytest.raises(UsageError, match="--score is one of act, mag, random, not 'size'"):
         prune.channel_scores(model, "size")
     with pytest.raises(UsageError, match="wants calibration texts"):
         prune.channel_scores(model, "act")
