@@ -217,6 +217,15 @@ class _Asserts:
                 spare |= {} if isinstance(node, ast.Import | ast.ImportFrom) else {len(steps): node}
                 steps.append((False, ast.unparse(node)))
                 body.append(node)
+            elif (
+                isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and len(node.targets) == 1
+                and (taken := _Taken(inside, shared, steps)).lists(node.value)
+            ):  # fmt: skip
+                changed = ast.Assign(node.targets, cast(ast.expr, taken.visit(copy.deepcopy(node.value))), lineno=0)
+                body.append(ast.fix_missing_locations(changed))
+                inside.discard(node.targets[0].id)  # each has its own: the program has no say in the test's
+                shared.add(node.targets[0].id)
+                steps.append((False, ast.unparse(changed).replace("_called(", "_done.__getitem__(")))
             elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Expr):
                 _refuse_unknown(node, is_known)
                 for each in ast.walk(node):
@@ -246,12 +255,11 @@ class _Taken(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> ast.AST:
         """Replace expressions rooted in a name of the program, and functions that list those."""
-        if self._lists(node):
+        if self.lists(node):
             call = cast(ast.Call, node)
             first, *more = call.args
-            listed = self.visit(first) if self._lists(first) else self._taken(f"[*{ast.unparse(first)}]", first)
-            call.args = [cast(ast.expr, listed), *(cast(ast.expr, self.visit(one)) for one in more)]
-            call.keywords = [cast(ast.keyword, self.visit(one)) for one in call.keywords]
+            listed = self.visit(first) if self.lists(first) else self._taken(f"[*{ast.unparse(first)}]", first)
+            call.args = [cast(ast.expr, listed), *more]
             return call
         if isinstance(node, ast.Call | ast.Attribute | ast.Subscript | ast.Name) and self._is_theirs(node):
             return self._taken(ast.unparse(node), node)
@@ -264,13 +272,13 @@ class _Taken(ast.NodeTransformer):
         self.steps.append((True, text))
         return ast.parse(f"_called({len(self.steps) - 1})", mode="eval").body
 
-    def _lists(self, node: ast.AST) -> bool:
+    def lists(self, node: ast.AST) -> bool:
         """Return whether a function of `_OF_A_LIST` is called with what is the program's, and with nothing else of it."""
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _OF_A_LIST and node.args):
             return False
         others = [*node.args[1:], *(keyword.value for keyword in node.keywords)]
-        is_ours = node.func.id not in self.inside and not any(self.inside & set(_names(one)) for one in others)
-        return is_ours and isinstance(node.args[0], ast.Call) and self._is_theirs(node.args[0])
+        theirs = any(self.inside & (set(_names(one)) - _bound(one)) for one in others)
+        return not theirs and node.func.id not in self.inside and isinstance(node.args[0], ast.Call) and self._is_theirs(node.args[0])
 
     def _is_theirs(self, node: ast.expr) -> bool:
         if _root(node) in self.inside:

@@ -35,6 +35,8 @@ def apply(f, x):
 def up_to(n):
     yield from range(n)
 """
+KEEPS = "class S:\n    def f(self, x):\n        return x\n"
+IN_TWO = "s = S()\nx = s.f({})\na = sorted(s.f(x), key=lambda x: x)\nassert a == s.f(x)\nassert s.f(a) == s.f(x)"
 ASKED: list[tuple[str, dict[str, Any], str]] = [
     (DOUBLE, {"asserts": ["assert double(2) == 4", "assert double(x=3) == 6"]}, "passed"),
     (DOUBLE, {"asserts": ["assert double(2) == 4", "assert double(x=3) == 7"]}, "wrong_answer"),
@@ -65,6 +67,8 @@ FORGED: list[tuple[str, dict[str, Any], str]] = [
     ("import os, threading\nthreading.Thread(target=os._exit, args=(0,)).start()\ndef double(x):\n    return 2 * x\nwhile 1: pass", ASKED[0][1], "runtime_error"),
     ("def f(x):\n    raise ValueError", {"entry_point": "f", "inputs": [[1]], "outputs": [""]}, "runtime_error"),
     ("print(2)\nprint(open('/dev/null'))", {"inputs": ["1\n"], "outputs": ["2\n3"]}, "wrong_answer"),
+    (f"{KEEPS}def sorted(x, **_):\n    return x", {"asserts": IN_TWO.format([2, 1])}, "wrong_answer"),
+    (KEEPS, {"asserts": IN_TWO.format([1, 2])}, "passed"),
     ("def f(x):\n    return x\ndef sorted(x, **_):\n    return x", {"asserts": "assert sorted(f([2, 1])) == f([2, 1])"}, "wrong_answer"),
     ("import builtins\nbuiltins.set = lambda x: x\nclass S:\n    def f(self):\n        return [1, 1]", {"asserts": "assert len(sorted(set(S().f()))) == len(S().f())"}, "wrong_answer"),
     (METHOD + "_called = lambda n: 5\n", {"asserts": "assert Solution().double(2) == 5"}, "wrong_answer"),
