@@ -277,8 +277,9 @@ class _Taken(ast.NodeTransformer):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _OF_A_LIST and node.args):
             return False
         others = [*node.args[1:], *(keyword.value for keyword in node.keywords)]
-        theirs = any(self.inside & (set(_names(one)) - _bound(one)) for one in others)
-        return not theirs and node.func.id not in self.inside and isinstance(node.args[0], ast.Call) and self._is_theirs(node.args[0])
+        if node.func.id in self.inside or any(self.inside & (set(_names(one)) - _bound(one)) for one in others):
+            return False
+        return isinstance(node.args[0], ast.Call) and self._is_theirs(node.args[0])
 
     def _is_theirs(self, node: ast.expr) -> bool:
         if _root(node) in self.inside:
