@@ -14,14 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import InfrastructureError, check_one_of, missing
+from toolkit.errors import InfrastructureError, missing
 from toolkit.models.save import save
 from toolkit.models.source import BadModel, GenerationFailed, Source
 from toolkit.store import cache
 
 SMOLLM2 = "smollm2"
 _SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-_DTYPES = ("float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +66,6 @@ def _from_pretrained(source: Source) -> Loaded:
         dtype = "float32"
         if device.startswith("cuda"):
             dtype = "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
-    else:
-        check_one_of("--dtype", dtype, _DTYPES)
     name, flags = _place(source)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from sandbox.errors import BadValue
-from toolkit.errors import InfrastructureError, UsageError
+from toolkit.errors import InfrastructureError, UsageError, check_one_of
+
+DTYPES = ("float32", "bfloat16", "float16")
 
 
 class BadModel(UsageError):
@@ -43,3 +45,5 @@ class Source:
     def __post_init__(self) -> None:
         if self.batch_size is not None and self.batch_size < 1:
             raise BadValue(f"--batch-size must be at least 1, not {self.batch_size}")
+        if self.dtype is not None:
+            check_one_of("--dtype", self.dtype, DTYPES)
