@@ -86,7 +86,7 @@ class MoeBalance(Study[BalanceSettings]):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tiny": {**TINY, "experts": 4, "layers": 1, "steps": 2, "sequence": 32, "texts": 8, "held_texts": 2,
                  "balancers": ("aux0.5", "alf0.01")},
-        "small": {"dtype": "bfloat16", "device": "cpu", "balancers": ("none", "aux0.01", "aux0.1", "alf0.01"),
+        "small": {"dtype": "bfloat16", "device": "cpu", "balancers": ("none", "aux0.01", "aux0.1", "alf0.0002", "alf0.01"),
                   "nll_tasks": 64, "pass_tasks": 32, "parameters": 1.45e8},
         "gpu": {"minutes": 7,
                 "balancers": ("none", "aux0.01", "aux0.1", "alf0.001", "alf0.001+seq"), "inits": ("copy", "drop", "skewed"),
