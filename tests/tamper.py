@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 from sandbox import Box
+from sandbox.wire import codec
 from sandbox.wire.environment import variable
 from toolkit.benchmarks.compare import matches
 from toolkit.oracle import Oracle
@@ -156,16 +157,19 @@ SLOW = ("pieces without end",)
 ALL = UNTOUCHED | SPACED | SWAPPED | FORGED
 
 
+NO_ANSWER = "\0 no answer"
+
+
 def wrong(entry: str) -> str:
     """Return a solution that is wrong everywhere; `entry` is a function, or a method of a class."""
     kind, _, name = entry.rpartition(".")
-    return f"class {kind}:\n    def {name}(*_): return '\\x00 no answer'\n" if kind else f"def {name}(*_):\n    return '\\x00 no answer'\n"
+    return f"class {kind}:\n    def {name}(*_): return {NO_ANSWER!r}\n" if kind else f"def {name}(*_):\n    return {NO_ANSWER!r}\n"
 
 
 def nearly(solution: str, entry: str, at: int) -> str:
     """Return a solution that is right but for one call."""
     text = "_n, _deep = [0], [0]\n" + solution + WRAP.replace("{before}", "pass").replace("{entry}", entry)
-    text = text.replace("{after}", f"value = '\\x00 no answer' if _n[0] == {at} else value")
+    text = text.replace("{after}", f"value = {NO_ANSWER!r} if _n[0] == {at} else value")
     for name in ("_n[", "_n,", "_deep", "_inner", "_outer"):  # it is wrapped once more
         text = text.replace(name, "_near" + name)
     return text
@@ -218,6 +222,17 @@ def is_right(rules: Rules, task: Task, box: Box, name: str) -> bool:
             return False
         before = answers[-1]
     return True
+
+
+def wrongs(rules: Rules, task: Task, box: Box, at: int) -> list[str]:
+    """Say which of the wrong solutions are wrong by plain comparison: a rule may take anything but None for True."""
+    known, calls, got = rules.answers.of(task, box), task.tests_as(Table).calls, bytes(codec.encode(NO_ANSWER))
+    is_taken: list[bool] = []
+    for chunk in known.chunks:
+        asked = calls[chunk.first : chunk.first + chunk.n_calls]
+        frames = known.frames(chunk) if chunk.n_bytes else [(b"R", b"null")] * chunk.n_calls  # what nobody kept differs
+        is_taken += [matches(rules.benchmark, task, call, body, got) for call, (_, body) in zip(asked, frames, strict=True)]
+    return [kind for kind, taken in (("wrong", all(is_taken)), ("nearly", is_taken[at - 1])) if not taken]
 
 
 def surprises(oracle: Oracle, programs: Iterable[Tampered]) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from sandbox import DockerEngine, Limits, Sandbox
 from sandbox.wire.environment import variable
-from tests.tamper import ALL, CHANGES, FORGED, SEED, SLOW, Tampered, is_right, surprises, tampered
+from tests.tamper import ALL, CHANGES, FORGED, SEED, SLOW, Tampered, is_right, surprises, tampered, wrongs
 from toolkit.benchmarks import BENCHMARKS, Options
 from toolkit.oracle import Oracle
 from toolkit.records import Table, Task
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(1800)
 DATA = {"humaneval+": "HumanEvalPlus.jsonl.gz", "mbpp+": "MbppPlus.jsonl.gz"}
 WHOLE = {"Mbpp/255", "Mbpp/252", "Mbpp/261", "HumanEval/21"}
 """Passes were forged here once: an answer known by its digest alone, and arrays of no elements."""
-CUT = {"Mbpp/255": (0, 1, 2, 3, 99)}
+CUT: dict[str, tuple[int, ...]] = {"Mbpp/255": (0, 1, 2, 3, 99)}
 """Calls that are left of a task whose solution takes half a minute, the last of them with an answer too long to keep."""
 EACH = 3
 SHARE = 1 if variable("ALL_SAMPLES") else 12
@@ -33,10 +33,9 @@ FEW = 6
 
 def cut(task: Task, rng: random.Random) -> Task:
     calls = task.tests_as(Table).calls
-    if task.task_id in WHOLE:
-        kept = CUT.get(task.task_id, ())
-    else:
-        kept = () if rng.random() < 1 / SHARE else sorted(rng.sample(range(len(calls)), min(FEW, len(calls))))
+    kept = CUT.get(task.task_id, ())
+    if task.task_id not in WHOLE and rng.random() >= 1 / SHARE:
+        kept = tuple(sorted(rng.sample(range(len(calls)), min(FEW, len(calls)))))
     few = [calls[at] for at in kept]
     return replace(task, tests=replace(task.tests_as(Table), base=few[:3], plus=few[3:])) if few else task
 
@@ -49,11 +48,12 @@ def programs(oracle: Oracle, rng: random.Random) -> Iterator[Tampered]:
         n_calls, names = len(task.tests_as(Table).calls), list(ALL) if name in WHOLE else rng.sample(others, EACH)
         with oracle.pool.box() as box:
             unkept = [chunk.first + chunk.n_calls for chunk in oracle.rules.answers.of(task, box).chunks if not chunk.n_bytes]
+            assert name not in CUT or unkept == [n_calls]
             is_same = bool(unkept) or n_calls == 1 or is_right(oracle.rules, task, box, "the frame before")
             swapped = {one: None if is_right(oracle.rules, task, box, one) else False for one in CHANGES if one in names}
-        assert name not in CUT or unkept == [n_calls]
-        at = unkept[0] if unkept else rng.choice([n_calls, rng.randint(1, n_calls)])
-        yield from tampered(task, task.entry_point, names, at, is_same=is_same, swapped=swapped)
+            at = unkept[0] if unkept else rng.choice([n_calls, rng.randint(1, n_calls)])
+            kinds = ["right", *wrongs(oracle.rules, task, box, at)]
+        yield from tampered(task, task.entry_point, names, at, kinds=kinds, is_same=is_same, swapped=swapped)
 
 
 @pytest.mark.parametrize("name", DATA)
