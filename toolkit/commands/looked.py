@@ -40,9 +40,12 @@ def spectra(folder: Path, run: whole.Run, n: int, advance: Advance, device: str 
     weights = _weights(folder, settings)
     if len(weights) < 2:
         raise UsageError(f"--spectra: {folder} kept no weights; toolkit rounds keeps them with keep_weights = all")
-    rows = []
+    rows, first = [], None
     for i, (key, model, adapter) in enumerate(weights):
-        said = measured(load(Source(model=model, adapter=adapter, device=device)), texts)
+        loaded = load(Source(model=model, adapter=adapter, device=device))
+        first = first or loaded
+        said = measured(loaded, texts, first=first)
+        del loaded  # before the next one comes
         name = dict(zip(("regime", "seed", "round"), key, strict=True))
         rows += [name | layer | {"next_token": said["next_token"]} for layer in said["layers"]]
         advance("models", i + 1, len(weights))

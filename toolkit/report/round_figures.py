@@ -58,6 +58,14 @@ _SPECTRUM = (
     "From the covariance of the model's hidden states on the same texts in every round: concentration shows as a falling "
     "rank and a rising ratio. It says nothing of whether what the model writes is right."
 )
+_NEXT = {
+    "nll": "loss on the next token, nats", "kl": "divergence of the next token from the first model's, nats",
+    "entropy": "entropy of the next token, nats", "tail": "share of tokens that the model finds less likely than .001",
+}  # fmt: skip
+_TOKENS = (
+    "On human programs that were held out, the same in every round. A growing tail and loss, or a falling entropy, are what "
+    "collapse begins with; the divergence says how far a model has gone, not whether that is worse."
+)
 _OPINION = (
     "What the gate thinks of the candidates, in its own unit (for perplexity and repetition, less is better): an opinion, "
     "which may improve while they get worse."
@@ -155,16 +163,20 @@ def spectra(name: str, analysis: Mapping[str, Any] | None, mark: str = "") -> di
     layers = sorted({row["layer"] for row in rows}, key=str)
     deepest = max((layer for layer in layers if isinstance(layer, int)), default=layers[-1] if layers else None)
     at = [row for row in rows if row["layer"] == deepest]
-    for key, words in _SPECTRA.items():
-        means = pooled.means(at, key)
+    told = [{**next_token, **{key: row.get(key) for key in ("regime", "seed", "round")}}
+            for row in at if isinstance(next_token := row.get("next_token"), dict)]  # fmt: skip
+    asked = [(at, key, f"Hidden states: {words}", f"layer {deepest}, ", _SPECTRUM) for key, words in _SPECTRA.items()]
+    asked += [(told, key, f"Human programs: {words}", "", _TOKENS) for key, words in _NEXT.items()]
+    for of, key, words, where, says in asked:
+        means = pooled.means(of, key)
         lines: dict[str, Line] = {
-            str(regime): [(number, value, value, value) for (of, number), value in sorted(means.items()) if of == regime]
+            str(regime): [(number, value, value, value) for (its, number), value in sorted(means.items()) if its == regime]
             for regime in dict.fromkeys(regime for regime, _ in means)
         }
         if lines:
             n = len({row.get("seed") for row in at})
-            caption = f"Hidden states: {words} ({name}, layer {deepest}, n: {n} seed{'s' * (n > 1)})"
-            made[f"{mark}spectra-{_slug(key)}"] = plot(caption, lines, says=_SPECTRUM)
+            caption = f"{words} ({name}, {where}n: {n} seed{'s' * (n > 1)})"
+            made[f"{mark}spectra-{_slug(key)}"] = plot(caption, lines, says=says)
     return made
 
 

@@ -174,11 +174,13 @@ class Models:
         }  # fmt: skip
 
     def seen(self, weights: Weights, texts: Sequence[str]) -> dict[str, Any]:
-        """Return what `toolkit.models.hidden` measures of a model on texts. Raises `UsageError` or `InfrastructureError`."""
+        """Return what `hidden.measured` says, beside the first model. Raises `UsageError` or `InfrastructureError`."""
         from toolkit.models.hidden import measured
+        from toolkit.models.load import load
 
         self._writes = None
-        return measured(self._load(weights), texts)
+        loaded = self._load(weights)
+        return measured(loaded, texts, first=loaded if weights == self.first else load(self._source(self.first)))
 
     def trained(self, done: Mapping[str, Any], weights: Weights) -> Weights:
         """Return the model that came out of a training that began with `weights`."""

@@ -49,3 +49,21 @@ def test_layers_and_texts_that_are_not_there_are_named(torch: Any, tmp_path: Pat
         hidden.measured(loaded, TEXTS, layers=(3,))
     with pytest.raises(UsageError, match="two tokens or more"):
         hidden.measured(loaded, [""])
+
+
+def test_the_way_from_the_first_model(torch: Any, tmp_path: Path) -> None:
+    first = load(Source(model=tiny(tmp_path / "first"), device="cpu"))
+    loaded = load(Source(model=tiny(tmp_path / "first"), device="cpu"))
+    with torch.no_grad():
+        loaded.model.lm_head.weight += torch.randn(loaded.model.lm_head.weight.shape, generator=torch.Generator().manual_seed(0))
+    found = []
+    for text in TEXTS:
+        ids = loaded.tokenizer(text, return_tensors="pt").input_ids
+        with torch.inference_mode():
+            now, before = (torch.log_softmax(each.model(ids).logits[0, :-1], -1) for each in (loaded, first))
+        found.append(torch.nn.functional.kl_div(before, now, log_target=True, reduction="none").sum(-1))
+    kl = float(torch.cat(found).mean())
+    assert kl > 0.1
+    assert hidden.measured(loaded, TEXTS, first=first)["next_token"]["kl"] == pytest.approx(kl, rel=1e-4)
+    assert hidden.measured(first, TEXTS, first=first)["next_token"]["kl"] == 0
+    assert "kl" not in hidden.measured(first, TEXTS)["next_token"]

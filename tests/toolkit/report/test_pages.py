@@ -300,7 +300,10 @@ def test_what_an_analysis_left_is_shown_whatever_it_holds(tmp_path: Path, monkey
     for odd_row in ("x", {"regime": 1, "auc": 3, "retention": [2], "half_life": {"value": None}}):
         (folder / "analysis.json").write_text(json.dumps({"confirmation": [odd_row], "collapse": [odd_row]}))
         assert report([folder]).page.exists()
-    for odd in (None, {}, {"spectra": None}, {"spectra": [{"round": 1}]}):
+    drawn = round_figures.spectra("m", {"spectra": [{**row, "next_token": {"kl": 0.1 * row["round"], "n": 9}} for row in rows]})
+    assert list(drawn) == ["spectra-effective-rank", "spectra-kl"]
+    assert drawn["spectra-kl"].caption == "Human programs: divergence of the next token from the first model's, nats (m, n: 2 seeds)"
+    for odd in (None, {}, {"spectra": None}, {"spectra": [{"round": 1}]}, {"spectra": [{**rows[0], "effective_rank": None, "next_token": 3}]}):
         assert round_figures.spectra("m", odd) == {}
 
 

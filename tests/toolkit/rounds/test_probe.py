@@ -152,8 +152,10 @@ def test_each_model_is_looked_at_and_its_kept_weights_say_the_same(tmp_path: Pat
         (regime, number, layer) for regime, number in (("base", 0), ("none", 1), ("none", 2)) for layer in (1, 2)
     ]  # fmt: skip
     assert len({row["next_token"]["nll"] for row in seen}) == 3, "each round has another model"
+    assert [row["next_token"]["kl"] > 0 for row in seen] == [False, False, True, True, True, True], "0 of the first model"
     again = analyze(asked.output, more=lambda folder, run: looked.spectra(folder, run, 2, lambda *_: None, "cpu"))["spectra"]
     for one, other in zip(seen, again, strict=True):
         assert one["effective_rank"] == pytest.approx(other["effective_rank"], rel=1e-4)
+        assert one["next_token"]["kl"] == pytest.approx(other["next_token"]["kl"], rel=1e-2, abs=1e-9)
     with pytest.raises(UsageError, match=r"--spectra 99: the pool has \d+ held-out"):
         analyze(asked.output, more=lambda folder, run: looked.spectra(folder, run, 99, lambda *_: None, "cpu"))
