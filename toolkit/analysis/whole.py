@@ -44,6 +44,7 @@ class Run:
         dates: of tasks.
         spectra: rows with `regime`, `seed`, `round`, `layer` and what `spectra.spectrum` returns.
         overlaps: rows with `regime`, `seed`, `round` and what `overlap.summary` returns.
+        behaviours: what `behaviours.table` returns.
     """
 
     about: Mapping[str, Any]
@@ -56,6 +57,7 @@ class Run:
     dates: Mapping[str, str] = field(default_factory=dict)
     spectra: Sequence[Mapping[str, Any]] = ()
     overlaps: Sequence[Mapping[str, Any]] = ()
+    behaviours: Sequence[Mapping[str, Any]] = ()
 
 
 def analyze(
@@ -80,6 +82,7 @@ def analyze(
         "comparisons": collapse.comparisons(run.verdicts, margin=margin),
         "temporal": _temporal(run, day) if day else [],
         "diversity": _diversity(run),
+        "behaviours": [dict(row) for row in run.behaviours],
         "overlap": [dict(row) for row in run.overlaps],
         "spectra": [dict(row) for row in run.spectra],
     }

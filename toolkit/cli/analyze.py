@@ -28,6 +28,8 @@ def analyze(
     spectra: Annotated[int, typer.Option("--spectra", min=0, help="Look at the weights that the run kept, on so many "
                                          "held-out human programs.")] = 0,
     overlap: Annotated[bool, typer.Option("--overlap", help="Compare programs with all benchmarks, in boxes.")] = False,
+    behaviours: Annotated[bool, typer.Option("--behaviours", help="Run programs on known calls, in boxes, and count what "
+                                             "different things those of a prompt do.")] = False,
     device: Device = None,
     parallel: Parallel = None,
     as_json: AsJson = False,
@@ -39,8 +41,9 @@ def analyze(
     if (run is None) == (not theory):
         fail("name a run, or say --theory" if run is None else "--theory is about no run: leave RUN out", 2)
     for names, wants, has in (
-        (("quick",), "--theory", theory), (("device",), "--spectra", spectra), (("parallel",), "--overlap", overlap),
-        (("dates",), "--split", split), (("split", "spectra", "overlap", "delta_auc", "delta_sd", "margin"), "RUN", run),
+        (("quick",), "--theory", theory), (("device",), "--spectra", spectra), (("dates",), "--split", split),
+        (("parallel",), "--overlap or --behaviours", overlap or behaviours),
+        (("split", "spectra", "overlap", "behaviours", "delta_auc", "delta_sd", "margin"), "RUN", run),
     ):  # fmt: skip
         refuse(context, () if has else names, f"without {wants}")
     console = stderr_console()
@@ -55,6 +58,8 @@ def analyze(
 
                 if spectra:
                     read = looked.spectra(folder, read, spectra, advance, device)
+                if behaviours:
+                    read = looked.behaviours(folder, read, advance, parallel or 2)
                 return looked.overlaps(read, advance, parallel or 2) if overlap else read
 
             found = command.analyze(

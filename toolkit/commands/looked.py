@@ -1,23 +1,32 @@
-"""The parts of an analysis that need models or boxes: spectra of the weights that a run kept, overlap of its programs."""
+"""The parts of an analysis that need models or boxes: spectra of kept weights, overlap and behaviour of programs."""
 
 import contextlib
 import itertools
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gates import Solution, parse
-from sandbox import Sandbox, open_engine
+from sandbox import Box, BoxDestroyed, Sandbox, open_engine
 from toolkit.analysis import overlap, whole
+from toolkit.analysis.behaviours import table
+from toolkit.benchmarks import Options
 from toolkit.benchmarks.corpus import known_benchmarks
+from toolkit.benchmarks.load import benchmark_named
+from toolkit.benchmarks.load import load as load_tasks
 from toolkit.errors import UsageError
 from toolkit.models.source import Source
+from toolkit.oracle.behaviour import behaviour, calls_of
 from toolkit.progress import Advance
+from toolkit.records import Check
 from toolkit.rounds import pool
 from toolkit.rounds.settings import name_of
+from toolkit.samples.lines import Problems, lines
+from toolkit.store import run_folder
 from toolkit.store.cache import VerdictCache
-from toolkit.store.files import read_json
+from toolkit.store.files import read_json, read_rows
 
 
 def spectra(folder: Path, run: whole.Run, n: int, advance: Advance, device: str | None = None) -> whole.Run:
@@ -91,3 +100,61 @@ def overlaps(run: whole.Run, advance: Advance, parallel: int) -> whole.Run:
     rest = {"human": told[None] if run.human else None, "left_out": [text.partition(":")[0] for text in corpus.left_out]}
     names = ("regime", "seed", "round")
     return replace(run, overlaps=[dict(zip(names, key, strict=True)) | told[key] | rest for key in populations])
+
+
+def behaviours(folder: Path, run: whole.Run, advance: Advance, parallel: int) -> whole.Run:
+    """Run the programs of each prompt on the calls that are known of it, and count what different things they do.
+
+    Of a folder of `rounds`: answers to held-out prompts, where they were asked for, else candidates.
+
+    Raises:
+        UsageError: no prompt has a call that is known and two programs.
+        InfrastructureError: there is no engine, or it failed.
+    """
+    calls, populations = _behaving(folder, run)
+    n = {key: Counter(task_id for task_id, _ in rows) for key, rows in populations.items()}
+    asked = [(key, task_id, code) for key, rows in populations.items() for task_id, code in rows
+             if n[key][task_id] > 1 and calls.get(task_id, ("", []))[1]]  # fmt: skip
+    if not asked:
+        raise UsageError(f"--behaviours: {run.about['folder']} has no prompt with two programs and calls that are known")
+
+    def act(box: Box, one: tuple[whole.Key, str, str]) -> str | None:
+        return behaviour(box, one[2], *calls[one[1]])
+
+    def failed(_: tuple[whole.Key, str, str], error: Exception) -> str | None:
+        if not isinstance(error, BoxDestroyed):
+            raise error
+        return None
+
+    found: dict[whole.Key, dict[str, list[str | None]]] = {}
+    with contextlib.closing(open_engine()) as engine, Sandbox(engine, parallel) as sandbox:
+        for i, (one, said) in enumerate(zip(asked, sandbox.map(act, asked, failed=failed), strict=True)):
+            found.setdefault(one[0], {}).setdefault(one[1], []).append(said)
+            advance("programs", i + 1, len(asked))
+    return replace(run, behaviours=table(found))
+
+
+def _behaving(
+    folder: Path, run: whole.Run
+) -> tuple[dict[str, tuple[str, list[list[Any]]]], dict[whole.Key, list[tuple[str, str]]]]:
+    """Return of each task its function and the calls that are known, and of each round rows of (task, program)."""
+    if run.about["kind"] == "eval":
+        tasks, _ = load_tasks(benchmark_named(run.about["benchmarks"][0]), Options(is_named=False))
+        rows = [row for _, _, row in lines(folder / run_folder.SAMPLES, Problems())]
+        tests = {name: task.tests.source if isinstance(task.tests, Check) else "" for name, task in tasks.items()}
+        calls = {name: (task.entry_point, calls_of(task, tests[name])) for name, task in tasks.items()}
+        return calls, {("base", 0, 0): [(row["task_id"], str(row["solution"])) for row in rows if row.get("solution")]}
+    file = folder / "pool" / "pool.jsonl"
+    items = pool.load(str(file), None, read_json(folder / "summary.json")["settings"]["held_out"]) if file.exists() else []
+    calls = {item.task.task_id: (item.task.entry_point, calls_of(item.task, item.test)) for item in items}
+    found = {}
+    for row in run.ledgers:
+        at = folder / f"seed{row['seed']}" / name_of(row["regime"]) / f"round{row['round']}"
+        pairs = [(at / "held-out.jsonl", at / "held-out-reports.jsonl")]
+        if not all(map(Path.exists, pairs[0])):
+            pairs = [(each, at / each.name.replace("candidates", "reports")) for each in at.glob("candidates-*.jsonl")]
+        found[row["regime"], row["seed"], row["round"]] = [
+            (asked["task_id"], said["solution"]) for files in pairs if all(map(Path.exists, files))
+            for asked, said in zip(*map(read_rows, files), strict=True)
+        ]  # fmt: skip
+    return calls, found

@@ -83,6 +83,10 @@ def _texts(found: Mapping[str, Any]) -> Iterator[str]:
             names = ("distinct_2", "entropy_2", "self_bleu", "unique_trees")
             numbers = ", ".join(f"{name} {row[name]:.3f}" for name in names if row.get(name) is not None)
             yield f"variety of {row['programs']}, {_cell(row)}: {numbers} (of {row['tokens']} tokens)"
+    for row in found.get("behaviours", ()):
+        if row["distinct"] is not None:
+            yield (f"behaviours of {row['k']} programs of a prompt, {_cell(row)}: {row['distinct']:.2f} different ones in "
+                   f"the mean ({row['prompts']} prompts, {row['loaded']} of {row['programs']} programs load)")  # fmt: skip
     for row in found["overlap"]:
         human = row["human"] or {}
         levels = ", ".join(

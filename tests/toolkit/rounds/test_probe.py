@@ -9,6 +9,7 @@ import pytest
 
 from sandbox import DockerEngine
 from tests.toolkit.rounds.planted import ITEMS, Planted, Policy, right, settings
+from toolkit.commands import looked
 from toolkit.commands.analyze import analyze
 from toolkit.errors import UsageError
 from toolkit.records import Task
@@ -45,6 +46,11 @@ def test_a_constant_gate_is_self_confirming_the_tests_are_not_and_acceptance_by_
     assert told == {name: row["verdict"] for name, row in rows.items()}, "from the files alone"
     assert found["held_out_prompts"]["common"] == 0
     assert found["held_out_prompts"]["held_out"] == 2
+    did = analyze(asked.output, more=lambda folder, run: looked.behaviours(folder, run, lambda *_: None, 2))["behaviours"]
+    assert [(row["regime"], row["round"], row["prompts"], row["k"], row["loaded"]) for row in did if row["round"]] == [
+        (regime, 1, 2, 54, 108) for regime in ("none", "tests", "none~0.5")
+    ]
+    assert {row["distinct"] for row in did if row["round"]} == {8.0}, "the right one and seven wrong ones, in 54 texts"
     strict = analyze(asked.output, delta_auc=0.001)
     assert {row["regime"]: row["verdict"] for row in strict["confirmation"]}["none"] == "undecided"
     (asked.output / "seed0" / "none" / "round1" / probe.RAN).unlink()
@@ -138,8 +144,6 @@ def test_each_round_says_what_its_programs_have_in_common_with_benchmarks(
 
 def test_each_model_is_looked_at_and_its_kept_weights_say_the_same(tmp_path: Path, torch: Any) -> None:
     from tests.tiny import tiny
-    from toolkit.commands import looked
-
     pytest.importorskip("peft")
     stages = ("pool", "generate", "gate", "train", "write")
     asked = settings(
