@@ -33,7 +33,7 @@ def test_a_dry_run_of_a_study_with_problems_of_its_own(tmp_path: Path) -> None:
 
 
 def test_what_is_read_with_capacity_or_fewer_experts_counts(tmp_path: Path) -> None:
-    for name, tasks in (("moe-balance", (8 + 8) * 64), ("moe-dense", (3 + 3) * 2 * 64)):
+    for name, tasks in (("moe-balance", (10 + 10) * 64), ("moe-dense", (3 + 3) * 2 * 64)):
         words = ["study", name, "small", "--dry-run", "--json", "--output", str(tmp_path / "run")]
         assert json.loads(CliRunner().invoke(app, words).stdout)["tokens_read"] == tasks * 200
 
