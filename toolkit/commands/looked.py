@@ -139,10 +139,14 @@ def _behaving(
 ) -> tuple[dict[str, tuple[str, list[list[Any]]]], dict[whole.Key, list[tuple[str, str]]]]:
     """Return of each task its function and the calls that are known, and of each round rows of (task, program)."""
     if run.about["kind"] == "eval":
-        tasks, _ = load_tasks(benchmark_named(run.about["benchmarks"][0]), Options(is_named=False))
+        (name,) = run.about["benchmarks"]
+        tasks, data_hash = load_tasks(benchmark := benchmark_named(name), Options(is_named=False))
+        if read_json(folder / run_folder.RUN)["data"].get(name) != data_hash:
+            remedy = f"; name its file with {benchmark.override}" * bool(benchmark.override)
+            raise UsageError(f"--behaviours: {folder} was judged on other data of {name} than is here{remedy}")
         rows = [row for _, _, row in lines(folder / run_folder.SAMPLES, Problems())]
-        tests = {name: task.tests.source if isinstance(task.tests, Check) else "" for name, task in tasks.items()}
-        calls = {name: (task.entry_point, calls_of(task, tests[name])) for name, task in tasks.items()}
+        tests = {key: task.tests.source if isinstance(task.tests, Check) else "" for key, task in tasks.items()}
+        calls = {key: (task.entry_point, calls_of(task, tests[key])) for key, task in tasks.items()}
         return calls, {("base", 0, 0): [(row["task_id"], str(row["solution"])) for row in rows if row.get("solution")]}
     file = folder / "pool" / "pool.jsonl"
     items = pool.load(str(file), None, read_json(folder / "summary.json")["settings"]["held_out"]) if file.exists() else []

@@ -66,6 +66,10 @@ def test_behaviours_of_a_run(tmp_path: Path, pool: Sandbox, monkeypatch: pytest.
     found = analyze(run, more=lambda folder, read: looked.behaviours(folder, read, lambda *_: None, 1))
     (row,) = found["behaviours"]
     assert (row["programs"], row["loaded"], row["prompts"], row["k"], row["distinct"]) == (4, 4, 1, 4, 3)
+    said = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(said | {"data": {"humaneval": "of another file"}}))
+    with pytest.raises(UsageError, match=r"judged on other data of humaneval than is here$"):
+        analyze(run, more=lambda folder, read: looked.behaviours(folder, read, lambda *_: None, 1))
     one = tmp_path / "one"
     data.write_text(json.dumps(rows[0]) + "\n")
     evaluate.evaluate(evaluate.Settings(
