@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from toolkit.benchmarks.base import Benchmark, DataMissing, Loaded, Options
@@ -90,6 +91,11 @@ def task_of(row: Mapping[str, Any]) -> Task:
         task_id=f"own/{digest[:32]}", prompt=prompt, entry_point=entry_point, canonical_solution="", tests=made,
         is_file=True,
     )  # fmt: skip
+
+
+def read_as(task: Task, text: str) -> Task:
+    """Return the task by which a text is made a program: own tests name no function; fences decide, else what parses."""
+    return replace(task, entry_point="", is_file=text.count("```") > 1)
 
 
 def count(task: Task) -> int:

@@ -14,6 +14,14 @@ class NotJudged(InfrastructureError):
     """A text has no reward, through no fault of its own; for trainers that know no other way to say so."""
 
 
+def answer_of(query: str, prompt: str) -> str:
+    """Return what a model wrote after its prompt, without the special token that ended it."""
+    text = query.removeprefix(prompt)
+    for end in ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>", "<eos>", "<end_of_turn>"):
+        text = text.removesuffix("\n").removesuffix(end)
+    return text
+
+
 def text_of(completion: Any) -> str:
     """Return a completion as text: it is text, or a list of messages, of which the last one of the assistant counts."""
     if isinstance(completion, str):

@@ -157,6 +157,8 @@ class Judge:
         if right is None:
             error = f"{SHARED} (allow_shared)" if verdict else error or "not judged"
             return Judgement(verdict=None, score=None, tests=tests, error=error)
+        if not right and passed_tests is not None:
+            passed_tests = max(min(passed_tests, tests - 1), 0)  # each alone, perhaps, but not all together
         share = (passed_tests or 0) / tests if tests else 0.0
         score = 1.0 if right else self.partial * share
         return Judgement(

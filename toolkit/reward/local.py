@@ -153,8 +153,9 @@ def _judged(
     here = boxes(judge.parallel, judge.runtime)
     stop = threading.Event()
     with ended_by(stop.set):
-        items = ((_read_as(tasks[each.task_id], each), each.field, each.text) for each in questions)
-        solutions = here.sanitizer.solutions(items)
+        of = {each: tasks[each.task_id] for each in questions}
+        of |= {each: own_tests.read_as(task, each.text) for each, task in of.items() if each.tests}
+        solutions = here.sanitizer.solutions((of[each], each.field, each.text) for each in questions)
         samples = [
             Sample(task_id=each.task_id, sample_id=i, solution=solution)
             for i, (each, solution) in enumerate(zip(questions, solutions, strict=True))
@@ -170,11 +171,6 @@ def _judged(
         groups = {} if judge.benchmark else {each.task_id: _groups(each) for each in questions} if failing else {}
         counts = counted.count_many(oracle, failing, groups, stop) if failing else {}
     return {question: _judgement(judge, oracle, results[i], counts.get(i)) for i, question in enumerate(questions)}
-
-
-def _read_as(task: Task, question: Asked) -> Task:
-    """Return the task by which a text is made a program: own tests name no function; fences decide, else what parses."""
-    return replace(task, entry_point="", is_file=question.text.count("```") > 1) if question.tests else task
 
 
 def _fails(result: Result) -> bool:

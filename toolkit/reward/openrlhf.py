@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from toolkit.errors import UsageError
-from toolkit.reward.formats import NotJudged, as_tests
+from toolkit.reward.formats import NotJudged, answer_of, as_tests
 from toolkit.reward.from_settings import judge_of
 from toolkit.reward.judge import Judge
 
@@ -32,14 +32,6 @@ def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence
     told: Any = scores[0] if len(scores) == 1 else scores
     passed = [float(bool(each.passed)) for each in found]
     return {"rewards": told, "scores": told, "extra_logs": {"passed": passed[0] if len(passed) == 1 else passed}}
-
-
-def answer_of(query: str, prompt: str) -> str:
-    """Return what a model wrote after its prompt, without the special token that ended it."""
-    text = query.removeprefix(prompt)
-    for end in ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "</s>", "<eos>", "<end_of_turn>"):
-        text = text.removesuffix("\n").removesuffix(end)
-    return text
 
 
 def truth_of(judge: Judge, label: Any) -> Any:

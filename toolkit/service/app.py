@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
+from toolkit.reward.formats import answer_of
 from toolkit.service import fusion
 from toolkit.service.asked import Door, Gone, Inlet, Quotas, Streamed, answer, failed, gone, parsed, unless_gone
 from toolkit.service.boxes import KNOWN
@@ -159,7 +160,7 @@ class Service:
         labels = body.get("labels")
         if not isinstance(labels, list) or len(labels) != len(queries):
             raise Failed(422, f"labels: must be a list of {len(queries)}, one for each query")
-        texts = [query.removeprefix(prompt) for query, prompt in zip(queries, prompts, strict=True)]
+        texts = [answer_of(query, prompt) for query, prompt in zip(queries, prompts, strict=True)]
         pairs = zip(labels, texts, strict=True)
         found = await asyncio.gather(*(self._reward(key, label, text, OPENRLHF_S) for label, text in pairs))
         scores = [one["score"] for one in found]
@@ -209,13 +210,13 @@ class Service:
         except Exception:
             return failed(self.room.defect())
 
-    def _take(self, key: Key, n: int = 1) -> None:
-        if why := self.quotas.take(key, n):
+    def _take(self, key: Key, n: int = 1, *, waits: bool = False) -> None:
+        if why := self.quotas.take(key, n, waits=waits):
             raise Failed(429, why, {"Retry-After": "1"})
 
     async def _listed(self, rows: list[Any], key: Key, patience_s: float) -> list[Any]:
         """Judge rows, and give their answers in order; those that are not judged in time say so."""
-        self._take(key, len(rows))
+        self._take(key, len(rows), waits=True)
         turns = asyncio.Semaphore(AHEAD * self.room.admission.boxes)
         until = asyncio.get_running_loop().time() + patience_s
 
@@ -261,22 +262,23 @@ class Service:
         async def read() -> None:
             number = 0
             try:
-                async for line in self.inlet.lines(request):
-                    number += 1
-                    if number > MAX_ROWS:
-                        raise Failed(413, f"more than {MAX_ROWS} lines")
-                    await turns.acquire()
-                    tasks.add(task := asyncio.create_task(one(number, line)))
-                    self.inlet.held += len(line)
-                    task.add_done_callback(partial(over, len(line)))
-                    while tasks and self.inlet.held > self.settings.max_held_bytes // 2:
-                        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                try:
+                    async for line in self.inlet.lines(request):
+                        number += 1
+                        if number > MAX_ROWS:
+                            raise Failed(413, f"more than {MAX_ROWS} lines")
+                        await turns.acquire()
+                        tasks.add(task := asyncio.create_task(one(number, line)))
+                        self.inlet.held += len(line)
+                        task.add_done_callback(partial(over, len(line)))
+                        while tasks and self.inlet.held > self.settings.max_held_bytes // 2:
+                            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                except Failed as error:  # no more lines; those that came are answered
+                    await done.put(json.dumps({"line": number + 1, **unjudged(None, str(error.detail))}).encode() + b"\n")
                 leaving = asyncio.create_task(gone(request))
                 while tasks and not leaving.done():
                     await asyncio.wait({*tasks, leaving}, return_when=asyncio.FIRST_COMPLETED)
                 leaving.cancel()
-            except Failed as error:
-                await done.put(json.dumps({"line": number + 1, **unjudged(None, str(error.detail))}).encode() + b"\n")
             except Gone:
                 pass
             finally:

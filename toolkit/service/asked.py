@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable
@@ -91,11 +92,14 @@ class Door:
             if ACCESS.isEnabledFor(logging.INFO):
                 ms = 1000 * (time.monotonic() - began)
                 name = key.name or "-" if key else "?"
-                ACCESS.info("%s %s %s %s %.1f ms", name, scope["method"], printable(path)[:200], status or "gone", ms)
+                shown = _KEYS.sub("/k/...", printable(path))[:200]
+                ACCESS.info("%s %s %s %s %.1f ms", name, scope["method"], shown, status or "gone", ms)
 
     def _key(self, scope: Scope) -> tuple[Key | None, str]:
         """Return whose a request is (None: nobody's who may ask), and its path without the key."""
         path, shown = scope["path"], ""
+        if path.startswith("//"):  # of a base address that ends in one
+            path = f"/{path.lstrip('/')}"
         if path.startswith("/k/"):
             shown, _, rest = path[3:].partition("/")
             path = f"/{rest}"
@@ -196,6 +200,7 @@ class Inlet:
 
 
 _FULL = "busy: the bodies of requests under way fill the memory kept for them"
+_KEYS = re.compile(r"/k/[^/]*")
 _CLOSE = {"Connection": "close"}
 
 

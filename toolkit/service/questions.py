@@ -183,7 +183,7 @@ class Books:
         text = row[named]
         if not isinstance(text, str):
             raise Failed(422, f"{named}: must be a text, not {_kind(text)}")
-        return self.program(task, named, text)
+        return self.program(own_tests.read_as(task, text) if row.get("tests") is not None else task, named, text)
 
     def program(self, task: Task, name: str, text: str) -> str:
         """Return the program that a text is, as `toolkit eval` finds it."""

@@ -8,7 +8,8 @@ import json
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from toolkit.service.errors import Failed
 
@@ -16,8 +17,18 @@ MAX_S = 600.0
 """Most seconds that a program may ask for."""
 MAX_SHOWN = 200
 """Characters of what was wrong that an answer repeats."""
+MOST_FILES = 1000
+"""Most files that a program may bring, or that it may be asked for."""
+Objects = Annotated[list[dict[str, Any]], Field(fail_fast=True)]
 Seconds = Annotated[float, Field(gt=0, le=MAX_S, allow_inf_nan=False)]
 T = TypeVar("T", bound=BaseModel)
+
+
+def _few(value: Any) -> Any:
+    """Refuse a collection of too many before each of its items is looked at, and complained of."""
+    if isinstance(value, dict | list) and len(value) > MOST_FILES:
+        raise PydanticCustomError("too_long", "at most {n} files", {"n": MOST_FILES})
+    return value
 
 
 class Language(StrEnum):
@@ -35,8 +46,8 @@ class RunCode(BaseModel):
     run_timeout: Seconds = 10
     memory_limit_MB: int = -1
     stdin: str | None = None
-    files: dict[str, str | None] = Field(default_factory=dict)
-    fetch_files: list[str] = Field(default_factory=list)
+    files: Annotated[dict[str, str | None], BeforeValidator(_few)] = Field(default_factory=dict)
+    fetch_files: Annotated[list[str], BeforeValidator(_few)] = Field(default_factory=list)
 
 
 class Config(BaseModel):
@@ -50,7 +61,7 @@ class Config(BaseModel):
     compile_timeout: Seconds | None = None
     run_timeout: Seconds | None = None
     custom_extract_logic: str | None = None
-    provided_data: list[dict[str, Any]] | dict[str, Any] | None = None
+    provided_data: Objects | dict[str, Any] | None = None
     extra: dict[str, Any] = {}
 
 
@@ -85,7 +96,7 @@ class GetMetrics(BaseModel):
 
     dataset: str
     config: Config = Config()
-    results: list[dict[str, Any]] = []
+    results: Objects = []
 
 
 def read(shape: type[T], body: Any) -> T:

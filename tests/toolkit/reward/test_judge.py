@@ -95,6 +95,12 @@ def test_partial_credit_is_the_share_of_tests_and_a_pass_stays_apart(boxes: None
     assert [each.score for each in judge().judge(rows)] == [0.0, 0.0, 0.0, 1.0, 0.0]
 
 
+def test_what_passes_each_test_but_not_all_scores_less_than_what_passes(boxes: None) -> None:
+    remembers = "def double(x, seen=[]):\n    seen.append(x)\n    return 2 * x if len(seen) < 2 else None\n"
+    found = judge(partial=1.0).judge([(CALLS, remembers), (ASSERTS, remembers)])
+    assert all(not each.passed and each.score is not None and each.score < 1 for each in found)
+
+
 def test_partial_credit_counts_calls_after_one_that_ends_the_program(boxes: None) -> None:
     ends = "import os\ndef double(x):\n    if x == 2:\n        os._exit(0)\n    return 2 * x\n"
     assert judge(partial=1.0).judge([(CALLS, ends)])[0].tests_passed == 2

@@ -41,6 +41,19 @@ def test_bodies(plain: Server, data: bytes, status: int) -> None:
     assert plain.metric("exogate_held_bytes") == 0
 
 
+@pytest.mark.parametrize(("path", "body"), [
+    ("/run_code", {"code": "", "fetch_files": [1] * 500_000}), ("/run_code", {"code": "", "fetch_files": ["a"] * 500_000}),
+    ("/run_code", {"code": "", "files": {str(n): 1 for n in range(100_000)}}), ("/get_metrics", {"dataset": "humaneval", "results": [1] * 500_000}),
+    ("/list_ids", {"dataset": "humaneval", "config": {"provided_data": [1] * 500_000}}),
+])  # fmt: skip
+def test_many_wrong_items_are_one_short_answer(plain: Server, path: str, body: dict[str, object]) -> None:
+    before = plain.rss_bytes(), plain.cpu_s()
+    said = plain.post(path, body)
+    assert (said.status_code, len(said.content) < 5000) == (422, True)
+    assert plain.cpu_s() - before[1] < 2
+    assert plain.rss_bytes() - before[0] < 64 << 20
+
+
 def test_a_body_of_gigabytes_is_not_taken(plain: Server) -> None:
     before = plain.rss_bytes()
     with dialled(plain) as client:
@@ -115,6 +128,8 @@ def test_keys(strict: Server) -> None:
         said = strict.post(f"{path}/run_code", {"code": "print(1)"}, headers=headers)
         assert said.status_code == 401
         assert "key" in said.json()["detail"]
+    assert works(strict, "//k/key-of-one")
+    assert strict.post("/run_code/k/key-of-one", {}).status_code == 401
     assert strict.get("/metrics").status_code == 401
     assert strict.get("/k/key-of-one/metrics").status_code == 200
     assert strict.get("/healthz").status_code == strict.get("/readyz").status_code == 200

@@ -53,6 +53,31 @@ def test_shares_are_of_all_tests(plain: Server) -> None:
     assert judged(plain, FIRST | {"partial": True, "solution": "def f(x):\n    return x"})["score"] == 1.0
 
 
+def test_tests_that_pass_alone_but_not_together_are_no_whole_reward(plain: Server) -> None:
+    tests = {"kind": "inputs", "entry_point": "f", "inputs": [[1], [2]], "outputs": [[1], [2]]}
+    remembers = "def f(x, seen=[]):\n    seen.append(x)\n    return seen\n"
+    found = judged(plain, {"solution": remembers, "tests": tests, "partial": True})
+    assert (found["passed"], found["score"], found["tests_passed"]) == (False, 0.5, 1)
+
+
+@pytest.mark.parametrize("text", [
+    "```python\ndef solve(x):\n    return 2 * x\n", "Here it is:\n\ndef solve(x):\n    return 2 * x\n", "def solve(x):\n    return 2 * x",
+])  # fmt: skip
+def test_answers_by_own_tests_are_read_as_in_boxes_here(plain: Server, text: str) -> None:
+    tests = {"asserts": ["assert solve(2) == 4", "assert solve(3) == 6"]}
+    assert judged(plain, {"raw_response": text, "tests": tests})["passed"]
+    asked = {"query": [f"Double it.\n{text}<|im_end|>"], "prompts": ["Double it.\n"], "labels": [json.dumps({"tests": tests})]}
+    assert judged(plain, asked, "/reward/openrlhf")["rewards"] == 1.0
+
+
+def test_lines_that_came_are_answered_when_a_later_one_cannot_be_read(plain: Server) -> None:
+    slow = {**FIRST, "solution": "import time\ntime.sleep(1)\ndef f(x):\n    return x"}
+    lines = f"{json.dumps(slow)}\n" * 3 + "x" * (5 << 20)
+    said = plain.post("/judge", None, data=lines, headers={"Content-Type": "application/x-ndjson"})
+    by_line = {row["line"]: row["status"] for row in map(json.loads, said.text.splitlines())}
+    assert by_line == {1: "passed", 2: "passed", 3: "passed", 4: None}
+
+
 def test_many_rows(plain: Server) -> None:
     rows = [{**FIRST, "id": 1}, {"id": 2}, {"id": 3, **FIRST, "solution": "def f(x):\n    return x"}, 4]
     found = judged(plain, rows)
