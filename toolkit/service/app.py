@@ -46,13 +46,15 @@ class Service:
 
     def app(self) -> ASGIApp:
         """Return the application."""
-        posts = {
-            "/run_code": fusion.run_code, "/run_jupyter": fusion.run_jupyter, "/submit": fusion.submit,
-            "/list_ids": fusion.list_ids, "/get_prompts": fusion.get_prompts, "/get_prompt_by_id": fusion.get_prompt_by_id,
-            "/get_metrics": fusion.get_metrics, "/get_metrics_function": fusion.get_metrics_function,
+        runs = {"/run_code": self._held(fusion.run_code), "/submit": self._held(fusion.submit)}
+        runs |= {"/reward/openrlhf": self._openrlhf, "/reward/slime": self._slime}
+        reads = {
+            "/run_jupyter": fusion.run_jupyter, "/list_ids": fusion.list_ids, "/get_prompts": fusion.get_prompts,
+            "/get_prompt_by_id": fusion.get_prompt_by_id, "/get_metrics": fusion.get_metrics,
+            "/get_metrics_function": fusion.get_metrics_function,
         }  # fmt: skip
-        handlers = {path: self._held(handler) for path, handler in posts.items()}
-        handlers |= {"/reward/openrlhf": self._openrlhf, "/reward/slime": self._slime}
+        handlers = {path: self._quota(handler) for path, handler in runs.items()}
+        handlers |= {path: partial(_named, handler) for path, handler in reads.items()}
         routes = [Route(path, self._legacy(handler), methods=["POST"]) for path, handler in handlers.items()]
         routes += [
             Route("/list_datasets", self._datasets),
@@ -124,8 +126,6 @@ class Service:
             try:
                 async with self.inlet.body(request) as body:
                     self._log(request, body)
-                    if why := self.quotas.take(key, _n_programs(body)):
-                        raise self._unanswered("key", why)
                     return answer(await unless_gone(request, handler(self.room, key, body)))
             except Failed as error:
                 return failed(error)
@@ -136,6 +136,18 @@ class Service:
 
         return serve
 
+    def _quota(self, handler: Handler) -> Handler:
+        """Count a request's programs as their key's, or refuse them."""
+
+        async def handle(room: Room, key: Key, body: Any) -> Any:
+            if why := self.quotas.take(key, n := _n_programs(body)):
+                room.metrics.count("exogate_unscored_total", "reason", "key")
+                raise Unanswered("key", why)
+            with self.quotas.counted(key, n):
+                return await handler(room, key, body)
+
+        return handle
+
     def _held(self, handler: Callable[[Room, str, Any], Awaitable[Any]]) -> Handler:
         """Do a request's one program in a slot of its key."""
 
@@ -144,10 +156,6 @@ class Service:
                 return await handler(room, key.name, body)
 
         return handle
-
-    def _unanswered(self, why: str, said: str) -> Unanswered:
-        self.room.metrics.count("exogate_unscored_total", "reason", why)
-        return Unanswered(why, said)
 
     def _log(self, request: Request, body: Any) -> None:
         if self.settings.log_programs:
@@ -199,9 +207,10 @@ class Service:
                         raise Failed(422, f"{len(body)} rows are more than the {MAX_ROWS} of a request; send them in parts")
                     return answer(await unless_gone(request, self._listed(body, key, patience_s)))
                 self._take(key)
-                async with self.quotas.slots(key):
-                    asked = await self.room.question(body, patience_s)
-                    found = await unless_gone(request, self.room.judge(key.name, asked, patience_s))
+                with self.quotas.counted(key):
+                    async with self.quotas.slots(key):
+                        asked = await self.room.question(body, patience_s)
+                        found = await unless_gone(request, self.room.judge(key.name, asked, patience_s))
                 return answer({"id": body["id"], **found} if "id" in body else found)
         except Failed as error:
             return failed(error)
@@ -231,8 +240,9 @@ class Service:
     async def _row(self, row: Any, key: Key, patience_s: float, left_s: float) -> dict[str, Any]:
         """Judge one row of many; what is wrong with it, or with us, is in its answer."""
         try:
-            asked = await self.room.question(row, patience_s)
-            found = await self.room.judge(key.name, asked, left_s, is_late=True)
+            with self.quotas.counted(key):
+                asked = await self.room.question(row, patience_s)
+                found = await self.room.judge(key.name, asked, left_s, is_late=True)
         except Failed as error:
             return unjudged(row, error.detail if isinstance(error.detail, str) else json.dumps(error.detail))
         return {"id": row["id"], **found} if "id" in row else found
@@ -291,6 +301,11 @@ class Service:
         finally:
             for task in (reading, *tasks):
                 task.cancel()
+
+
+async def _named(handler: Callable[[Room, str, Any], Awaitable[Any]], room: Room, key: Key, body: Any) -> Any:
+    """Do a request that runs no program."""
+    return await handler(room, key.name, body)
 
 
 def _n_programs(body: Any) -> int:

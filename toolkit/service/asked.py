@@ -7,7 +7,7 @@ import logging
 import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -273,3 +273,13 @@ class Quotas:
             return f"the key {key.name} may begin {key.per_minute} programs a minute"
         begun.extend([now] * n)
         return ""
+
+    @contextlib.contextmanager
+    def counted(self, key: Key, n: int = 1) -> Iterator[None]:
+        """Forget the program of a block that fails before it has begun. Of several, some may have: they stay counted."""
+        try:
+            yield
+        except Failed as error:
+            if n == 1 and not error.began and (begun := self._begun.get(key.name)):
+                begun.pop()
+            raise

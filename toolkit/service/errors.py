@@ -10,11 +10,12 @@ class Failed(Exception):
         status: of HTTP.
         detail: what clients see: a line, or what pydantic says of a body.
         headers: beside it.
+        began: whether a program may have begun all the same.
     """
 
-    def __init__(self, status: int, detail: Any, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, status: int, detail: Any, headers: dict[str, str] | None = None, *, began: bool = False) -> None:
         super().__init__(str(detail))
-        self.status, self.detail, self.headers = status, detail, headers or {}
+        self.status, self.detail, self.headers, self.began = status, detail, headers or {}, began
 
 
 class Unanswered(Failed):
@@ -25,5 +26,5 @@ class Unanswered(Failed):
     """
 
     def __init__(self, why: str, detail: str) -> None:
-        super().__init__(504, detail)
+        super().__init__(504, detail, began=why not in ("busy", "canary"))
         self.why = why

@@ -163,7 +163,7 @@ class Room:
                 self.metrics.count("exogate_unscored_total", "reason", error.why)
             raise
         except BrokenTest as error:
-            raise Failed(422, f"tests: {' '.join(str(error).split())[:300]}") from None
+            raise Failed(422, f"tests: {' '.join(str(error).split())[:300]}", began=True) from None
         except (InfrastructureError, OSError) as error:
             self.metrics.count("exogate_unscored_total", "reason", "box")
             raise Unanswered("box", f"not judged: {' '.join(str(error).split())[:300]}") from None

@@ -6,6 +6,9 @@ import pytest
 
 from sandbox import DockerEngine
 from tests.toolkit.service.live import Server, server
+from toolkit.service import boxes
+from toolkit.service.room import Room
+from toolkit.service.settings import Settings
 
 
 @pytest.fixture(scope="package")
@@ -24,3 +27,26 @@ def strict(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> It
     flags = ("--boxes", "2", "--strict-exit", "--no-cache", "--key-file", str(keys), "--benchmarks", "humaneval", "--max-wait", "4")
     with server(*flags) as started:
         yield started
+
+
+class Engine:
+    """One that is never asked to start anything."""
+
+    def capacity(self, _image: str, wanted: int) -> int:
+        return wanted
+
+    def image_digest(self, image: str = "run") -> str:
+        return image
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
+    monkeypatch.setattr(boxes, "open_engine", lambda _: Engine())
+    made = Room(Settings(boxes=1, use_cache=False))
+    made.why_not_ready = ""
+    yield made
+    made.admission.join()
+    made.close()

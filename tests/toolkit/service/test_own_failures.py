@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from toolkit.oracle.findings import BrokenTest
 from toolkit.records import Result, Sample, Task, UnitTests, Verdict
 from toolkit.service import app, boxes, fusion, shapes
 from toolkit.service.app import Service
-from toolkit.service.asked import Inlet, Quotas
+from toolkit.service.asked import Inlet
 from toolkit.service.errors import Failed, Unanswered
 from toolkit.service.questions import label_of
 from toolkit.service.room import Room
@@ -26,29 +25,6 @@ from toolkit.service.settings import NOBODY, Key, Settings
 from toolkit.store.cache import VerdictCache
 
 ROW = {"solution": "def f(x):\n    return x", "tests": {"asserts": ["assert f(1) == 1"]}}
-
-
-class Engine:
-    """One that is never asked to start anything."""
-
-    def capacity(self, _image: str, wanted: int) -> int:
-        return wanted
-
-    def image_digest(self, image: str = "run") -> str:
-        return image
-
-    def close(self) -> None:
-        pass
-
-
-@pytest.fixture
-def room(monkeypatch: pytest.MonkeyPatch) -> Iterator[Room]:
-    monkeypatch.setattr(boxes, "open_engine", lambda _: Engine())
-    made = Room(Settings(boxes=1, use_cache=False))
-    made.why_not_ready = ""
-    yield made
-    made.admission.join()
-    made.close()
 
 
 def raising(error: Exception) -> Any:
@@ -309,66 +285,3 @@ def test_lines_that_are_judged_count_as_held_and_more_are_read_when_there_is_roo
     assert asyncio.run(answered()) == len(body)
     assert max(seen) == 2 * len(body[0].strip()), "two are over half of what may be held"
     assert service.inlet.held == 0
-
-
-def test_a_key_in_flight_and_a_minute() -> None:
-    async def act() -> None:
-        quotas, key = Quotas(), Key(name="a", in_flight=2, per_minute=3)
-        async with quotas.slots(key):
-            assert quotas.take(key) == ""
-            async with quotas.slots(key):
-                assert "2 programs in flight" in quotas.take(key)
-                assert quotas.take(key, waits=True) == ""
-        assert "a minute" in quotas.take(key, 2)
-        assert quotas.take(key) == ""
-        assert "a minute" in quotas.take(key)
-        assert quotas.take(Key(name="b"), 10**6) == ""
-
-    asyncio.run(act())
-
-
-@pytest.mark.parametrize("path", ["/judge", "/judge of many", "/reward/openrlhf", "/run_code"])
-def test_a_burst_of_a_key_has_no_more_in_flight_than_it_may(room: Room, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    """All come before the first has been read in its thread, which is where what it asks is found."""
-    key, most, flying, release = Key(name="a", in_flight=2), 0, 0, asyncio.Event()
-    rows = [ROW] * 6 if "many" in path else ROW
-    body: Any = {"/run_code": {"code": ""}, "/reward/openrlhf": {"query": ["x"] * 6, "labels": [ROW] * 6}}.get(path, rows)
-    n_asked = 1 if "many" in path or "openrlhf" in path else 6
-
-    async def found(*_: Any, **__: Any) -> dict[str, Any]:
-        nonlocal most, flying
-        flying += 1
-        most = max(most, flying)
-        await release.wait()
-        flying -= 1
-        return {"score": 1.0, "passed": True}
-
-    async def asked(app: Any) -> int:
-        said: list[Any] = []
-
-        async def receive() -> Any:
-            if not said:
-                said.append(None)
-                return {"type": "http.request", "body": json.dumps(body).encode()}
-            return await asyncio.sleep(60)
-
-        async def send(message: Any) -> None:
-            said.append(message.get("status"))
-
-        scope = {"type": "http", "method": "POST", "path": path.split()[0], "headers": [], "query_string": b"", "key": key}
-        await app({**scope, "root_path": "", "state": {}}, receive, send)
-        return int(said[1])
-
-    async def act() -> list[int]:
-        app: Any = Service(room).app()
-        tasks, until = [asyncio.create_task(asked(app.app)) for _ in range(n_asked)], time.monotonic() + 20
-        while (flying < 2 or sum(task.done() for task in tasks) < n_asked - 2) and time.monotonic() < until:
-            await asyncio.sleep(0.01)
-        release.set()
-        return await asyncio.gather(*tasks)
-
-    for name in ("judge", "run_code"):
-        monkeypatch.setattr(room, name, found)
-    statuses = sorted(asyncio.run(act()))
-    assert most == 2
-    assert statuses == ([200] if n_asked == 1 else [200] * 2 + [429 if path == "/judge" else 504] * 4)
