@@ -49,6 +49,7 @@ def test_acceptance_by_lot_confirms_itself(kappa: float) -> None:
     assert unseen["verdict"] == "no", "without a second draw, decisions by lot are decisions about the texts"
 
 
+@pytest.mark.slow
 def test_gates_by_lot_are_never_a_no_and_gates_at_the_edge_of_delta_seldom_a_yes() -> None:
     """At the edge the AUC is .55: execution lifts the chance to be accepted from .5 to .6."""
     runs = 400 if FULL else 30
@@ -99,6 +100,7 @@ def test_the_interval_of_the_auc_contains_it_in_about_95_percent(hit: float, fal
     assert held / runs >= 0.93 or low >= 0.92, held / runs
 
 
+@pytest.mark.slow
 def test_the_excess_sd_of_decisions_drawn_twice_is_that_of_the_chance() -> None:
     """r is 0.2 or 0.8 by the text's colour, half each: its sd within a prompt is 0.3, that of decisions 0.5."""
     colours = np.random.default_rng(1)

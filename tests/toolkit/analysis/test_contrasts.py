@@ -101,6 +101,7 @@ def test_seeds_count_as_a_source_of_chance() -> None:
     assert loud["low"] < -0.5 < 0.5 < loud["high"]  # the same on every task, and another in every seed
 
 
+@pytest.mark.slow
 def test_few_seeds_are_few() -> None:
     """Of three seeds that differ, 95 % of the intervals hold the truth; a bootstrap of seeds alone would have 75 %."""
     chance = random.Random(3)

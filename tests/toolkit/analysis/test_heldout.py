@@ -80,6 +80,7 @@ def test_the_test_is_over_all_ways_to_pair_decisions_and_truth_within_prompts() 
     assert heldout.matched(tables)[1] == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_prompts_that_are_easy_and_liked_are_no_evidence() -> None:
     """Acceptance and truth go together over prompts, and not within them: false alarms of the test stay below its level."""
     rng = np.random.default_rng(2)

@@ -138,6 +138,7 @@ def test_whatever_a_row_says_is_a_task_or_refused(tests: Any, prompt: Any) -> No
         singles(row)
 
 
+@pytest.mark.slow
 def test_reading_asserts_takes_no_longer_than_they_are_long() -> None:
     chain = "a0 = 1\n" + "".join(f"a{i} = a{i - 1} + 1\n" for i in range(1, 9000)) + "assert S().f(a8999) == 1\n" * 2000
     began = time.process_time()

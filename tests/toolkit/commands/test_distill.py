@@ -137,6 +137,7 @@ main()
 """The command, whose process ends at once where it would do that for the so-manieth time."""
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_in_any_stage_costs_nothing(tmp_path: Path) -> None:
     command = ("distill", tasks(tmp_path), *COLUMNS, "--model", model(tmp_path), "--n", 4, "--gate", "duplicate", "--pairs", "dpo")
     for where in ("candidates:0", "gate:0", "rows:1"):

@@ -84,6 +84,7 @@ def test_a_p_value_below_5_percent_is_no_fall_where_the_interval_holds_0() -> No
     assert [each["kind"] for each in collapse.falls(summary["rows"], [{**row, "high": 0.001}])] == ["no change shown"]
 
 
+@pytest.mark.slow
 def test_runs_in_which_nothing_changes_are_seldom_said_to_fall() -> None:
     runs = 1000 if FULL else 100
     rng = np.random.default_rng(1)

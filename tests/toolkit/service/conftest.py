@@ -10,6 +10,9 @@ from toolkit.service import boxes
 from toolkit.service.room import Room
 from toolkit.service.settings import Settings
 
+ROW = {"solution": "def f(x):\n    return x", "tests": {"asserts": ["assert f(1) == 1"]}}
+"""A right program, and its tests."""
+
 
 @pytest.fixture(scope="package")
 def plain(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

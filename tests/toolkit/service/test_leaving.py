@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.toolkit.service.test_own_failures import ROW, Engine
+from tests.toolkit.service.conftest import ROW, Engine
 from toolkit.service import boxes
 from toolkit.service.admission import Job
 from toolkit.service.room import Room

@@ -12,6 +12,7 @@ import pytest
 from starlette.requests import Request
 
 from sandbox import BoxDestroyed, BoxLost, EngineUnavailable, Sandbox, Starved
+from tests.toolkit.service.conftest import ROW
 from toolkit.oracle import Facts, Oracle, unittests
 from toolkit.oracle.findings import BrokenTest
 from toolkit.records import Result, Sample, Task, UnitTests, Verdict
@@ -23,8 +24,6 @@ from toolkit.service.questions import label_of
 from toolkit.service.room import Room
 from toolkit.service.settings import NOBODY, Key, Settings
 from toolkit.store.cache import VerdictCache
-
-ROW = {"solution": "def f(x):\n    return x", "tests": {"asserts": ["assert f(1) == 1"]}}
 
 
 def raising(error: Exception) -> Any:

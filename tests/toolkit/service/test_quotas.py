@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
+from tests.toolkit.service.conftest import ROW
 from toolkit.service.app import Service
 from toolkit.service.asked import Quotas
 from toolkit.service.errors import Failed, Unanswered
 from toolkit.service.room import Room
 from toolkit.service.settings import Key
-
-ROW = {"solution": "def f(x):\n    return x", "tests": {"asserts": ["assert f(1) == 1"]}}
 
 
 async def asked(service: Service, path: str, body: Any, key: Key) -> int:

@@ -239,6 +239,7 @@ with create(Path(sys.argv[1]), resume=True) as folder:
 """
 
 
+@pytest.mark.slow
 def test_kill_9_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
     complete(tmp_path / "undisturbed")
     root, judged = str(Path(__file__).parents[3]), 0
