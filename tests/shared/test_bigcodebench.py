@@ -1,6 +1,6 @@
 """BigCodeBench on published data: canonical solutions pass but for named exceptions, and published verdicts are ours.
 
-It takes hours, so verdicts are kept beside the cache, under a hash of our sources: a run that was ended goes on.
+It takes hours, so verdicts are kept beside the cache, under a hash of tasks and sources: a run that was ended goes on.
 """
 
 import gzip
@@ -45,17 +45,17 @@ def loaded_of(name: str, shared: Path, engine: DockerEngine) -> Loaded:
     return BENCHMARKS[name].load(Options(data=shared / "data" / DATA[name]))
 
 
-def kept() -> cache.VerdictCache:
-    """Return the verdicts of earlier runs of these very sources."""
-    digest = hashlib.sha256()
-    for path in sorted(path for folder in ("sandbox", "toolkit/benchmarks", "toolkit/oracle") for path in (ROOT / folder).rglob("*.py")):
+def kept(loaded: Loaded) -> cache.VerdictCache:
+    """Return the verdicts of earlier runs of these very tasks and sources."""
+    digest = hashlib.sha256(repr(sorted(loaded.tasks.items())).encode())
+    for path in sorted(path for folder in ("sandbox", "toolkit/oracle") for path in (ROOT / folder).rglob("*.py")):
         digest.update(path.read_bytes())
     return cache.VerdictCache(cache.directory() / "long" / digest.hexdigest()[:16])
 
 
 def judged(engine: DockerEngine, name: str, loaded: Loaded, samples: Sequence[Sample]) -> Iterator[Result]:
     """Judge samples; what a busy machine leaves unscored is judged again, a few times."""
-    stored, left = kept(), list(samples)
+    stored, left = kept(loaded), list(samples)
     with Sandbox(engine, 2, Limits(memory_bytes=4 << 30)) as pool:
         oracle = Oracle(pool, BENCHMARKS[name], loaded.tasks, loaded.data_hash, timeout_s=10, cache=stored)
         for n in (2, 1, 0):

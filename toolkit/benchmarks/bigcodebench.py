@@ -34,11 +34,19 @@ _OF_THE_PROCESS = re.compile(
 UNSOLVED = {
     "BigCodeBench/101": "it downloads a data set, and a box has no network",
     "BigCodeBench/147": "it opens a socket of the network, which a box has not",
+    "BigCodeBench/461": "one of its tests watches for 100 s a process that has ended",
     "BigCodeBench/590": "its test asks a server, and a box has no network",
     "BigCodeBench/1012": "its test downloads a file, and a box has no network",
     "BigCodeBench/1040": "its test opens a socket of the network, which a box has not",
+    "BigCodeBenchLitePro/551": "its numbers are of a machine in the time zone of China",
 }
 """Tasks whose own solution does not pass in a box, of those that have been run."""
+WEAK = {
+    "BigCodeBenchLitePro/217": "its test is a function that nothing calls",
+    "BigCodeBenchLitePro/316": "its test calls its own copy of the solution",
+    "BigCodeBenchLitePro/355": "its test asserts nothing",
+}
+"""Tasks that an empty body passes."""
 
 
 def _task(row: Mapping[str, Any]) -> Task:
@@ -74,6 +82,7 @@ def _lite_pro(row: Mapping[str, Any]) -> Task:
     solution = f"{row['raw_solution']}\n{new}{row['new_solution']}"
     program = ast.parse(base + solution).body
     kept: list[ast.stmt] = [node for node in program if isinstance(node, ast.Import | ast.ImportFrom | ast.Try | ast.Assign)]
+    kept += [node for node in test.body if isinstance(node, ast.Import | ast.ImportFrom)]  # there, both are one module
     defined = [node.name for node in program if isinstance(node, ast.FunctionDef)]
     whole = ast.parse("import unittest\n\nclass TestCases(unittest.TestCase):\n    def test_all(self):\n        pass\n")
     method: Any = whole.body[1].body[0]  # type: ignore[attr-defined]
@@ -93,7 +102,7 @@ def _benchmark(name: str, repo: str, n_tasks: int, override: str, task: Any, spl
     data = Published(stem=name, repo=repo, split=split, override=override, task=task)
     return Benchmark(
         name=name, load=data.load, n_tasks=n_tasks, prefix=prefix, data_file=data.data_file, source=data.clause,
-        override=override, image=IMAGE, unsolved=UNSOLVED, cut=pro.cut if task is _lite_pro else None,
+        override=override, image=IMAGE, unsolved=UNSOLVED, weak=WEAK, cut=pro.cut if task is _lite_pro else None,
     )  # fmt: skip
 
 

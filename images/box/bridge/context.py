@@ -134,7 +134,14 @@ def change(ours: "list[Any]", theirs: Any) -> None:
     if type(theirs) is not list or len(theirs) != len(ours):
         return
     for own, other in zip(ours, theirs):  # noqa: B905 - strict came with Python 3.10
-        if type(own) is not type(other) or own == other:
+        if type(own) is not type(other) or _same(own, other):
             continue
         own.clear()
         (own.extend if type(own) is list else own.update)(other)
+
+
+def _same(own: Any, other: Any) -> bool:
+    try:
+        return bool(own == other)
+    except Exception:  # arrays and tables in them have no one answer
+        return False

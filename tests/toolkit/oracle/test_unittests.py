@@ -96,6 +96,11 @@ class TestCases(unittest.TestCase):
         given = [3, 1]
         work("sort", given)
         self.assertEqual(given, [1, 3])
+
+    def test_arrays_in_a_list(self):
+        given = [np.array([1, 2]), np.array([[3], [4]])]
+        self.assertEqual(work("sums", given), [3, 7])
+        self.assertEqual([array.sum() for array in given], [3, 14])
 '''
 WORK = '''
 import os
@@ -140,6 +145,10 @@ def work(what, *given):
         return [given[0](n) for n in range(2)]
     if what == "sort":
         given[0].sort()
+    if what == "sums":
+        found = [int(array.sum()) for array in given[0]]
+        given[0][1] *= 2
+        return found
 '''
 
 
