@@ -9,5 +9,5 @@ ENV PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/box/site-packages LAN
 sklearn.cluster sklearn.decomposition sklearn.preprocessing sklearn.model_selection sklearn.metrics sklearn.ensemble \
 sklearn.feature_extraction.text unittest unittest.mock unittest.case requests bs4 csv sqlite3 subprocess shutil tempfile glob \
 pathlib zipfile tarfile xml.etree.ElementTree urllib.request http.client logging email.mime.text pytz pickle pickletools"
-RUN MPLCONFIGDIR=/box/fonts python3 -c "import matplotlib.font_manager" && python3 -m compileall -q /box/images /box/sandbox && chmod -R a+rX /box/images /box/sandbox /box/fonts /box/recipe
+RUN ln -sf python3 /usr/bin/python && MPLCONFIGDIR=/box/fonts python3 -c "import matplotlib.font_manager" && python3 -m compileall -q /box/images /box/sandbox && chmod -R a+rX /box/images /box/sandbox /box/fonts /box/recipe
 ENTRYPOINT ["python3", "-s", "/box/images/box/supervisor.py"]

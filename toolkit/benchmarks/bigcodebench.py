@@ -31,17 +31,36 @@ _OF_THE_PROCESS = re.compile(
     r"allow_pickle|yaml\.load|yaml\.unsafe_load|threading|signal|plt\.gcf|plt\.gca|plt\.get_fignums|settrace|gc)\b"
 )
 """Names in a test that patches the program's modules or reads state of its process. Unpickling a file runs code."""
+_NO_NETWORK = "it needs a network, and a box has none"
+_NO_SOCKET = "it opens a socket of the network, which a box has not"
+_NO_FILES = "scripts in /tmp cannot be executed"
 UNSOLVED = {
-    "BigCodeBench/101": "it downloads a data set, and a box has no network",
-    "BigCodeBench/147": "it opens a socket of the network, which a box has not",
+    "BigCodeBench/14": "its test calls unzip, which the image has not",
+    "BigCodeBench/101": _NO_NETWORK,
+    "BigCodeBench/147": _NO_SOCKET,
+    "BigCodeBench/176": _NO_NETWORK,
+    "BigCodeBench/220": "its test imports tkinter: there is no display",
+    "BigCodeBench/314": _NO_NETWORK,
+    "BigCodeBench/459": _NO_FILES,
+    "BigCodeBench/460": _NO_FILES,
     "BigCodeBench/461": "one of its tests watches for 100 s a process that has ended",
-    "BigCodeBench/590": "its test asks a server, and a box has no network",
-    "BigCodeBench/1012": "its test downloads a file, and a box has no network",
-    "BigCodeBench/1040": "its test opens a socket of the network, which a box has not",
+    "BigCodeBench/562": "it calls pip, which the image has not",
+    "BigCodeBench/590": _NO_NETWORK,
+    "BigCodeBench/726": "it reads a list of words that nltk downloads",
+    "BigCodeBench/734": "it reads a tagger that nltk downloads",
+    "BigCodeBench/781": "its test compares the time of a file with the clock's, which at times is a second later",
+    "BigCodeBench/1005": _NO_NETWORK,
+    "BigCodeBench/1006": _NO_NETWORK,
+    "BigCodeBench/1012": _NO_NETWORK,
+    "BigCodeBench/1038": _NO_SOCKET,
+    "BigCodeBench/1040": _NO_SOCKET,
+    "BigCodeBench/1104": "its test waits for a minute, and calls pkill, which the image has not",
     "BigCodeBenchLitePro/551": "its numbers are of a machine in the time zone of China",
 }
-"""Tasks whose own solution does not pass in a box, of those that have been run."""
+"""Tasks whose own solution does not pass in a box."""
 WEAK = {
+    "BigCodeBench/59": "its tests want None, or nothing",
+    "BigCodeBench/272": "its tests call a mock, and never the program",
     "BigCodeBenchLitePro/217": "its test is a function that nothing calls",
     "BigCodeBenchLitePro/316": "its test calls its own copy of the solution",
     "BigCodeBenchLitePro/355": "its test asserts nothing",
